@@ -1,0 +1,64 @@
+# The one list of developer commands. Everything runs from .venv, which the first target makes.
+export UV_PYTHON_DOWNLOADS := never
+export UV_SYSTEM_CERTS := 1
+SHELL := /bin/bash
+PYTHON_FOUND := $(shell for p in $(PYTHON) python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
+UV := $(shell command -v uv || echo .tools/bin/uv)
+RUN := .venv/bin/
+
+.PHONY: help demo test check fix schema bench bench-long mutants conformance lock clean
+
+help:  ## Say what there is
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+demo: .venv/ready  ## Replay real baskets, issue passes, serve (ARGS="--once --json" for one report)
+	@$(RUN)loyalty-graph demo $(ARGS)
+
+test: .venv/ready  ## Every test on SQLite and PostgreSQL, coverage combined
+	@$(RUN)coverage erase
+	LOYALTY_TEST_DATABASE=sqlite $(RUN)coverage run -m pytest $(ARGS)
+	LOYALTY_TEST_DATABASE=postgres $(RUN)coverage run -m pytest $(ARGS)
+	@$(RUN)coverage combine --quiet && $(RUN)python tools/check_coverage.py
+
+check: .venv/ready  ## Format, lint, types, import contracts, house rules, dead code, dependencies, spelling
+	$(RUN)ruff format --check .
+	$(RUN)ruff check .
+	$(RUN)mypy
+	$(RUN)lint-imports --no-cache
+	$(RUN)python -m pytest -q -p no:randomly tests/test_house_rules.py
+	$(RUN)vulture
+	$(RUN)deptry src
+	$(RUN)codespell
+	@$(RUN)python tools/check_schema.py
+
+fix: .venv/ready  ## Format and mend what can be mended
+	$(RUN)ruff format .
+	$(RUN)ruff check --fix .
+
+schema: .venv/ready  ## Write schema.graphql from the code
+	$(RUN)loyalty-graph schema print > schema.graphql.new && mv schema.graphql.new schema.graphql
+
+bench: .venv/ready  ## Measure (ARGS="--suite NAME --json"), a few minutes
+	@$(RUN)python -m bench $(ARGS)
+
+lock: .tools/bin/uv  ## Pin every requirement again, with hashes
+	$(UV) pip compile -q --universal --generate-hashes --no-header --group dev pyproject.toml -o requirements/dev.txt
+	$(UV) pip compile -q --universal --generate-hashes --no-header pyproject.toml -c requirements/dev.txt -o requirements/runtime.txt
+	$(UV) pip compile -q --universal --generate-hashes --no-header requirements/build.in -o requirements/build.txt
+
+clean:  ## Remove what the commands made
+	rm -rf .venv .tools .loyalty .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+
+.tools/bin/uv:
+	@test -n "$(PYTHON_FOUND)" || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3"; exit 1; }
+	@command -v uv >/dev/null || { $(PYTHON_FOUND) -m venv .tools 2>/dev/null || \
+		{ echo "python3-venv is missing: install it (for example: apt install python3-venv)"; exit 1; }; \
+		.tools/bin/pip install -q --disable-pip-version-check uv; }
+
+.venv/ready: requirements/dev.txt requirements/build.txt pyproject.toml | .tools/bin/uv
+	@echo "Setting up .venv (once)"
+	@$(UV) venv -q --clear --python $(PYTHON_FOUND) .venv
+	@VIRTUAL_ENV=.venv $(UV) pip sync -q --require-hashes --build-constraints requirements/build.txt requirements/dev.txt
+	@VIRTUAL_ENV=.venv $(UV) pip install -q --no-deps --no-build-isolation -e .
+	@touch $@

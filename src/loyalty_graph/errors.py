@@ -1,0 +1,151 @@
+"""Every failure we expect, with its stable code. A code is API: it never changes its meaning.
+
+LoyaltyError
+├── InvalidInputError             INVALID_INPUT             a field of the input cannot be used
+├── NotFoundError                 NOT_FOUND                 no such thing in this programme
+├── ForbiddenError                FORBIDDEN                 the caller lacks a scope
+├── UnauthenticatedError          UNAUTHENTICATED           no token, or one that is not valid
+├── IdempotencyMismatchError      IDEMPOTENCY_MISMATCH      the key was used with other input
+├── DuplicatePurchaseError        DUPLICATE_PURCHASE        this receipt is recorded already
+├── MemberNotActiveError          MEMBER_NOT_ACTIVE         closed, suspended, erased
+├── InsufficientPointsError       INSUFFICIENT_POINTS       fewer spendable points than asked for
+├── RefundTooLargeError           REFUND_TOO_LARGE          more units than are left to return
+├── UnknownProductTypeError       UNKNOWN_PRODUCT_TYPE      a programme that refuses strangers
+├── ProgramFileError              PROGRAM_FILE              a programme file that cannot be loaded
+├── TemplateError                 TEMPLATE                  a card template that cannot be used
+├── CertificateError              CERTIFICATE               signing material that does not fit
+└── DatabaseError                 DATABASE                  a database we cannot open or use
+"""
+
+from typing import ClassVar
+
+
+class LoyaltyError(Exception):
+    """An expected failure: it is told to the caller, and nothing was written."""
+
+    code: ClassVar[str] = "LOYALTY"
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+
+class InvalidInputError(LoyaltyError):
+    """A field of the input cannot be used; the message says what would do."""
+
+    code = "INVALID_INPUT"
+
+
+class NotFoundError(LoyaltyError):
+    """No such thing in this programme."""
+
+    code = "NOT_FOUND"
+
+    def __init__(self, kind: str, reference: object, *, field: str | None = None) -> None:
+        super().__init__(f"There is no {kind} {reference} in this programme.", field=field)
+
+
+class ForbiddenError(LoyaltyError):
+    """The caller is known but may not do this."""
+
+    code = "FORBIDDEN"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"This needs the scope {scope}.")
+        self.scope = scope
+
+
+class UnauthenticatedError(LoyaltyError):
+    """No token was given, or one that is unknown, revoked or expired."""
+
+    code = "UNAUTHENTICATED"
+
+
+class IdempotencyMismatchError(LoyaltyError):
+    """The idempotency key was used before with other input."""
+
+    code = "IDEMPOTENCY_MISMATCH"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"The idempotency key {key} was used with other input; a new request needs a new key.",
+            field="idempotencyKey",
+        )
+
+
+class DuplicatePurchaseError(LoyaltyError):
+    """A purchase with this source and external id is recorded already."""
+
+    code = "DUPLICATE_PURCHASE"
+
+    def __init__(self, source: str, external_id: str) -> None:
+        super().__init__(
+            f"Purchase {external_id} of {source} is recorded already.", field="externalId"
+        )
+
+
+class MemberNotActiveError(LoyaltyError):
+    """The member may not earn or spend now."""
+
+    code = "MEMBER_NOT_ACTIVE"
+
+    def __init__(self, member: object, status: str) -> None:
+        super().__init__(f"Member {member} is {status.lower()}.", field="member")
+
+
+class InsufficientPointsError(LoyaltyError):
+    """Fewer points can be spent than were asked for."""
+
+    code = "INSUFFICIENT_POINTS"
+
+    def __init__(self, *, needed: int, available: int) -> None:
+        super().__init__(f"This needs {needed} points; {available} are available.")
+        self.needed, self.available = needed, available
+
+
+class RefundTooLargeError(LoyaltyError):
+    """More units are returned than are left of a line."""
+
+    code = "REFUND_TOO_LARGE"
+
+    def __init__(self, *, line: int, asked: int, left: int) -> None:
+        super().__init__(
+            f"Line {line}: {asked} units to refund, but only {left} are left.", field="lines"
+        )
+
+
+class UnknownProductTypeError(LoyaltyError):
+    """The programme refuses product types it does not list."""
+
+    code = "UNKNOWN_PRODUCT_TYPE"
+
+    def __init__(self, product_type: str, known: list[str]) -> None:
+        super().__init__(
+            f"Product type {product_type} is not known here; known are {', '.join(known)}.",
+            field="lines",
+        )
+
+
+class ProgramFileError(LoyaltyError):
+    """A programme file cannot be loaded; the message names the place."""
+
+    code = "PROGRAM_FILE"
+
+
+class TemplateError(LoyaltyError):
+    """A card template cannot be used; the message names the file and the fault."""
+
+    code = "TEMPLATE"
+
+
+class CertificateError(LoyaltyError):
+    """A certificate, key or issuer does not fit; the message says which and how."""
+
+    code = "CERTIFICATE"
+
+
+class DatabaseError(LoyaltyError):
+    """The database cannot be opened or used; the message says why."""
+
+    code = "DATABASE"
