@@ -14,6 +14,7 @@ LoyaltyError
 ├── ProgramFileError              PROGRAM_FILE              a programme file that cannot be loaded
 ├── TemplateError                 TEMPLATE                  a card template that cannot be used
 ├── CertificateError              CERTIFICATE               signing material that does not fit
+├── SettingsError                 SETTINGS                  a setting that cannot be used
 └── DatabaseError                 DATABASE                  a database we cannot open or use
 """
 
@@ -143,6 +144,12 @@ class CertificateError(LoyaltyError):
     """A certificate, key or issuer does not fit; the message says which and how."""
 
     code = "CERTIFICATE"
+
+
+class SettingsError(LoyaltyError):
+    """A setting cannot be used; the message names it, without its value."""
+
+    code = "SETTINGS"
 
 
 class DatabaseError(LoyaltyError):

@@ -1,0 +1,102 @@
+"""The settings, read from the environment, and where the packed resources are."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from loyalty_graph.errors import SettingsError
+
+ENV_PREFIX = "LOYALTY_"
+PACKAGE = Path(__file__).parent
+SECRET_KEY_BYTES = 32
+SECRET_KEY_LENGTH_MIN = 32
+
+
+def _default_database(values: dict[str, Any]) -> str:
+    return f"sqlite://{(values['data_dir'] / 'loyalty.sqlite3').absolute()}"
+
+
+def _default_public_url(values: dict[str, Any]) -> str:
+    return f"http://{values['host']}:{values['port']}"
+
+
+class Settings(BaseSettings):
+    """What an operator may set, each as LOYALTY_ and the name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore")
+
+    data_dir: Path = Path(".loyalty")
+    # It may hold a password, so it is not shown.
+    database_url: str = Field(default_factory=_default_database, repr=False)
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    public_url: str = Field(default_factory=_default_public_url, pattern=r"^https?://[^/]")
+    secret_key: SecretStr | None = Field(default=None, min_length=SECRET_KEY_LENGTH_MIN)
+
+    apple_certificate: Path | None = None
+    apple_key: Path | None = None
+    apple_key_password: SecretStr | None = None
+    apple_issuer: Path | None = None
+    pass_type_identifier: str | None = Field(default=None, pattern=r"^pass\.[\w.-]+$")
+    team_identifier: str | None = Field(default=None, pattern=r"^[A-Z0-9]{10}$")
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        SettingsError: one cannot be used; the message names each of them, without its value.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = [
+            f"{ENV_PREFIX}{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"
+            for fault in error.errors(include_input=False, include_url=False)
+        ]
+    raise SettingsError(f"Settings that cannot be used: {'; '.join(faults)}.")
+
+
+def data_folder(settings: Settings) -> Path:
+    """Return the data folder, made on first use and closed to other users."""
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return settings.data_dir
+
+
+def secret_key(settings: Settings) -> bytes:
+    """Return the key our signed links rest on; without a setting, one is made once and kept.
+
+    It is kept in the data folder, in a file only its owner can read.
+    """
+    if settings.secret_key is not None:
+        return settings.secret_key.get_secret_value().encode()
+    path = data_folder(settings) / "secret.key"
+    if not path.exists():
+        _write_once(path, secrets.token_hex(SECRET_KEY_BYTES))
+    return path.read_bytes()
+
+
+def bundled(name: str) -> Path:
+    """Return where a packed resource is, such as `presets` or `schema.graphql`.
+
+    A wheel carries them inside the package; in a clone they are at the root of the repository.
+    """
+    packed = PACKAGE / "_bundled"
+    return (packed if packed.is_dir() else PACKAGE.parents[1]) / name
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Write a whole file or none; when several processes start at once, the first one wins."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.touch(mode=0o600)
+    draft.write_text(text)
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

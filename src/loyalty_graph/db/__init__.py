@@ -1,0 +1,25 @@
+"""The database: how it is opened, and the only door to transactions.
+
+Above this package nobody imports `tortoise.transactions` or knows which database it is, except
+for set-based statements that ask `connection().capabilities.dialect`.
+"""
+
+from loyalty_graph.db.gathering import Gatherer
+from loyalty_graph.db.opening import open_database
+from loyalty_graph.db.transactions import (
+    assert_in_transaction,
+    connection,
+    in_transaction_now,
+    savepoint,
+    transaction,
+)
+
+__all__ = [
+    "Gatherer",
+    "assert_in_transaction",
+    "connection",
+    "in_transaction_now",
+    "open_database",
+    "savepoint",
+    "transaction",
+]

@@ -1,0 +1,105 @@
+"""Gathers concurrent single calls into one transaction: whatever waits when a writer is free."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from types import TracebackType
+from typing import Generic, TypeVar
+
+from loyalty_graph.db.transactions import in_transaction_now
+
+Command = TypeVar("Command")
+Outcome = TypeVar("Outcome")
+
+BATCH_MAX = 128
+
+_Call = tuple[Command, asyncio.Future[Outcome]]
+
+
+class Gatherer(Generic[Command, Outcome]):
+    """Answers single calls, and runs those that wait at the same time as one batch.
+
+    `run_batch` takes a list of commands, is one transaction, and returns one outcome for each; an
+    outcome that is an exception is raised to its caller alone. There is no timer: a lone call is a
+    batch of one. When a batch raises, each of its commands runs alone, so that only the guilty
+    caller fails. A cancelled caller whose batch has begun gives up the answer, not the work.
+    """
+
+    def __init__(
+        self,
+        run_batch: Callable[[list[Command]], Awaitable[Sequence[Outcome | Exception]]],
+        *,
+        limit: int = BATCH_MAX,
+        writers: int = 1,
+    ) -> None:
+        self._run_batch = run_batch
+        self._limit = limit
+        self._writer_count = writers
+        self._waiting: asyncio.Queue[_Call[Command, Outcome] | None] = asyncio.Queue()
+        self._writers: list[asyncio.Task[None]] = []
+        self.batches = 0
+        self.commands = 0
+
+    async def __aenter__(self) -> "Gatherer[Command, Outcome]":
+        assert not in_transaction_now(), "its writers would stay in this transaction"
+        self._writers = [asyncio.create_task(self._write()) for _ in range(self._writer_count)]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Answer what is waiting and refuse what comes later."""
+        writers, self._writers = self._writers, []
+        for _ in writers:
+            self._waiting.put_nowait(None)
+        await asyncio.gather(*writers)
+
+    async def __call__(self, command: Command) -> Outcome:
+        """Run `command` in the next batch and return its outcome."""
+        assert self._writers, "the gatherer is not open"
+        assert not in_transaction_now(), "this transaction and the batch would wait for each other"
+        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.put_nowait((command, answer))
+        return await answer
+
+    async def _write(self) -> None:
+        while (first := await self._waiting.get()) is not None:
+            batch = [call for call in (first, *self._others()) if not call[1].done()]
+            if batch:
+                self.batches += 1
+                self.commands += len(batch)
+                await self._settle(batch)
+
+    def _others(self) -> list[_Call[Command, Outcome]]:
+        calls: list[_Call[Command, Outcome]] = []
+        while len(calls) < self._limit - 1 and not self._waiting.empty():
+            call = self._waiting.get_nowait()
+            if call is None:  # The sign to stop, for this writer or another: it stays the last.
+                self._waiting.put_nowait(None)
+                break
+            calls.append(call)
+        return calls
+
+    async def _settle(self, batch: list[_Call[Command, Outcome]]) -> None:
+        try:
+            outcomes = await self._run_batch([command for command, _ in batch])
+            assert len(outcomes) == len(batch), "run_batch returns one outcome for each command"
+        except Exception as error:  # noqa: BLE001 - it is raised again, to the caller it belongs to
+            if len(batch) > 1:
+                for call in batch:
+                    await self._settle([call])
+                return
+            outcomes = [error]
+        for (_, answer), outcome in zip(batch, outcomes, strict=True):
+            _answer(answer, outcome)
+
+
+def _answer(answer: "asyncio.Future[Outcome]", outcome: Outcome | Exception) -> None:
+    if answer.done():
+        return  # Its caller went away.
+    if isinstance(outcome, Exception):
+        answer.set_exception(outcome)
+    else:
+        answer.set_result(outcome)

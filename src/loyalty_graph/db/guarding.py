@@ -1,0 +1,154 @@
+"""What both backends share: transactions that survive cancellation and end for good."""
+
+import asyncio
+from collections.abc import Awaitable
+from itertools import count
+from typing import Any, TypeVar
+
+from tortoise.backends.base.client import (
+    BaseDBAsyncClient,
+    ConnectionWrapper,
+    NestedTransactionContext,
+    TransactionalDBClient,
+    TransactionContext,
+)
+from tortoise.connection import get_connections
+from tortoise.exceptions import TransactionManagementError
+
+Result = TypeVar("Result")
+_savepoint_numbers = count(1)
+
+
+async def finish(work: Awaitable[Result]) -> Result:
+    """Wait until `work` is done, however often the caller is cancelled; then pass that on."""
+    task = asyncio.ensure_future(work)
+    cancellation: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancellation = error
+    if cancellation is None:
+        return task.result()
+    if not task.cancelled():
+        task.exception()  # Read, so that asyncio does not report it as forgotten.
+    raise cancellation
+
+
+class GuardedTransaction(TransactionalDBClient):
+    """The part of a transaction that does not depend on the database."""
+
+    _parent: BaseDBAsyncClient
+    _lock: asyncio.Lock
+    _closing = False
+    _savepoint_name = ""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has been committed or rolled back, or is just about to be."""
+        return self._closing or self._finalized or bool(getattr(self._parent, "ended", False))
+
+    def refuse_when_ended(self) -> None:
+        """Stop a task that was started inside the transaction and outlived it.
+
+        Raises:
+            TransactionManagementError: the transaction has ended.
+        """
+        if self.ended:
+            message = "This transaction has ended; was a task started inside it?"
+            raise TransactionManagementError(message)
+
+    async def take(self) -> None:
+        """Wait for a connection nobody else writes through; a cancelled wait takes nothing."""
+        raise NotImplementedError
+
+    async def give_back(self) -> None:
+        """Let others have the connection."""
+        raise NotImplementedError
+
+    async def send(self, statement: str) -> None:
+        """Run one statement on the raw connection, with translated errors."""
+        raise NotImplementedError
+
+    def acquire_connection(self) -> ConnectionWrapper[Any]:
+        """Return what hands out the connection to one task at a time while it is open."""
+        return GuardedConnection(self._lock, self)
+
+    def _in_transaction(self) -> TransactionContext:
+        self.refuse_when_ended()
+        nested = self._nested()
+        nested._lock = self._lock  # One connection, so one lock.
+        return NestedTransactionContext(nested)
+
+    def _nested(self) -> "GuardedTransaction":
+        raise NotImplementedError
+
+    async def savepoint(self) -> None:
+        """Begin a part that can be undone alone."""
+        self._savepoint_name = f"part_{next(_savepoint_numbers)}"
+        await self._in_turn(f"SAVEPOINT {self._savepoint_name}")
+
+    async def release_savepoint(self) -> None:
+        """Keep the part."""
+        await self._in_turn(f"RELEASE SAVEPOINT {self._savepoint_name}")
+        self._finalized = True
+
+    async def savepoint_rollback(self) -> None:
+        """Undo the part."""
+        await self._in_turn(f"ROLLBACK TO SAVEPOINT {self._savepoint_name}")
+        await self.release_savepoint()
+
+    async def _in_turn(self, statement: str) -> None:
+        async with self.acquire_connection():
+            await self.send(statement)
+
+
+class GuardedConnection(ConnectionWrapper[Any]):
+    """Hands out the connection only while the transaction is open."""
+
+    __slots__ = ()
+    client: GuardedTransaction
+
+    async def __aenter__(self) -> Any:  # noqa: ANN401 - aiosqlite's or asyncpg's connection
+        await self._lock.acquire()
+        try:
+            self.client.refuse_when_ended()
+        except TransactionManagementError:
+            self._lock.release()
+            raise
+        return self.connection
+
+
+class GuardedContext(TransactionContext):
+    """Opens and ends a transaction; a cancellation at any point leaves it whole or undone."""
+
+    def __init__(self, transaction: GuardedTransaction) -> None:
+        self._transaction = transaction
+        self.connection_name = transaction.connection_name
+
+    async def __aenter__(self) -> GuardedTransaction:
+        await self._transaction.take()
+        try:
+            await finish(self._transaction.begin())
+        except BaseException:
+            await finish(self._undo())
+            raise
+        self._token = get_connections().set(self.connection_name, self._transaction)
+        return self._transaction
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        get_connections().reset(self._token)
+        await finish(self._undo() if kind else self._keep())
+
+    async def _keep(self) -> None:
+        try:
+            if not self._transaction.ended:
+                await self._transaction.commit()
+        finally:
+            await self._transaction.give_back()
+
+    async def _undo(self) -> None:
+        try:
+            await self._transaction.rollback()
+        finally:
+            await self._transaction.give_back()

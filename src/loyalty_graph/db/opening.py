@@ -1,0 +1,67 @@
+"""Opens the database for as long as a door needs it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.context import TortoiseContext
+from tortoise.exceptions import ConfigurationError
+
+from loyalty_graph.db.transactions import CONNECTION_NAME, running_transactions_end
+from loyalty_graph.db.urls import connection_config
+from loyalty_graph.errors import DatabaseError
+
+APP_LABEL = "models"
+# The modules that define tables; each package adds its own when it is built.
+MODEL_MODULES: list[str] = []
+CLOSE_GRACE_S = 10.0
+
+
+@asynccontextmanager
+async def open_database(url: str, *, create: bool = True) -> AsyncIterator[BaseDBAsyncClient]:
+    """Open the database of this process and close it cleanly at the end.
+
+    `create` makes a missing SQLite file and its folder; a PostgreSQL database must exist. The
+    schema is the business of `db.migrating.migrate`, which callers run inside the block. At the
+    end, transactions whose callers went away are waited for.
+
+    Raises:
+        DatabaseError: it cannot be opened, or another one is open in this process.
+    """
+    config = tortoise_config(url)
+    _prepare_file(config["connections"][CONNECTION_NAME]["credentials"], create=create)
+    context = TortoiseContext()
+    try:
+        # The fallback lets tasks see it that were not started from here, such as requests. The
+        # context is left again, because a generator may be closed in another task's context.
+        with context:
+            await context.init(config, _enable_global_fallback=True)
+    except ConfigurationError as error:
+        raise DatabaseError(f"The database cannot be opened: {error}") from error
+    try:
+        client = context.connections.get(CONNECTION_NAME)
+        await client.create_connection(with_db=True)
+        yield client
+        await running_transactions_end(CLOSE_GRACE_S)
+    finally:
+        await context.close_connections()
+
+
+def tortoise_config(url: str) -> dict[str, Any]:
+    """Return Tortoise's configuration for our models on the database at `url`."""
+    return {
+        "connections": {CONNECTION_NAME: connection_config(url)},
+        "apps": {APP_LABEL: {"models": MODEL_MODULES, "default_connection": CONNECTION_NAME}},
+    }
+
+
+def _prepare_file(credentials: dict[str, Any], *, create: bool) -> None:
+    if "file_path" not in credentials:
+        return
+    path = Path(credentials["file_path"])
+    if create:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    elif not path.exists():
+        raise DatabaseError(f"There is no database {path}.")

