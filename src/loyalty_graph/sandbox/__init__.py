@@ -1,0 +1,1 @@
+"""What stands in for the outside world when the product shows or tests itself."""

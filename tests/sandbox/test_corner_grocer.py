@@ -1,0 +1,82 @@
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from loyalty_graph.sandbox.baskets import load_baskets
+
+PRESETS = Path(__file__).parents[2] / "presets"
+
+
+@pytest.fixture(scope="module")
+def programme() -> dict[str, Any]:
+    return tomllib.loads((PRESETS / "corner-grocer.toml").read_text())
+
+
+def test_the_programme_says_who_it_is_and_how_points_live(programme: dict[str, Any]):
+    program = programme["program"]
+
+    assert program["name"] == "Corner Grocer Rewards"
+    assert program["slug"] == "corner-grocer"
+    assert program["currency"] == "USD"
+    assert program["accept_days"] == 365
+    assert ZoneInfo(program["time_zone"]).key == "America/New_York"
+    assert program["points"] == {
+        "unit_one": "point",
+        "unit_other": "points",
+        "expiry_months": 6,
+        "clawback": "CLAMP_TO_ZERO",
+    }
+
+
+def test_the_programme_knows_the_product_types_of_the_baskets(programme: dict[str, Any]):
+    baskets = load_baskets(PRESETS / "demo" / "complete-journey.txt.xz", households=1)
+
+    assert tuple(programme["earning"]["product_types"]) == baskets.product_types
+    assert len(baskets.product_types) == 16
+
+
+def test_no_product_type_has_two_rates_or_a_rate_and_an_exclusion(programme: dict[str, Any]):
+    earning = programme["earning"]
+    rated = [name for rate in earning["rates"] for name in rate["product_types"]]
+    excluded = earning["excluded_product_types"]
+
+    assert len(set(rated + excluded)) == len(rated + excluded)
+    assert set(rated + excluded) <= set(earning["product_types"])
+    assert excluded == ["ALCOHOL", "TOBACCO", "GIFT_CARD"]
+    assert earning["unknown_product_types"] == "refuse"
+
+
+def test_rates_are_exact_ratios_with_a_named_rounding(programme: dict[str, Any]):
+    earning = programme["earning"]
+    rates = [earning["default_rate"], *earning["rates"]]
+
+    found = {
+        (*rate.get("product_types", ["default"]),): (
+            rate["points"],
+            rate["per_amount_minor"],
+            rate["granularity"],
+            rate["rounding"],
+        )
+        for rate in rates
+    }
+    assert found == {
+        ("default",): (1, 100, "PRORATA", "FLOOR"),
+        ("PRODUCE", "NUTRITION"): (2, 100, "PRORATA", "FLOOR"),
+        ("BAKERY", "DELI"): (3, 200, "PRORATA", "NEAREST"),
+        ("FLORAL_AND_GARDEN",): (10, 500, "STEP", "FLOOR"),
+        ("FUEL",): (1, 500, "STEP", "FLOOR"),
+    }
+
+
+def test_the_card_has_colours_terms_and_someone_to_ask(programme: dict[str, Any]):
+    branding = programme["branding"]
+
+    assert set(branding) == {"background", "foreground", "label", "support", "terms"}
+    for name in ("background", "foreground", "label"):
+        assert re.fullmatch(r"rgb\(\d{1,3}, \d{1,3}, \d{1,3}\)", branding[name])
+    assert branding["terms"].startswith("Points have no cash value")
+    assert "\n" not in branding["terms"]
