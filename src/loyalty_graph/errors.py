@@ -16,6 +16,8 @@ LoyaltyError
 ├── CertificateError              CERTIFICATE               signing material that does not fit
 ├── SettingsError                 SETTINGS                  a setting that cannot be used
 └── DatabaseError                 DATABASE                  a database we cannot open or use
+    ├── DatabaseNotOursError      DATABASE_NOT_OURS         it holds the tables of something else
+    └── DatabaseNewerError        DATABASE_NEWER            a later version of ours has written it
 """
 
 from typing import ClassVar
@@ -156,3 +158,27 @@ class DatabaseError(LoyaltyError):
     """The database cannot be opened or used; the message says why."""
 
     code = "DATABASE"
+
+
+class DatabaseNotOursError(DatabaseError):
+    """The database holds tables, but none of ours says how far it has come."""
+
+    code = "DATABASE_NOT_OURS"
+
+    def __init__(self, tables: list[str]) -> None:
+        super().__init__(
+            f"This database belongs to something else (it holds {', '.join(tables)});"
+            " name an empty database, or one made by Loyalty Graph."
+        )
+
+
+class DatabaseNewerError(DatabaseError):
+    """The database has come further than this version knows."""
+
+    code = "DATABASE_NEWER"
+
+    def __init__(self, unknown: list[str]) -> None:
+        super().__init__(
+            f"A newer Loyalty Graph has written this database ({', '.join(unknown)});"
+            " use that version, or a backup from before it."
+        )

@@ -1,0 +1,123 @@
+"""Connections for changing tables, each used by one migration alone while others wait.
+
+Source of the SQLite rules: sqlite.org/lang_altertable.html, section 7.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, ClassVar, Protocol, cast
+
+import aiosqlite
+
+from loyalty_graph.db.schema import Dialect
+from loyalty_graph.db.sqlite import split_script
+from loyalty_graph.db.transactions import connection, in_transaction_now
+from loyalty_graph.errors import DatabaseError
+
+STATEMENT_TIMEOUT_S = 3600.0
+"""How long one statement, and the wait for another process that migrates, may take."""
+ADVISORY_LOCK = 5_642_903_317
+"""The number by which processes of ours, and only they, queue on PostgreSQL to migrate."""
+
+
+class MigrationConnection(Protocol):
+    """What a migration needs of either database."""
+
+    dialect: ClassVar[Dialect]
+
+    def locked(self) -> AbstractAsyncContextManager[None]:
+        """Begin a transaction that no other migration runs beside; commit it at the end."""
+
+    async def execute(self, script: str) -> None:
+        """Run the statements of a script."""
+
+    async def names(self, query: str) -> list[str]:
+        """Return the first column of what a query finds."""
+
+    async def tables(self) -> list[str]:
+        """Return the names of the tables there are."""
+
+
+@asynccontextmanager
+async def connected() -> AsyncGenerator[MigrationConnection]:
+    """Yield a connection for migrating the database that is open."""
+    assert not in_transaction_now(), "a migration would wait for this transaction for ever"
+    client = cast("Any", connection())
+    if client.capabilities.dialect == "sqlite":
+        # Its own connection: with foreign keys on, DROP TABLE would empty the tables that refer to
+        # it, and inside a transaction they cannot be turned off.
+        async with aiosqlite.connect(
+            client.filename, isolation_level=None, timeout=STATEMENT_TIMEOUT_S
+        ) as own:
+            await own.execute("PRAGMA foreign_keys = OFF")
+            yield SqliteMigrationConnection(own)
+    else:
+        async with client.acquire_connection() as pooled:
+            yield PostgresMigrationConnection(pooled)
+
+
+class SqliteMigrationConnection:
+    """Changes tables with foreign keys off, and commits only what breaks none."""
+
+    dialect: ClassVar[Dialect] = "sqlite"
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+
+    @asynccontextmanager
+    async def locked(self) -> AsyncGenerator[None]:
+        """Hold the write lock of the file; what fails is undone when the connection is closed."""
+        await self.execute("BEGIN IMMEDIATE")
+        yield
+        if broken := await self.names("PRAGMA foreign_key_check"):
+            raise DatabaseError(
+                f"The migration leaves rows in {', '.join(sorted(set(broken)))} that refer to"
+                " nothing; nothing of it was kept."
+            )
+        await self.execute("COMMIT")
+
+    async def execute(self, script: str) -> None:
+        """Run the statements of a script, one by one: Python's own way commits before the first."""
+        for statement in split_script(script):
+            await self._connection.execute(statement)
+
+    async def names(self, query: str) -> list[str]:
+        """Return the first column of what a query finds."""
+        return [row[0] for row in await self._connection.execute_fetchall(query)]
+
+    async def tables(self) -> list[str]:
+        """Return the names of the tables in the file, without SQLite's own."""
+        return await self.names(
+            "SELECT name FROM sqlite_master"
+            " WHERE type = 'table' AND name NOT LIKE 'sqlite^_%' ESCAPE '^'"
+        )
+
+
+class PostgresMigrationConnection:
+    """Changes tables in the first schema of the search path."""
+
+    dialect: ClassVar[Dialect] = "postgres"
+
+    def __init__(self, connection: Any) -> None:  # noqa: ANN401 - asyncpg ships no types
+        self._connection = connection
+
+    @asynccontextmanager
+    async def locked(self) -> AsyncGenerator[None]:
+        """Hold the advisory lock until the transaction ends."""
+        async with self._connection.transaction():
+            await self.execute(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
+            yield
+
+    async def execute(self, script: str) -> None:
+        """Run the statements of a script."""
+        await self._connection.execute(script, timeout=STATEMENT_TIMEOUT_S)
+
+    async def names(self, query: str) -> list[str]:
+        """Return the first column of what a query finds."""
+        return [row[0] for row in await self._connection.fetch(query, timeout=STATEMENT_TIMEOUT_S)]
+
+    async def tables(self) -> list[str]:
+        """Return the names of the tables in the schema."""
+        return await self.names(
+            "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()"
+        )

@@ -1,0 +1,89 @@
+from dataclasses import replace
+
+import pytest
+
+from loyalty_graph.db.changes import changes, losses, same, unfillable
+from loyalty_graph.db.constraints import Check
+from loyalty_graph.db.schema import DIALECTS, Column, Dialect, Table, TableIndex
+
+ID = Column("id", "BIGINT")
+EMAIL = Column("email", "TEXT", null=True)
+MEMBER = Table("member", (ID, EMAIL), ("id",))
+OFFER = Table("offer", (ID,), ("id",))
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_tables_that_mean_the_same_need_no_change(dialect: Dialect):
+    turned = replace(MEMBER, columns=(EMAIL, ID))
+
+    assert same(MEMBER, turned)
+    assert changes([MEMBER, OFFER], [turned, OFFER], dialect) == []
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_tables_no_longer_wanted_go_those_that_refer_first(dialect: Dialect):
+    assert changes([MEMBER, OFFER], [], dialect) == ['DROP TABLE "offer"', 'DROP TABLE "member"']
+
+
+def test_sqlite_makes_no_table_anew_for_an_index():
+    indexed = replace(MEMBER, indexes=(TableIndex("member_email_idx", ("email",)),))
+
+    assert changes([MEMBER], [indexed], "sqlite") == [
+        'CREATE INDEX "member_email_idx" ON "member" ("email")'
+    ]
+    assert changes([indexed], [MEMBER], "sqlite") == ['DROP INDEX "member_email_idx"']
+
+
+def test_a_page_filled_less_is_no_change_on_sqlite():
+    assert changes([MEMBER], [replace(MEMBER, fill_factor=80)], "sqlite") == []
+
+
+def test_postgres_changes_a_table_in_one_statement():
+    wanted = replace(
+        MEMBER,
+        columns=(ID, replace(EMAIL, null=False, default="''")),
+        checks=(Check("id > 0", name="member_id_positive"),),
+        fill_factor=80,
+    )
+
+    (statement,) = changes([MEMBER], [wanted], "postgres")
+
+    assert statement == (
+        'ALTER TABLE "member"\n'
+        '    ALTER COLUMN "email" TYPE TEXT USING COALESCE("email", \'\')::TEXT,\n'
+        "    ALTER COLUMN \"email\" SET DEFAULT '',\n"
+        '    ALTER COLUMN "email" SET NOT NULL,\n'
+        '    ADD CONSTRAINT "member_id_positive" CHECK (id > 0),\n'
+        "    SET (fillfactor = 80)"
+    )
+
+
+def test_another_who_numbers_the_rows_is_left_to_a_person():
+    numbered = replace(MEMBER, columns=(replace(ID, generated=True), EMAIL))
+
+    with pytest.raises(AssertionError, match="id: write by hand"):
+        changes([MEMBER], [numbered], "postgres")
+
+
+def test_tables_and_columns_whose_contents_would_go_are_named():
+    slim = replace(MEMBER, columns=(ID,))
+
+    assert losses([MEMBER, OFFER], [slim]) == ["offer", "member.email"]
+
+
+@pytest.mark.parametrize(
+    ("case", "column", "named"),
+    [
+        ("new, nothing known", Column("level", "INT"), ["member.level"]),
+        ("new, may be empty", Column("level", "INT", null=True), []),
+        ("new, with a default", Column("level", "INT", default="0"), []),
+        ("no longer empty", replace(EMAIL, null=False), ["member.email"]),
+        ("never was empty", ID, []),
+    ],
+)
+def test_columns_that_existing_rows_cannot_fill_are_named(
+    case: str, column: Column, named: list[str]
+):
+    wanted = Table("member", (column,), ("id",))
+
+    assert unfillable([MEMBER], [wanted, OFFER]) == named
