@@ -18,18 +18,15 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 from tortoise.backends.base.client import BaseDBAsyncClient
-from tortoise.utils import generate_schema_for_client
 
-from loyalty_graph.db import open_database, opening
+from loyalty_graph.db import open_database
+from loyalty_graph.db.migrating import migrate
 
 TEST_DATABASE = os.environ.get("LOYALTY_TEST_DATABASE", "sqlite")
 BACKEND = "sqlite" if TEST_DATABASE == "sqlite" else "postgres"
 BACKENDS = ("sqlite", "postgres")
 TEMPLATE = f"loyalty_template_{os.getpid()}"
 _numbers = count(1)
-
-if not opening.MODEL_MODULES:  # Tortoise opens nothing without a model.
-    opening.MODEL_MODULES.append("tests.db.models")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -47,8 +44,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 async def make_schema(url: str) -> None:
     """Give the template its tables."""
-    async with open_database(url) as client:
-        await generate_schema_for_client(client, safe=True)
+    async with open_database(url):
+        await migrate()
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ LoyaltyError
 ├── UnauthenticatedError          UNAUTHENTICATED           no token, or one that is not valid
 ├── IdempotencyMismatchError      IDEMPOTENCY_MISMATCH      the key was used with other input
 ├── DuplicatePurchaseError        DUPLICATE_PURCHASE        this receipt is recorded already
+├── MemberExistsError             MEMBER_EXISTS             e-mail, phone or external id is taken
 ├── MemberNotActiveError          MEMBER_NOT_ACTIVE         closed, suspended, erased
 ├── InsufficientPointsError       INSUFFICIENT_POINTS       fewer spendable points than asked for
 ├── RefundTooLargeError           REFUND_TOO_LARGE          more units than are left to return
@@ -86,6 +87,16 @@ class DuplicatePurchaseError(LoyaltyError):
         super().__init__(
             f"Purchase {external_id} of {source} is recorded already.", field="externalId"
         )
+
+
+class MemberExistsError(LoyaltyError):
+    """An e-mail, phone number or external id belongs to a member already."""
+
+    code = "MEMBER_EXISTS"
+
+    def __init__(self, kind: str) -> None:
+        name = kind.lower().replace("_", " ")
+        super().__init__(f"This {name} belongs to a member already.", field="member")
 
 
 class MemberNotActiveError(LoyaltyError):

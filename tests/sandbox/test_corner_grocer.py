@@ -47,7 +47,7 @@ def test_no_product_type_has_two_rates_or_a_rate_and_an_exclusion(programme: dic
     assert len(set(rated + excluded)) == len(rated + excluded)
     assert set(rated + excluded) <= set(earning["product_types"])
     assert excluded == ["ALCOHOL", "TOBACCO", "GIFT_CARD"]
-    assert earning["unknown_product_types"] == "refuse"
+    assert earning["unknown_product_types"] == "REFUSE"
 
 
 def test_rates_are_exact_ratios_with_a_named_rounding(programme: dict[str, Any]):

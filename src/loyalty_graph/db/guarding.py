@@ -109,7 +109,7 @@ class GuardedConnection(ConnectionWrapper[Any]):
     __slots__ = ()
     client: GuardedTransaction
 
-    async def __aenter__(self) -> Any:  # noqa: ANN401 - aiosqlite's or asyncpg's connection
+    async def __aenter__(self) -> Any:
         await self._lock.acquire()
         try:
             self.client.refuse_when_ended()

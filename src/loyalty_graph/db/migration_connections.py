@@ -98,7 +98,7 @@ class PostgresMigrationConnection:
 
     dialect: ClassVar[Dialect] = "postgres"
 
-    def __init__(self, connection: Any) -> None:  # noqa: ANN401 - asyncpg ships no types
+    def __init__(self, connection: Any) -> None:
         self._connection = connection
 
     @asynccontextmanager

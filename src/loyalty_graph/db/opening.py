@@ -15,7 +15,15 @@ from loyalty_graph.errors import DatabaseError
 
 APP_LABEL = "models"
 # The modules that define tables; each package adds its own when it is built.
-MODEL_MODULES: list[str] = []
+MODEL_MODULES: list[str] = [
+    "loyalty_graph.programs.models",
+    "loyalty_graph.members.models",
+    "loyalty_graph.ledger.models",
+    "loyalty_graph.purchases.models",
+    "loyalty_graph.earning.models",
+    "loyalty_graph.outbox",
+    "loyalty_graph.idempotency",
+]
 CLOSE_GRACE_S = 10.0
 
 

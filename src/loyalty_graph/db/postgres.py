@@ -69,7 +69,7 @@ class PostgresClient(_Translating):
         *,
         pool_size: int = POOL_SIZE,
         command_timeout_s: float = COMMAND_TIMEOUT_S,
-        **place: Any,  # noqa: ANN401 - host, user and so on, each of the type Tortoise wants
+        **place: Any,
     ) -> None:
         super().__init__(
             maxsize=pool_size,

@@ -1,0 +1,1 @@
+"""Earning: how many points a purchase is worth, and why."""

@@ -1,0 +1,68 @@
+"""Calculators: the lines of a purchase become points, with every step written down."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from loyalty_graph.earning.rules import EarningSettings, UnknownProductTypes
+from loyalty_graph.errors import UnknownProductTypeError
+from loyalty_graph.purchases.rules import Line
+
+
+@dataclass(frozen=True, slots=True)
+class Calculation:
+    """Points for a purchase; `line_points` stand beside the lines, `steps` hold JSON values."""
+
+    points: int
+    line_points: tuple[int, ...]
+    steps: tuple[dict[str, Any], ...]
+
+
+class RewardCalculator(ABC):
+    """A way to turn the lines of a purchase into points."""
+
+    name: str
+
+    @abstractmethod
+    def calculate(self, lines: Sequence[Line]) -> Calculation:
+        """Return the points for what is left of these lines, and how they came about."""
+
+
+class ProductTypeRewardCalculator(RewardCalculator):
+    """Points by product type: each line at the rate of its type, or at the default rate."""
+
+    name = "PRODUCT_TYPE"
+
+    def __init__(self, settings: EarningSettings) -> None:
+        self._default = settings.default_rate
+        self._rates = {name: rate for rate in settings.rates for name in rate.product_types}
+        self._excluded = frozenset(settings.excluded_product_types)
+        self._known = settings.known
+        self._refuses = settings.unknown_product_types is UnknownProductTypes.REFUSE
+
+    def calculate(self, lines: Sequence[Line]) -> Calculation:
+        """Return the sum of the lines' points; each line is rounded by itself.
+
+        Raises:
+            UnknownProductTypeError: The rules refuse a product type they do not name.
+        """
+        steps = tuple(self._step(line) for line in lines)
+        line_points = tuple(step["points"] for step in steps)
+        return Calculation(sum(line_points), line_points, steps)
+
+    def _step(self, line: Line) -> dict[str, Any]:
+        kind = line.product_type
+        if self._refuses and kind not in self._known:
+            raise UnknownProductTypeError(kind, sorted(self._known))
+        amount = line.net_minor
+        if kind in self._excluded:
+            return {"type": kind, "amount": amount, "excluded": True, "points": 0}
+        rate = self._rates.get(kind, self._default)
+        return {
+            "type": kind,
+            "amount": amount,
+            "rate": [rate.points, rate.per_amount_minor],
+            "by": [rate.granularity, rate.rounding],
+            "points": rate.points_for(amount),
+        }

@@ -1,0 +1,95 @@
+"""Exact rates: how an amount becomes whole points, with the rounding named."""
+
+from enum import StrEnum
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Granularity(StrEnum):
+    """STEP counts whole steps of the amount; PRORATA counts every minor unit, then rounds."""
+
+    STEP = "STEP"
+    PRORATA = "PRORATA"
+
+
+class Rounding(StrEnum):
+    """How a fraction of a point is rounded; NEAREST rounds halves up."""
+
+    FLOOR = "FLOOR"
+    NEAREST = "NEAREST"
+    CEIL = "CEIL"
+
+
+class UnknownProductTypes(StrEnum):
+    """What happens to a product type the programme does not list."""
+
+    REFUSE = "REFUSE"
+    DEFAULT = "DEFAULT"
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Rate(_Settings):
+    """`points` for each `per_amount_minor` minor units: an exact ratio, never a decimal fraction.
+
+    `rounding` says what becomes of a part of a point (PRORATA) or of an unfinished step (STEP).
+    """
+
+    points: int = Field(ge=0, le=1_000_000)
+    per_amount_minor: int = Field(ge=1, le=10**12)
+    granularity: Granularity = Granularity.PRORATA
+    rounding: Rounding = Rounding.FLOOR
+
+    def points_for(self, amount_minor: int) -> int:
+        """Return the whole points for an amount that is not below zero."""
+        if self.granularity is Granularity.STEP:
+            steps = round_points(amount_minor, self.per_amount_minor, self.rounding)
+            return steps * self.points
+        return round_points(amount_minor * self.points, self.per_amount_minor, self.rounding)
+
+
+class TypeRate(Rate):
+    """The rate of some product types."""
+
+    product_types: tuple[str, ...] = Field(min_length=1)
+
+
+class EarningSettings(_Settings):
+    """A programme's earning rules; excluded product types earn nothing."""
+
+    product_types: tuple[str, ...] = ()
+    excluded_product_types: tuple[str, ...] = ()
+    unknown_product_types: UnknownProductTypes = UnknownProductTypes.DEFAULT
+    default_rate: Rate
+    rates: tuple[TypeRate, ...] = ()
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Return every product type the rules name."""
+        return frozenset((*self.product_types, *self.excluded_product_types, *self._rated))
+
+    @property
+    def _rated(self) -> tuple[str, ...]:
+        return tuple(name for rate in self.rates for name in rate.product_types)
+
+    @model_validator(mode="after")
+    def _say_each_type_once(self) -> Self:
+        rated = self._rated
+        if twice := sorted({name for name in rated if rated.count(name) > 1}):
+            raise ValueError(f"{', '.join(twice)} has two rates")
+        if both := sorted(set(rated) & set(self.excluded_product_types)):
+            raise ValueError(f"{', '.join(both)} cannot have a rate and be excluded")
+        return self
+
+
+def round_points(numerator: int, denominator: int, rounding: Rounding) -> int:
+    """Return numerator / denominator as a whole number; neither is below zero."""
+    whole, rest = divmod(numerator, denominator)
+    if rounding is Rounding.CEIL:
+        return whole + (rest > 0)
+    if rounding is Rounding.NEAREST:
+        return whole + (2 * rest >= denominator)
+    return whole

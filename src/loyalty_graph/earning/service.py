@@ -1,0 +1,29 @@
+"""Storing earning rules, and the calculator of a version."""
+
+from uuid import UUID
+
+from loyalty_graph.db import assert_in_transaction
+from loyalty_graph.earning.calculators import ProductTypeRewardCalculator, RewardCalculator
+from loyalty_graph.earning.models import EarningRules
+from loyalty_graph.earning.rules import EarningSettings
+
+_calculators: dict[tuple[UUID, int], RewardCalculator] = {}
+"""Versions never change, so a calculator is made once; there are as many as versions in use."""
+
+
+async def store_rules(program_id: UUID, version: int, settings: EarningSettings) -> None:
+    """Store the earning rules of a programme's version."""
+    assert_in_transaction()
+    await EarningRules.create(
+        program_id=program_id, version=version, settings=settings.model_dump(mode="json")
+    )
+
+
+async def calculator(program_id: UUID, version: int) -> RewardCalculator:
+    """Return the calculator that a version of a programme earns with."""
+    known = _calculators.get((program_id, version))
+    if known is None:
+        rules = await EarningRules.get(program_id=program_id, version=version)
+        known = ProductTypeRewardCalculator(EarningSettings.model_validate(rules.settings))
+        _calculators[program_id, version] = known
+    return known

@@ -1,0 +1,118 @@
+"""Once for each (caller, key): a retry gets the first answer, not a second effect.
+
+Callers are `member:<id>`, `partner:<id>`, `staff:<id>` or `cli`: a partner, not one of its tokens,
+so that a retry with a rotated token is still a retry. A refused command keeps no key.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+from tortoise import fields
+from tortoise.models import Model
+
+from loyalty_graph.db.constraints import PrimaryKey
+from loyalty_graph.db.sets import Insert, Lookup
+from loyalty_graph.errors import IdempotencyMismatchError, InvalidInputError
+
+KEPT = timedelta(days=30)
+KEY_LENGTH_MAX = 255
+
+
+class IdempotencyRow(Model):
+    """What was answered to a caller's key."""
+
+    key = fields.CharField(max_length=KEY_LENGTH_MAX, primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    caller = fields.CharField(max_length=80)
+    input_hash: bytes = fields.BinaryField()
+    result: dict[str, Any] = fields.JSONField()
+    created_at: datetime = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "idempotency"
+        constraints = [PrimaryKey("program_id", "caller", "key")]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A caller's wish that this input counts once under this key."""
+
+    caller: str
+    key: str
+    input_hash: bytes
+
+
+def claim(caller: str, key: str, given: dict[str, Any]) -> Claim:
+    """Return the claim of a command; `given` is its whole input as JSON values.
+
+    Raises:
+        InvalidInputError: The key is empty or longer than 255 characters.
+    """
+    check_key(key)
+    canonical = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
+    return Claim(caller, key, hashlib.sha256(canonical).digest())
+
+
+def check_key(key: str) -> None:
+    """Refuse a key that cannot be kept.
+
+    Raises:
+        InvalidInputError: It is empty or longer than 255 characters.
+    """
+    if not 0 < len(key) <= KEY_LENGTH_MAX:
+        raise InvalidInputError(
+            f"The idempotency key needs 1 to {KEY_LENGTH_MAX} characters.", field="idempotencyKey"
+        )
+
+
+def answers(claims: Sequence[Claim]) -> Lookup:
+    """Return the look-up of what was answered before, one key for each claim."""
+    return Lookup(
+        IdempotencyRow,
+        ("caller", "key"),
+        [(one.caller, one.key) for one in claims],
+        ("input_hash", "result"),
+    )
+
+
+class Answered:
+    """The answers given under the claims of a batch, before it and in it."""
+
+    def __init__(self, claims: Sequence[Claim], found: Sequence[Sequence[tuple[Any, ...]]]) -> None:
+        self._known: dict[tuple[str, str], tuple[bytes, dict[str, Any]]] = {
+            (one.caller, one.key): (rows[0][0], rows[0][1])
+            for one, rows in zip(claims, found, strict=True)
+            if rows
+        }
+        self._new: list[tuple[Claim, dict[str, Any]]] = []
+
+    def earlier(self, claim: Claim) -> dict[str, Any] | None:
+        """Return the first answer under this claim, or None when it is new.
+
+        Raises:
+            IdempotencyMismatchError: The key was used with other input.
+        """
+        known = self._known.get((claim.caller, claim.key))
+        if known is None:
+            return None
+        if known[0] != claim.input_hash:
+            raise IdempotencyMismatchError(claim.key)
+        return known[1]
+
+    def keep(self, claim: Claim, result: dict[str, Any]) -> None:
+        """Remember an answer for retries; `result` holds JSON values."""
+        self._known[claim.caller, claim.key] = (claim.input_hash, result)
+        self._new.append((claim, result))
+
+    def write(self, *, now: datetime) -> Insert:
+        """Return the write that stores the answers of this batch."""
+        return Insert(
+            IdempotencyRow,
+            ("caller", "key", "input_hash", "result", "created_at"),
+            [(one.caller, one.key, one.input_hash, result, now) for one, result in self._new],
+        )

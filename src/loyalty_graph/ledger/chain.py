@@ -1,0 +1,77 @@
+"""The hash chain of a member's transfers: whoever changes one breaks every later link."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+_DOMAIN = b"loyalty-graph ledger 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The parts of a transfer that its hash covers.
+
+    `opened` is the lot it opened (points, expiry), `uses` are (lot sequence, points) pairs, sorted.
+    """
+
+    sequence: int
+    kind: str
+    debit: str
+    credit: str
+    points: int
+    at: datetime
+    recorded_at: datetime
+    reference: str
+    rule_version: int | None
+    opened: tuple[int, datetime] | None
+    uses: Sequence[tuple[int, int]]
+    details_hash: bytes
+
+
+def canonical(value: Any) -> bytes:
+    """Return the one JSON text of a value (RFC 8785).
+
+    Our values hold no floats and only ASCII keys; for those, sorted keys and orjson's compact
+    output are the canonical form.
+    """
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def genesis(program_id: UUID, member_id: UUID) -> bytes:
+    """Return what a member's first transfer is linked to, so that no chain fits another member."""
+    return hashlib.sha256(_DOMAIN + program_id.bytes + member_id.bytes).digest()
+
+
+def details_hash(salt: bytes, text: str, actor: str, explanation: dict[str, Any] | None) -> bytes:
+    """Return the hash of the parts that may be erased; the salt keeps it from being guessed."""
+    details = canonical({"actor": actor, "explanation": explanation, "text": text})
+    return hashlib.sha256(salt + details).digest()
+
+
+def link(previous: bytes, given: Fields) -> bytes:
+    """Return the hash of a transfer whose predecessor has the hash `previous`."""
+    opened = None if given.opened is None else [given.opened[0], _instant(given.opened[1])]
+    body = {
+        "at": _instant(given.at),
+        "credit": given.credit,
+        "debit": given.debit,
+        "details": given.details_hash.hex(),
+        "kind": given.kind,
+        "opened": opened,
+        "points": given.points,
+        "recorded_at": _instant(given.recorded_at),
+        "reference": given.reference,
+        "rule_version": given.rule_version,
+        "sequence": given.sequence,
+        "uses": [list(use) for use in given.uses],
+    }
+    return hashlib.sha256(previous + canonical(body)).digest()
+
+
+def _instant(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="microseconds")

@@ -1,0 +1,140 @@
+"""Tables of the ledger. Transfers and lot uses are only inserted; the rest follows from them."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from tortoise import fields
+from tortoise.models import Model
+
+from loyalty_graph.db.constraints import AppendOnly, Check, FillFactor, Index, PrimaryKey, Unique
+
+
+class AccountRow(Model):
+    """What a member's transfers add up to. A projection: `ledger rebuild` derives it again.
+
+    `balance_points` below zero is debt. `head` is the hash of the newest transfer.
+    """
+
+    member_id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    status = fields.CharField(max_length=12)
+    balance_points: int = fields.BigIntField()
+    qualifying_points: int = fields.BigIntField()
+    lifetime_points: int = fields.BigIntField()
+    sequence: int = fields.IntField()
+    head: bytes = fields.BinaryField()
+
+    class Meta(Model.Meta):
+        table = "account"
+        constraints = [
+            PrimaryKey("program_id", "member_id"),
+            Check("qualifying_points >= 0", name="account_qualifying_not_negative"),
+            FillFactor(70),
+        ]
+
+
+class TransferRow(Model):
+    """Points moved from one account to another: one row is both legs.
+
+    `text`, `actor`, `explanation` and `salt` may be erased; `details_hash` keeps the chain whole.
+    """
+
+    member_id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    sequence: int = fields.IntField()
+    kind = fields.CharField(max_length=12)
+    debit = fields.CharField(max_length=12)
+    credit = fields.CharField(max_length=12)
+    points: int = fields.BigIntField()
+    balance_after: int = fields.BigIntField()
+    at: datetime = fields.DatetimeField()
+    recorded_at: datetime = fields.DatetimeField()
+    reference = fields.CharField(max_length=80)
+    rule_version: int | None = fields.IntField(null=True)
+    text: str = fields.TextField()
+    actor = fields.CharField(max_length=80)
+    explanation: dict[str, Any] | None = fields.JSONField(null=True)
+    salt: bytes = fields.BinaryField()
+    details_hash: bytes = fields.BinaryField()
+    hash: bytes = fields.BinaryField()
+
+    class Meta(Model.Meta):
+        table = "transfer"
+        constraints = [
+            PrimaryKey("program_id", "member_id", "sequence"),
+            Unique("program_id", "member_id", "kind", "reference", name="transfer_once"),
+            Check("points > 0", name="transfer_points_positive"),
+            Check("debit <> credit", name="transfer_two_accounts"),
+            AppendOnly(),
+        ]
+
+
+class LotRow(Model):
+    """Points that came in together and expire together; `sequence` is that of their transfer.
+
+    `remaining_points` is a projection: `points` less the lot's uses.
+    """
+
+    member_id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    sequence: int = fields.IntField()
+    points: int = fields.BigIntField()
+    remaining_points: int = fields.BigIntField()
+    expires_at: datetime = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "lot"
+        constraints = [
+            PrimaryKey("program_id", "member_id", "sequence"),
+            Check(
+                "remaining_points >= 0 AND remaining_points <= points",
+                name="lot_remaining_in_range",
+            ),
+            FillFactor(80),
+        ]
+        indexes = [
+            Index(
+                "program_id",
+                "member_id",
+                "expires_at",
+                "sequence",
+                name="lot_open",
+                where="remaining_points > 0",
+            ),
+            Index("program_id", "expires_at", name="lot_due", where="remaining_points > 0"),
+        ]
+
+
+class LotUseRow(Model):
+    """Points a transfer took from a lot (above zero) or gave back to it (below zero)."""
+
+    member_id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    sequence: int = fields.IntField()
+    lot_sequence: int = fields.IntField()
+    points: int = fields.BigIntField()
+
+    class Meta(Model.Meta):
+        table = "lot_use"
+        constraints = [
+            PrimaryKey("program_id", "member_id", "sequence", "lot_sequence"),
+            Check("points <> 0", name="lot_use_moves_points"),
+            AppendOnly(),
+        ]
+
+
+class AuditRow(Model):
+    """The outcome of one audit of a programme's ledger."""
+
+    id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    at: datetime = fields.DatetimeField()
+    accounts: int = fields.BigIntField()
+    transfers: int = fields.BigIntField()
+    differences: int = fields.BigIntField()
+    findings: list[dict[str, Any]] = fields.JSONField()
+
+    class Meta(Model.Meta):
+        table = "ledger_audit"
+        constraints = [PrimaryKey("program_id", "id")]

@@ -1,0 +1,334 @@
+"""What a command does to a member's account: pure functions from state and command to transfers.
+
+Each function either raises a refusal before it changes anything, or appends to `account.posted`.
+Working accounts belong to one batch and are changed in place while it is decided.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from loyalty_graph.errors import InsufficientPointsError, MemberNotActiveError
+from loyalty_graph.ledger import chain
+
+ACTIVE = "ACTIVE"
+
+
+class Kind(StrEnum):
+    """What a transfer is for."""
+
+    EARN = "EARN"
+    REDEEM = "REDEEM"
+    UNREDEEM = "UNREDEEM"
+    REVERSE = "REVERSE"
+    FORGIVE = "FORGIVE"
+    EXPIRE = "EXPIRE"
+    ADJUST = "ADJUST"
+
+
+class Book(StrEnum):
+    """Where points come from and go to. The programme's side is only ever added up."""
+
+    MEMBER = "MEMBER"
+    ISSUED = "ISSUED"
+    REDEEMED = "REDEEMED"
+    CLAWED_BACK = "CLAWED_BACK"
+    FORGIVEN = "FORGIVEN"
+    EXPIRED = "EXPIRED"
+    ADJUSTED = "ADJUSTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why points move.
+
+    `reference` names what caused it, once for each kind; `explanation` holds JSON without floats;
+    `salt` protects the erasable parts and is random where they say something about a person.
+    """
+
+    reference: str
+    at: datetime
+    recorded_at: datetime
+    actor: str
+    explanation: dict[str, Any]
+    text: str = ""
+    rule_version: int | None = None
+    salt: bytes = b""
+
+
+@dataclass(slots=True)
+class Lot:
+    """Points that came in together; `remaining` of them are left."""
+
+    sequence: int
+    points: int
+    remaining: int
+    expires_at: datetime
+    is_new: bool = False
+    is_changed: bool = False
+
+    def move(self, points: int) -> None:
+        """Take points from the lot, or give them back with a number below zero."""
+        self.remaining -= points
+        self.is_changed = True
+        assert 0 <= self.remaining <= self.points, "a lot holds between nothing and all its points"
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One decided transfer, ready to be stored."""
+
+    sequence: int
+    kind: Kind
+    debit: Book
+    credit: Book
+    points: int
+    balance_after: int
+    cause: Cause
+    uses: tuple[tuple[int, int], ...]
+    details_hash: bytes
+    hash: bytes
+
+
+@dataclass(slots=True)
+class Account:
+    """A member's account while a batch is decided; `lots` are sorted, soonest to expire first.
+
+    `has_all_lots` is False when only the first open lots were loaded; whoever needs more points
+    than those hold loads all of them first.
+    """
+
+    member_id: UUID
+    status: str
+    balance: int
+    qualifying: int
+    lifetime: int
+    sequence: int
+    head: bytes
+    lots: list[Lot] = field(default_factory=list)
+    has_all_lots: bool = True
+    posted: list[Transfer] = field(default_factory=list)
+
+    @property
+    def debt(self) -> int:
+        """Return the points the member owes; while there are any, no lot holds points."""
+        return max(0, -self.balance)
+
+
+def available(lots: Iterable[Lot], at: datetime) -> int:
+    """Return the points that can be spent at that time: those in lots that have not expired."""
+    return sum(lot.remaining for lot in lots if lot.expires_at > at)
+
+
+def earn(account: Account, points: int, cause: Cause, *, expires_at: datetime) -> Transfer:
+    """Credit points for a purchase; debt is paid first, the rest can be spent until `expires_at`.
+
+    Raises:
+        MemberNotActiveError: The member may not earn now.
+    """
+    check_active(account)
+    account.qualifying += points
+    account.lifetime += points
+    return _credit(account, Kind.EARN, Book.ISSUED, points, cause, expires_at)
+
+
+def redeem(account: Account, points: int, cause: Cause) -> Transfer:
+    """Debit points for a reward, from the lots that expire first.
+
+    Raises:
+        MemberNotActiveError: The member may not spend now.
+        InsufficientPointsError: Fewer points can be spent at `cause.at`.
+    """
+    check_active(account)
+    uses = _spend(account, points, cause.at)
+    return _post(account, Kind.REDEEM, Book.MEMBER, Book.REDEEMED, points, cause, uses)
+
+
+def unredeem(account: Account, taken: Iterable[tuple[int, int]], cause: Cause) -> list[Transfer]:
+    """Give back what a redemption took to its lots; a lot past its date expires again.
+
+    Debt is paid first; what is left returns to the lots that live longest. `taken` are the
+    redemption's (lot sequence, points) uses; the account holds those lots.
+    """
+    uses = list(taken)
+    points = sum(amount for _, amount in uses)
+    left = points - min(account.debt, points)
+    lots = {lot.sequence: lot for lot in account.lots}
+    returned: list[tuple[int, int]] = []
+    for sequence, amount in reversed(uses):
+        step = min(amount, left)
+        if step:
+            lots[sequence].move(-step)
+            returned.append((sequence, -step))
+            left -= step
+    first = _post(
+        account, Kind.UNREDEEM, Book.REDEEMED, Book.MEMBER, points, cause, sorted(returned)
+    )
+    return [first, *expire(account, now=cause.recorded_at)]
+
+
+@dataclass(frozen=True, slots=True)
+class Reversal:
+    """What a claw-back did: the points it took (debt included) and those it could not take."""
+
+    clawed_back: int
+    shortfall: int
+    transfer: Transfer | None
+
+
+def reverse(
+    account: Account, due: int, cause: Cause, *, origin: int | None, may_go_negative: bool
+) -> Reversal:
+    """Take back points that a purchase had earned.
+
+    The purchase's own lot (`origin`, its sequence) gives first, even past its date, then the lots
+    that expire first. What is missing becomes debt; unless the member `may_go_negative`, it is
+    forgiven at once by a second transfer, so that the books show what the programme lost. The
+    account must hold all its open lots.
+    """
+    assert account.has_all_lots, "a claw-back may need every lot"
+    if not due:
+        return Reversal(0, 0, None)
+    uses = _take([lot for lot in account.lots if lot.sequence == origin], due)
+    missing = due - sum(points for _, points in uses)
+    if missing:
+        expire(account, now=cause.recorded_at)
+        uses += _take([lot for lot in account.lots if lot.sequence != origin], missing)
+        missing = due - sum(points for _, points in uses)
+    account.qualifying -= due
+    transfer = _post(account, Kind.REVERSE, Book.MEMBER, Book.CLAWED_BACK, due, cause, uses)
+    if not missing or may_go_negative:
+        return Reversal(due, 0, transfer)
+    _post(account, Kind.FORGIVE, Book.FORGIVEN, Book.MEMBER, missing, cause, ())
+    return Reversal(due - missing, missing, transfer)
+
+
+def expire(account: Account, *, now: datetime) -> list[Transfer]:
+    """Empty every lot past its date, each by a transfer of its own dated to the lot's expiry."""
+    due = [lot for lot in account.lots if lot.remaining and lot.expires_at <= now]
+    return [_expire_lot(account, lot, now) for lot in due]
+
+
+def adjust(account: Account, points: int, cause: Cause, *, expires_at: datetime) -> Transfer:
+    """Add points by hand, or take them with a number below zero.
+
+    Raises:
+        MemberNotActiveError: The member's account is closed.
+        InsufficientPointsError: More is taken than can be spent at `cause.at`.
+    """
+    check_active(account)
+    assert points != 0, "an adjustment of nothing is refused at the door"
+    if points > 0:
+        return _credit(account, Kind.ADJUST, Book.ADJUSTED, points, cause, expires_at)
+    uses = _spend(account, -points, cause.at)
+    return _post(account, Kind.ADJUST, Book.MEMBER, Book.ADJUSTED, -points, cause, uses)
+
+
+def check_active(account: Account) -> None:
+    """Refuse a member who may not earn or spend.
+
+    Raises:
+        MemberNotActiveError: The account is not active.
+    """
+    if account.status != ACTIVE:
+        raise MemberNotActiveError(account.member_id, account.status)
+
+
+def _spend(account: Account, points: int, at: datetime) -> list[tuple[int, int]]:
+    spendable = [lot for lot in account.lots if lot.remaining and lot.expires_at > at]
+    can_be_spent = sum(lot.remaining for lot in spendable)
+    assert account.has_all_lots or can_be_spent >= points, "more lots had to be loaded"
+    if can_be_spent < points:
+        raise InsufficientPointsError(needed=points, available=can_be_spent)
+    return _take(spendable, points)
+
+
+def _take(lots: Iterable[Lot], points: int) -> list[tuple[int, int]]:
+    uses: list[tuple[int, int]] = []
+    for lot in lots:
+        step = min(lot.remaining, points)
+        if step:
+            lot.move(step)
+            uses.append((lot.sequence, step))
+            points -= step
+    return uses
+
+
+def _credit(
+    account: Account, kind: Kind, source: Book, points: int, cause: Cause, expires_at: datetime
+) -> Transfer:
+    paid = min(account.debt, points)
+    lot = Lot(account.sequence + 1, points, points - paid, expires_at, is_new=True)
+    uses = [(lot.sequence, paid)] if paid else []
+    transfer = _post(
+        account, kind, source, Book.MEMBER, points, cause, uses, opened=(points, expires_at)
+    )
+    account.lots.append(lot)
+    account.lots.sort(key=lambda one: (one.expires_at, one.sequence))
+    return transfer
+
+
+def _expire_lot(account: Account, lot: Lot, now: datetime) -> Transfer:
+    points = lot.remaining
+    lot.move(points)
+    cause = Cause(
+        reference=f"lot:{lot.sequence}:{account.sequence + 1}",
+        at=lot.expires_at,
+        recorded_at=now,
+        actor="system",
+        explanation={"lot": lot.sequence, "points": points},
+    )
+    return _post(
+        account, Kind.EXPIRE, Book.MEMBER, Book.EXPIRED, points, cause, [(lot.sequence, points)]
+    )
+
+
+def _post(  # noqa: PLR0913, PLR0917 - the columns of one transfer
+    account: Account,
+    kind: Kind,
+    debit: Book,
+    credit: Book,
+    points: int,
+    cause: Cause,
+    uses: Iterable[tuple[int, int]],
+    *,
+    opened: tuple[int, datetime] | None = None,
+) -> Transfer:
+    assert points > 0, "a transfer moves points"
+    sequence = account.sequence + 1
+    sorted_uses = tuple(sorted(uses))
+    details = chain.details_hash(cause.salt, cause.text, cause.actor, cause.explanation)
+    covered = chain.Fields(
+        sequence=sequence,
+        kind=kind,
+        debit=debit,
+        credit=credit,
+        points=points,
+        at=cause.at,
+        recorded_at=cause.recorded_at,
+        reference=cause.reference,
+        rule_version=cause.rule_version,
+        opened=opened,
+        uses=sorted_uses,
+        details_hash=details,
+    )
+    account.sequence = sequence
+    account.balance += points if credit is Book.MEMBER else -points
+    account.head = chain.link(account.head, covered)
+    transfer = Transfer(
+        sequence,
+        kind,
+        debit,
+        credit,
+        points,
+        account.balance,
+        cause,
+        sorted_uses,
+        details,
+        account.head,
+    )
+    account.posted.append(transfer)
+    return transfer

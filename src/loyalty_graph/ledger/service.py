@@ -1,0 +1,234 @@
+"""Loading accounts to decide on, and storing what was decided: a fixed number of statements."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from loyalty_graph.db import assert_in_transaction, connection
+from loyalty_graph.db.sets import Insert, Lookup, Update, Write, fetch, table_name
+from loyalty_graph.errors import NotFoundError
+from loyalty_graph.ledger import chain
+from loyalty_graph.ledger.models import AccountRow, LotRow, LotUseRow, TransferRow
+from loyalty_graph.ledger.rules import ACTIVE, Account, Kind, Lot, Transfer
+
+LOTS_AT_ONCE = 64
+
+_ACCOUNT = (
+    "status",
+    "balance_points",
+    "qualifying_points",
+    "lifetime_points",
+    "sequence",
+    "head",
+)
+_LOT = ("sequence", "points", "remaining_points", "expires_at")
+_OPEN = "remaining_points > 0"
+_SOONEST_FIRST = "expires_at, sequence"
+
+
+def open_accounts(program_id: UUID, member_ids: Iterable[UUID]) -> Insert:
+    """Return the write that gives new members their empty accounts."""
+    rows = [(one, ACTIVE, 0, 0, 0, 0, chain.genesis(program_id, one)) for one in member_ids]
+    return Insert(AccountRow, ("member_id", *_ACCOUNT), rows)
+
+
+async def load_accounts(
+    program_id: UUID,
+    member_ids: Iterable[UUID],
+    *,
+    spenders: Iterable[UUID] = (),
+    whole: Iterable[UUID] = (),
+) -> dict[UUID, Account]:
+    """Lock and return the accounts of these members; unknown ones are absent.
+
+    Spenders come with their first open lots, soonest to expire first; the members of `whole` with
+    all their open lots; the others without any.
+    """
+    assert_in_transaction()
+    members = sorted(set(member_ids))
+    with_all = sorted(set(whole))
+    with_some = sorted(set(spenders) - set(with_all))
+    found, some, every = await fetch(
+        program_id,
+        Lookup(AccountRow, ("member_id",), [(one,) for one in members], _ACCOUNT, lock=True),
+        _open_lots(with_some, LOTS_AT_ONCE),
+        _open_lots(with_all, None),
+    )
+    accounts = {
+        member: _account(member, rows[0])
+        for member, rows in zip(members, found, strict=True)
+        if rows
+    }
+    for group, lots_of, limit in ((with_some, some, LOTS_AT_ONCE), (with_all, every, None)):
+        for member, rows in zip(group, lots_of, strict=True):
+            if member in accounts:
+                accounts[member].lots = [Lot(*row) for row in rows]
+                accounts[member].has_all_lots = limit is None or len(rows) < limit
+    return accounts
+
+
+def _account(member_id: UUID, row: tuple[Any, ...]) -> Account:
+    status, balance, qualifying, lifetime, sequence, head = row
+    return Account(
+        member_id, status, balance, qualifying, lifetime, sequence, head, has_all_lots=False
+    )
+
+
+def _open_lots(members: Sequence[UUID], limit: int | None) -> Lookup:
+    keys = [(one,) for one in members]
+    return Lookup(
+        LotRow, ("member_id",), keys, _LOT, where=_OPEN, order_by=_SOONEST_FIRST, limit=limit
+    )
+
+
+async def taken_by(
+    program_id: UUID, account: Account, kind: Kind, reference: str
+) -> list[tuple[int, int]]:
+    """Return the (lot sequence, points) uses of a transfer, and add its lots to the account.
+
+    Raises:
+        NotFoundError: The member has no such transfer.
+    """
+    key = (account.member_id, kind, reference)
+    [[transfers]] = await fetch(
+        program_id,
+        Lookup(TransferRow, ("member_id", "kind", "reference"), [key], ("sequence",)),
+    )
+    if not transfers:
+        raise NotFoundError(kind.lower(), reference)
+    [[uses]] = await fetch(
+        program_id,
+        Lookup(
+            LotUseRow,
+            ("member_id", "sequence"),
+            [(account.member_id, transfers[0][0])],
+            ("lot_sequence", "points"),
+            order_by="lot_sequence",
+        ),
+    )
+    known = {lot.sequence for lot in account.lots}
+    wanted = [(account.member_id, lot) for lot, _ in uses if lot not in known]
+    [lots] = await fetch(program_id, Lookup(LotRow, ("member_id", "sequence"), wanted, _LOT))
+    account.lots.extend(Lot(*rows[0]) for rows in lots)
+    account.lots.sort(key=lambda lot: (lot.expires_at, lot.sequence))
+    order = {lot.sequence: place for place, lot in enumerate(account.lots)}
+    return sorted(((lot, points) for lot, points in uses), key=lambda use: order[use[0]])
+
+
+async def is_posted(program_id: UUID, member_id: UUID, kind: Kind, reference: str) -> bool:
+    """Return whether the member has a transfer of this kind with this reference."""
+    key = (member_id, kind, reference)
+    [[found]] = await fetch(
+        program_id, Lookup(TransferRow, ("member_id", "kind", "reference"), [key], ("sequence",))
+    )
+    return bool(found)
+
+
+async def members_with_due_lots(program_id: UUID, *, now: datetime, limit: int) -> list[UUID]:
+    """Return members who hold points in lots past their date, at most `limit` of them."""
+    rows = (
+        await LotRow.filter(program_id=program_id, expires_at__lte=now, remaining_points__gt=0)
+        .distinct()
+        .limit(limit)
+        .values_list("member_id", flat=True)
+    )
+    return list(rows)  # type: ignore[arg-type] # `flat=True` gives values, not tuples
+
+
+def writes(accounts: Iterable[Account]) -> list[Write]:
+    """Return what stores everything that was posted to these accounts."""
+    changed = [account for account in accounts if account.posted]
+    return [
+        Insert(TransferRow, _TRANSFER, [_row(a, t) for a in changed for t in a.posted]),
+        Insert(
+            LotRow,
+            ("member_id", *_LOT),
+            [_lot(a, lot) for a in changed for lot in a.lots if lot.is_new],
+        ),
+        Insert(
+            LotUseRow,
+            ("member_id", "sequence", "lot_sequence", "points"),
+            [(a.member_id, t.sequence, *use) for a in changed for t in a.posted for use in t.uses],
+        ),
+        Update(
+            LotRow,
+            ("member_id", "sequence"),
+            ("remaining_points",),
+            [
+                (a.member_id, lot.sequence, lot.remaining)
+                for a in changed
+                for lot in a.lots
+                if lot.is_changed and not lot.is_new
+            ],
+        ),
+        Update(
+            AccountRow,
+            ("member_id",),
+            ("balance_points", "qualifying_points", "lifetime_points", "sequence", "head"),
+            [
+                (a.member_id, a.balance, a.qualifying, a.lifetime, a.sequence, a.head)
+                for a in changed
+            ],
+        ),
+    ]
+
+
+_TRANSFER = (
+    "member_id",
+    "sequence",
+    "kind",
+    "debit",
+    "credit",
+    "points",
+    "balance_after",
+    "at",
+    "recorded_at",
+    "reference",
+    "rule_version",
+    "text",
+    "actor",
+    "explanation",
+    "salt",
+    "details_hash",
+    "hash",
+)
+
+
+def _row(account: Account, transfer: Transfer) -> tuple[object, ...]:
+    cause = transfer.cause
+    return (
+        account.member_id,
+        transfer.sequence,
+        transfer.kind,
+        transfer.debit,
+        transfer.credit,
+        transfer.points,
+        transfer.balance_after,
+        cause.at,
+        cause.recorded_at,
+        cause.reference,
+        cause.rule_version,
+        cause.text,
+        cause.actor,
+        cause.explanation,
+        cause.salt,
+        transfer.details_hash,
+        transfer.hash,
+    )
+
+
+def _lot(account: Account, lot: Lot) -> tuple[object, ...]:
+    return (account.member_id, lot.sequence, lot.points, lot.remaining, lot.expires_at)
+
+
+async def totals(program_id: UUID) -> dict[tuple[Kind, bool], int]:
+    """Return the points of all transfers by kind and direction (True: into members' accounts)."""
+    table = table_name(TransferRow)
+    mark = "$1" if connection().capabilities.dialect == "postgres" else "?"
+    rows = await connection().execute_query_dict(
+        f"select kind, credit = 'MEMBER' as inward, sum(points) as points from {table}"  # noqa: S608 - our own names
+        f" where program_id = {mark} group by 1, 2",
+        [program_id if mark == "$1" else str(program_id)],
+    )
+    return {(Kind(row["kind"]), bool(row["inward"])): int(row["points"]) for row in rows}

@@ -1,0 +1,1 @@
+"""Members: who takes part in a programme, and by what they are found."""

@@ -1,0 +1,59 @@
+"""Tables of members."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from tortoise import fields
+from tortoise.models import Model
+
+from loyalty_graph.db.constraints import PrimaryKey
+
+
+class Member(Model):
+    """Somebody who takes part in a programme."""
+
+    id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    number = fields.CharField(max_length=12)
+    status = fields.CharField(max_length=12)
+    external_id = fields.CharField(max_length=100, null=True)
+    email = fields.CharField(max_length=254, null=True)
+    phone = fields.CharField(max_length=20, null=True)
+    first_name = fields.CharField(max_length=100, null=True)
+    last_name = fields.CharField(max_length=100, null=True)
+    birthday: date | None = fields.DateField(null=True)
+    locale = fields.CharField(max_length=20)
+    enrolled_at: datetime = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "member"
+        constraints = [PrimaryKey("program_id", "id")]
+
+
+class MemberReference(Model):
+    """The directory: what finds a member. One value finds one member of a programme."""
+
+    value = fields.CharField(max_length=254, primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    kind = fields.CharField(max_length=12)
+    member_id: UUID = fields.UUIDField()
+
+    class Meta(Model.Meta):
+        table = "member_reference"
+        constraints = [PrimaryKey("program_id", "kind", "value")]
+
+
+class Consent(Model):
+    """What a member allowed or refused, and when; the newest of a purpose counts."""
+
+    id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    member_id: UUID = fields.UUIDField()
+    purpose = fields.CharField(max_length=20)
+    granted = fields.BooleanField()
+    at: datetime = fields.DatetimeField()
+    source = fields.CharField(max_length=40)
+
+    class Meta(Model.Meta):
+        table = "consent"
+        constraints = [PrimaryKey("program_id", "member_id", "id")]

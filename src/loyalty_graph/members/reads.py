@@ -1,0 +1,37 @@
+"""Members and their consents, many at once."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from loyalty_graph.members.models import Consent, Member
+
+
+async def members(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, Member]:
+    """Return the members with these ids; unknown ones are absent."""
+    rows = await Member.filter(program_id=program_id, id__in=list(member_ids))
+    return {row.id: row for row in rows}
+
+
+async def page(program_id: UUID, *, first: int, after: UUID | None) -> list[Member]:
+    """Return up to `first` members in the order they were enrolled, those after an id."""
+    query = Member.filter(program_id=program_id)
+    if after is not None:
+        query = query.filter(id__gt=after)
+    return await query.order_by("id").limit(first)
+
+
+async def count(program_id: UUID) -> int:
+    """Return how many members the programme has."""
+    return await Member.filter(program_id=program_id).count()
+
+
+async def consents(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, list[Consent]]:
+    """Return each member's newest consent for each purpose asked so far."""
+    rows = await Consent.filter(program_id=program_id, member_id__in=list(member_ids)).order_by(
+        "at", "id"
+    )
+    newest = {(row.member_id, row.purpose): row for row in rows}
+    found: dict[UUID, list[Consent]] = {member_id: [] for member_id in member_ids}
+    for row in newest.values():
+        found[row.member_id].append(row)
+    return found

@@ -1,0 +1,241 @@
+-- 0001_initial: read it, amend it while it is new, never change it once it is released.
+
+CREATE TABLE "account" (
+    "member_id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "status" VARCHAR(12) NOT NULL,
+    "balance_points" BIGINT NOT NULL,
+    "qualifying_points" BIGINT NOT NULL,
+    "lifetime_points" BIGINT NOT NULL,
+    "sequence" INT NOT NULL,
+    "head" BYTEA NOT NULL,
+    CONSTRAINT "account_pkey" PRIMARY KEY ("program_id", "member_id"),
+    CONSTRAINT "account_qualifying_not_negative" CHECK (qualifying_points >= 0)
+) WITH (fillfactor = 70);
+CREATE TABLE "card_mark" (
+    "member_id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "marked_at" TIMESTAMPTZ NOT NULL,
+    CONSTRAINT "card_mark_pkey" PRIMARY KEY ("program_id", "member_id")
+) WITH (fillfactor = 70);
+CREATE TABLE "consent" (
+    "id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "member_id" UUID NOT NULL,
+    "purpose" VARCHAR(20) NOT NULL,
+    "granted" BOOL NOT NULL,
+    "at" TIMESTAMPTZ NOT NULL,
+    "source" VARCHAR(40) NOT NULL,
+    CONSTRAINT "consent_pkey" PRIMARY KEY ("program_id", "member_id", "id")
+);
+CREATE TABLE "earning_rules" (
+    "program_id" UUID NOT NULL,
+    "version" INT NOT NULL,
+    "settings" JSONB NOT NULL,
+    CONSTRAINT "earning_rules_pkey" PRIMARY KEY ("program_id", "version")
+);
+CREATE TABLE "fact" (
+    "id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "member_id" UUID,
+    "kind" VARCHAR(40) NOT NULL,
+    "at" TIMESTAMPTZ NOT NULL,
+    "payload" JSONB NOT NULL,
+    "sequence" BIGINT,
+    CONSTRAINT "fact_pkey" PRIMARY KEY ("program_id", "id")
+);
+CREATE INDEX "fact_unnumbered" ON "fact" ("program_id") WHERE sequence IS NULL;
+CREATE TABLE "idempotency" (
+    "key" VARCHAR(255) NOT NULL,
+    "program_id" UUID NOT NULL,
+    "caller" VARCHAR(80) NOT NULL,
+    "input_hash" BYTEA NOT NULL,
+    "result" JSONB NOT NULL,
+    "created_at" TIMESTAMPTZ NOT NULL,
+    CONSTRAINT "idempotency_pkey" PRIMARY KEY ("program_id", "caller", "key")
+);
+CREATE TABLE "ledger_audit" (
+    "id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "at" TIMESTAMPTZ NOT NULL,
+    "accounts" BIGINT NOT NULL,
+    "transfers" BIGINT NOT NULL,
+    "differences" BIGINT NOT NULL,
+    "findings" JSONB NOT NULL,
+    CONSTRAINT "ledger_audit_pkey" PRIMARY KEY ("program_id", "id")
+);
+CREATE TABLE "lot" (
+    "member_id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "sequence" INT NOT NULL,
+    "points" BIGINT NOT NULL,
+    "remaining_points" BIGINT NOT NULL,
+    "expires_at" TIMESTAMPTZ NOT NULL,
+    CONSTRAINT "lot_pkey" PRIMARY KEY ("program_id", "member_id", "sequence"),
+    CONSTRAINT "lot_remaining_in_range" CHECK (remaining_points >= 0 AND remaining_points <= points)
+) WITH (fillfactor = 80);
+CREATE INDEX "lot_open" ON "lot" ("program_id", "member_id", "expires_at", "sequence") WHERE remaining_points > 0;
+CREATE INDEX "lot_due" ON "lot" ("program_id", "expires_at") WHERE remaining_points > 0;
+CREATE TABLE "lot_use" (
+    "member_id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "sequence" INT NOT NULL,
+    "lot_sequence" INT NOT NULL,
+    "points" BIGINT NOT NULL,
+    CONSTRAINT "lot_use_pkey" PRIMARY KEY ("program_id", "member_id", "sequence", "lot_sequence"),
+    CONSTRAINT "lot_use_moves_points" CHECK (points <> 0)
+);
+CREATE OR REPLACE FUNCTION "refuse_change"() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only: its rows are never changed or removed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER "lot_use_refuses_change" BEFORE UPDATE OR DELETE ON "lot_use" FOR EACH ROW EXECUTE FUNCTION "refuse_change"();
+CREATE TRIGGER "lot_use_refuses_truncate" BEFORE TRUNCATE ON "lot_use" FOR EACH STATEMENT EXECUTE FUNCTION "refuse_change"();
+CREATE TABLE "member" (
+    "id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "number" VARCHAR(12) NOT NULL,
+    "status" VARCHAR(12) NOT NULL,
+    "external_id" VARCHAR(100),
+    "email" VARCHAR(254),
+    "phone" VARCHAR(20),
+    "first_name" VARCHAR(100),
+    "last_name" VARCHAR(100),
+    "birthday" DATE,
+    "locale" VARCHAR(20) NOT NULL,
+    "enrolled_at" TIMESTAMPTZ NOT NULL,
+    CONSTRAINT "member_pkey" PRIMARY KEY ("program_id", "id")
+);
+CREATE TABLE "member_reference" (
+    "value" VARCHAR(254) NOT NULL,
+    "program_id" UUID NOT NULL,
+    "kind" VARCHAR(12) NOT NULL,
+    "member_id" UUID NOT NULL,
+    CONSTRAINT "member_reference_pkey" PRIMARY KEY ("program_id", "kind", "value")
+);
+CREATE TABLE "member_summary" (
+    "member_id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "purchase_count" INT NOT NULL,
+    "spend_minor" BIGINT NOT NULL,
+    "last_purchase_at" TIMESTAMPTZ NOT NULL,
+    CONSTRAINT "member_summary_pkey" PRIMARY KEY ("program_id", "member_id")
+) WITH (fillfactor = 70);
+CREATE TABLE "program" (
+    "id" UUID NOT NULL,
+    "slug" VARCHAR(60) NOT NULL,
+    "version" INT NOT NULL,
+    "sandbox" BOOL NOT NULL,
+    "created_at" TIMESTAMPTZ NOT NULL,
+    CONSTRAINT "program_pkey" PRIMARY KEY ("id")
+);
+CREATE UNIQUE INDEX "program_slug_key" ON "program" ("slug");
+CREATE TABLE "program_version" (
+    "program_id" UUID NOT NULL,
+    "version" INT NOT NULL,
+    "settings" JSONB NOT NULL,
+    "in_force_from" TIMESTAMPTZ NOT NULL,
+    "loaded_at" TIMESTAMPTZ NOT NULL,
+    CONSTRAINT "program_version_pkey" PRIMARY KEY ("program_id", "version")
+);
+CREATE TABLE "purchase" (
+    "id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "member_id" UUID NOT NULL,
+    "source" VARCHAR(40) NOT NULL,
+    "external_id" VARCHAR(100) NOT NULL,
+    "store" VARCHAR(60),
+    "channel" VARCHAR(12) NOT NULL,
+    "purchased_at" TIMESTAMPTZ NOT NULL,
+    "recorded_at" TIMESTAMPTZ NOT NULL,
+    "currency" VARCHAR(3) NOT NULL,
+    "total_minor" BIGINT NOT NULL,
+    "tax_minor" BIGINT NOT NULL,
+    "points" BIGINT NOT NULL,
+    "entry_sequence" INT,
+    "rule_version" INT NOT NULL,
+    CONSTRAINT "purchase_pkey" PRIMARY KEY ("program_id", "member_id", "id")
+);
+CREATE TABLE "purchase_line" (
+    "purchase_id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "member_id" UUID NOT NULL,
+    "number" SMALLINT NOT NULL,
+    "product_type" VARCHAR(40) NOT NULL,
+    "sku" VARCHAR(60),
+    "quantity" INT NOT NULL,
+    "unit_minor" BIGINT NOT NULL,
+    "discount_minor" BIGINT NOT NULL,
+    "tax_minor" BIGINT NOT NULL,
+    "points" BIGINT NOT NULL,
+    "refunded_quantity" INT NOT NULL,
+    CONSTRAINT "purchase_line_pkey" PRIMARY KEY ("program_id", "member_id", "purchase_id", "number"),
+    CONSTRAINT "purchase_line_quantity_positive" CHECK (quantity > 0),
+    CONSTRAINT "purchase_line_refunded_in_range" CHECK (refunded_quantity >= 0 AND refunded_quantity <= quantity)
+) WITH (fillfactor = 90);
+CREATE TABLE "purchase_reference" (
+    "external_id" VARCHAR(100) NOT NULL,
+    "program_id" UUID NOT NULL,
+    "source" VARCHAR(40) NOT NULL,
+    "member_id" UUID NOT NULL,
+    "purchase_id" UUID NOT NULL,
+    CONSTRAINT "purchase_reference_pkey" PRIMARY KEY ("program_id", "source", "external_id")
+);
+CREATE TABLE "refund" (
+    "id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "member_id" UUID NOT NULL,
+    "purchase_id" UUID NOT NULL,
+    "external_id" VARCHAR(100),
+    "refunded_at" TIMESTAMPTZ NOT NULL,
+    "recorded_at" TIMESTAMPTZ NOT NULL,
+    "amount_minor" BIGINT NOT NULL,
+    "due_points" BIGINT NOT NULL,
+    "clawed_back_points" BIGINT NOT NULL,
+    "shortfall_points" BIGINT NOT NULL,
+    "entry_sequence" INT,
+    CONSTRAINT "refund_pkey" PRIMARY KEY ("program_id", "member_id", "purchase_id", "id"),
+    CONSTRAINT "refund_points_add_up" CHECK (due_points = clawed_back_points + shortfall_points)
+);
+CREATE UNIQUE INDEX "refund_once" ON "refund" ("program_id", "purchase_id", "external_id") WHERE external_id IS NOT NULL;
+CREATE TABLE "refund_line" (
+    "refund_id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "member_id" UUID NOT NULL,
+    "number" SMALLINT NOT NULL,
+    "quantity" INT NOT NULL,
+    CONSTRAINT "refund_line_pkey" PRIMARY KEY ("program_id", "member_id", "refund_id", "number"),
+    CONSTRAINT "refund_line_quantity_positive" CHECK (quantity > 0)
+);
+CREATE TABLE "transfer" (
+    "member_id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "sequence" INT NOT NULL,
+    "kind" VARCHAR(12) NOT NULL,
+    "debit" VARCHAR(12) NOT NULL,
+    "credit" VARCHAR(12) NOT NULL,
+    "points" BIGINT NOT NULL,
+    "balance_after" BIGINT NOT NULL,
+    "at" TIMESTAMPTZ NOT NULL,
+    "recorded_at" TIMESTAMPTZ NOT NULL,
+    "reference" VARCHAR(80) NOT NULL,
+    "rule_version" INT,
+    "text" TEXT NOT NULL,
+    "actor" VARCHAR(80) NOT NULL,
+    "explanation" JSONB,
+    "salt" BYTEA NOT NULL,
+    "details_hash" BYTEA NOT NULL,
+    "hash" BYTEA NOT NULL,
+    CONSTRAINT "transfer_pkey" PRIMARY KEY ("program_id", "member_id", "sequence"),
+    CONSTRAINT "transfer_points_positive" CHECK (points > 0),
+    CONSTRAINT "transfer_two_accounts" CHECK (debit <> credit)
+);
+CREATE UNIQUE INDEX "transfer_once" ON "transfer" ("program_id", "member_id", "kind", "reference");
+CREATE OR REPLACE FUNCTION "refuse_change"() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only: its rows are never changed or removed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER "transfer_refuses_change" BEFORE UPDATE OR DELETE ON "transfer" FOR EACH ROW EXECUTE FUNCTION "refuse_change"();
+CREATE TRIGGER "transfer_refuses_truncate" BEFORE TRUNCATE ON "transfer" FOR EACH STATEMENT EXECUTE FUNCTION "refuse_change"();

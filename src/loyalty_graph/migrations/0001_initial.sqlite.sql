@@ -1,0 +1,239 @@
+-- 0001_initial: read it, amend it while it is new, never change it once it is released.
+
+CREATE TABLE "account" (
+    "member_id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "status" VARCHAR(12) NOT NULL,
+    "balance_points" BIGINT NOT NULL,
+    "qualifying_points" BIGINT NOT NULL,
+    "lifetime_points" BIGINT NOT NULL,
+    "sequence" INT NOT NULL,
+    "head" BLOB NOT NULL,
+    CONSTRAINT "account_pkey" PRIMARY KEY ("program_id", "member_id"),
+    CONSTRAINT "account_qualifying_not_negative" CHECK (qualifying_points >= 0)
+);
+CREATE TABLE "card_mark" (
+    "member_id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "marked_at" TIMESTAMP NOT NULL,
+    CONSTRAINT "card_mark_pkey" PRIMARY KEY ("program_id", "member_id")
+);
+CREATE TABLE "consent" (
+    "id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "member_id" CHAR(36) NOT NULL,
+    "purpose" VARCHAR(20) NOT NULL,
+    "granted" INT NOT NULL,
+    "at" TIMESTAMP NOT NULL,
+    "source" VARCHAR(40) NOT NULL,
+    CONSTRAINT "consent_pkey" PRIMARY KEY ("program_id", "member_id", "id")
+);
+CREATE TABLE "earning_rules" (
+    "program_id" CHAR(36) NOT NULL,
+    "version" INT NOT NULL,
+    "settings" JSON NOT NULL,
+    CONSTRAINT "earning_rules_pkey" PRIMARY KEY ("program_id", "version")
+);
+CREATE TABLE "fact" (
+    "id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "member_id" CHAR(36),
+    "kind" VARCHAR(40) NOT NULL,
+    "at" TIMESTAMP NOT NULL,
+    "payload" JSON NOT NULL,
+    "sequence" BIGINT,
+    CONSTRAINT "fact_pkey" PRIMARY KEY ("program_id", "id")
+);
+CREATE INDEX "fact_unnumbered" ON "fact" ("program_id") WHERE sequence IS NULL;
+CREATE TABLE "idempotency" (
+    "key" VARCHAR(255) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "caller" VARCHAR(80) NOT NULL,
+    "input_hash" BLOB NOT NULL,
+    "result" JSON NOT NULL,
+    "created_at" TIMESTAMP NOT NULL,
+    CONSTRAINT "idempotency_pkey" PRIMARY KEY ("program_id", "caller", "key")
+);
+CREATE TABLE "ledger_audit" (
+    "id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "at" TIMESTAMP NOT NULL,
+    "accounts" BIGINT NOT NULL,
+    "transfers" BIGINT NOT NULL,
+    "differences" BIGINT NOT NULL,
+    "findings" JSON NOT NULL,
+    CONSTRAINT "ledger_audit_pkey" PRIMARY KEY ("program_id", "id")
+);
+CREATE TABLE "lot" (
+    "member_id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "sequence" INT NOT NULL,
+    "points" BIGINT NOT NULL,
+    "remaining_points" BIGINT NOT NULL,
+    "expires_at" TIMESTAMP NOT NULL,
+    CONSTRAINT "lot_pkey" PRIMARY KEY ("program_id", "member_id", "sequence"),
+    CONSTRAINT "lot_remaining_in_range" CHECK (remaining_points >= 0 AND remaining_points <= points)
+);
+CREATE INDEX "lot_open" ON "lot" ("program_id", "member_id", "expires_at", "sequence") WHERE remaining_points > 0;
+CREATE INDEX "lot_due" ON "lot" ("program_id", "expires_at") WHERE remaining_points > 0;
+CREATE TABLE "lot_use" (
+    "member_id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "sequence" INT NOT NULL,
+    "lot_sequence" INT NOT NULL,
+    "points" BIGINT NOT NULL,
+    CONSTRAINT "lot_use_pkey" PRIMARY KEY ("program_id", "member_id", "sequence", "lot_sequence"),
+    CONSTRAINT "lot_use_moves_points" CHECK (points <> 0)
+);
+CREATE TRIGGER "lot_use_refuses_update" BEFORE UPDATE ON "lot_use" BEGIN
+    SELECT RAISE(ABORT, 'lot_use is append-only: its rows are never changed or removed');
+END;
+CREATE TRIGGER "lot_use_refuses_delete" BEFORE DELETE ON "lot_use" BEGIN
+    SELECT RAISE(ABORT, 'lot_use is append-only: its rows are never changed or removed');
+END;
+CREATE TABLE "member" (
+    "id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "number" VARCHAR(12) NOT NULL,
+    "status" VARCHAR(12) NOT NULL,
+    "external_id" VARCHAR(100),
+    "email" VARCHAR(254),
+    "phone" VARCHAR(20),
+    "first_name" VARCHAR(100),
+    "last_name" VARCHAR(100),
+    "birthday" DATE,
+    "locale" VARCHAR(20) NOT NULL,
+    "enrolled_at" TIMESTAMP NOT NULL,
+    CONSTRAINT "member_pkey" PRIMARY KEY ("program_id", "id")
+);
+CREATE TABLE "member_reference" (
+    "value" VARCHAR(254) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "kind" VARCHAR(12) NOT NULL,
+    "member_id" CHAR(36) NOT NULL,
+    CONSTRAINT "member_reference_pkey" PRIMARY KEY ("program_id", "kind", "value")
+);
+CREATE TABLE "member_summary" (
+    "member_id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "purchase_count" INT NOT NULL,
+    "spend_minor" BIGINT NOT NULL,
+    "last_purchase_at" TIMESTAMP NOT NULL,
+    CONSTRAINT "member_summary_pkey" PRIMARY KEY ("program_id", "member_id")
+);
+CREATE TABLE "program" (
+    "id" CHAR(36) NOT NULL,
+    "slug" VARCHAR(60) NOT NULL,
+    "version" INT NOT NULL,
+    "sandbox" INT NOT NULL,
+    "created_at" TIMESTAMP NOT NULL,
+    CONSTRAINT "program_pkey" PRIMARY KEY ("id")
+);
+CREATE UNIQUE INDEX "program_slug_key" ON "program" ("slug");
+CREATE TABLE "program_version" (
+    "program_id" CHAR(36) NOT NULL,
+    "version" INT NOT NULL,
+    "settings" JSON NOT NULL,
+    "in_force_from" TIMESTAMP NOT NULL,
+    "loaded_at" TIMESTAMP NOT NULL,
+    CONSTRAINT "program_version_pkey" PRIMARY KEY ("program_id", "version")
+);
+CREATE TABLE "purchase" (
+    "id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "member_id" CHAR(36) NOT NULL,
+    "source" VARCHAR(40) NOT NULL,
+    "external_id" VARCHAR(100) NOT NULL,
+    "store" VARCHAR(60),
+    "channel" VARCHAR(12) NOT NULL,
+    "purchased_at" TIMESTAMP NOT NULL,
+    "recorded_at" TIMESTAMP NOT NULL,
+    "currency" VARCHAR(3) NOT NULL,
+    "total_minor" BIGINT NOT NULL,
+    "tax_minor" BIGINT NOT NULL,
+    "points" BIGINT NOT NULL,
+    "entry_sequence" INT,
+    "rule_version" INT NOT NULL,
+    CONSTRAINT "purchase_pkey" PRIMARY KEY ("program_id", "member_id", "id")
+);
+CREATE TABLE "purchase_line" (
+    "purchase_id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "member_id" CHAR(36) NOT NULL,
+    "number" SMALLINT NOT NULL,
+    "product_type" VARCHAR(40) NOT NULL,
+    "sku" VARCHAR(60),
+    "quantity" INT NOT NULL,
+    "unit_minor" BIGINT NOT NULL,
+    "discount_minor" BIGINT NOT NULL,
+    "tax_minor" BIGINT NOT NULL,
+    "points" BIGINT NOT NULL,
+    "refunded_quantity" INT NOT NULL,
+    CONSTRAINT "purchase_line_pkey" PRIMARY KEY ("program_id", "member_id", "purchase_id", "number"),
+    CONSTRAINT "purchase_line_quantity_positive" CHECK (quantity > 0),
+    CONSTRAINT "purchase_line_refunded_in_range" CHECK (refunded_quantity >= 0 AND refunded_quantity <= quantity)
+);
+CREATE TABLE "purchase_reference" (
+    "external_id" VARCHAR(100) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "source" VARCHAR(40) NOT NULL,
+    "member_id" CHAR(36) NOT NULL,
+    "purchase_id" CHAR(36) NOT NULL,
+    CONSTRAINT "purchase_reference_pkey" PRIMARY KEY ("program_id", "source", "external_id")
+);
+CREATE TABLE "refund" (
+    "id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "member_id" CHAR(36) NOT NULL,
+    "purchase_id" CHAR(36) NOT NULL,
+    "external_id" VARCHAR(100),
+    "refunded_at" TIMESTAMP NOT NULL,
+    "recorded_at" TIMESTAMP NOT NULL,
+    "amount_minor" BIGINT NOT NULL,
+    "due_points" BIGINT NOT NULL,
+    "clawed_back_points" BIGINT NOT NULL,
+    "shortfall_points" BIGINT NOT NULL,
+    "entry_sequence" INT,
+    CONSTRAINT "refund_pkey" PRIMARY KEY ("program_id", "member_id", "purchase_id", "id"),
+    CONSTRAINT "refund_points_add_up" CHECK (due_points = clawed_back_points + shortfall_points)
+);
+CREATE UNIQUE INDEX "refund_once" ON "refund" ("program_id", "purchase_id", "external_id") WHERE external_id IS NOT NULL;
+CREATE TABLE "refund_line" (
+    "refund_id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "member_id" CHAR(36) NOT NULL,
+    "number" SMALLINT NOT NULL,
+    "quantity" INT NOT NULL,
+    CONSTRAINT "refund_line_pkey" PRIMARY KEY ("program_id", "member_id", "refund_id", "number"),
+    CONSTRAINT "refund_line_quantity_positive" CHECK (quantity > 0)
+);
+CREATE TABLE "transfer" (
+    "member_id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "sequence" INT NOT NULL,
+    "kind" VARCHAR(12) NOT NULL,
+    "debit" VARCHAR(12) NOT NULL,
+    "credit" VARCHAR(12) NOT NULL,
+    "points" BIGINT NOT NULL,
+    "balance_after" BIGINT NOT NULL,
+    "at" TIMESTAMP NOT NULL,
+    "recorded_at" TIMESTAMP NOT NULL,
+    "reference" VARCHAR(80) NOT NULL,
+    "rule_version" INT,
+    "text" TEXT NOT NULL,
+    "actor" VARCHAR(80) NOT NULL,
+    "explanation" JSON,
+    "salt" BLOB NOT NULL,
+    "details_hash" BLOB NOT NULL,
+    "hash" BLOB NOT NULL,
+    CONSTRAINT "transfer_pkey" PRIMARY KEY ("program_id", "member_id", "sequence"),
+    CONSTRAINT "transfer_points_positive" CHECK (points > 0),
+    CONSTRAINT "transfer_two_accounts" CHECK (debit <> credit)
+);
+CREATE UNIQUE INDEX "transfer_once" ON "transfer" ("program_id", "member_id", "kind", "reference");
+CREATE TRIGGER "transfer_refuses_update" BEFORE UPDATE ON "transfer" BEGIN
+    SELECT RAISE(ABORT, 'transfer is append-only: its rows are never changed or removed');
+END;
+CREATE TRIGGER "transfer_refuses_delete" BEFORE DELETE ON "transfer" BEGIN
+    SELECT RAISE(ABORT, 'transfer is append-only: its rows are never changed or removed');
+END;

@@ -1,0 +1,1 @@
+"""Programmes: the tenants. A programme's settings are versioned, so that old entries stay true."""

@@ -1,0 +1,37 @@
+"""Tables of programmes."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from tortoise import fields
+from tortoise.models import Model
+
+from loyalty_graph.db.constraints import PrimaryKey
+
+
+class Program(Model):
+    """A loyalty programme; `version` is the newest of its versions."""
+
+    id: UUID = fields.UUIDField(primary_key=True)
+    slug = fields.CharField(max_length=60, unique=True)
+    version: int = fields.IntField()
+    sandbox = fields.BooleanField()
+    created_at: datetime = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "program"
+
+
+class ProgramVersion(Model):
+    """The settings of a programme from `in_force_from` until the next version."""
+
+    program_id: UUID = fields.UUIDField(primary_key=True)
+    version: int = fields.IntField()
+    settings: dict[str, Any] = fields.JSONField()
+    in_force_from: datetime = fields.DatetimeField()
+    loaded_at: datetime = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "program_version"
+        constraints = [PrimaryKey("program_id", "version")]

@@ -1,0 +1,144 @@
+"""What a programme's settings mean: expiry dates, and which times a command may carry."""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from babel.numbers import get_currency_precision, list_currencies
+from dateutil.relativedelta import relativedelta
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from loyalty_graph.errors import InvalidInputError
+
+CLOCK_SKEW_MAX = timedelta(minutes=5)
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+class ClawbackPolicy(StrEnum):
+    """What happens when a refund takes back points that were spent already."""
+
+    CLAMP_TO_ZERO = "CLAMP_TO_ZERO"
+    ALLOW_NEGATIVE = "ALLOW_NEGATIVE"
+
+
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"{name} is no time zone; use a name such as Europe/Berlin")
+    return name
+
+
+def _known_currency(code: str) -> str:
+    if code not in list_currencies():
+        raise ValueError(f"{code} is no currency; use an ISO 4217 code such as EUR")
+    return code
+
+
+def _rgb(text: str) -> str:
+    match = re.fullmatch(r"rgb\((\d{1,3}), ?(\d{1,3}), ?(\d{1,3})\)", text)
+    if match is None or any(int(part) > COLOR_PART_MAX for part in match.groups()):
+        raise ValueError(f"{text} is no colour; use rgb(22, 78, 56)")
+    return text
+
+
+COLOR_PART_MAX = 255
+Color = Annotated[str, AfterValidator(_rgb)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PointSettings(_Settings):
+    """How the programme's points are called and how long they live."""
+
+    unit_one: str = Field(min_length=1, max_length=20)
+    unit_other: str = Field(min_length=1, max_length=20)
+    expiry_months: int | None = Field(default=None, ge=1, le=120)
+    clawback: ClawbackPolicy = ClawbackPolicy.CLAMP_TO_ZERO
+
+
+class Branding(_Settings):
+    """How the programme looks on cards and pages."""
+
+    background: Color = "rgb(22, 78, 56)"
+    foreground: Color = "rgb(255, 255, 255)"
+    label: Color = "rgb(190, 227, 200)"
+    terms: str = Field(default="", max_length=4000)
+    support: str = Field(default="", max_length=200)
+
+
+class ProgramSettings(_Settings):
+    """The settings of one version of a programme."""
+
+    name: str = Field(min_length=1, max_length=60)
+    slug: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)
+    currency: Annotated[str, AfterValidator(_known_currency)]
+    time_zone: Annotated[str, AfterValidator(_known_zone)]
+    accept_days: int = Field(default=365, ge=1, le=3650)
+    sandbox: bool = False
+    points: PointSettings
+    branding: Branding = Branding()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the time zone that decides day and month edges."""
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def currency_exponent(self) -> int:
+        """Return how many decimal places the currency has (ISO 4217): USD 2, JPY 0, KWD 3."""
+        return get_currency_precision(self.currency)
+
+    def expires_at(self, earned_at: datetime) -> datetime:
+        """Return the instant from which points earned at `earned_at` cannot be spent any more.
+
+        They live through the local day `expiry_months` later; `NEVER` when they do not expire.
+        """
+        if self.points.expiry_months is None:
+            return NEVER
+        local_day = earned_at.astimezone(self.zone).date()
+        return _end_of_day_after(local_day, self.points.expiry_months, self.time_zone)
+
+    def check_time(self, at: datetime, *, now: datetime, field: str) -> None:
+        """Refuse a time that is ahead of now, or older than the programme accepts.
+
+        Raises:
+            InvalidInputError: `at` is more than 5 minutes ahead, or more than `accept_days` old.
+        """
+        if at > now + CLOCK_SKEW_MAX:
+            raise InvalidInputError(
+                f"{at.isoformat()} lies in the future; it is {now.isoformat()}.", field=field
+            )
+        if at < now - timedelta(days=self.accept_days):
+            raise InvalidInputError(
+                f"{at.isoformat()} is more than {self.accept_days} days ago;"
+                " this programme accepts nothing older.",
+                field=field,
+            )
+
+    def same_tenant(self, other: Self) -> bool:
+        """Return whether `other` may be a later version of this programme."""
+        return (self.slug, self.currency, self.sandbox) == (
+            other.slug,
+            other.currency,
+            other.sandbox,
+        )
+
+
+def check_offset(at: datetime, *, field: str) -> None:
+    """Refuse a time that does not say which instant it means.
+
+    Raises:
+        InvalidInputError: It has no offset.
+    """
+    if at.tzinfo is None:
+        raise InvalidInputError("The time needs an offset, such as Z or +02:00.", field=field)
+
+
+@lru_cache(maxsize=4096)
+def _end_of_day_after(day: date, months: int, zone: str) -> datetime:
+    following = day + relativedelta(months=months) + timedelta(days=1)
+    return datetime.combine(following, time(), tzinfo=ZoneInfo(zone)).astimezone(UTC)

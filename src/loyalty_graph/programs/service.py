@@ -1,0 +1,127 @@
+"""Storing programme versions, and which version is in force."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from loyalty_graph.db import assert_in_transaction
+from loyalty_graph.errors import InvalidInputError, NotFoundError
+from loyalty_graph.identifiers import new_id
+from loyalty_graph.programs.models import Program, ProgramVersion
+from loyalty_graph.programs.rules import ProgramSettings
+
+ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
+CACHE_AGE_MAX = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a programme, as commands use it."""
+
+    program_id: UUID
+    number: int
+    settings: ProgramSettings
+    in_force_from: datetime
+
+
+@dataclass(slots=True)
+class _Known:
+    """The versions of a programme, newest first, as they were read at `read_at`."""
+
+    versions: list[Version]
+    read_at: datetime
+
+
+_known: dict[UUID, _Known] = {}
+
+
+async def store_version(settings: ProgramSettings, *, now: datetime) -> Version:
+    """Store these settings as the next version of the programme of their slug, in force from now.
+
+    The first version of a programme is in force from the beginning of time, so that an import can
+    bring older purchases.
+
+    Raises:
+        InvalidInputError: Currency or sandbox mark differ from the programme's earlier versions.
+    """
+    assert_in_transaction()
+    program = await Program.get_or_none(slug=settings.slug)
+    if program is None:
+        program = Program(id=new_id(now), slug=settings.slug, version=0, created_at=now)
+        program.sandbox = settings.sandbox
+        in_force_from = ALWAYS
+    else:
+        latest = await in_force(program.id, now, now=now)
+        if not latest.settings.same_tenant(settings):
+            raise InvalidInputError("A programme cannot change its currency or its sandbox mark.")
+        in_force_from = now
+    program.version += 1
+    await program.save()
+    await ProgramVersion.create(
+        program_id=program.id,
+        version=program.version,
+        settings=settings.model_dump(mode="json"),
+        in_force_from=in_force_from,
+        loaded_at=now,
+    )
+    _known.pop(program.id, None)
+    return Version(program.id, program.version, settings, in_force_from)
+
+
+async def in_force(program_id: UUID, at: datetime, *, now: datetime) -> Version:
+    """Return the version in force at `at`; `now` is the request's time.
+
+    Versions are kept for a second, so another process sees a new version that much later; entries
+    name the version that made them.
+
+    Raises:
+        NotFoundError: No such programme.
+    """
+    known = _known.get(program_id)
+    if known is None or not timedelta(0) <= now - known.read_at <= CACHE_AGE_MAX:
+        known = _Known(await _read_versions(program_id), now)
+        _known[program_id] = known
+    return next(
+        (version for version in known.versions if version.in_force_from <= at), known.versions[-1]
+    )
+
+
+async def only_program() -> UUID:
+    """Return the programme of an installation that has exactly one.
+
+    Raises:
+        NotFoundError: There is none, or more than one.
+    """
+    ids: list[Any] = await Program.all().limit(2).values_list("id", flat=True)
+    if len(ids) != 1:
+        raise NotFoundError("programme", "of its own" if ids else "yet")
+    program_id: UUID = ids[0]
+    return program_id
+
+
+async def find(slug: str) -> UUID:
+    """Return the programme with this slug.
+
+    Raises:
+        NotFoundError: No such programme.
+    """
+    program = await Program.get_or_none(slug=slug)
+    if program is None:
+        raise NotFoundError("programme", slug)
+    return program.id
+
+
+async def _read_versions(program_id: UUID) -> list[Version]:
+    rows = await ProgramVersion.filter(program_id=program_id).order_by("-version")
+    if not rows:
+        raise NotFoundError("programme", program_id)
+    return [
+        Version(
+            program_id,
+            row.version,
+            ProgramSettings.model_validate(row.settings),
+            row.in_force_from,
+        )
+        for row in rows
+    ]

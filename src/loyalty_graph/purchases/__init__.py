@@ -1,0 +1,1 @@
+"""Purchases and their refunds: what members bought, and what they brought back."""

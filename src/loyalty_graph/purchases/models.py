@@ -1,0 +1,140 @@
+"""Tables of purchases. They are written in sets and hold no database foreign keys."""
+
+from datetime import datetime
+from uuid import UUID
+
+from tortoise import fields
+from tortoise.models import Model
+
+from loyalty_graph.db.constraints import Check, FillFactor, PrimaryKey, Unique
+
+
+class Purchase(Model):
+    """A receipt. Amounts are net of discounts, without tax, in minor units of `currency`."""
+
+    id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    member_id: UUID = fields.UUIDField()
+    source = fields.CharField(max_length=40)
+    external_id = fields.CharField(max_length=100)
+    store = fields.CharField(max_length=60, null=True)
+    channel = fields.CharField(max_length=12)
+    purchased_at: datetime = fields.DatetimeField()
+    recorded_at: datetime = fields.DatetimeField()
+    currency = fields.CharField(max_length=3)
+    total_minor: int = fields.BigIntField()
+    tax_minor: int = fields.BigIntField()
+    points: int = fields.BigIntField()
+    entry_sequence: int | None = fields.IntField(null=True)
+    rule_version: int = fields.IntField()
+
+    class Meta(Model.Meta):
+        table = "purchase"
+        constraints = [PrimaryKey("program_id", "member_id", "id")]
+
+
+class PurchaseReference(Model):
+    """The directory: what finds a purchase. One receipt of a source counts for one member."""
+
+    external_id = fields.CharField(max_length=100, primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    source = fields.CharField(max_length=40)
+    member_id: UUID = fields.UUIDField()
+    purchase_id: UUID = fields.UUIDField()
+
+    class Meta(Model.Meta):
+        table = "purchase_reference"
+        constraints = [PrimaryKey("program_id", "source", "external_id")]
+
+
+class PurchaseLine(Model):
+    """One line of a receipt; `number` counts from 1. `discount_minor` is for the whole line."""
+
+    purchase_id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    member_id: UUID = fields.UUIDField()
+    number: int = fields.SmallIntField()
+    product_type = fields.CharField(max_length=40)
+    sku = fields.CharField(max_length=60, null=True)
+    quantity: int = fields.IntField()
+    unit_minor: int = fields.BigIntField()
+    discount_minor: int = fields.BigIntField()
+    tax_minor: int = fields.BigIntField()
+    points: int = fields.BigIntField()
+    refunded_quantity: int = fields.IntField()
+
+    class Meta(Model.Meta):
+        table = "purchase_line"
+        constraints = [
+            PrimaryKey("program_id", "member_id", "purchase_id", "number"),
+            Check("quantity > 0", name="purchase_line_quantity_positive"),
+            Check(
+                "refunded_quantity >= 0 AND refunded_quantity <= quantity",
+                name="purchase_line_refunded_in_range",
+            ),
+            FillFactor(90),
+        ]
+
+
+class Refund(Model):
+    """Goods brought back; `due_points` = `clawed_back_points` + `shortfall_points`."""
+
+    id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    member_id: UUID = fields.UUIDField()
+    purchase_id: UUID = fields.UUIDField()
+    external_id = fields.CharField(max_length=100, null=True)
+    refunded_at: datetime = fields.DatetimeField()
+    recorded_at: datetime = fields.DatetimeField()
+    amount_minor: int = fields.BigIntField()
+    due_points: int = fields.BigIntField()
+    clawed_back_points: int = fields.BigIntField()
+    shortfall_points: int = fields.BigIntField()
+    entry_sequence: int | None = fields.IntField(null=True)
+
+    class Meta(Model.Meta):
+        table = "refund"
+        constraints = [
+            PrimaryKey("program_id", "member_id", "purchase_id", "id"),
+            Unique(
+                "program_id",
+                "purchase_id",
+                "external_id",
+                name="refund_once",
+                where="external_id IS NOT NULL",
+            ),
+            Check(
+                "due_points = clawed_back_points + shortfall_points", name="refund_points_add_up"
+            ),
+        ]
+
+
+class RefundLine(Model):
+    """How many units of a purchase's line were brought back."""
+
+    refund_id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    member_id: UUID = fields.UUIDField()
+    number: int = fields.SmallIntField()
+    quantity: int = fields.IntField()
+
+    class Meta(Model.Meta):
+        table = "refund_line"
+        constraints = [
+            PrimaryKey("program_id", "member_id", "refund_id", "number"),
+            Check("quantity > 0", name="refund_line_quantity_positive"),
+        ]
+
+
+class MemberSummary(Model):
+    """What a member bought so far, refunds taken off; kept up to date by each purchase."""
+
+    member_id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    purchase_count: int = fields.IntField()
+    spend_minor: int = fields.BigIntField()
+    last_purchase_at: datetime = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "member_summary"
+        constraints = [PrimaryKey("program_id", "member_id"), FillFactor(70)]

@@ -1,0 +1,122 @@
+"""What a receipt may hold, and what is left of it after a refund."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from loyalty_graph.errors import InvalidInputError, RefundTooLargeError
+
+LINES_MAX = 500
+QUANTITY_MAX = 1_000_000
+AMOUNT_MINOR_MAX = 10**15
+PRODUCT_TYPE_LENGTH_MAX = 40
+SOURCE_LENGTH_MAX = 40
+EXTERNAL_ID_LENGTH_MAX = 100
+
+
+class Channel(StrEnum):
+    """Where a purchase was made."""
+
+    POS = "POS"
+    WEB = "WEB"
+    MOBILE = "MOBILE"
+    PARTNER = "PARTNER"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: `quantity` units at `unit_minor` each, less `discount_minor` for the whole line.
+
+    Amounts are minor units of the programme's currency, without tax.
+    """
+
+    product_type: str
+    quantity: int
+    unit_minor: int
+    discount_minor: int = 0
+    tax_minor: int = 0
+    sku: str | None = None
+    refunded: int = 0
+
+    @property
+    def net_minor(self) -> int:
+        """Return the amount of the units that were not brought back, net of their discount.
+
+        The discount is spread over the units by whole minor units, rounded down; the amounts of
+        partial refunds therefore add up to the line's amount exactly.
+        """
+        left = self.quantity - self.refunded
+        return left * self.unit_minor - self.discount_minor * left // self.quantity
+
+
+def check_lines(lines: Sequence[Line]) -> None:
+    """Refuse lines that cannot be a receipt.
+
+    Raises:
+        InvalidInputError: No lines or too many, a quantity that is not positive, an amount below
+            zero or beyond what a purchase may hold, a discount above the line's amount.
+    """
+    if not 0 < len(lines) <= LINES_MAX:
+        raise InvalidInputError(f"A purchase needs 1 to {LINES_MAX} lines.", field="lines")
+    for number, line in enumerate(lines, 1):
+        if problem := _problem(line):
+            raise InvalidInputError(f"Line {number}: {problem}", field=f"lines.{number - 1}")
+    if sum(line.net_minor for line in lines) > AMOUNT_MINOR_MAX:
+        raise InvalidInputError("The purchase's total is too large.", field="lines")
+
+
+def _problem(line: Line) -> str | None:
+    if not 0 < line.quantity <= QUANTITY_MAX:
+        return f"the quantity is {line.quantity}; use 1 to {QUANTITY_MAX}."
+    amounts = (line.unit_minor, line.discount_minor, line.tax_minor)
+    if min(amounts) < 0:
+        return "amounts are not below zero."
+    if max(*amounts, line.unit_minor * line.quantity) > AMOUNT_MINOR_MAX:
+        return f"the amount is too large; at most {AMOUNT_MINOR_MAX} minor units."
+    if line.discount_minor > line.unit_minor * line.quantity:
+        return "the discount is larger than the amount."
+    if not 0 < len(line.product_type) <= PRODUCT_TYPE_LENGTH_MAX:
+        return f"the product type needs 1 to {PRODUCT_TYPE_LENGTH_MAX} characters."
+    return None
+
+
+def check_receipt(source: str, external_id: str) -> None:
+    """Refuse a receipt without a usable name.
+
+    Raises:
+        InvalidInputError: Source or external id is empty or too long.
+    """
+    if not 0 < len(source) <= SOURCE_LENGTH_MAX:
+        raise InvalidInputError(
+            f"The source needs 1 to {SOURCE_LENGTH_MAX} characters.", field="source"
+        )
+    if not 0 < len(external_id) <= EXTERNAL_ID_LENGTH_MAX:
+        raise InvalidInputError(
+            f"The external id needs 1 to {EXTERNAL_ID_LENGTH_MAX} characters.", field="externalId"
+        )
+
+
+def bring_back(lines: Sequence[Line], quantities: Mapping[int, int]) -> list[Line]:
+    """Return the lines after `quantities` (line number from 1 -> units) were brought back.
+
+    Raises:
+        InvalidInputError: Nothing is brought back, a line does not exist, a quantity is below 1.
+        RefundTooLargeError: More units than are left.
+    """
+    if not quantities:
+        raise InvalidInputError("A refund needs at least one line.", field="lines")
+    after = list(lines)
+    for number, quantity in quantities.items():
+        if not 1 <= number <= len(lines):
+            raise InvalidInputError(f"The purchase has no line {number}.", field="lines")
+        if quantity <= 0:
+            raise InvalidInputError(
+                f"Line {number}: the quantity is {quantity}; use 1 or more.", field="lines"
+            )
+        line = lines[number - 1]
+        if quantity > line.quantity - line.refunded:
+            raise RefundTooLargeError(
+                line=number, asked=quantity, left=line.quantity - line.refunded
+            )
+        after[number - 1] = replace(line, refunded=line.refunded + quantity)
+    return after

@@ -1,0 +1,268 @@
+"""The look-ups and writes of purchases and refunds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from loyalty_graph.db.sets import Insert, Lookup, Update, Upsert, Write, fetch
+from loyalty_graph.errors import NotFoundError
+from loyalty_graph.purchases.models import (
+    MemberSummary,
+    Purchase,
+    PurchaseLine,
+    PurchaseReference,
+    Refund,
+    RefundLine,
+)
+from loyalty_graph.purchases.rules import Line
+
+_LINE = (
+    "product_type",
+    "quantity",
+    "unit_minor",
+    "discount_minor",
+    "tax_minor",
+    "sku",
+    "refunded_quantity",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A purchase that was decided; `line_points` stand beside `lines`."""
+
+    id: UUID
+    member_id: UUID
+    source: str
+    external_id: str
+    store: str | None
+    channel: str
+    purchased_at: datetime
+    recorded_at: datetime
+    currency: str
+    lines: tuple[Line, ...]
+    line_points: tuple[int, ...]
+    points: int
+    entry_sequence: int | None
+    rule_version: int
+
+    @property
+    def total_minor(self) -> int:
+        """Return the net amount of all lines, in minor units."""
+        return sum(line.net_minor for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A refund that was decided; `quantities` maps line numbers to units."""
+
+    id: UUID
+    member_id: UUID
+    purchase_id: UUID
+    external_id: str | None
+    refunded_at: datetime
+    recorded_at: datetime
+    amount_minor: int
+    due_points: int
+    clawed_back_points: int
+    shortfall_points: int
+    entry_sequence: int | None
+    quantities: Mapping[int, int]
+    lines_after: tuple[Line, ...]
+
+
+def receipts(keys: Sequence[tuple[str, str]]) -> Lookup:
+    """Return the look-up of purchases by (source, external id): their (member id, purchase id)."""
+    return Lookup(PurchaseReference, ("source", "external_id"), keys, ("member_id", "purchase_id"))
+
+
+async def find(program_id: UUID, source: str, external_id: str) -> tuple[UUID, UUID]:
+    """Return the (member id, purchase id) of a receipt.
+
+    Raises:
+        NotFoundError: It was never recorded.
+    """
+    [[rows]] = await fetch(program_id, receipts([(source, external_id)]))
+    if not rows:
+        raise NotFoundError("purchase", f"{external_id} of {source}", field="purchase")
+    member_id, purchase_id = rows[0]
+    return member_id, purchase_id
+
+
+async def load(program_id: UUID, member_id: UUID, purchase_id: UUID) -> tuple[Purchase, list[Line]]:
+    """Return a purchase with what is left of its lines.
+
+    Raises:
+        NotFoundError: The member has no such purchase.
+    """
+    purchase = await Purchase.get_or_none(
+        program_id=program_id, member_id=member_id, id=purchase_id
+    )
+    if purchase is None:
+        raise NotFoundError("purchase", purchase_id, field="purchase")
+    key = (member_id, purchase_id)
+    [[rows]] = await fetch(
+        program_id,
+        Lookup(PurchaseLine, ("member_id", "purchase_id"), [key], _LINE, order_by="number"),
+    )
+    return purchase, [Line(*row) for row in rows]
+
+
+_PURCHASE = (
+    "id",
+    "member_id",
+    "source",
+    "external_id",
+    "store",
+    "channel",
+    "purchased_at",
+    "recorded_at",
+    "currency",
+    "total_minor",
+    "tax_minor",
+    "points",
+    "entry_sequence",
+    "rule_version",
+)
+
+
+def writes(recorded: Sequence[Recorded]) -> list[Write]:
+    """Return what stores these purchases and brings their members' summaries up to date."""
+    return [
+        Insert(Purchase, _PURCHASE, [_purchase_row(one) for one in recorded]),
+        Insert(
+            PurchaseReference,
+            ("source", "external_id", "member_id", "purchase_id"),
+            [(one.source, one.external_id, one.member_id, one.id) for one in recorded],
+        ),
+        Insert(
+            PurchaseLine,
+            ("member_id", "purchase_id", "number", *_LINE, "points"),
+            [
+                (one.member_id, one.id, number, *_line_row(line), points)
+                for one in recorded
+                for number, (line, points) in enumerate(
+                    zip(one.lines, one.line_points, strict=True), 1
+                )
+            ],
+        ),
+        _summaries(recorded),
+    ]
+
+
+def _purchase_row(one: Recorded) -> tuple[object, ...]:
+    return (
+        one.id,
+        one.member_id,
+        one.source,
+        one.external_id,
+        one.store,
+        one.channel,
+        one.purchased_at,
+        one.recorded_at,
+        one.currency,
+        one.total_minor,
+        sum(line.tax_minor for line in one.lines),
+        one.points,
+        one.entry_sequence,
+        one.rule_version,
+    )
+
+
+def _line_row(line: Line) -> tuple[object, ...]:
+    return (
+        line.product_type,
+        line.quantity,
+        line.unit_minor,
+        line.discount_minor,
+        line.tax_minor,
+        line.sku,
+        line.refunded,
+    )
+
+
+_LATER_PURCHASE = (
+    "CASE WHEN excluded.last_purchase_at > member_summary.last_purchase_at"
+    " THEN excluded.last_purchase_at ELSE member_summary.last_purchase_at END"
+)
+
+
+def _summaries(recorded: Sequence[Recorded]) -> Upsert:
+    merged: dict[UUID, tuple[int, int, datetime]] = {}
+    for one in recorded:
+        count, spend, last = merged.get(one.member_id, (0, 0, one.purchased_at))
+        merged[one.member_id] = (
+            count + 1,
+            spend + one.total_minor,
+            max(last, one.purchased_at),
+        )
+    return Upsert(
+        MemberSummary,
+        ("member_id",),
+        ("member_id", "purchase_count", "spend_minor", "last_purchase_at"),
+        [(member_id, *summary) for member_id, summary in sorted(merged.items())],
+        merge=(
+            ("purchase_count", "member_summary.purchase_count + excluded.purchase_count"),
+            ("spend_minor", "member_summary.spend_minor + excluded.spend_minor"),
+            ("last_purchase_at", _LATER_PURCHASE),
+        ),
+    )
+
+
+def refund_writes(returned: Sequence[Returned]) -> list[Write]:
+    """Return what stores these refunds; each is of another purchase."""
+    return [
+        Insert(
+            Refund, _REFUND, [tuple(getattr(one, name) for name in _REFUND) for one in returned]
+        ),
+        Insert(
+            RefundLine,
+            ("member_id", "refund_id", "number", "quantity"),
+            [
+                (one.member_id, one.id, number, quantity)
+                for one in returned
+                for number, quantity in sorted(one.quantities.items())
+            ],
+        ),
+        Update(
+            PurchaseLine,
+            ("member_id", "purchase_id", "number"),
+            ("refunded_quantity",),
+            [
+                (one.member_id, one.purchase_id, number, one.lines_after[number - 1].refunded)
+                for one in returned
+                for number in sorted(one.quantities)
+            ],
+        ),
+        _less_spend(returned),
+    ]
+
+
+_REFUND = (
+    "id",
+    "member_id",
+    "purchase_id",
+    "external_id",
+    "refunded_at",
+    "recorded_at",
+    "amount_minor",
+    "due_points",
+    "clawed_back_points",
+    "shortfall_points",
+    "entry_sequence",
+)
+
+
+def _less_spend(returned: Sequence[Returned]) -> Upsert:
+    less: dict[UUID, int] = {}
+    for one in returned:
+        less[one.member_id] = less.get(one.member_id, 0) + one.amount_minor
+    at = {one.member_id: one.refunded_at for one in returned}
+    return Upsert(
+        MemberSummary,
+        ("member_id",),
+        ("member_id", "purchase_count", "spend_minor", "last_purchase_at"),
+        [(member_id, 0, -amount, at[member_id]) for member_id, amount in sorted(less.items())],
+        merge=(("spend_minor", "member_summary.spend_minor + excluded.spend_minor"),),
+    )
