@@ -1,0 +1,1 @@
+"""Use cases that need several packages: what a door calls, one transaction each."""

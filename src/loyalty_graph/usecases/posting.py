@@ -1,0 +1,144 @@
+"""One batch of commands of a programme: loaded at once, decided one by one, stored at once."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import wraps
+from typing import Any, ParamSpec, Protocol, TypeVar
+from uuid import UUID
+
+from tortoise.exceptions import IntegrityError
+
+from loyalty_graph import outbox
+from loyalty_graph.db.sets import Write, fetch, store
+from loyalty_graph.errors import NotFoundError
+from loyalty_graph.idempotency import Answered, Claim, answers
+from loyalty_graph.identifiers import new_id
+from loyalty_graph.ledger import service as ledger
+from loyalty_graph.ledger.rules import Account
+from loyalty_graph.members import service as members
+from loyalty_graph.members.rules import Reference
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+SALT_BYTES = 16
+BATCH_MAX = 500
+
+
+class Command(Protocol):
+    """What every command that moves points says of itself."""
+
+    @property
+    def member(self) -> Reference:
+        """Whose points move."""
+
+    @property
+    def claim(self) -> Claim:
+        """The wish to count once."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """The state a batch is decided on, and the rows that its decisions add."""
+
+    program_id: UUID
+    now: datetime
+    members: list[UUID | None]
+    claims: list[Claim]
+    accounts: dict[UUID, Account]
+    answered: Answered
+    facts: list[outbox.Fact] = field(default_factory=list)
+    writes: list[Write] = field(default_factory=list)
+
+    def account(self, place: int, wanted: Reference) -> Account:
+        """Return the account of the batch's command at `place`.
+
+        Raises:
+            NotFoundError: Its member does not exist.
+        """
+        member_id = self.members[place]
+        account = None if member_id is None else self.accounts.get(member_id)
+        if account is None:
+            raise NotFoundError("member", wanted.value, field="member")
+        return account
+
+    def earlier(self, place: int) -> dict[str, Any] | None:
+        """Return the first answer to the command at `place`, or None when it is new.
+
+        Raises:
+            IdempotencyMismatchError: Its key was used with other input.
+        """
+        return self.answered.earlier(self.claims[place])
+
+    def answer(self, place: int, kept: dict[str, Any]) -> None:
+        """Keep the answer to the command at `place` for retries; it holds JSON values."""
+        self.answered.keep(self.claims[place], kept)
+
+    def record(self, kind: str, member_id: UUID, **payload: Any) -> None:
+        """Add a fact; the payload holds JSON values."""
+        self.facts.append(outbox.Fact(new_id(self.now), kind, member_id, self.now, payload))
+
+    async def store(self) -> None:
+        """Write everything that was decided, and mark the cards of members whose points moved."""
+        moved = [account.member_id for account in self.accounts.values() if account.posted]
+        await store(
+            self.program_id,
+            [
+                *self.writes,
+                *ledger.writes(self.accounts.values()),
+                self.answered.write(now=self.now),
+                outbox.facts(self.facts),
+                outbox.mark_cards(moved, now=self.now),
+            ],
+        )
+
+
+async def load(
+    program_id: UUID,
+    commands: Sequence[Command],
+    *,
+    now: datetime,
+    spending: bool = False,
+    whole: Iterable[UUID] = (),
+) -> Batch:
+    """Lock the accounts of these commands' members and return the batch to decide on.
+
+    Accounts are locked before keys are read: a twin of a command in hand elsewhere is then seen.
+    When `spending`, accounts come with their first open lots; those of `whole` with all of them.
+    """
+    found = await members.resolve(program_id, [command.member for command in commands])
+    wanted = [one for one in found if one is not None]
+    accounts = await ledger.load_accounts(
+        program_id,
+        wanted,
+        spenders=wanted if spending else (),
+        whole=whole,
+    )
+    claims = [command.claim for command in commands]
+    [kept] = await fetch(program_id, answers(claims))
+    return Batch(program_id, now, found, claims, accounts, Answered(claims, kept))
+
+
+def salt() -> bytes:
+    """Return fresh random bytes that keep an entry's details from being guessed after erasure."""
+    return secrets.token_bytes(SALT_BYTES)
+
+
+def settling_conflicts(
+    work: Callable[Arguments, Awaitable[Result]],
+) -> Callable[Arguments, Coroutine[Any, Any, Result]]:
+    """Run a transaction once more when another one had just used the same key or receipt.
+
+    The second run sees what the other one wrote, and answers with a replay or a refusal.
+    """
+
+    @wraps(work)
+    async def twice_at_most(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        try:
+            return await work(*args, **kwargs)
+        except IntegrityError:
+            return await work(*args, **kwargs)
+
+    return twice_at_most

@@ -1,0 +1,80 @@
+"""Loading a programme file: each package gets its own part, as the programme's next version."""
+
+import tomllib
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from loyalty_graph.db import transaction
+from loyalty_graph.earning import service as earning
+from loyalty_graph.earning.rules import EarningSettings
+from loyalty_graph.errors import ProgramFileError
+from loyalty_graph.programs import service as programs
+from loyalty_graph.programs.rules import Branding, ProgramSettings
+
+
+class ProgramFile(BaseModel):
+    """A whole programme, as its file says it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    program: ProgramSettings
+    earning: EarningSettings
+
+
+def read(path: Path) -> ProgramFile:
+    """Return the programme a file describes.
+
+    Raises:
+        ProgramFileError: The file cannot be read, is no TOML, or says something that cannot be; the
+            message names the place in the file.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ProgramFileError(f"{path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProgramFileError(f"{path} is no TOML: {error}.") from error
+    return check(data, name=str(path))
+
+
+def check(data: dict[str, Any], *, name: str) -> ProgramFile:
+    """Return the programme that this data describes; `name` stands in messages.
+
+    Raises:
+        ProgramFileError: It says something that cannot be; every place is named.
+    """
+    parts = dict(data)
+    if isinstance(parts.get("program"), dict):
+        branding = parts.pop("branding", Branding().model_dump())
+        parts["program"] = {**parts["program"], "branding": branding}
+    try:
+        return ProgramFile.model_validate(parts)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{_place(fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors()
+        )
+        raise ProgramFileError(f"{name}: {faults}.") from error
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    parts = location[1:] if location[:2] == ("program", "branding") else location
+    text = ""
+    for part in parts:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".") or "file"
+
+
+@transaction
+async def load(file: ProgramFile, *, now: datetime) -> programs.Version:
+    """Store a programme file as the next version of its programme, in force from now.
+
+    Raises:
+        InvalidInputError: It cannot follow the programme's earlier versions.
+    """
+    version = await programs.store_version(file.program, now=now)
+    await earning.store_rules(version.program_id, version.number, file.earning)
+    return version

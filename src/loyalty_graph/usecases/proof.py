@@ -1,0 +1,77 @@
+"""Proving and rebuilding a programme's ledger, member by member."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from loyalty_graph.db import transaction
+from loyalty_graph.ledger import audit as ledger_audit
+from loyalty_graph.ledger import service as ledger
+from loyalty_graph.ledger.audit import Audit
+
+MEMBERS_AT_ONCE = 100
+
+Progress = Callable[[int], None]
+
+
+async def verify(
+    program_id: UUID,
+    *,
+    now: datetime,
+    member_id: UUID | None = None,
+    progress: Progress | None = None,
+) -> Audit:
+    """Work every member's books out again and compare; keep the outcome when all were audited.
+
+    `progress` is told how many accounts are done so far.
+    """
+    if member_id is not None:
+        return await _audit(program_id, [member_id])
+    result = Audit()
+    async for members in _pages(program_id):
+        part = await _audit(program_id, members)
+        result.accounts += part.accounts
+        result.transfers += part.transfers
+        result.findings.extend(part.findings)
+        if progress is not None:
+            progress(result.accounts)
+    await _keep(program_id, result, now)
+    return result
+
+
+async def rebuild(program_id: UUID, *, progress: Progress | None = None) -> int:
+    """Derive all projections again from the transfers; return how many rows were different."""
+    changed = done = 0
+    async for members in _pages(program_id):
+        changed += await _rebuild(program_id, members)
+        done += len(members)
+        if progress is not None:
+            progress(done)
+    return changed
+
+
+async def _pages(program_id: UUID) -> AsyncIterator[list[UUID]]:
+    after: UUID | None = None
+    while members := await ledger_audit.page_of_accounts(
+        program_id, after=after, limit=MEMBERS_AT_ONCE
+    ):
+        yield members
+        after = members[-1]
+
+
+@transaction
+async def _audit(program_id: UUID, members: Sequence[UUID]) -> Audit:
+    # Locked, so that all rows of a member are read as of one moment.
+    await ledger.load_accounts(program_id, members)
+    return await ledger_audit.audit(program_id, members)
+
+
+@transaction
+async def _rebuild(program_id: UUID, members: Sequence[UUID]) -> int:
+    await ledger.load_accounts(program_id, members)
+    return await ledger_audit.rebuild(program_id, members)
+
+
+@transaction
+async def _keep(program_id: UUID, result: Audit, now: datetime) -> None:
+    await ledger_audit.keep(program_id, result, now=now)

@@ -1,0 +1,293 @@
+"""Recording purchases: the till's single call and an import's batch are the same function."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from loyalty_graph.db import transaction
+from loyalty_graph.db.sets import fetch
+from loyalty_graph.earning import service as earning
+from loyalty_graph.earning.calculators import Calculation, RewardCalculator
+from loyalty_graph.errors import DuplicatePurchaseError, LoyaltyError
+from loyalty_graph.idempotency import Claim, check_key, claim
+from loyalty_graph.identifiers import new_id
+from loyalty_graph.ledger import rules as ledger
+from loyalty_graph.members.rules import Reference
+from loyalty_graph.programs import service as programs
+from loyalty_graph.programs.rules import check_offset
+from loyalty_graph.purchases import service as purchases
+from loyalty_graph.purchases.rules import Channel, Line, check_lines, check_receipt
+from loyalty_graph.usecases import posting
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPurchase:
+    """A receipt to be recorded for a member; `source` and `external_id` name it."""
+
+    caller: str
+    idempotency_key: str
+    member: Reference
+    source: str
+    external_id: str
+    purchased_at: datetime
+    lines: tuple[Line, ...]
+    store: str | None = None
+    channel: Channel = Channel.POS
+
+    @property
+    def claim(self) -> Claim:
+        """The wish to count once."""
+        return claim(
+            self.caller,
+            self.idempotency_key,
+            {
+                "recordPurchase": [self.member.kind, self.member.value],
+                "receipt": [self.source, self.external_id, self.purchased_at, self.store],
+                "channel": self.channel,
+                "lines": [_given(line) for line in self.lines],
+            },
+        )
+
+
+def _given(line: Line) -> list[Any]:
+    return [
+        line.product_type,
+        line.quantity,
+        line.unit_minor,
+        line.discount_minor,
+        line.tax_minor,
+        line.sku,
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseRecorded:
+    """The answer: points that were earned, and the entry and balance they led to.
+
+    `entry_sequence` is None when the purchase earned nothing.
+    """
+
+    member_id: UUID
+    purchase_id: UUID
+    points: int
+    balance_points: int
+    entry_sequence: int | None
+    replayed: bool = False
+
+    def kept(self) -> dict[str, Any]:
+        """Return the answer as it is kept for retries."""
+        return {
+            "member": str(self.member_id),
+            "purchase": str(self.purchase_id),
+            "points": self.points,
+            "balance": self.balance_points,
+            "entry": self.entry_sequence,
+        }
+
+    @classmethod
+    def replay(cls, kept: dict[str, Any]) -> "PurchaseRecorded":
+        """Return the first answer to a retry."""
+        return cls(
+            UUID(kept["member"]),
+            UUID(kept["purchase"]),
+            kept["points"],
+            kept["balance"],
+            kept["entry"],
+            replayed=True,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What a purchase is decided by: the version in force when it was made."""
+
+    version: programs.Version
+    calculator: RewardCalculator
+
+
+@posting.settling_conflicts
+@transaction
+async def record(
+    program_id: UUID, commands: Sequence[RecordPurchase], *, now: datetime
+) -> list[PurchaseRecorded | LoyaltyError]:
+    """Record purchases and credit their points; one answer or refusal for each, in order.
+
+    A refusal writes nothing and does not disturb its neighbours.
+    """
+    assert len(commands) <= posting.BATCH_MAX, "the door limits the batch"
+    answers: list[PurchaseRecorded | LoyaltyError | None] = [_fault(one) for one in commands]
+    sound = [one for one, fault in zip(commands, answers, strict=True) if fault is None]
+    decided = iter(await _record_sound(program_id, sound, now) if sound else ())
+    return [next(decided) if fault is None else fault for fault in answers]
+
+
+def _fault(command: RecordPurchase) -> LoyaltyError | None:
+    """Return why a command cannot be a purchase whatever the database holds."""
+    try:
+        check_receipt(command.source, command.external_id)
+        check_offset(command.purchased_at, field="purchasedAt")
+        check_lines(command.lines)
+        check_key(command.idempotency_key)
+    except LoyaltyError as refusal:
+        return refusal
+    return None
+
+
+async def _record_sound(
+    program_id: UUID, commands: Sequence[RecordPurchase], now: datetime
+) -> list[PurchaseRecorded | LoyaltyError]:
+    terms = [await _terms(program_id, command.purchased_at, now) for command in commands]
+    batch = await posting.load(program_id, commands, now=now)
+    keys = list({(command.source, command.external_id) for command in commands})
+    [found] = await fetch(program_id, purchases.receipts(keys))
+    known = {key for key, rows in zip(keys, found, strict=True) if rows}
+    decided: list[purchases.Recorded] = []
+    answers: list[PurchaseRecorded | LoyaltyError] = []
+    for place, command in enumerate(commands):
+        try:
+            answers.append(_decide(batch, place, command, terms[place], known, decided))
+        except LoyaltyError as refusal:
+            answers.append(refusal)
+    batch.writes.extend(purchases.writes(decided))
+    await batch.store()
+    return answers
+
+
+async def record_one(
+    program_id: UUID, command: RecordPurchase, *, now: datetime
+) -> PurchaseRecorded:
+    """Record one purchase.
+
+    Raises:
+        LoyaltyError: It was refused; nothing was written.
+    """
+    [answer] = await record(program_id, [command], now=now)
+    if isinstance(answer, LoyaltyError):
+        raise answer
+    return answer
+
+
+async def _terms(program_id: UUID, at: datetime, now: datetime) -> _Terms:
+    version = await programs.in_force(program_id, at, now=now)
+    return _Terms(version, await earning.calculator(program_id, version.number))
+
+
+def _decide(
+    batch: posting.Batch,
+    place: int,
+    command: RecordPurchase,
+    terms: _Terms,
+    known: set[tuple[str, str]],
+    decided: list[purchases.Recorded],
+) -> PurchaseRecorded:
+    if (earlier := batch.earlier(place)) is not None:
+        return PurchaseRecorded.replay(earlier)
+    settings = terms.version.settings
+    settings.check_time(command.purchased_at, now=batch.now, field="purchasedAt")
+    account = batch.account(place, command.member)
+    ledger.check_active(account)
+    if (command.source, command.external_id) in known:
+        raise DuplicatePurchaseError(command.source, command.external_id)
+    calculation = terms.calculator.calculate(command.lines)
+    recorded = _credit(batch, account, command, terms, calculation)
+    known.add((command.source, command.external_id))
+    decided.append(recorded)
+    return _answer(batch, place, account, recorded)
+
+
+def _credit(
+    batch: posting.Batch,
+    account: ledger.Account,
+    command: RecordPurchase,
+    terms: _Terms,
+    calculation: Calculation,
+) -> purchases.Recorded:
+    purchase_id = new_id(batch.now)
+    entry_sequence = None
+    if calculation.points:
+        cause = ledger.Cause(
+            reference=str(purchase_id),
+            at=command.purchased_at,
+            recorded_at=batch.now,
+            actor=command.caller,
+            explanation=explanation(terms.calculator, calculation),
+            rule_version=terms.version.number,
+            salt=posting.salt(),
+        )
+        expires_at = terms.version.settings.expires_at(command.purchased_at)
+        entry_sequence = ledger.earn(
+            account, calculation.points, cause, expires_at=expires_at
+        ).sequence
+    return purchases.Recorded(
+        id=purchase_id,
+        member_id=account.member_id,
+        source=command.source,
+        external_id=command.external_id,
+        store=command.store,
+        channel=command.channel,
+        purchased_at=command.purchased_at,
+        recorded_at=batch.now,
+        currency=terms.version.settings.currency,
+        lines=command.lines,
+        line_points=calculation.line_points,
+        points=calculation.points,
+        entry_sequence=entry_sequence,
+        rule_version=terms.version.number,
+    )
+
+
+def explanation(calculator: RewardCalculator, calculation: Calculation) -> dict[str, Any]:
+    """Return why a purchase earned its points, as JSON values."""
+    return {"calculator": calculator.name, "steps": list(calculation.steps)}
+
+
+def _answer(
+    batch: posting.Batch,
+    place: int,
+    account: ledger.Account,
+    recorded: purchases.Recorded,
+) -> PurchaseRecorded:
+    answer = PurchaseRecorded(
+        account.member_id, recorded.id, recorded.points, account.balance, recorded.entry_sequence
+    )
+    batch.answer(place, answer.kept())
+    batch.record(
+        "purchase.recorded",
+        account.member_id,
+        purchase=str(recorded.id),
+        entry=recorded.entry_sequence,
+        points=recorded.points,
+        balance=account.balance,
+    )
+    return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What a purchase would earn, and until when; nothing was written."""
+
+    version: programs.Version
+    calculation: Calculation
+    explanation: dict[str, Any]
+    expires_at: datetime
+
+
+async def simulate(
+    program_id: UUID, lines: Sequence[Line], *, purchased_at: datetime, now: datetime
+) -> Simulation:
+    """Return what these lines would earn under the rules in force at `purchased_at`.
+
+    Raises:
+        InvalidInputError: The lines or the time cannot be a purchase's.
+        UnknownProductTypeError: The programme refuses a product type.
+    """
+    check_offset(purchased_at, field="purchasedAt")
+    terms = await _terms(program_id, purchased_at, now)
+    settings = terms.version.settings
+    settings.check_time(purchased_at, now=now, field="purchasedAt")
+    check_lines(lines)
+    calculation = terms.calculator.calculate(lines)
+    why = explanation(terms.calculator, calculation)
+    return Simulation(terms.version, calculation, why, settings.expires_at(purchased_at))

@@ -1,0 +1,232 @@
+"""Recording refunds: what comes back is recomputed with the rules the purchase earned under."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from loyalty_graph.db import transaction
+from loyalty_graph.earning import service as earning
+from loyalty_graph.errors import InvalidInputError
+from loyalty_graph.idempotency import Claim, claim
+from loyalty_graph.identifiers import new_id
+from loyalty_graph.ledger import rules as ledger
+from loyalty_graph.members.rules import Reference, ReferenceKind
+from loyalty_graph.programs import service as programs
+from loyalty_graph.programs.rules import ClawbackPolicy, check_offset
+from loyalty_graph.purchases import service as purchases
+from loyalty_graph.purchases.models import Purchase
+from loyalty_graph.purchases.rules import Line, bring_back
+from loyalty_graph.usecases import posting
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRefund:
+    """Units of a purchase's lines (line number from 1 -> units) that were brought back.
+
+    `quantities` None brings back everything that is left.
+    """
+
+    caller: str
+    idempotency_key: str
+    member_id: UUID
+    purchase_id: UUID
+    refunded_at: datetime
+    quantities: Mapping[int, int] | None = None
+    external_id: str | None = None
+    reason: str = ""
+
+    @property
+    def member(self) -> Reference:
+        """Whose points move."""
+        return Reference(ReferenceKind.ID, str(self.member_id))
+
+    @property
+    def claim(self) -> Claim:
+        """The wish to count once."""
+        lines = None if self.quantities is None else sorted(self.quantities.items())
+        given = {
+            "refundPurchase": [self.member_id, self.purchase_id],
+            "refund": [self.external_id, self.refunded_at, self.reason],
+            "lines": lines,
+        }
+        return claim(self.caller, self.idempotency_key, given)
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRecorded:
+    """The answer: points due, those taken back, and those that could not be."""
+
+    member_id: UUID
+    purchase_id: UUID
+    refund_id: UUID
+    amount_minor: int
+    due_points: int
+    clawed_back_points: int
+    shortfall_points: int
+    balance_points: int
+    entry_sequence: int | None
+    replayed: bool = False
+
+    def kept(self) -> dict[str, Any]:
+        """Return the answer as it is kept for retries."""
+        return {
+            "ids": [str(self.member_id), str(self.purchase_id), str(self.refund_id)],
+            "amount": self.amount_minor,
+            "points": [self.due_points, self.clawed_back_points, self.shortfall_points],
+            "balance": self.balance_points,
+            "entry": self.entry_sequence,
+        }
+
+    @classmethod
+    def replay(cls, kept: dict[str, Any]) -> "RefundRecorded":
+        """Return the first answer to a retry."""
+        member_id, purchase_id, refund_id = map(UUID, kept["ids"])
+        due, clawed_back, shortfall = kept["points"]
+        return cls(
+            member_id,
+            purchase_id,
+            refund_id,
+            amount_minor=kept["amount"],
+            due_points=due,
+            clawed_back_points=clawed_back,
+            shortfall_points=shortfall,
+            balance_points=kept["balance"],
+            entry_sequence=kept["entry"],
+            replayed=True,
+        )
+
+
+@posting.settling_conflicts
+@transaction
+async def record(program_id: UUID, command: RecordRefund, *, now: datetime) -> RefundRecorded:
+    """Record a refund and take back the points that its lines had earned.
+
+    Points due are the purchase's points before less those after, both by the version of the rules
+    it earned under: refunds in parts, in any order, take back exactly what was earned.
+
+    Raises:
+        NotFoundError: No such member or purchase.
+        InvalidInputError: Lines, quantities or time cannot be used.
+        RefundTooLargeError: More units than are left.
+        IdempotencyMismatchError: The key was used with other input.
+    """
+    check_offset(command.refunded_at, field="refundedAt")
+    batch = await posting.load(program_id, [command], now=now, whole=[command.member_id])
+    if (earlier := batch.earlier(0)) is not None:
+        return RefundRecorded.replay(earlier)
+    account = batch.account(0, command.member)
+    purchase, before = await purchases.load(program_id, command.member_id, command.purchase_id)
+    await _check_times(program_id, command, purchase, now)
+    quantities = _all_that_is_left(before) if command.quantities is None else command.quantities
+    after = bring_back(before, quantities)
+    due, cause = await _due(program_id, command, purchase, before, after, now=now)
+    version = await programs.in_force(program_id, purchase.purchased_at, now=now)
+    negative = version.settings.points.clawback is ClawbackPolicy.ALLOW_NEGATIVE
+    done = ledger.reverse(
+        account, due, cause, origin=purchase.entry_sequence, may_go_negative=negative
+    )
+    returned = purchases.Returned(
+        id=UUID(cause.reference),
+        member_id=account.member_id,
+        purchase_id=purchase.id,
+        external_id=command.external_id,
+        refunded_at=command.refunded_at,
+        recorded_at=now,
+        amount_minor=_net(before) - _net(after),
+        due_points=due,
+        clawed_back_points=done.clawed_back,
+        shortfall_points=done.shortfall,
+        entry_sequence=None if done.transfer is None else done.transfer.sequence,
+        quantities=quantities,
+        lines_after=tuple(after),
+    )
+    return await _store(batch, account, returned)
+
+
+async def _check_times(
+    program_id: UUID, command: RecordRefund, purchase: Purchase, now: datetime
+) -> None:
+    version = await programs.in_force(program_id, command.refunded_at, now=now)
+    version.settings.check_time(command.refunded_at, now=now, field="refundedAt")
+    if command.refunded_at < purchase.purchased_at:
+        raise InvalidInputError(
+            f"The refund is dated before its purchase, {purchase.purchased_at.isoformat()}.",
+            field="refundedAt",
+        )
+
+
+def _all_that_is_left(lines: list[Line]) -> dict[int, int]:
+    left = {number: line.quantity - line.refunded for number, line in enumerate(lines, 1)}
+    return {number: quantity for number, quantity in left.items() if quantity}
+
+
+def _net(lines: list[Line]) -> int:
+    return sum(line.net_minor for line in lines)
+
+
+async def _due(
+    program_id: UUID,
+    command: RecordRefund,
+    purchase: Purchase,
+    before: list[Line],
+    after: list[Line],
+    *,
+    now: datetime,
+) -> tuple[int, ledger.Cause]:
+    """Return the points to take back, and why."""
+    calculator = await earning.calculator(program_id, purchase.rule_version)
+    points_before = calculator.calculate(before).points
+    calculation = calculator.calculate(after)
+    due = points_before - calculation.points
+    assert due >= 0, "bringing goods back never earns points"
+    cause = ledger.Cause(
+        reference=str(new_id(now)),
+        at=command.refunded_at,
+        recorded_at=now,
+        actor=command.caller,
+        explanation={
+            "purchase": str(purchase.id),
+            "before": points_before,
+            "after": calculation.points,
+            "due": due,
+            "steps": list(calculation.steps),
+        },
+        text=command.reason,
+        rule_version=purchase.rule_version,
+        salt=posting.salt(),
+    )
+    return due, cause
+
+
+async def _store(
+    batch: posting.Batch,
+    account: ledger.Account,
+    returned: purchases.Returned,
+) -> RefundRecorded:
+    answer = RefundRecorded(
+        account.member_id,
+        returned.purchase_id,
+        returned.id,
+        returned.amount_minor,
+        returned.due_points,
+        returned.clawed_back_points,
+        returned.shortfall_points,
+        account.balance,
+        returned.entry_sequence,
+    )
+    batch.answer(0, answer.kept())
+    batch.record(
+        "purchase.refunded",
+        account.member_id,
+        purchase=str(returned.purchase_id),
+        refund=str(returned.id),
+        entry=returned.entry_sequence,
+        clawedBack=returned.clawed_back_points,
+        shortfall=returned.shortfall_points,
+        balance=account.balance,
+    )
+    batch.writes.extend(purchases.refund_writes([returned]))
+    await batch.store()
+    return answer

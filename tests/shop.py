@@ -1,0 +1,145 @@
+"""A small shop for tests: a programme, members, and what they do, in one line each."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+from loyalty_graph.ledger.models import AccountRow
+from loyalty_graph.members.models import Member
+from loyalty_graph.members.rules import Reference, ReferenceKind
+from loyalty_graph.members.service import Profile
+from loyalty_graph.purchases.rules import Line
+from loyalty_graph.usecases import members, program_file, purchases, redemptions, refunds
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+PROGRAM: dict[str, Any] = {
+    "program": {
+        "name": "Bean Club",
+        "slug": "bean-club",
+        "currency": "EUR",
+        "time_zone": "Europe/Berlin",
+        "accept_days": 365,
+        "points": {"unit_one": "bean", "unit_other": "beans", "expiry_months": 6},
+    },
+    "earning": {
+        "product_types": ["TEA"],
+        "excluded_product_types": ["GIFT_CARD"],
+        "unknown_product_types": "REFUSE",
+        "default_rate": {"points": 1, "per_amount_minor": 100},
+        "rates": [
+            {"product_types": ["COFFEE"], "points": 2, "per_amount_minor": 100},
+            {"product_types": ["MUG"], "points": 5, "per_amount_minor": 100},
+        ],
+    },
+}
+GOLDEN = (
+    Line("COFFEE", 3, 450),
+    Line("MUG", 1, 1499),
+    Line("GIFT_CARD", 1, 2500),
+    Line("TEA", 2, 375),
+)
+"""Earns 27 + 74 + 0 + 7 = 108 points."""
+
+_numbers = count(1)
+
+
+def program(**points: Any) -> dict[str, Any]:
+    """Return the programme's data with other point settings."""
+    changed = {**PROGRAM["program"], "points": {**PROGRAM["program"]["points"], **points}}
+    return {**PROGRAM, "program": changed}
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A programme that is open, and its clock."""
+
+    program_id: UUID
+    now: datetime = NOON
+
+    def at(self, now: datetime) -> "Shop":
+        return replace(self, now=now)
+
+    def later(self, time: timedelta) -> "Shop":
+        return replace(self, now=self.now + time)
+
+    async def enrol(self, **profile: Any) -> Member:
+        one = members.Enrolment(Profile(**profile))
+        [member] = await members.enrol(self.program_id, [one], now=self.now)
+        return member
+
+    async def buy(
+        self, member: Member, lines: tuple[Line, ...] = GOLDEN, /, **changes: Any
+    ) -> purchases.PurchaseRecorded:
+        command = self.receipt(member, lines, **changes)
+        return await purchases.record_one(self.program_id, command, now=self.now)
+
+    def receipt(
+        self, member: Member, lines: tuple[Line, ...] = GOLDEN, /, **changes: Any
+    ) -> purchases.RecordPurchase:
+        number = next(_numbers)
+        command = purchases.RecordPurchase(
+            caller="partner:till",
+            idempotency_key=f"buy-{number}",
+            member=by_id(member),
+            source="till",
+            external_id=f"receipt-{number}",
+            purchased_at=self.now,
+            lines=lines,
+        )
+        return replace(command, **changes)
+
+    async def bring_back(
+        self, bought: purchases.PurchaseRecorded, quantities: dict[int, int] | None, **changes: Any
+    ) -> refunds.RefundRecorded:
+        command = refunds.RecordRefund(
+            caller="partner:till",
+            idempotency_key=f"back-{next(_numbers)}",
+            member_id=bought.member_id,
+            purchase_id=bought.purchase_id,
+            refunded_at=self.now,
+            quantities=quantities,
+        )
+        return await refunds.record(self.program_id, replace(command, **changes), now=self.now)
+
+    async def redeem(self, member: Member, points: int, **changes: Any) -> redemptions.PointsMoved:
+        command = redemptions.RedeemPoints(
+            caller="partner:till",
+            idempotency_key=f"redeem-{next(_numbers)}",
+            member=by_id(member),
+            points=points,
+            at=self.now,
+        )
+        return await redemptions.redeem_points(
+            self.program_id, replace(command, **changes), now=self.now
+        )
+
+    async def give_back(
+        self, taken: redemptions.PointsMoved, **changes: Any
+    ) -> redemptions.PointsMoved:
+        command = redemptions.ReturnPoints(
+            caller="partner:till",
+            idempotency_key=f"return-{next(_numbers)}",
+            member=Reference(ReferenceKind.ID, str(taken.member_id)),
+            redemption_id=taken.redemption_id,
+            at=self.now,
+        )
+        return await redemptions.return_points(
+            self.program_id, replace(command, **changes), now=self.now
+        )
+
+    async def balance(self, member: Member) -> int:
+        account = await AccountRow.get(program_id=self.program_id, member_id=member.id)
+        return account.balance_points
+
+
+def by_id(member: Member) -> Reference:
+    return Reference(ReferenceKind.ID, str(member.id))
+
+
+async def open_shop(data: dict[str, Any] = PROGRAM, *, now: datetime = NOON) -> Shop:
+    """Load the programme and return the shop at `now`."""
+    version = await program_file.load(program_file.check(data, name="test"), now=now)
+    return Shop(version.program_id, now)
