@@ -178,7 +178,7 @@ class DatabaseNotOursError(DatabaseError):
 
     def __init__(self, tables: list[str]) -> None:
         super().__init__(
-            f"This database belongs to something else (it holds {', '.join(tables)});"
+            f"This database belongs to something else (it holds {', '.join(tables[:3])});"
             " name an empty database, or one made by Loyalty Graph."
         )
 

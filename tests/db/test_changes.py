@@ -4,7 +4,7 @@ import pytest
 
 from loyalty_graph.db.changes import changes, losses, same, unfillable
 from loyalty_graph.db.constraints import Check
-from loyalty_graph.db.schema import DIALECTS, Column, Dialect, Table, TableIndex
+from loyalty_graph.db.schema import DIALECTS, Column, Dialect, ForeignKey, Table, TableIndex
 
 ID = Column("id", "BIGINT")
 EMAIL = Column("email", "TEXT", null=True)
@@ -50,12 +50,30 @@ def test_postgres_changes_a_table_in_one_statement():
 
     assert statement == (
         'ALTER TABLE "member"\n'
-        '    ALTER COLUMN "email" TYPE TEXT USING COALESCE("email", \'\')::TEXT,\n'
+        '    ALTER COLUMN "email" TYPE TEXT USING COALESCE("email", \'\'),\n'
         "    ALTER COLUMN \"email\" SET DEFAULT '',\n"
         '    ALTER COLUMN "email" SET NOT NULL,\n'
         '    ADD CONSTRAINT "member_id_positive" CHECK (id > 0),\n'
         "    SET (fillfactor = 80)"
     )
+
+
+def test_postgres_is_left_to_refuse_values_too_long_for_a_shorter_type():
+    short = replace(MEMBER, columns=(ID, replace(EMAIL, type="VARCHAR(3)")))
+
+    assert changes([MEMBER], [short], "postgres") == [
+        'ALTER TABLE "member"\n    ALTER COLUMN "email" TYPE VARCHAR(3)'
+    ]
+
+
+def test_a_table_goes_after_what_referred_to_it_has_changed():
+    key = ForeignKey("member_id_fkey", "id", "offer", "id", "CASCADE")
+    referring = replace(MEMBER, foreign_keys=(key,))
+
+    assert changes([OFFER, referring], [MEMBER], "postgres") == [
+        'ALTER TABLE "member"\n    DROP CONSTRAINT "member_id_fkey"',
+        'DROP TABLE "offer"',
+    ]
 
 
 def test_another_who_numbers_the_rows_is_left_to_a_person():

@@ -8,6 +8,7 @@ from tortoise import Model, fields
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.exceptions import IntegrityError
 from tortoise.fields.base import Field
+from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.utils import generate_schema_for_client
 
@@ -88,28 +89,49 @@ async def all_points(client: BaseDBAsyncClient) -> list[int]:
     return [row["points"] for row in found]
 
 
+def ledger_as_tortoise_has_it() -> Models:
+    class Account(Model):
+        id: UUID = fields.UUIDField(primary_key=True)
+
+        class Meta(Model.Meta):
+            table = "account"
+
+    class Transfer(Model):
+        id: UUID = fields.UUIDField(primary_key=True)
+        account = fields.ForeignKeyField("models.Account", "transfers", db_constraint=False)
+        points: int = fields.BigIntField()
+
+        class Meta(Model.Meta):
+            table = "transfer"
+            constraints = (
+                CheckConstraint(check="points > 0", name="transfer_points_positive"),
+                UniqueConstraint(("points",), name="points_once", condition="points > 9"),
+            )
+
+    return Account, Transfer
+
+
 async def test_tortoise_itself_leaves_the_constraints_out(url: str):
-    async with opened(url, *first_step(), stock=True) as client:
+    async with opened(url, *ledger_as_tortoise_has_it(), stock=True) as client:
         await generate_schema_for_client(client, safe=False)
 
         made = await catalogue()
 
-    assert "checks" not in made["entry"]
-    assert "triggers" not in made["entry"]
-    assert "PRIMARY KEY" not in str(made["member"].get("indexes", ""))
+    assert "checks" not in made["transfer"]
+    assert "points" not in str(made["transfer"].get("indexes", ""))
 
 
-async def test_tortoise_itself_migrates_to_a_foreign_key_that_was_declined(url: str):
-    models = ledger()
+async def test_tortoise_itself_migrates_to_no_constraints_and_a_declined_foreign_key(url: str):
+    models = ledger_as_tortoise_has_it()
     async with opened(url, *models, stock=True) as client:
-        editor = MigrationExecutor(client, {})._schema_editor()
         for model in models:
-            await editor.create_model(model)
+            await MigrationExecutor(client, {})._schema_editor().create_model(model)
 
         made = await catalogue()
 
-    assert list(made["transfer"]["foreign keys"])
     assert "checks" not in made["transfer"]
+    assert "points" not in str(made["transfer"].get("indexes", ""))
+    assert len(made["transfer"]["foreign keys"]) == 1
 
 
 async def test_tortoise_itself_forgets_the_index_of_a_new_field(url: str):
@@ -128,6 +150,23 @@ async def test_tortoise_itself_forgets_the_index_of_a_new_field(url: str):
 
     assert "city" in made["shop"]["columns"]
     assert "city" not in str(made["shop"].get("indexes", ""))
+
+
+@pytest.mark.sqlite
+async def test_tortoise_itself_empties_what_refers_to_a_table_it_changes(url: str):
+    members = initialised(*first_step())
+    async with opened(url, *members, stock=True) as client:
+        await generate_schema_for_client(client, safe=False)
+        member, entry = f"('{A}', '{A}', 'ada@example.com', 1)", f"('{B}', '{A}', '{A}', 1, 5)"
+        await client.execute_script(
+            f"INSERT INTO member (id, program_id, email, level) VALUES {member};"  # noqa: S608 - rows of the test
+            f"INSERT INTO entry (id, program_id, member_id, sequence, points) VALUES {entry};"
+        )
+        await MigrationExecutor(client, {})._schema_editor()._remake_table(members[0])
+
+        left = await client.execute_query_dict("SELECT count(*) AS entries FROM entry")
+
+    assert left == [{"entries": 0}]
 
 
 async def test_ours_makes_what_the_model_says(client: BaseDBAsyncClient):

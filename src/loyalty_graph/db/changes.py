@@ -16,16 +16,16 @@ def changes(old: Sequence[Table], new: Sequence[Table], dialect: Dialect) -> lis
     """Return the statements that turn `old` into `new` (in order of reference), keeping rows."""
     before = {table.name: table for table in old}
     after = {table.name for table in new}
-    statements = [
-        f'DROP TABLE "{table.name}"' for table in reversed(old) if table.name not in after
-    ]
+    statements: list[str] = []
     for table in new:
         if table.name not in before:
             statements += ddl.create_table(table, dialect)
         elif not same(before[table.name], table):
             alter = _remake_or_patch if dialect == "sqlite" else _alter
             statements += alter(before[table.name], table)
-    return statements
+    # Last, when nothing that stays refers to them any more.
+    gone = [table.name for table in reversed(old) if table.name not in after]
+    return [*statements, *(f'DROP TABLE "{name}"' for name in gone)]
 
 
 def same(old: Table, new: Table) -> bool:
@@ -159,14 +159,17 @@ def _column_changes(old: Table, new: Table) -> Iterable[str]:
 def _one_column_changes(old: Column, new: Column) -> Iterable[str]:
     assert old.generated == new.generated, f"{new.name}: write by hand who numbers the rows now"
     alter = f'ALTER COLUMN "{new.name}"'
-    retyped = new.type != old.type or (old.null and not new.null)
+    filled = old.null and not new.null
+    retyped = new.type != old.type or filled
     # A default that stays while the type changes would get a cast that a fresh table has not.
     defaulted = new.default != old.default or retyped
     if old.default is not None and defaulted:
         yield f"{alter} DROP DEFAULT"
     if retyped:
-        # USING fills empty rows without an UPDATE, which an append-only table would refuse.
-        yield f"{alter} TYPE {new.type} USING {_kept_value(old, new)}::{new.type}"
+        # USING fills empty rows without an UPDATE, which an append-only table would refuse. It has
+        # no cast: an explicit one would cut off what is too long for the new type, silently.
+        using = f" USING {_kept_value(old, new)}" if filled else ""
+        yield f"{alter} TYPE {new.type}{using}"
     if new.default is not None and defaulted:
         yield f"{alter} SET DEFAULT {new.default}"
     if new.null != old.null:
