@@ -1,13 +1,14 @@
 """Spending points, and giving them back when a redemption is cancelled."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from loyalty_graph.db import transaction
-from loyalty_graph.errors import InvalidInputError
-from loyalty_graph.idempotency import Claim, claim
+from loyalty_graph.errors import InvalidInputError, LoyaltyError
+from loyalty_graph.idempotency import Claim, check_key, claim
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.ledger import service as ledger_service
@@ -89,31 +90,89 @@ class PointsMoved:
 
 @posting.settling_conflicts
 @transaction
+async def redeem(
+    program_id: UUID, commands: Sequence[RedeemPoints], *, now: datetime
+) -> list[PointsMoved | LoyaltyError]:
+    """Take points from members, from those that expire first; one answer or refusal for each.
+
+    A refusal writes nothing and does not disturb its neighbours.
+    """
+    assert len(commands) <= posting.BATCH_MAX, "the door limits the batch"
+    answers: list[PointsMoved | LoyaltyError | None] = [_fault(one) for one in commands]
+    sound = [one for one, fault in zip(commands, answers, strict=True) if fault is None]
+    decided = iter(await _redeem_sound(program_id, sound, now) if sound else ())
+    return [next(decided) if fault is None else fault for fault in answers]
+
+
 async def redeem_points(program_id: UUID, command: RedeemPoints, *, now: datetime) -> PointsMoved:
-    """Take points from a member, from those that expire first.
+    """Take points from one member.
 
     Raises:
-        NotFoundError: No such member.
-        InvalidInputError: The number of points or the time cannot be used.
-        InsufficientPointsError: Fewer points can be spent.
-        IdempotencyMismatchError: The key was used with other input.
+        LoyaltyError: It was refused; nothing was written.
     """
-    if not 0 < command.points <= POINTS_MAX:
-        raise InvalidInputError(
-            f"The points are {command.points}; use 1 to {POINTS_MAX}.", field="points"
-        )
-    batch = await posting.load(program_id, [command], now=now, spending=True)
-    if (earlier := batch.earlier(0)) is not None:
+    [answer] = await redeem(program_id, [command], now=now)
+    if isinstance(answer, LoyaltyError):
+        raise answer
+    return answer
+
+
+def _fault(command: RedeemPoints) -> LoyaltyError | None:
+    """Return why a command cannot be a redemption whatever the database holds."""
+    try:
+        if not 0 < command.points <= POINTS_MAX:
+            raise InvalidInputError(
+                f"The points are {command.points}; use 1 to {POINTS_MAX}.", field="points"
+            )
+        check_offset(command.at, field="at")
+        check_key(command.idempotency_key)
+    except LoyaltyError as refusal:
+        return refusal
+    return None
+
+
+async def _redeem_sound(
+    program_id: UUID, commands: Sequence[RedeemPoints], now: datetime
+) -> list[PointsMoved | LoyaltyError]:
+    versions = [await programs.in_force(program_id, one.at, now=now) for one in commands]
+    batch = await posting.load(program_id, commands, now=now, spending=True)
+    if needy := _who_needs_more_lots(batch, commands):
+        batch = await posting.load(program_id, commands, now=now, spending=True, whole=needy)
+    answers: list[PointsMoved | LoyaltyError] = []
+    for place, command in enumerate(commands):
+        try:
+            answers.append(_redeem_one(batch, place, command, versions[place]))
+        except LoyaltyError as refusal:
+            answers.append(refusal)
+    await batch.store()
+    return answers
+
+
+def _who_needs_more_lots(batch: posting.Batch, commands: Sequence[RedeemPoints]) -> list[UUID]:
+    """Return the members whose loaded lots may not reach for what the batch asks of them."""
+    asked: dict[UUID, int] = {}
+    for member_id, command in zip(batch.members, commands, strict=True):
+        if member_id in batch.accounts:
+            asked[member_id] = asked.get(member_id, 0) + command.points
+    latest = max(command.at for command in commands)
+    return [
+        member_id
+        for member_id, points in asked.items()
+        if not batch.accounts[member_id].has_all_lots
+        and ledger.available(batch.accounts[member_id].lots, latest) < points
+    ]
+
+
+def _redeem_one(
+    batch: posting.Batch, place: int, command: RedeemPoints, version: programs.Version
+) -> PointsMoved:
+    if (earlier := batch.earlier(place)) is not None:
         return PointsMoved.replay(earlier)
-    await _check_time(program_id, command.at, now=now)
-    account = batch.account(0, command.member)
-    if not account.has_all_lots and ledger.available(account.lots, command.at) < command.points:
-        batch = await posting.load(program_id, [command], now=now, whole=[account.member_id])
-        account = batch.account(0, command.member)
-    redemption_id = new_id(now)
-    cause = _cause(command, redemption_id, {"redemption": str(redemption_id)}, now=now)
+    version.settings.check_time(command.at, now=batch.now, field="at")
+    account = batch.account(place, command.member)
+    redemption_id = new_id(batch.now)
+    cause = _cause(command, redemption_id, now=batch.now)
     transfer = ledger.redeem(account, command.points, cause)
-    return await _store(batch, command, "points.redeemed", redemption_id, transfer)
+    return _answer(batch, place, account, "points.redeemed", redemption_id, transfer)
 
 
 @posting.settling_conflicts
@@ -128,10 +187,12 @@ async def return_points(program_id: UUID, command: ReturnPoints, *, now: datetim
         InvalidInputError: It was returned before, or the time cannot be used.
         IdempotencyMismatchError: The key was used with other input.
     """
+    check_offset(command.at, field="at")
     batch = await posting.load(program_id, [command], now=now, spending=True)
     if (earlier := batch.earlier(0)) is not None:
         return PointsMoved.replay(earlier)
-    await _check_time(program_id, command.at, now=now)
+    version = await programs.in_force(program_id, command.at, now=now)
+    version.settings.check_time(command.at, now=now, field="at")
     account = batch.account(0, command.member)
     reference = str(command.redemption_id)
     taken = await ledger_service.taken_by(program_id, account, ledger.Kind.REDEEM, reference)
@@ -141,47 +202,39 @@ async def return_points(program_id: UUID, command: ReturnPoints, *, now: datetim
         raise InvalidInputError(
             f"The points of redemption {reference} were returned before.", field="redemption"
         )
-    cause = _cause(command, command.redemption_id, {"redemption": reference}, now=now)
+    cause = _cause(command, command.redemption_id, now=now)
     transfer = ledger.unredeem(account, taken, cause)[0]
-    return await _store(batch, command, "points.returned", command.redemption_id, transfer)
-
-
-async def _check_time(program_id: UUID, at: datetime, *, now: datetime) -> None:
-    check_offset(at, field="at")
-    version = await programs.in_force(program_id, at, now=now)
-    version.settings.check_time(at, now=now, field="at")
+    answer = _answer(batch, 0, account, "points.returned", command.redemption_id, transfer)
+    await batch.store()
+    return answer
 
 
 def _cause(
-    command: RedeemPoints | ReturnPoints,
-    redemption_id: UUID,
-    explanation: dict[str, Any],
-    *,
-    now: datetime,
+    command: RedeemPoints | ReturnPoints, redemption_id: UUID, *, now: datetime
 ) -> ledger.Cause:
     return ledger.Cause(
         reference=str(redemption_id),
         at=command.at,
         recorded_at=now,
         actor=command.caller,
-        explanation=explanation,
+        explanation={"redemption": str(redemption_id)},
         text=command.text,
         salt=posting.salt(),
     )
 
 
-async def _store(
+def _answer(
     batch: posting.Batch,
-    command: RedeemPoints | ReturnPoints,
+    place: int,
+    account: ledger.Account,
     kind: str,
     redemption_id: UUID,
     transfer: ledger.Transfer,
 ) -> PointsMoved:
-    account = batch.account(0, command.member)
     answer = PointsMoved(
         account.member_id, redemption_id, transfer.points, account.balance, transfer.sequence
     )
-    batch.answer(0, answer.kept())
+    batch.answer(place, answer.kept())
     batch.record(
         kind,
         account.member_id,
@@ -190,5 +243,4 @@ async def _store(
         points=transfer.points,
         balance=account.balance,
     )
-    await batch.store()
     return answer
