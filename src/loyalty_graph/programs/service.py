@@ -80,7 +80,7 @@ async def in_force(program_id: UUID, at: datetime, *, now: datetime) -> Version:
     """
     known = _known.get(program_id)
     if known is None or not timedelta(0) <= now - known.read_at <= CACHE_AGE_MAX:
-        known = _Known(await _read_versions(program_id), now)
+        known = _Known(await _read_versions(program_id, known.versions if known else []), now)
         _known[program_id] = known
     return next(
         (version for version in known.versions if version.in_force_from <= at), known.versions[-1]
@@ -112,11 +112,15 @@ async def find(slug: str) -> UUID:
     return program.id
 
 
-async def _read_versions(program_id: UUID) -> list[Version]:
-    rows = await ProgramVersion.filter(program_id=program_id).order_by("-version")
-    if not rows:
+async def _read_versions(program_id: UUID, known: list[Version]) -> list[Version]:
+    """Return all versions, newest first; those known already are not read again."""
+    newest = known[0].number if known else 0
+    rows = await ProgramVersion.filter(program_id=program_id, version__gt=newest).order_by(
+        "-version"
+    )
+    if not rows and not known:
         raise NotFoundError("programme", program_id)
-    return [
+    fresh = [
         Version(
             program_id,
             row.version,
@@ -125,3 +129,4 @@ async def _read_versions(program_id: UUID) -> list[Version]:
         )
         for row in rows
     ]
+    return fresh + known
