@@ -10,6 +10,7 @@ from loyalty_graph.errors import DatabaseError
     ("case", "url", "credentials"),
     [
         ("absolute", "sqlite:///var/lib/a.sqlite3", {"file_path": "/var/lib/a.sqlite3"}),
+        ("four slashes", "sqlite:////var/lib/a.db", {"file_path": "/var/lib/a.db"}),
         ("relative", "sqlite://./a.sqlite3", {"file_path": "a.sqlite3"}),
         ("escaped", "sqlite:///srv/my%20shop.db", {"file_path": "/srv/my shop.db"}),
         (

@@ -103,20 +103,30 @@ class GuardedTransaction(TransactionalDBClient):
             await self.send(statement)
 
 
-class GuardedConnection(ConnectionWrapper[Any]):
+class ReleasingConnection(ConnectionWrapper[Any]):
+    """Does not keep the lock when connecting fails or is cancelled."""
+
+    __slots__ = ()
+
+    async def __aenter__(self) -> Any:  # noqa: ANN401 - aiosqlite's or asyncpg's connection
+        await self._lock.acquire()
+        try:
+            await self.ensure_connection()
+        except BaseException:
+            self._lock.release()
+            raise
+        return self.connection
+
+
+class GuardedConnection(ReleasingConnection):
     """Hands out the connection only while the transaction is open."""
 
     __slots__ = ()
     client: GuardedTransaction
 
-    async def __aenter__(self) -> Any:
-        await self._lock.acquire()
-        try:
-            self.client.refuse_when_ended()
-        except TransactionManagementError:
-            self._lock.release()
-            raise
-        return self.connection
+    async def ensure_connection(self) -> None:
+        """Refuse a transaction that has ended; an open one has its connection."""
+        self.client.refuse_when_ended()
 
 
 class GuardedContext(TransactionContext):
@@ -133,11 +143,12 @@ class GuardedContext(TransactionContext):
         except BaseException:
             await finish(self._undo())
             raise
-        self._token = get_connections().set(self.connection_name, self._transaction)
+        self._connections = get_connections()
+        self._token = self._connections.set(self.connection_name, self._transaction)
         return self._transaction
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        get_connections().reset(self._token)
+        self._connections.reset(self._token)
         await finish(self._undo() if kind else self._keep())
 
     async def _keep(self) -> None:

@@ -52,9 +52,11 @@ async def open_database(url: str, *, create: bool = True) -> AsyncIterator[BaseD
         client = context.connections.get(CONNECTION_NAME)
         await client.create_connection(with_db=True)
         yield client
-        await running_transactions_end(CLOSE_GRACE_S)
     finally:
-        await context.close_connections()
+        try:
+            await running_transactions_end(CLOSE_GRACE_S)
+        finally:
+            await context.close_connections()
 
 
 def tortoise_config(url: str) -> dict[str, Any]:
@@ -69,7 +71,11 @@ def _prepare_file(credentials: dict[str, Any], *, create: bool) -> None:
     if "file_path" not in credentials:
         return
     path = Path(credentials["file_path"])
-    if create:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    elif not path.exists():
+    if not create and not path.exists():
         raise DatabaseError(f"There is no database {path}.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise DatabaseError(
+            f"The folder of the database {path} cannot be made: {error}."
+        ) from error

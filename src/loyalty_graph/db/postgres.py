@@ -7,6 +7,7 @@ Tortoise's exceptions (the driver's as their cause), and closing never hangs.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import asyncpg
@@ -49,6 +50,8 @@ CONNECTION_ERRORS = (
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
 )
+# The driver has no class of its own for a connection that is not there any more.
+GONE = ("connection is closed", "released back to the pool", "pool is clos")
 
 
 class _Translating(StockClient):
@@ -96,12 +99,13 @@ class PostgresClient(_Translating):
     async def _close(self) -> None:
         if self._pool is None:
             return
-        pool, self._pool = self._pool, None
+        pool = self._pool
         try:
-            # A transaction may still be on its way to its end; one that hangs is cut off.
+            # What is still on its way to its end may arrive; what hangs is cut off.
             await asyncio.wait_for(pool.close(), CLOSE_GRACE_S)
         except TimeoutError:
             pool.terminate()
+        self._pool = None
 
     def _in_transaction(self) -> TransactionContext:
         return GuardedContext(PostgresTransaction(self))
@@ -111,18 +115,18 @@ class PostgresTransaction(GuardedTransaction, _Translating, StockTransaction):
     """A transaction on a connection of its own."""
 
     _parent: "PostgresClient | PostgresTransaction"
+    _taken_from: asyncpg.Pool
 
     @translate_exceptions
     async def take(self) -> None:
         """Take a connection out of the pool."""
-        wrapper = self._parent.acquire_connection()
-        self._connection = await wrapper.__aenter__()
+        pooled = self._parent.acquire_connection()
+        self._connection = await pooled.__aenter__()
+        self._taken_from = self._parent._pool
 
     async def give_back(self) -> None:
-        """Give the connection back to the pool, or away if it is broken."""
-        pool = self._parent._pool
-        if pool is not None:  # Otherwise closing has cut the connection off.
-            await pool.release(self._connection)
+        """Give the connection back to its pool, which drops it if it is broken."""
+        await self._taken_from.release(self._connection)
 
     async def begin(self) -> None:
         """Begin with READ COMMITTED; our decisions lock the rows they rest on."""
@@ -150,7 +154,8 @@ class PostgresTransaction(GuardedTransaction, _Translating, StockTransaction):
             try:
                 await self.send("ROLLBACK")
             except BaseORMException:
-                self._connection.terminate()
+                with suppress(asyncpg.InterfaceError):  # Closing has dropped it already.
+                    self._connection.terminate()
         self._finalized = True
 
     @translate_exceptions
@@ -171,7 +176,7 @@ def translated(error: Exception) -> BaseORMException:
         return TransactionManagementError(error)
     if isinstance(error, TimeoutError):
         return OperationalError("The database did not answer in time.")
-    if isinstance(error, CONNECTION_ERRORS) or "connection is closed" in str(error):
+    if isinstance(error, CONNECTION_ERRORS) or any(text in str(error) for text in GONE):
         return DBConnectionError(error)
     return OperationalError(error)
 

@@ -9,9 +9,9 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import aiosqlite
 from tortoise.backends.base.client import TransactionContext
@@ -20,7 +20,12 @@ from tortoise.backends.sqlite.client import SqliteTransactionWrapper as StockTra
 from tortoise.backends.sqlite.client import translate_exceptions
 from tortoise.exceptions import OperationalError
 
-from loyalty_graph.db.guarding import GuardedContext, GuardedTransaction
+from loyalty_graph.db.guarding import (
+    GuardedContext,
+    GuardedTransaction,
+    ReleasingConnection,
+    finish,
+)
 from loyalty_graph.errors import DatabaseError
 
 Result = TypeVar("Result")
@@ -55,6 +60,7 @@ class SqliteClient(StockClient):
     ) -> None:
         super().__init__(file_path, connection_name=connection_name)
         self.pragmas = {**PRAGMAS, "cache_size": -1024 * cache_mb}
+        self._reader_uri = f"{Path(file_path).absolute().as_uri()}?mode=ro"
         self._reader_count = readers
         self._readers: list[aiosqlite.Connection] = []
         self._idle: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
@@ -67,25 +73,18 @@ class SqliteClient(StockClient):
         """
         if self._connection:
             return
-        self._refuse_unwritable()
+        # Tried beforehand, because a connection of aiosqlite that fails leaves its thread behind.
+        await asyncio.to_thread(_make_usable, Path(self.filename))
         try:
             await super().create_connection(with_db)
             for _ in range(self._reader_count):
                 await self._open_reader()
-        except sqlite3.Error as error:
-            await self.close()
-            raise DatabaseError(f"The database {self.filename} cannot be used: {error}.") from error
-
-    def _refuse_unwritable(self) -> None:
-        # SQLite would open it read-only without a word, and refuse the first write.
-        path = Path(self.filename)
-        for place in (path.parent, path):
-            if place.exists() and not os.access(place, os.W_OK):
-                raise DatabaseError(f"The database {path} cannot be used: {place} is read-only.")
+        except BaseException:
+            await finish(self.close())
+            raise
 
     async def _open_reader(self) -> None:
-        uri = f"file:{quote(self.filename)}?mode=ro"
-        reader = await aiosqlite.connect(uri, uri=True, isolation_level=None)
+        reader = await aiosqlite.connect(self._reader_uri, uri=True, isolation_level=None)
         self._readers.append(reader)
         reader.row_factory = sqlite3.Row
         await reader.execute_fetchall(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
@@ -97,6 +96,10 @@ class SqliteClient(StockClient):
         for reader in readers:
             await reader.close()
         await super().close()
+
+    def acquire_connection(self) -> ReleasingConnection:
+        """Return what hands out the writer to one task at a time."""
+        return ReleasingConnection(self._lock, self)
 
     def _in_transaction(self) -> TransactionContext:
         return GuardedContext(SqliteTransaction(self))
@@ -154,12 +157,13 @@ class SqliteClient(StockClient):
         if not self._connection:
             async with self.acquire_connection():
                 pass  # It connects.
-        reader = await self._idle.get()
+        idle = self._idle
+        reader = await idle.get()
         try:
             # A cancelled read still runs in its thread; the reader's next user waits behind it.
             return await _in_thread(reader, work, *arguments)
         finally:
-            self._idle.put_nowait(reader)
+            idle.put_nowait(reader)
 
 
 class SqliteTransaction(GuardedTransaction, StockTransaction):
@@ -245,6 +249,18 @@ def split_script(script: str) -> list[str]:
             statements.append(rest)
             rest = ""
     return [*statements, rest]
+
+
+def _make_usable(path: Path) -> None:
+    # SQLite would open a read-only file without a word, and refuse the first write.
+    for place in (path.parent, path):
+        if place.exists() and not os.access(place, os.W_OK):
+            raise DatabaseError(f"The database {path} cannot be used: {place} is read-only.")
+    try:
+        with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000)) as raw:
+            raw.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.Error as error:
+        raise DatabaseError(f"The database {path} cannot be used: {error}.") from error
 
 
 async def _in_thread(

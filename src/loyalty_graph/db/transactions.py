@@ -1,6 +1,7 @@
 """The only door to transactions: a decorator that shields, retries and joins."""
 
 import asyncio
+import logging
 import random
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -24,6 +25,7 @@ FIRST_PAUSE_MAX_S = 0.02
 TRANSIENT_SQLSTATES = {"40001", "40P01", "55P03"}
 TRANSIENT_SQLITE_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
+_logger = logging.getLogger(__name__)
 _running: set[asyncio.Task[Any]] = set()
 
 
@@ -44,7 +46,11 @@ def transaction(
         task = asyncio.create_task(_with_retries(lambda: work(*args, **kwargs)))
         _running.add(task)  # The loop itself holds tasks weakly.
         task.add_done_callback(_running.discard)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_log_failure)
+            raise
 
     return in_one_transaction
 
@@ -94,6 +100,12 @@ def is_transient(error: BaseException) -> bool:
         # The low byte is the primary code; the rest says which kind of busy.
         or getattr(cause, "sqlite_errorcode", -1) & 0xFF in TRANSIENT_SQLITE_CODES
     )
+
+
+def _log_failure(task: asyncio.Task[Any]) -> None:
+    """Keep the failure of a transaction whose caller has gone from passing unseen."""
+    if not task.cancelled() and task.exception() is not None:
+        _logger.error("A transaction failed after its caller had gone.", exc_info=task.exception())
 
 
 async def _with_retries(work: Callable[[], Awaitable[Result]]) -> Result:

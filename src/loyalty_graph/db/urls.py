@@ -1,12 +1,13 @@
 """Database URLs: what an operator writes, as the connection dict Tortoise takes."""
 
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from loyalty_graph.errors import DatabaseError
 
-SQLITE_EXAMPLE = "sqlite:////var/lib/loyalty/loyalty.sqlite3 or sqlite://./loyalty.sqlite3"
+SQLITE_EXAMPLE = "sqlite:///var/lib/loyalty/loyalty.sqlite3 or sqlite://./loyalty.sqlite3"
 POSTGRES_EXAMPLE = "postgres://user:password@host:5432/name"
 SQLITE_NUMBERS = ("cache_mb", "readers")
 POSTGRES_NUMBERS = ("pool_size", "command_timeout_s")
@@ -36,7 +37,7 @@ def connection_config(url: str) -> dict[str, Any]:
 
 def _sqlite(url: str) -> dict[str, Any]:
     path, _, query = url.partition("://")[2].partition("?")
-    path = unquote(path)
+    path = re.sub("^/+", "/", unquote(path))
     if path == ":memory:":
         raise DatabaseError(
             "A database in memory cannot be shared by our connections; name a file."

@@ -1,0 +1,148 @@
+"""Opening and closing the database."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.db.models import Pair
+from tests.db.stage import amounts, set_amount
+from tortoise.context import get_current_context
+
+from loyalty_graph.db import connection, open_database, opening, transaction
+from loyalty_graph.errors import DatabaseError
+
+
+async def test_one_process_can_open_databases_one_after_the_other(database_url: str):
+    for _ in range(2):
+        async with open_database(database_url) as client:
+            assert await client.execute_query_dict("SELECT 1 AS one") == [{"one": 1}]
+            assert connection() is client
+
+    assert get_current_context() is None
+
+
+async def test_two_at_once_are_refused(database_url: str):
+    async with open_database(database_url):
+        with pytest.raises(DatabaseError, match="cannot be opened"):
+            async with open_database(database_url):
+                raise LookupError
+
+        assert (await connection().execute_query("SELECT 1"))[0] == 1
+
+
+async def test_tasks_of_another_context_see_the_database(database_url: str):
+    before = asyncio.Event()
+
+    async def request() -> str:
+        await before.wait()
+        return connection().connection_name
+
+    task = asyncio.create_task(request())
+    async with open_database(database_url):
+        before.set()
+        assert await task == "default"
+
+
+async def test_closing_waits_for_a_transaction_whose_caller_went_away(
+    database_url: str, pair: object
+):
+    begun = asyncio.Event()
+
+    @transaction
+    async def both() -> None:
+        await set_amount(1, 5)
+        begun.set()
+        for _ in range(10):
+            await amounts()
+        await set_amount(2, 5)
+
+    caller = asyncio.create_task(both())
+    await begun.wait()
+    caller.cancel()
+    await opening.running_transactions_end(10)
+
+    assert await amounts() == [5, 5]
+
+
+@pytest.mark.usefixtures("pair")
+async def test_the_orm_reads_and_writes_as_ever():
+    await Pair.filter(id=1).update(amount=5)
+
+    @transaction
+    async def many() -> None:
+        await Pair.create(id=10, amount=1)
+        await Pair.bulk_create(
+            [Pair(id=number, amount=2) for number in range(20, 25)], batch_size=2
+        )
+        await Pair.bulk_create(
+            [Pair(id=20, amount=9)], on_conflict=["id"], update_fields=["amount"]
+        )
+        await Pair.get_or_create(id=30, defaults={"amount": 3})
+        await Pair.update_or_create(id=10, defaults={"amount": 4})
+
+    await many()
+    await Pair.bulk_create([Pair(id=number, amount=7) for number in (40, 41)])
+
+    assert await Pair.all().order_by("id").values_list("id", "amount") == [
+        *((1, 5), (2, 0), (10, 4), (20, 9), (21, 2), (22, 2), (23, 2), (24, 2)),
+        *((30, 3), (40, 7), (41, 7)),
+    ]
+
+
+@pytest.mark.usefixtures("pair")
+async def test_t7_an_insert_that_returns_is_asked_for_as_dicts():
+    rows = await connection().execute_query_dict("INSERT INTO pair VALUES (3, 4) RETURNING amount")
+
+    assert rows == [{"amount": 4}]
+
+
+@pytest.mark.sqlite
+async def test_a_missing_file_and_its_folder_are_made(tmp_path: Path):
+    path = tmp_path / "new" / "loyalty.sqlite3"
+
+    async with open_database(f"sqlite://{path}"):
+        assert path.exists()
+
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert [entry.name for entry in path.parent.iterdir()] == ["loyalty.sqlite3"]
+
+
+@pytest.mark.sqlite
+async def test_a_missing_file_is_not_made_unasked(tmp_path: Path):
+    path = tmp_path / "new" / "loyalty.sqlite3"
+
+    with pytest.raises(DatabaseError, match=f"There is no database {path}"):
+        async with open_database(f"sqlite://{path}", create=False):
+            raise LookupError
+
+    assert not path.parent.exists()
+
+
+@pytest.mark.sqlite
+async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+    path = tmp_path / "file" / "loyalty.sqlite3"
+
+    with pytest.raises(DatabaseError, match=f"folder of the database {path} cannot be made"):
+        async with open_database(f"sqlite://{path}"):
+            raise LookupError
+
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("case", "change", "reason"),
+    [
+        ("no such database", ("/loyalty_test", "/absent_test"), "absent_test"),
+        ("no such server", ("host=/", "host=/absent/"), "cannot be used"),
+    ],
+)
+async def test_a_server_that_cannot_be_used_is_named(
+    case: str, change: tuple[str, str], reason: str, database_url: str
+):
+    with pytest.raises(DatabaseError, match=reason):
+        async with open_database(database_url.replace(*change)):
+            raise LookupError
+
+    assert get_current_context() is None
