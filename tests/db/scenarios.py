@@ -10,7 +10,7 @@ from tests.db.stage import add_one_to_both, amounts, present, set_amount
 from tortoise.exceptions import BaseORMException
 from tortoise.transactions import in_transaction  # noqa: TID251 - what the hazards are about
 
-STUCK_AFTER_S = 3.0
+STUCK_AFTER_S = 2.0
 LONGEST_PAUSE_S = 0.0015
 
 Job = Callable[[], Awaitable[object]]
@@ -103,7 +103,7 @@ async def read_beside_a_transaction() -> str:  # T5
     task = asyncio.create_task(writer())
     await begun.wait()
     try:
-        seen = str(await asyncio.wait_for(amounts(), 1.0))
+        seen = str(await asyncio.wait_for(amounts(), STUCK_AFTER_S))
     except TimeoutError:
         seen = "waited for the writer"
     may_end.set()
@@ -171,7 +171,7 @@ async def open_at_once(count: int) -> str:  # T10
             await everybody.wait()
 
     try:
-        await asyncio.wait_for(asyncio.gather(*(hold() for _ in range(count))), 1.0)
+        await asyncio.wait_for(asyncio.gather(*(hold() for _ in range(count))), STUCK_AFTER_S)
     except TimeoutError:
         return "too few connections"
     return "all open"

@@ -72,7 +72,7 @@ async def test_a_refusal_reaches_its_caller_only():
     async with Gatherer(till.run) as gatherer:
         answers = await asyncio.gather(*map(gatherer, (7, REFUSED, 8)), return_exceptions=True)
 
-    assert answers[0], answers[2] == (70, 80)
+    assert (answers[0], answers[2]) == (70, 80)
     assert isinstance(answers[1], InsufficientPointsError)
     assert till.batches == [[7, REFUSED, 8]]
     assert len(await amounts()) == 4
@@ -84,7 +84,7 @@ async def test_a_failing_batch_is_run_one_by_one_and_the_guilty_one_alone_fails(
     async with Gatherer(till.run) as gatherer:
         answers = await asyncio.gather(*map(gatherer, (7, GUILTY, 8)), return_exceptions=True)
 
-    assert answers[0], answers[2] == (70, 80)
+    assert (answers[0], answers[2]) == (70, 80)
     assert type(answers[1]).__name__ == "IntegrityError"
     assert till.batches == [[7, GUILTY, 8], [7], [GUILTY], [8]]
     assert len(await amounts()) == 4
@@ -129,15 +129,31 @@ async def test_closing_answers_what_waits_and_refuses_what_comes():
     till = Till()
     till.may_go_on.clear()
 
-    async with Gatherer(till.run, writers=2) as gatherer:
-        calls = [asyncio.create_task(gatherer(number)) for number in range(10, 14)]
+    async with Gatherer(till.run, limit=2) as gatherer:
+        calls = [asyncio.create_task(gatherer(10))]
         await till.begun.wait()
+        calls += [asyncio.create_task(gatherer(number)) for number in range(11, 14)]
+        await asyncio.sleep(0)
         asyncio.get_running_loop().call_soon(till.may_go_on.set)
 
     assert [call.result() for call in calls] == [100, 110, 120, 130]
+    assert till.batches == [[10], [11, 12], [13]]
     with pytest.raises(AssertionError, match="not open"):
         await gatherer(15)
     assert len(await amounts()) == 6
+
+
+async def test_several_writers_run_batches_at_the_same_time():
+    both_run = asyncio.Barrier(2)
+
+    async def run(numbers: list[int]) -> list[int]:
+        await both_run.wait()
+        return numbers
+
+    async with Gatherer(run, limit=1, writers=2) as gatherer:
+        answers = await asyncio.gather(gatherer(7), gatherer(8))
+
+    assert answers == [7, 8]
 
 
 async def test_gathering_inside_a_transaction_is_a_mistake():

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from tests.db.models import Pair
-from tests.db.stage import amounts, set_amount
+from tests.db.stage import amounts, opened, set_amount
 from tortoise.context import get_current_context
 
-from loyalty_graph.db import connection, open_database, opening, transaction
+from loyalty_graph.db import connection, open_database, transaction
 from loyalty_graph.errors import DatabaseError
 
 
@@ -43,9 +43,7 @@ async def test_tasks_of_another_context_see_the_database(database_url: str):
         assert await task == "default"
 
 
-async def test_closing_waits_for_a_transaction_whose_caller_went_away(
-    database_url: str, pair: object
-):
+async def test_closing_waits_for_a_transaction_whose_caller_went_away(database_url: str):
     begun = asyncio.Event()
 
     @transaction
@@ -56,12 +54,16 @@ async def test_closing_waits_for_a_transaction_whose_caller_went_away(
             await amounts()
         await set_amount(2, 5)
 
-    caller = asyncio.create_task(both())
-    await begun.wait()
-    caller.cancel()
-    await opening.running_transactions_end(10)
+    async with opened(database_url, "ours"):
+        pass
+    async with open_database(database_url):
+        caller = asyncio.create_task(both())
+        await begun.wait()
+        caller.cancel()
 
-    assert await amounts() == [5, 5]
+    assert caller.cancelled()
+    async with opened(database_url, "ours", fresh=False):
+        assert await amounts() == [5, 5]
 
 
 @pytest.mark.usefixtures("pair")

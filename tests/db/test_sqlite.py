@@ -3,10 +3,12 @@
 import asyncio
 import os
 import sqlite3
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from tests.db.stage import amounts, set_amount
+from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.exceptions import IntegrityError, OperationalError
 
 from loyalty_graph.db import connection, open_database, savepoint, transaction
@@ -152,19 +154,56 @@ async def test_a_file_that_is_busy_for_a_moment_is_waited_for(database_url: str)
     assert await amounts() == [7, 5]
 
 
-async def test_a_cancelled_first_use_leaves_the_database_usable(database_url: str):
-    file = database_url.removeprefix("sqlite://").partition("?")[0]
-    client = SqliteClient(file, connection_name="default")
+async def begin(client: SqliteClient) -> None:
+    async with client._in_transaction():
+        pass
+
+
+async def read(client: SqliteClient) -> None:
+    await client.execute_query("SELECT 1")
+
+
+@pytest.mark.parametrize("use", [begin, read])
+async def test_a_cancelled_first_use_leaves_the_database_usable(
+    use: Callable[[SqliteClient], Awaitable[None]], database: BaseDBAsyncClient
+):
+    assert isinstance(database, SqliteClient)
+    client = SqliteClient(database.filename, connection_name="default")
 
     for turns in range(40):
-        task = asyncio.create_task(client.execute_query("SELECT 1"))
+        task = asyncio.create_task(use(client))
         for _ in range(turns):
             await asyncio.sleep(0.0002)
         task.cancel()
         await asyncio.wait([task])
+        await client.close()
 
+    await use(client)
     assert (await client.execute_query("SELECT 1"))[0] == 1
     await client.close()
+
+
+async def test_a_transaction_on_a_file_that_cannot_be_opened_blocks_nobody(
+    database: BaseDBAsyncClient, tmp_path: Path
+):
+    path = tmp_path / "later"
+    path.mkdir()
+    client = SqliteClient(str(path), connection_name="default")
+
+    with pytest.raises(DatabaseError, match="unable to open"):
+        await begin(client)
+    path.rmdir()
+    await begin(client)
+
+    assert path.is_file()
+    await client.close()
+
+
+@pytest.mark.usefixtures("pair")
+async def test_connecting_twice_keeps_the_connections():
+    await here().create_connection(with_db=True)
+
+    assert await amounts() == [0, 0]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from tests.db.stage import add_row, amounts, set_amount
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.exceptions import IntegrityError, OperationalError, TransactionManagementError
 
@@ -14,23 +15,9 @@ from loyalty_graph.db import (
     transaction,
     transactions,
 )
+from loyalty_graph.db.guarding import finish
 
 pytestmark = pytest.mark.usefixtures("pair")
-
-
-async def amounts() -> list[int]:
-    rows = await connection().execute_query_dict("SELECT amount FROM pair ORDER BY id")
-    return [row["amount"] for row in rows]
-
-
-async def set_amount(identity: int, amount: int) -> None:
-    statement = f"UPDATE pair SET amount = {amount} WHERE id = {identity}"  # noqa: S608 - two ints
-    await connection().execute_query(statement)
-
-
-async def add_row(identity: int) -> None:
-    statement = f"INSERT INTO pair VALUES ({identity}, 0)"  # noqa: S608 - an int
-    await connection().execute_query(statement)
 
 
 async def test_what_returns_is_kept():
@@ -105,6 +92,30 @@ async def test_a_transaction_whose_caller_goes_away_runs_to_its_end():
 
     assert ended.is_set()
     assert await amounts() == [5, 5]
+
+
+async def test_a_failure_after_the_caller_has_gone_is_logged(caplog: pytest.LogCaptureFixture):
+    begun, may_go_on = asyncio.Event(), asyncio.Event()
+
+    @transaction
+    async def fails(error: Exception | None) -> None:
+        begun.set()
+        await may_go_on.wait()
+        if error:
+            raise error
+
+    callers = [asyncio.create_task(fails(error)) for error in (LookupError("lost"), None)]
+    await begun.wait()
+    for caller in callers:
+        caller.cancel()
+    await asyncio.wait(callers)
+    may_go_on.set()
+    await transactions.running_transactions_end(10)
+
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
+        "A transaction failed after its caller had gone."
+    ]
+    assert "LookupError: lost" in caplog.text
 
 
 async def test_a_transaction_the_database_refused_for_now_is_run_again():
@@ -227,6 +238,28 @@ async def test_a_swallowed_failure_never_passes_for_a_commit(pair: BaseDBAsyncCl
         with pytest.raises(TransactionManagementError, match="Nothing was kept"):
             await careless()
         assert await amounts() == [0, 0]
+
+
+async def test_a_transaction_may_be_ended_by_hand():
+    async with connection()._in_transaction() as by_hand:
+        await set_amount(1, 5)
+        await by_hand.rollback()
+
+    assert await amounts() == [0, 0]
+
+
+async def test_finishing_something_that_is_cancelled_ends_too():
+    async def endless() -> None:
+        await asyncio.Event().wait()
+
+    inner = asyncio.create_task(endless())
+    waiting = asyncio.create_task(finish(inner))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    inner.cancel()
+    await asyncio.wait([waiting])
+
+    assert waiting.cancelled()
 
 
 class Refusal(Exception):  # noqa: N818 - a stand-in for the driver's

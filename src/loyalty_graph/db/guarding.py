@@ -1,6 +1,7 @@
 """What both backends share: transactions that survive cancellation and end for good."""
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Awaitable
 from itertools import count
 from typing import Any, TypeVar
@@ -58,17 +59,17 @@ class GuardedTransaction(TransactionalDBClient):
             message = "This transaction has ended; was a task started inside it?"
             raise TransactionManagementError(message)
 
+    @abstractmethod
     async def take(self) -> None:
         """Wait for a connection nobody else writes through; a cancelled wait takes nothing."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def give_back(self) -> None:
         """Let others have the connection."""
-        raise NotImplementedError
 
-    async def send(self, statement: str) -> None:
-        """Run one statement on the raw connection, with translated errors."""
-        raise NotImplementedError
+    @abstractmethod
+    async def send(self, statement: str) -> str:
+        """Run one statement on the raw connection, with translated errors; return its tag."""
 
     def acquire_connection(self) -> ConnectionWrapper[Any]:
         """Return what hands out the connection to one task at a time while it is open."""
@@ -80,8 +81,9 @@ class GuardedTransaction(TransactionalDBClient):
         nested._lock = self._lock  # One connection, so one lock.
         return NestedTransactionContext(nested)
 
+    @abstractmethod
     def _nested(self) -> "GuardedTransaction":
-        raise NotImplementedError
+        """Return a transaction on the same connection, for a savepoint."""
 
     async def savepoint(self) -> None:
         """Begin a part that can be undone alone."""

@@ -51,7 +51,7 @@ CONNECTION_ERRORS = (
     asyncpg.TooManyConnectionsError,
 )
 # The driver has no class of its own for a connection that is not there any more.
-GONE = ("connection is closed", "released back to the pool", "pool is clos")
+GONE = ("connection is closed", "released back to the pool", "pool is closing", "pool is closed")
 
 
 class _Translating(StockClient):

@@ -212,9 +212,10 @@ class SqliteTransaction(GuardedTransaction, StockTransaction):
         self._finalized = True
 
     @translate_exceptions
-    async def send(self, statement: str) -> None:
-        """Run one statement in the writer's thread."""
+    async def send(self, statement: str) -> str:
+        """Run one statement in the writer's thread; SQLite has no tags, so it is its own."""
         await _in_thread(self._connection, _rows, statement, ())
+        return statement
 
     @translate_exceptions
     async def execute_script(self, query: str) -> None:
