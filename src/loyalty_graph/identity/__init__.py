@@ -1,0 +1,1 @@
+"""Who asks: viewers, partners and their API tokens."""

@@ -1,0 +1,107 @@
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loyalty_graph.errors import ForbiddenError, InvalidInputError, UnauthenticatedError
+from loyalty_graph.identity.rules import (
+    NOBODY,
+    Scope,
+    TokenMode,
+    TokenParts,
+    Viewer,
+    ViewerKind,
+    has_scope,
+    read_token,
+    require_scope,
+    scopes_from,
+    token_text,
+)
+
+# CRC32 of the text before it, in base62; reckoned independently with Python's zlib and divmod.
+ZERO = "lg_live_" + "0" * 32 + "04ZbIe"
+
+
+def test_a_token_is_prefix_randomness_and_checksum():
+    assert token_text(TokenMode.LIVE, bytes(32)) == ZERO
+    assert token_text(TokenMode.TEST, bytes(31) + b"\x3f").startswith("lg_test_" + "0" * 30 + "11")
+
+
+def test_a_token_is_found_by_its_hash():
+    assert read_token(ZERO) == TokenParts(
+        mode=TokenMode.LIVE,
+        prefix="lg_live_",
+        last_four=ZERO[-4:],
+        sha256=hashlib.sha256(ZERO.encode()).hexdigest(),
+    )
+
+
+@given(st.binary(min_size=32, max_size=32), st.sampled_from(TokenMode))
+def test_every_token_made_is_read(randomness: bytes, mode: TokenMode):
+    text = token_text(mode, randomness)
+
+    assert len(text) == 46
+    assert read_token(text).mode is mode
+
+
+@given(st.binary(min_size=32, max_size=32), st.integers(8, 39), st.sampled_from("xX7"))
+def test_one_wrong_character_is_noticed(randomness: bytes, place: int, wrong: str):
+    text = token_text(TokenMode.LIVE, randomness)
+    mistyped = text[:place] + wrong + text[place + 1 :]
+
+    if mistyped != text:
+        with pytest.raises(UnauthenticatedError, match="mistyped or cut off"):
+            read_token(mistyped)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param(ZERO[:-1], id="cut off"),
+        pytest.param(ZERO + "0", id="too long"),
+        pytest.param(ZERO + "\n", id="with a line end"),
+        pytest.param(ZERO.replace("live", "prod"), id="another mode"),
+        pytest.param(ZERO.replace("0", "-", 1), id="not base62"),
+        pytest.param(ZERO.replace("0", "\u0660", 1), id="digits of another script"),
+    ],
+)
+def test_what_is_no_token_is_refused_before_any_look_up(text: str):
+    with pytest.raises(UnauthenticatedError, match="not an API token"):
+        read_token(text)
+
+
+def test_scopes_are_named_exactly():
+    assert scopes_from(["members:read", "admin", "admin"]) == {Scope.MEMBERS_READ, Scope.ADMIN}
+
+
+@pytest.mark.parametrize(
+    ("names", "complaint"),
+    [([], "none given"), (["members:read", "ledger:write", "x"], "ledger:write, x")],
+)
+def test_unknown_scopes_are_refused_by_name(names: list[str], complaint: str):
+    with pytest.raises(InvalidInputError, match=f"Unknown scopes: {complaint}") as refused:
+        scopes_from(names)
+
+    assert refused.value.field == "scopes"
+
+
+def partner(*scopes: Scope) -> Viewer:
+    return Viewer(ViewerKind.PARTNER, scopes=frozenset(scopes))
+
+
+def test_a_scope_allows_itself_and_admin_allows_all():
+    assert has_scope(partner(Scope.MEMBERS_READ), Scope.MEMBERS_READ)
+    assert has_scope(partner(Scope.ADMIN), Scope.POINTS_ADJUST)
+    assert not has_scope(partner(Scope.MEMBERS_WRITE), Scope.MEMBERS_READ)
+    assert not has_scope(NOBODY, Scope.MEMBERS_READ)
+
+
+def test_a_missing_scope_is_named():
+    require_scope(partner(Scope.POINTS_ADJUST), Scope.POINTS_ADJUST)
+
+    with pytest.raises(ForbiddenError, match="points:adjust"):
+        require_scope(partner(Scope.MEMBERS_READ), Scope.POINTS_ADJUST)
+    with pytest.raises(UnauthenticatedError, match="needs an API token"):
+        require_scope(NOBODY, Scope.POINTS_ADJUST)
