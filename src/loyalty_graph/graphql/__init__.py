@@ -1,0 +1,1 @@
+"""The GraphQL door: reads arguments, calls one use case, wraps the answer."""

@@ -1,0 +1,77 @@
+"""Keyset connections (Relay): nodes, edges, page info, and a total that is counted when asked."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+import strawberry
+
+from loyalty_graph.paging import Cursor, CursorPart, Page
+
+Node = TypeVar("Node")
+Row = TypeVar("Row")
+
+
+@strawberry.type(description="Where a page lies in its list.")
+class PageInfo:
+    """Relay's page info."""
+
+    has_next_page: bool = strawberry.field(description="There are more after endCursor.")
+    has_previous_page: bool = strawberry.field(description="There are some before startCursor.")
+    start_cursor: str | None = strawberry.field(description="The cursor of the first node.")
+    end_cursor: str | None = strawberry.field(
+        description="The cursor of the last node: give it as `after` for the next page."
+    )
+
+
+@strawberry.type(description="A node and its place in the list.")
+class Edge(Generic[Node]):
+    """Relay's edge."""
+
+    node: Node = strawberry.field(description="The thing itself.")
+    cursor: str = strawberry.field(description="Its place: give it as `after` to go on from here.")
+
+
+@strawberry.type(description="One page of a list.")
+class Connection(Generic[Node]):
+    """Relay's connection, with `nodes` for those who need no cursors."""
+
+    nodes: list[Node] = strawberry.field(description="The things on this page, in order.")
+    edges: list[Edge[Node]] = strawberry.field(description="The same with their cursors.")
+    page_info: PageInfo = strawberry.field(description="Where this page lies.")
+    count: strawberry.Private[Callable[[], Awaitable[int]]]
+
+    @strawberry.field(description="How many there are in all pages; counted only when asked for.")
+    async def total_count(self) -> int:
+        return await self.count()
+
+
+def connection(
+    page: Page[Row],
+    *,
+    cursor: Cursor,
+    key: Callable[[Row], Sequence[CursorPart]],
+    node: Callable[[Row], Node],
+    count: Callable[[], Awaitable[int]],
+) -> Connection[Node]:
+    """Wrap a page of rows.
+
+    Args:
+        page: The rows, in order.
+        cursor: The codec of this list's cursors.
+        key: A row's sort key.
+        node: A row as its GraphQL type.
+        count: Counts the whole list. A list inside a list counts through the operation's batchers,
+            or it would be one statement per parent.
+    """
+    edges = [Edge(node=node(row), cursor=cursor.encode(key(row))) for row in page.rows]
+    return Connection(
+        nodes=[edge.node for edge in edges],
+        edges=edges,
+        page_info=PageInfo(
+            has_next_page=page.has_next,
+            has_previous_page=page.has_previous,
+            start_cursor=edges[0].cursor if edges else None,
+            end_cursor=edges[-1].cursor if edges else None,
+        ),
+        count=count,
+    )

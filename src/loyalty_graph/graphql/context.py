@@ -1,0 +1,46 @@
+"""What every resolver is handed: who asks, when, and what the doors opened."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TypeAlias
+
+import strawberry
+from strawberry.extensions import SchemaExtension
+
+from loyalty_graph.graphql.batch import Batchers
+from loyalty_graph.identity.rules import Viewer
+
+
+@dataclass
+class Context:
+    """One request's surroundings, or over WebSocket one operation's.
+
+    `connection_params` is what a WebSocket client sent with `connection_init`.
+    """
+
+    viewer: Viewer
+    now: datetime
+    request_id: str
+    clock: Callable[[], datetime]
+    batchers: Batchers = field(default_factory=Batchers)
+    connection_params: Mapping[str, object] | None = None
+
+    def for_operation(self) -> "Context":
+        """Return the surroundings of one operation: its own moment and batches.
+
+        A WebSocket stays open for hours; what was now when it opened is not now.
+        """
+        return replace(self, now=self.clock(), batchers=Batchers())
+
+
+Info: TypeAlias = strawberry.Info[Context, None]
+
+
+class OperationContext(SchemaExtension):
+    """Gives every operation its own context."""
+
+    def on_operation(self) -> Iterator[None]:
+        """Replace the context of the connection by that of the operation."""
+        self.execution_context.context = self.execution_context.context.for_operation()
+        yield

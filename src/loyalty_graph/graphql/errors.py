@@ -1,0 +1,108 @@
+"""How failures are told: refusals as data, requests we cannot serve as errors, our bugs masked."""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+import strawberry
+from strawberry.extensions import FieldExtension, MaskErrors
+
+from graphql import GraphQLError
+from loyalty_graph.errors import ForbiddenError, LoyaltyError, UnauthenticatedError
+from loyalty_graph.graphql.context import Info
+
+BAD_REQUEST = "BAD_REQUEST"
+INTERNAL = "INTERNAL"
+logger = logging.getLogger(__name__)
+
+
+@strawberry.type(description="A refusal the caller can act on. Nothing was changed.")
+class UserError:
+    """A LoyaltyError, as data."""
+
+    code: str = strawberry.field(
+        description="What kind of refusal, such as INSUFFICIENT_POINTS. Codes never change meaning."
+    )
+    message: str = strawberry.field(description="What is wrong and what would do, in a sentence.")
+    field: str | None = strawberry.field(description="The field of the input it is about, if one.")
+
+
+@strawberry.type
+class Payload:
+    """What every mutation's payload begins with; its other fields are optional."""
+
+    user_errors: list[UserError] = strawberry.field(
+        default_factory=list, description="Why it was refused; empty when it was done."
+    )
+
+
+class RefusalsAsData(FieldExtension):
+    """Turns what a mutation's use case refuses into a payload that holds only user errors.
+
+    Who may not ask at all still gets a GraphQL error: that is for the developer, not the user.
+    """
+
+    def __init__(self, payload: type[Payload]) -> None:
+        self.payload = payload
+
+    async def resolve_async(
+        self, next_: Callable[..., Awaitable[Any]], source: object, info: Info, **arguments: object
+    ) -> object:
+        """Await the mutation; a refusal becomes its payload."""
+        try:
+            return await next_(source, info, **arguments)
+        except (UnauthenticatedError, ForbiddenError):
+            raise
+        except LoyaltyError as error:
+            return self.payload(user_errors=[user_error(error)])
+
+
+def user_error(error: LoyaltyError) -> UserError:
+    """Return the refusal as data."""
+    return UserError(code=error.code, message=error.message, field=error.field)
+
+
+class TellErrors(MaskErrors):
+    """Rewrites every GraphQL error before a client sees it, also those of streams."""
+
+    def __init__(self) -> None:
+        super().__init__(should_mask_error=lambda _error: True)
+
+    def anonymise_error(self, error: GraphQLError) -> GraphQLError:
+        """Return what may be told of an error."""
+        return told(error, request_id=self.execution_context.context.request_id)
+
+
+def told(error: GraphQLError, *, request_id: str) -> GraphQLError:
+    """Return an error as a client may see it, with its code and without our insides."""
+    cause = root_cause(error)
+    message, extensions = error.message, {"code": BAD_REQUEST}
+    if isinstance(cause, LoyaltyError):
+        extensions = {"code": cause.code} | ({"field": cause.field} if cause.field else {})
+    elif cause is not None:
+        message, extensions = internal_error(request_id)
+    return GraphQLError(
+        message, error.nodes, error.source, error.positions, error.path, extensions=extensions
+    )
+
+
+def internal_error(request_id: str) -> tuple[str, dict[str, str]]:
+    """Return the message and extensions that stand for a bug of ours."""
+    message = f"Something went wrong on our side; it is logged as request {request_id}."
+    return message, {"code": INTERNAL, "requestId": request_id}
+
+
+def log_unexpected(errors: Iterable[GraphQLError], *, request_id: str) -> None:
+    """Log what no caller can be blamed for, with its traceback."""
+    for error in errors:
+        cause = root_cause(error)
+        if cause is not None and not isinstance(cause, LoyaltyError):
+            logger.error("Request %s failed at %s", request_id, error.path, exc_info=cause)
+
+
+def root_cause(error: GraphQLError) -> Exception | None:
+    """Return the exception behind an error, or `None` when GraphQL itself refused the request."""
+    cause = error.original_error
+    while isinstance(cause, GraphQLError):
+        cause = cause.original_error
+    return cause

@@ -1,0 +1,84 @@
+"""Global ids (Relay): a type and its key, opaque to clients."""
+
+import base64
+import binascii
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+import strawberry
+
+from loyalty_graph.errors import InvalidInputError
+
+GLOBAL_ID_CHARACTERS_MAX = 300
+SEPARATOR = ":"
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalId:
+    """A type's name and the parts of its key."""
+
+    type_name: str
+    key: tuple[str, ...]
+
+    def uuid(self, *, field: str = "id") -> UUID:
+        """Return the key of a type whose key is one UUID.
+
+        Raises:
+            InvalidInputError: the key is something else.
+        """
+        try:
+            (only,) = self.key
+            return UUID(only)
+        except ValueError as error:
+            raise _not_an_id(field) from error
+
+
+def encode_id(type_name: str, *key: UUID | str | int) -> strawberry.ID:
+    """Return the global id of a thing: base64url of `Type:part:part`."""
+    parts = [type_name, *map(str, key)]
+    assert len(parts) > 1, "an id has a key"
+    assert not any(SEPARATOR in part or not part for part in parts), "parts are told apart"
+    text = base64.urlsafe_b64encode(SEPARATOR.join(parts).encode()).decode()
+    return strawberry.ID(text.rstrip("="))
+
+
+def decode_id(
+    text: str, *, expected: str | Collection[str] | None = None, field: str = "id"
+) -> GlobalId:
+    """Return the type and key of a global id.
+
+    Args:
+        text: What the client sent.
+        expected: The type, or types, that may stand here; `None` for any.
+        field: The argument to name in a refusal.
+
+    Raises:
+        InvalidInputError: not a global id, or one of another type.
+    """
+    type_name, *key = _read_parts(text, field)
+    allowed = {expected} if isinstance(expected, str) else expected
+    if allowed is not None and type_name not in allowed:
+        raise InvalidInputError(
+            f"{field} is the id of a {type_name}, not of a {' or '.join(sorted(allowed))}.",
+            field=field,
+        )
+    return GlobalId(type_name, tuple(key))
+
+
+def _read_parts(text: str, field: str) -> list[str]:
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        parts = raw.decode().split(SEPARATOR)
+    except (binascii.Error, ValueError) as error:
+        raise _not_an_id(field) from error
+    well_formed = len(parts) > 1 and all(parts) and parts[0].isidentifier()
+    if len(text) > GLOBAL_ID_CHARACTERS_MAX or not well_formed:
+        raise _not_an_id(field)
+    return parts
+
+
+def _not_an_id(field: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"{field} is not an id of this API; take it from the id field of an answer.", field=field
+    )

@@ -1,0 +1,291 @@
+"""The view at /graphql: GraphQL over HTTP to the letter, and WebSocket in text frames.
+
+It differs from Strawberry's view where the specification asks for it (media types, status codes,
+no `data` beside request errors) and where a public server must (body limit, masked failures).
+Source: GraphQL over HTTP, stage 2 draft; graphql-transport-ws.
+"""
+
+import logging
+import re
+import secrets
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+from strawberry.asgi import ASGIWebSocketAdapter, GraphQL
+from strawberry.exceptions import ConnectionRejectionError
+from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
+from strawberry.http.base import BaseRequestProtocol
+from strawberry.http.exceptions import NonJsonMessageReceived, WebSocketDisconnected
+from strawberry.schema.exceptions import InvalidOperationTypeError
+from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.types import ExecutionResult
+from strawberry.types.unset import UnsetType
+
+from loyalty_graph.errors import UnauthenticatedError
+from loyalty_graph.graphql.context import Context
+from loyalty_graph.graphql.errors import BAD_REQUEST, internal_error
+from loyalty_graph.graphql.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, JSON, negotiate
+from loyalty_graph.graphql.schema import LoyaltySchema
+from loyalty_graph.graphql.welcome import wants_welcome, welcome
+from loyalty_graph.identity.rules import NOBODY, Viewer
+
+BODY_BYTES_MAX = 1_000_000
+REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
+REQUEST_ID_BYTES = 8
+CLOSE_UNAUTHENTICATED = 4401
+BODY_FIELDS: Mapping[str, tuple[type, str]] = {
+    "query": (str, "text"),
+    "operationName": (str, "text"),
+    "variables": (dict, "an object"),
+    "extensions": (dict, "an object"),
+}
+
+logger = logging.getLogger(__name__)
+
+
+class TextWebSocket(ASGIWebSocketAdapter):
+    """Sends text frames, as graphql-transport-ws asks; orjson's bytes would go out as binary."""
+
+    async def iter_json(
+        self, *, ignore_parsing_errors: bool = False
+    ) -> AsyncGenerator[object, None]:
+        """Yield each message, which is an object."""
+        async for message in super().iter_json(ignore_parsing_errors=ignore_parsing_errors):
+            if not isinstance(message, dict):
+                raise NonJsonMessageReceived
+            yield message
+
+    async def send_json(self, message: Mapping[str, object]) -> None:
+        """Send a message as text."""
+        try:
+            await self.ws.send_text(self.view.encode_json_string(message))
+        except WebSocketDisconnect as error:
+            raise WebSocketDisconnected from error
+
+
+class LoyaltyView(GraphQL[Context, None]):
+    """Serves one schema over HTTP, server-sent events and WebSocket.
+
+    Args:
+        schema: What to serve.
+        viewer_for: Finds who a token belongs to at a moment, or raises UnauthenticatedError.
+        clock: Tells the moment of each request.
+    """
+
+    websocket_adapter_class = TextWebSocket
+
+    def __init__(
+        self,
+        schema: LoyaltySchema,
+        *,
+        viewer_for: Callable[[str, datetime], Awaitable[Viewer]],
+        clock: Callable[[], datetime],
+    ) -> None:
+        super().__init__(
+            schema,
+            graphql_ide=None,
+            subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL],
+        )
+        self._viewer_for = viewer_for
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._serve_websocket(WebSocket(scope, receive, send))
+            return
+        request = Request(scope, _limited(receive))
+        request.state.request_id = _request_id(request)
+        response = await self._answer(request)
+        response.headers["X-Request-Id"] = request.state.request_id
+        response.headers["Vary"] = "Accept, Authorization"
+        response.headers.setdefault("Cache-Control", "no-store")
+        await response(scope, receive, send)
+
+    async def _serve_websocket(self, websocket: WebSocket) -> None:
+        websocket.state.request_id = _request_id(websocket)
+        try:
+            await self.run(websocket)
+        except UnauthenticatedError as error:
+            await websocket.close(CLOSE_UNAUTHENTICATED, error.message)
+
+    async def _answer(self, request: Request) -> Response:
+        """Return the answer to a request, whatever happens; nothing of our insides is in it."""
+        try:
+            if wants_welcome(request):
+                return welcome(request)
+            return await self.run(request)
+        except UnauthenticatedError as error:
+            headers = {"WWW-Authenticate": "Bearer"}
+            return _refusal(request, 401, error.message, {"code": error.code}, headers)
+        except HTTPException as error:
+            return _http_refusal(request, error)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except Exception:
+            logger.exception("Request %s failed", request.state.request_id)
+            message, extensions = internal_error(request.state.request_id)
+            return _refusal(request, 500, message, extensions)
+
+    async def get_sub_response(self, request: Request | WebSocket) -> Response:
+        """Settle the media type of the answer before anything is done."""
+        media = negotiate(request.headers.get("accept", ""))
+        if media is None:
+            raise HTTPException(406, f"Accept {GRAPHQL_RESPONSE} or {JSON}.")
+        if request.scope["method"] not in ("GET", "POST"):
+            raise HTTPException(405, "GraphQL is asked with POST, and queries also with GET.")
+        answer = await super().get_sub_response(request)
+        answer.media_type = media
+        request.state.answer = answer
+        return answer
+
+    async def get_context(
+        self, request: Request | WebSocket, response: Response | WebSocket
+    ) -> Context:
+        """Find who asks, and take the moment.
+
+        Raises:
+            UnauthenticatedError: a token was given that is not valid.
+        """
+        del response
+        now = self._clock()
+        viewer = await self._viewer(request.headers.get("authorization"), now=now)
+        return Context(viewer, now, request.state.request_id, self._clock)
+
+    async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
+        """Find who asks from `connection_init`, since browsers cannot send headers.
+
+        Raises:
+            ConnectionRejectionError: a token was given that is not valid.
+        """
+        given = {name.lower(): value for name, value in (context.connection_params or {}).items()}
+        if "authorization" in given:
+            try:
+                context.viewer = await self._viewer(str(given["authorization"]), now=self._clock())
+            except UnauthenticatedError as error:
+                raise ConnectionRejectionError from error
+        return await super().on_ws_connect(context)
+
+    async def _viewer(self, authorization: str | None, *, now: datetime) -> Viewer:
+        if authorization is None:
+            return NOBODY
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise UnauthenticatedError("Send the token as Authorization: Bearer lg_live_...")
+        return await self._viewer_for(token.strip(), now)
+
+    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
+        """Read the one operation of a request.
+
+        Raises:
+            HTTPException: 415 for another content type, 400 for what is not an operation.
+        """
+        body = await self._body(request)
+        for name, (kind, what) in BODY_FIELDS.items():
+            if not isinstance(body.get(name), kind | None):
+                raise HTTPException(400, f"`{name}` must be {what} or null.")
+        streams = negotiate(request.headers.get("accept", "")) == EVENT_STREAM
+        return GraphQLRequestData(
+            query=body.get("query"),
+            variables=body.get("variables"),
+            operation_name=body.get("operationName"),
+            extensions=body.get("extensions"),
+            protocol="sse" if streams else "http",
+        )
+
+    async def _body(self, request: AsyncHTTPRequestAdapter) -> dict[str, Any]:
+        if request.method == "GET":
+            return self.parse_query_params(request.query_params)
+        content_type = (request.content_type or "").partition(";")[0].strip().lower()
+        if content_type != JSON:
+            raise HTTPException(415, f"Send the body as {JSON}.")
+        body = self.parse_json(await request.get_body())
+        if not isinstance(body, dict):
+            raise HTTPException(400, "The body must be a JSON object; one request, one operation.")
+        return body
+
+    async def process_result(
+        self, request: Request, result: ExecutionResult
+    ) -> GraphQLHTTPResponse:
+        """Tell a request error (nothing was executed) from an answer with errors in it."""
+        answer = await super().process_result(request, result)
+        errors = result.errors or []
+        if errors and result.data is None and all(error.path is None for error in errors):
+            answer.pop("data")
+            if request.state.answer.media_type == GRAPHQL_RESPONSE:
+                request.state.answer.status_code = 400
+        return answer
+
+    def create_response(
+        self, response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse], sub_response: Response
+    ) -> Response:
+        """Write the answer in the settled media type."""
+        status = sub_response.status_code or 200
+        return _json_response(response_data, status, str(sub_response.media_type))
+
+    def should_render_graphql_ide(self, request: BaseRequestProtocol) -> bool:
+        """Answer no: the page for browsers is ours."""
+        del request
+        return False
+
+    def decode_json(self, data: str | bytes) -> object:
+        """Read JSON; orjson's error is a JSONDecodeError."""
+        return orjson.loads(data)
+
+    def encode_json(self, data: object) -> bytes:
+        """Write JSON."""
+        return orjson.dumps(data)
+
+
+def _limited(receive: Receive) -> Receive:
+    """Return a `receive` that refuses a body as soon as it is too large, declared or not."""
+    seen = 0
+
+    async def receive_limited() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > BODY_BYTES_MAX:
+            raise HTTPException(413, f"The body is larger than {BODY_BYTES_MAX} bytes.")
+        return message
+
+    return receive_limited
+
+
+def _request_id(connection: HTTPConnection) -> str:
+    """Return the caller's own id for the request when it is safe to log, or a new one."""
+    given = connection.headers.get("x-request-id", "")
+    return given if REQUEST_ID.fullmatch(given) else secrets.token_hex(REQUEST_ID_BYTES)
+
+
+def _http_refusal(request: Request, error: HTTPException) -> Response:
+    status, headers = error.status_code, {}
+    if isinstance(error.__cause__, InvalidOperationTypeError):
+        status, headers = 405, {"Allow": "POST"}
+    elif status == 405:  # noqa: PLR2004 - RFC 9110, section 15.5.6: it must say what is allowed
+        headers = {"Allow": "GET, POST"}
+    return _refusal(request, status, error.reason, {"code": BAD_REQUEST}, headers)
+
+
+def _refusal(
+    request: Request,
+    status: int,
+    message: str,
+    extensions: Mapping[str, str],
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    media = negotiate(request.headers.get("accept", ""))
+    body = {"errors": [{"message": message, "extensions": extensions}]}
+    response = _json_response(body, status, GRAPHQL_RESPONSE if media == GRAPHQL_RESPONSE else JSON)
+    response.headers.update(headers or {})
+    return response
+
+
+def _json_response(body: object, status: int, media: str) -> Response:
+    return Response(orjson.dumps(body), status, headers={"Content-Type": f"{media}; charset=utf-8"})

@@ -1,0 +1,169 @@
+"""A small schema, a view that serves it and callers, for the tests of the API's ground."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+import strawberry
+from starlette.testclient import TestClient
+
+from loyalty_graph.errors import (
+    ForbiddenError,
+    InsufficientPointsError,
+    InvalidInputError,
+    UnauthenticatedError,
+)
+from loyalty_graph.graphql.connections import Connection, connection
+from loyalty_graph.graphql.context import Context, Info
+from loyalty_graph.graphql.errors import Payload, RefusalsAsData
+from loyalty_graph.graphql.permissions import NeedsScope
+from loyalty_graph.graphql.scalars import Points
+from loyalty_graph.graphql.schema import LoyaltySchema, build_schema
+from loyalty_graph.graphql.view import LoyaltyView
+from loyalty_graph.identity.rules import NOBODY, Scope, Viewer, ViewerKind
+from loyalty_graph.paging import Cursor, page_of, page_size
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+PARTNER = Viewer(
+    ViewerKind.PARTNER,
+    program_id=UUID(int=1),
+    partner_id=UUID(int=2),
+    token_id=UUID(int=3),
+    scopes=frozenset({Scope.MEMBERS_READ}),
+)
+CUPS = Cursor("cups", (int,))
+batches: list[tuple[str, list[int], object]] = []
+
+
+async def colours_of(cups: Sequence["Cup"], *, suffix: str) -> list[str | Exception]:
+    batches.append(("colours", [cup.number for cup in cups], suffix))
+    return [
+        InvalidInputError("This cup has no colour.") if cup.number == 13 else f"red{suffix}"
+        for cup in cups
+    ]
+
+
+async def fillings_of(cups: Sequence["Cup"]) -> list["Cup"]:
+    batches.append(("fillings", [cup.number for cup in cups], None))
+    return [Cup(number=cup.number * 10) for cup in cups]
+
+
+async def count_cups(_parents: Sequence[object]) -> list[int]:
+    batches.append(("count", [], None))
+    return [300]
+
+
+@strawberry.type
+class Cup:
+    number: int
+
+    @strawberry.field
+    async def colour(self, info: Info, suffix: str = "") -> str | None:
+        return await info.context.batchers.load(colours_of, self, suffix=suffix)
+
+    @strawberry.field
+    async def filling(self, info: Info) -> "Cup":
+        return await info.context.batchers.load(fillings_of, self)
+
+
+@strawberry.type
+class FillPayload(Payload):
+    cup: Cup | None = None
+
+
+@strawberry.type
+class CupboardQuery:
+    @strawberry.field(description="Who asks and when.")
+    def asked(self, info: Info) -> str:
+        return f"{info.context.viewer.kind.value} at {info.context.now.isoformat()}"
+
+    @strawberry.field
+    def greeting(self, name: str = "world") -> str:
+        return f"hello {name}"
+
+    @strawberry.field
+    def points(self, value: Points) -> Points:
+        return value
+
+    @strawberry.field
+    def instant(self, value: datetime) -> datetime:
+        return value
+
+    @strawberry.field
+    def amount(self, value: Decimal) -> Decimal:
+        return value
+
+    @strawberry.field(description="A secret.", extensions=[NeedsScope(Scope.MEMBERS_READ)])
+    def secret(self) -> str | None:
+        return "42"
+
+    @strawberry.field(description="Another.", extensions=[NeedsScope(Scope.POINTS_ADJUST)])
+    async def other_secret(self) -> str | None:
+        return "43"
+
+    @strawberry.field
+    def broken(self) -> str | None:
+        raise RuntimeError("the password is swordfish")
+
+    @strawberry.field
+    def refused(self) -> str | None:
+        raise InvalidInputError("That will not do.", field="name")
+
+    @strawberry.field
+    async def cups(
+        self, info: Info, first: int | None = None, after: str | None = None
+    ) -> Connection[Cup]:
+        start = CUPS.decode(after)[0] if after else 0
+        size = page_size(first)
+        numbers = [number for number in range(1, 31) if number > int(str(start))][: size + 1]
+        return connection(
+            page_of(numbers, size=size, after=after),
+            cursor=CUPS,
+            key=lambda number: (number,),
+            node=lambda number: Cup(number=number),
+            count=lambda: info.context.batchers.load(count_cups, self),
+        )
+
+
+@strawberry.type
+class CupboardMutation:
+    @strawberry.mutation(extensions=[RefusalsAsData(FillPayload)])
+    async def fill(self, number: int) -> FillPayload | None:
+        if number == 401:
+            raise UnauthenticatedError("Who are you?")
+        if number == 403:
+            raise ForbiddenError("points:adjust")
+        if number == 500:
+            raise RuntimeError("the password is swordfish")
+        if number < 0:
+            raise InsufficientPointsError(needed=5, available=3)
+        return FillPayload(cup=Cup(number=number))
+
+
+CUPBOARD: LoyaltySchema = build_schema(CupboardQuery, CupboardMutation)
+
+
+async def viewer_for(token: str, now: datetime) -> Viewer:
+    assert now == NOON
+    if token == "broken":
+        raise RuntimeError("the database is gone")
+    if token != "good":
+        raise UnauthenticatedError("This API token is not known.")
+    return PARTNER
+
+
+def context_of(viewer: Viewer = NOBODY) -> Context:
+    return Context(viewer, NOON, "request-1", lambda: NOON)
+
+
+@pytest.fixture
+def client() -> TestClient:
+    view = LoyaltyView(CUPBOARD, viewer_for=viewer_for, clock=lambda: NOON)
+    return TestClient(view, headers={"Accept": "application/graphql-response+json"})
+
+
+@pytest.fixture(autouse=True)
+def no_batches_before():
+    batches.clear()
