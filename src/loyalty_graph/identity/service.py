@@ -1,0 +1,168 @@
+"""Partners, their tokens, and who a token belongs to."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from tortoise.expressions import Q
+
+from loyalty_graph.db import transaction
+from loyalty_graph.errors import InvalidInputError, NotFoundError, UnauthenticatedError
+from loyalty_graph.identity.models import NAME_CHARACTERS_MAX, ApiToken, Partner
+from loyalty_graph.identity.rules import (
+    UUID7_RANDOM_BYTES,
+    Scope,
+    TokenMode,
+    Viewer,
+    ViewerKind,
+    read_token,
+    refuse_unusable,
+    scopes_from,
+    token_text,
+    uuid7,
+)
+
+USE_IS_NOTED_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token just made; `text` is shown now and never again."""
+
+    text: str
+    token: ApiToken
+
+
+@transaction
+async def create_partner(program_id: UUID, name: str, *, now: datetime) -> Partner:
+    """Store a partner of a programme.
+
+    Raises:
+        InvalidInputError: the name is empty, too long or taken in this programme.
+    """
+    wanted = _name(name)
+    if await Partner.exists(program_id=program_id, name=wanted):
+        raise InvalidInputError(f"There is a partner {wanted} already.", field="name")
+    return await Partner.create(id=_new_id(now), program_id=program_id, name=wanted, created_at=now)
+
+
+@transaction
+async def create_token(  # noqa: PLR0913 - each is a choice of the operator or the clock
+    program_id: UUID,
+    partner_id: UUID,
+    *,
+    name: str,
+    scopes: Iterable[str],
+    mode: TokenMode,
+    randomness: bytes,
+    now: datetime,
+    expires_at: datetime | None = None,
+) -> NewToken:
+    """Store a token's hash and return its text, which nobody can show again.
+
+    Args:
+        program_id: The programme it works in.
+        partner_id: Whose token it is.
+        name: What it is for, such as "till 7".
+        scopes: What it may do.
+        mode: Whether it works in real programmes or in sandboxes only.
+        randomness: 32 unpredictable bytes.
+        now: The moment of the request.
+        expires_at: When it stops working; never, if not given.
+
+    Raises:
+        NotFoundError: the programme has no such partner.
+        InvalidInputError: a scope does not exist, the name will not do, or it expires in the past.
+    """
+    granted = scopes_from(scopes)
+    if expires_at is not None and expires_at <= now:
+        raise InvalidInputError("A token expires in the future.", field="expiresAt")
+    if not await Partner.exists(program_id=program_id, id=partner_id):
+        raise NotFoundError("partner", partner_id, field="partner")
+    text = token_text(mode, randomness)
+    parts = read_token(text)
+    token = await ApiToken.create(
+        id=_new_id(now),
+        program_id=program_id,
+        partner_id=partner_id,
+        name=_name(name),
+        prefix=parts.prefix,
+        last_four=parts.last_four,
+        token_sha256=parts.sha256,
+        scopes=sorted(granted),
+        created_at=now,
+        expires_at=expires_at,
+    )
+    return NewToken(text, token)
+
+
+async def list_tokens(program_id: UUID) -> list[ApiToken]:
+    """Return a programme's tokens with their partners, oldest first, the revoked ones too."""
+    tokens = ApiToken.filter(program_id=program_id).order_by("created_at", "id")
+    return await tokens.prefetch_related("partner")
+
+
+@transaction
+async def revoke_token(program_id: UUID, token_id: UUID, *, now: datetime) -> ApiToken:
+    """Stop a token from working, from now on; one revoked before keeps its moment.
+
+    Raises:
+        NotFoundError: the programme has no such token.
+    """
+    await ApiToken.filter(program_id=program_id, id=token_id, revoked_at__isnull=True).update(
+        revoked_at=now
+    )
+    token = await ApiToken.get_or_none(program_id=program_id, id=token_id)
+    if token is None:
+        raise NotFoundError("token", token_id)
+    return token
+
+
+async def viewer_for(
+    text: str, now: datetime, *, is_sandbox: Callable[[UUID], Awaitable[bool]]
+) -> Viewer:
+    """Return who a token belongs to, and note once a minute that it was used.
+
+    Args:
+        text: The token, as the caller sent it.
+        now: The moment of the request.
+        is_sandbox: Says of a programme whether test tokens work in it.
+
+    Raises:
+        UnauthenticatedError: malformed, unknown, revoked, expired, or a test token elsewhere.
+    """
+    parts = read_token(text)
+    token = await ApiToken.get_or_none(token_sha256=parts.sha256)
+    if token is None:
+        raise UnauthenticatedError("This API token is not known here.")
+    refuse_unusable(revoked_at=token.revoked_at, expires_at=token.expires_at, now=now)
+    if parts.mode is TokenMode.TEST and not await is_sandbox(token.program_id):
+        raise UnauthenticatedError("A test token works in sandbox programmes only.")
+    if token.last_used_at is None or token.last_used_at <= now - USE_IS_NOTED_EVERY:
+        await _note_use(token.id, now=now)
+    return Viewer(
+        kind=ViewerKind.PARTNER,
+        program_id=token.program_id,
+        partner_id=token.partner_id,
+        token_id=token.id,
+        scopes=frozenset(Scope(name) for name in token.scopes),
+    )
+
+
+@transaction
+async def _note_use(token_id: UUID, *, now: datetime) -> None:
+    stale = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - USE_IS_NOTED_EVERY)
+    await ApiToken.filter(stale, id=token_id).update(last_used_at=now)
+
+
+def _name(name: str) -> str:
+    wanted = name.strip()
+    if not 1 <= len(wanted) <= NAME_CHARACTERS_MAX:
+        raise InvalidInputError(f"A name has 1 to {NAME_CHARACTERS_MAX} characters.", field="name")
+    return wanted
+
+
+def _new_id(now: datetime) -> UUID:
+    return uuid7(now, secrets.token_bytes(UUID7_RANDOM_BYTES))
