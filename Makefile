@@ -42,6 +42,13 @@ schema: .venv/ready  ## Write schema.graphql from the code
 bench: .venv/ready  ## Measure (ARGS="--suite NAME --json"), a few minutes
 	@$(RUN)python -m bench $(ARGS)
 
+conformance: .venv/ready tools/conformance/node_modules/.ready  ## Audit GraphQL over HTTP (needs node and npm)
+	@$(RUN)python tools/conformance/run.py
+
+tools/conformance/node_modules/.ready: tools/conformance/package.json
+	@npm install --prefix tools/conformance --silent --no-package-lock --no-audit --no-fund
+	@touch $@
+
 lock: .tools/bin/uv  ## Pin every requirement again, with hashes
 	$(UV) pip compile -q --universal --generate-hashes --no-header --group dev pyproject.toml -o requirements/dev.txt
 	$(UV) pip compile -q --universal --generate-hashes --no-header pyproject.toml -c requirements/dev.txt -o requirements/runtime.txt

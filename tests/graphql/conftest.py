@@ -9,6 +9,7 @@ import pytest
 import strawberry
 from starlette.testclient import TestClient
 
+from loyalty_graph.config import Settings
 from loyalty_graph.errors import (
     ForbiddenError,
     InsufficientPointsError,
@@ -155,12 +156,12 @@ async def viewer_for(token: str, now: datetime) -> Viewer:
 
 
 def context_of(viewer: Viewer = NOBODY) -> Context:
-    return Context(viewer, NOON, "request-1", lambda: NOON)
+    return Context(viewer, NOON, "request-1", Settings(), lambda: NOON)
 
 
 @pytest.fixture
 def client() -> TestClient:
-    view = LoyaltyView(CUPBOARD, viewer_for=viewer_for, clock=lambda: NOON)
+    view = LoyaltyView(CUPBOARD, settings=Settings(), viewer_for=viewer_for, clock=lambda: NOON)
     return TestClient(view, headers={"Accept": "application/graphql-response+json"})
 
 

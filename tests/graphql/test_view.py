@@ -5,6 +5,7 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from loyalty_graph.config import Settings
 from loyalty_graph.graphql.view import BODY_BYTES_MAX, LoyaltyView
 from tests.graphql.conftest import CUPBOARD, NOON, viewer_for
 
@@ -326,7 +327,9 @@ def test_a_websocket_message_that_is_no_object_closes_it(client: TestClient, fra
 
 def test_each_operation_of_a_websocket_has_its_own_moment():
     moments = iter([NOON.replace(hour=hour) for hour in (1, 2, 3)])
-    view = LoyaltyView(CUPBOARD, viewer_for=viewer_for, clock=lambda: next(moments))
+    view = LoyaltyView(
+        CUPBOARD, settings=Settings(), viewer_for=viewer_for, clock=lambda: next(moments)
+    )
 
     with TestClient(view).websocket_connect("/", subprotocols=["graphql-transport-ws"]) as socket:
         socket.send_json({"type": "connection_init"})

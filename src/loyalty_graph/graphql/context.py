@@ -8,6 +8,7 @@ from typing import TypeAlias
 import strawberry
 from strawberry.extensions import SchemaExtension
 
+from loyalty_graph.config import Settings
 from loyalty_graph.graphql.batch import Batchers
 from loyalty_graph.identity.rules import Viewer
 
@@ -22,6 +23,7 @@ class Context:
     viewer: Viewer
     now: datetime
     request_id: str
+    settings: Settings
     clock: Callable[[], datetime]
     batchers: Batchers = field(default_factory=Batchers)
     connection_params: Mapping[str, object] | None = None

@@ -28,6 +28,7 @@ from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_
 from strawberry.types import ExecutionResult
 from strawberry.types.unset import UnsetType
 
+from loyalty_graph.config import Settings
 from loyalty_graph.errors import UnauthenticatedError
 from loyalty_graph.graphql.context import Context
 from loyalty_graph.graphql.errors import BAD_REQUEST, internal_error
@@ -75,6 +76,7 @@ class LoyaltyView(GraphQL[Context, None]):
 
     Args:
         schema: What to serve.
+        settings: Handed to the resolvers.
         viewer_for: Finds who a token belongs to at a moment, or raises UnauthenticatedError.
         clock: Tells the moment of each request.
     """
@@ -85,6 +87,7 @@ class LoyaltyView(GraphQL[Context, None]):
         self,
         schema: LoyaltySchema,
         *,
+        settings: Settings,
         viewer_for: Callable[[str, datetime], Awaitable[Viewer]],
         clock: Callable[[], datetime],
     ) -> None:
@@ -93,6 +96,7 @@ class LoyaltyView(GraphQL[Context, None]):
             graphql_ide=None,
             subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL],
         )
+        self._settings = settings
         self._viewer_for = viewer_for
         self._clock = clock
 
@@ -156,7 +160,7 @@ class LoyaltyView(GraphQL[Context, None]):
         del response
         now = self._clock()
         viewer = await self._viewer(request.headers.get("authorization"), now=now)
-        return Context(viewer, now, request.state.request_id, self._clock)
+        return Context(viewer, now, request.state.request_id, self._settings, self._clock)
 
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
         """Find who asks from `connection_init`, since browsers cannot send headers.

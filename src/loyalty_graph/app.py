@@ -1,0 +1,71 @@
+"""The web application: opens what the doors share, and hands it down."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from uuid import UUID
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route, WebSocketRoute
+
+from loyalty_graph.clock import utc_now
+from loyalty_graph.config import Settings
+from loyalty_graph.db import connection, open_database
+from loyalty_graph.graphql.schema import SCHEMA
+from loyalty_graph.graphql.view import LoyaltyView
+from loyalty_graph.identity import service as identity
+
+logger = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings) -> Starlette:
+    """Return the application; the database is open from its start-up to its shut-down."""
+    view = LoyaltyView(
+        SCHEMA,
+        settings=settings,
+        viewer_for=partial(identity.viewer_for, is_sandbox=_is_sandbox),
+        clock=utc_now,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with open_database(settings.database_url):
+            yield
+
+    return Starlette(
+        lifespan=lifespan,
+        routes=[
+            Route("/graphql", view),
+            WebSocketRoute("/graphql", view),
+            Route("/schema.graphql", _schema),
+            Route("/healthz", _healthy),
+            Route("/readyz", _ready),
+        ],
+    )
+
+
+async def _is_sandbox(_program_id: UUID) -> bool:
+    """Answer no: programmes cannot be marked as sandboxes yet."""
+    return False
+
+
+async def _schema(_request: Request) -> Response:
+    return PlainTextResponse(SCHEMA.as_str())
+
+
+async def _healthy(_request: Request) -> Response:
+    """Say that the process runs; it asks nothing else, so that a slow database restarts nobody."""
+    return JSONResponse({"status": "ok"})
+
+
+async def _ready(_request: Request) -> Response:
+    """Say whether requests can be served: the database answers."""
+    try:
+        await connection().execute_query("SELECT 1")
+    except Exception:
+        logger.exception("The database does not answer")
+        return JSONResponse({"status": "not ready", "because": "database"}, status_code=503)
+    return JSONResponse({"status": "ready"})

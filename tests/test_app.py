@@ -1,0 +1,83 @@
+"""The application as a client meets it, on a database of the test's own."""
+
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from loyalty_graph import __version__
+from loyalty_graph.app import create_app
+from loyalty_graph.config import Settings
+from loyalty_graph.db import connection, opening
+
+if "loyalty_graph.identity.models" not in opening.MODEL_MODULES:
+    opening.MODEL_MODULES.append("loyalty_graph.identity.models")
+
+UNKNOWN_TOKEN = "lg_live_" + "0" * 32 + "04ZbIe"
+
+
+@pytest.fixture
+def client(database_url: str) -> Iterator[TestClient]:
+    with TestClient(create_app(Settings(database_url=database_url))) as client:
+        yield client
+
+
+def test_the_version_is_told_to_anybody(client: TestClient):
+    answer = client.post("/graphql", json={"query": "{ version }"})
+
+    assert answer.json() == {"data": {"version": __version__}}
+
+
+def test_a_token_is_looked_up_in_the_database(client: TestClient):
+    answer = client.post(
+        "/graphql",
+        json={"query": "{ version }"},
+        headers={"Authorization": f"Bearer {UNKNOWN_TOKEN}"},
+    )
+
+    assert answer.status_code == 401
+    assert answer.json()["errors"][0]["message"] == "This API token is not known here."
+
+
+def test_websocket_is_served_at_the_same_address(client: TestClient):
+    with client.websocket_connect("/graphql", subprotocols=["graphql-transport-ws"]) as socket:
+        socket.send_json({"type": "connection_init"})
+
+        assert socket.receive_json() == {"type": "connection_ack"}
+
+
+def test_the_schema_can_be_fetched(client: TestClient):
+    answer = client.get("/schema.graphql")
+
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert "version: String!" in answer.text
+
+
+def test_it_is_healthy_and_ready(client: TestClient):
+    assert client.get("/healthz").json() == {"status": "ok"}
+    assert client.get("/readyz").json() == {"status": "ready"}
+
+
+def test_without_its_database_it_is_healthy_but_not_ready(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def gone() -> None:
+        raise OSError("connection refused")
+
+    monkeypatch.setattr("loyalty_graph.app.connection", gone)
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json() == {"status": "not ready", "because": "database"}
+    assert "The database does not answer" in caplog.text
+    assert client.get("/healthz").status_code == 200
+
+
+def test_the_database_is_closed_with_the_application(database_url: str):
+    with TestClient(create_app(Settings(database_url=database_url))):
+        pass
+    with TestClient(create_app(Settings(database_url=database_url))) as again:
+        assert again.get("/readyz").status_code == 200
+
+    with pytest.raises(RuntimeError, match="No TortoiseContext"):
+        connection()
