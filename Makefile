@@ -42,11 +42,11 @@ schema: .venv/ready  ## Write schema.graphql from the code
 bench: .venv/ready  ## Measure (ARGS="--suite NAME --json"), a few minutes
 	@$(RUN)python -m bench $(ARGS)
 
-conformance: .venv/ready tools/conformance/node_modules/.ready  ## Audit GraphQL over HTTP (needs node and npm)
-	@$(RUN)python tools/conformance/run.py
+conformance: .venv/ready .tools/conformance/ready  ## Audit GraphQL over HTTP (needs node and npm)
+	@$(RUN)python tools/conformance/run.py .tools/conformance/audit.mjs
 
-tools/conformance/node_modules/.ready: tools/conformance/package.json
-	@npm install --prefix tools/conformance --silent --no-package-lock --no-audit --no-fund
+.tools/conformance/ready: tools/conformance/package.json tools/conformance/audit.mjs
+	@mkdir -p $(@D) && cp $^ $(@D) && npm install --prefix $(@D) --silent --no-package-lock --no-audit --no-fund
 	@touch $@
 
 lock: .tools/bin/uv  ## Pin every requirement again, with hashes

@@ -1,6 +1,8 @@
 """The application as a client meets it, on a database of the test's own."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 from starlette.testclient import TestClient
@@ -9,10 +11,14 @@ from loyalty_graph import __version__
 from loyalty_graph.app import create_app
 from loyalty_graph.config import Settings
 from loyalty_graph.db import connection, opening
+from loyalty_graph.identity import service as identity
+from loyalty_graph.identity.rules import TokenMode
 
 if "loyalty_graph.identity.models" not in opening.MODEL_MODULES:
     opening.MODEL_MODULES.append("loyalty_graph.identity.models")
 
+PROGRAM = UUID(int=1)
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 UNKNOWN_TOKEN = "lg_live_" + "0" * 32 + "04ZbIe"
 
 
@@ -37,6 +43,32 @@ def test_a_token_is_looked_up_in_the_database(client: TestClient):
 
     assert answer.status_code == 401
     assert answer.json()["errors"][0]["message"] == "This API token is not known here."
+
+
+async def make_test_token() -> str:
+    partner = await identity.create_partner(PROGRAM, "Corner shop", now=NOON)
+    made = await identity.create_token(
+        PROGRAM,
+        partner.id,
+        name="till 7",
+        scopes=["admin"],
+        mode=TokenMode.TEST,
+        randomness=bytes(32),
+        now=NOON,
+    )
+    return made.text
+
+
+def test_a_test_token_works_nowhere_before_there_are_sandboxes(client: TestClient):
+    assert client.portal is not None
+    text = client.portal.call(make_test_token)
+
+    answer = client.post(
+        "/graphql", json={"query": "{ version }"}, headers={"Authorization": f"Bearer {text}"}
+    )
+
+    assert answer.status_code == 401
+    assert answer.json()["errors"][0]["message"] == "A test token works in sandbox programmes only."
 
 
 def test_websocket_is_served_at_the_same_address(client: TestClient):

@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+from loyalty_graph.identity.rules import Scope
 from tests.graphql.conftest import CUPBOARD, PARTNER, context_of
 
 QUERY = "{ secret otherSecret }"
@@ -10,6 +13,15 @@ async def test_a_field_is_answered_to_those_with_its_scope():
     (error,) = result.errors or []
     assert error.message == "This needs the scope points:adjust."
     assert error.extensions == {"code": "FORBIDDEN"}
+
+
+async def test_admin_may_ask_for_everything():
+    admin = replace(PARTNER, scopes=frozenset({Scope.ADMIN}))
+
+    result = await CUPBOARD.execute(QUERY, None, context_of(admin))
+
+    assert result.errors is None
+    assert result.data == {"secret": "42", "otherSecret": "43"}
 
 
 async def test_nobody_is_asked_for_a_token():

@@ -3,10 +3,12 @@ import logging
 import orjson
 import pytest
 from starlette.testclient import TestClient
+from starlette.types import Message
 from starlette.websockets import WebSocketDisconnect
+from strawberry.http.exceptions import WebSocketDisconnected
 
 from loyalty_graph.config import Settings
-from loyalty_graph.graphql.view import BODY_BYTES_MAX, LoyaltyView
+from loyalty_graph.graphql.view import BODY_BYTES_MAX, LoyaltyView, TextWebSocket
 from tests.graphql.conftest import CUPBOARD, NOON, viewer_for
 
 GRAPHQL = "application/graphql-response+json"
@@ -263,6 +265,35 @@ def test_a_query_may_be_answered_as_an_event_stream(client: TestClient):
         'event: next\r\ndata: {"data":{"greeting":"hello world"}}\r\n\r\n'
         "event: complete\r\ndata: \r\n\r\n"
     )
+
+
+async def test_a_client_that_goes_away_while_sending_is_no_failure(
+    caplog: pytest.LogCaptureFixture,
+):
+    view = LoyaltyView(CUPBOARD, settings=Settings(), viewer_for=viewer_for, clock=lambda: NOON)
+    headers = [(b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        pass
+
+    await view(scope, receive, send)
+
+    assert caplog.records == []
+
+
+async def test_a_websocket_that_goes_away_while_we_send_ends_quietly(client: TestClient):
+    class Gone:
+        async def send_text(self, _text: str) -> None:
+            raise WebSocketDisconnect(1006)
+
+    socket = TextWebSocket(client.app, Gone(), Gone())
+
+    with pytest.raises(WebSocketDisconnected):
+        await socket.send_json({"type": "ping"})
 
 
 def test_websocket_answers_in_text_frames_with_the_token_of_the_init(client: TestClient):

@@ -9,7 +9,6 @@ from typing import Any, TypeAlias, TypeVar
 
 from strawberry.dataloader import DataLoader
 
-Parent = TypeVar("Parent")
 Result = TypeVar("Result")
 BatchResolver: TypeAlias = Callable[..., Awaitable[Sequence[Result]]]
 
