@@ -34,6 +34,7 @@ PARTNER = Viewer(
     token_id=UUID(int=3),
     scopes=frozenset({Scope.MEMBERS_READ}),
 )
+SETTINGS = Settings()
 CUPS = Cursor("cups", (int,))
 batches: list[tuple[str, list[int], object]] = []
 
@@ -156,12 +157,12 @@ async def viewer_for(token: str, now: datetime) -> Viewer:
 
 
 def context_of(viewer: Viewer = NOBODY) -> Context:
-    return Context(viewer, NOON, "request-1", Settings(), lambda: NOON)
+    return Context(viewer, NOON, "request-1", SETTINGS, lambda: NOON)
 
 
 @pytest.fixture
 def client() -> TestClient:
-    view = LoyaltyView(CUPBOARD, settings=Settings(), viewer_for=viewer_for, clock=lambda: NOON)
+    view = LoyaltyView(CUPBOARD, settings=SETTINGS, viewer_for=viewer_for, clock=lambda: NOON)
     return TestClient(view, headers={"Accept": "application/graphql-response+json"})
 
 

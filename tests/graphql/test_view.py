@@ -7,9 +7,8 @@ from starlette.types import Message
 from starlette.websockets import WebSocketDisconnect
 from strawberry.http.exceptions import WebSocketDisconnected
 
-from loyalty_graph.config import Settings
 from loyalty_graph.graphql.view import BODY_BYTES_MAX, LoyaltyView, TextWebSocket
-from tests.graphql.conftest import CUPBOARD, NOON, viewer_for
+from tests.graphql.conftest import CUPBOARD, NOON, SETTINGS, viewer_for
 
 GRAPHQL = "application/graphql-response+json"
 JSON = "application/json"
@@ -270,7 +269,7 @@ def test_a_query_may_be_answered_as_an_event_stream(client: TestClient):
 async def test_a_client_that_goes_away_while_sending_is_no_failure(
     caplog: pytest.LogCaptureFixture,
 ):
-    view = LoyaltyView(CUPBOARD, settings=Settings(), viewer_for=viewer_for, clock=lambda: NOON)
+    view = LoyaltyView(CUPBOARD, settings=SETTINGS, viewer_for=viewer_for, clock=lambda: NOON)
     headers = [(b"content-type", b"application/json")]
     scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}
 
@@ -359,7 +358,7 @@ def test_a_websocket_message_that_is_no_object_closes_it(client: TestClient, fra
 def test_each_operation_of_a_websocket_has_its_own_moment():
     moments = iter([NOON.replace(hour=hour) for hour in (1, 2, 3)])
     view = LoyaltyView(
-        CUPBOARD, settings=Settings(), viewer_for=viewer_for, clock=lambda: next(moments)
+        CUPBOARD, settings=SETTINGS, viewer_for=viewer_for, clock=lambda: next(moments)
     )
 
     with TestClient(view).websocket_connect("/", subprotocols=["graphql-transport-ws"]) as socket:
