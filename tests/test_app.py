@@ -10,12 +10,9 @@ from starlette.testclient import TestClient
 from loyalty_graph import __version__
 from loyalty_graph.app import create_app
 from loyalty_graph.config import Settings
-from loyalty_graph.db import connection, opening
+from loyalty_graph.db import connection
 from loyalty_graph.identity import service as identity
 from loyalty_graph.identity.rules import TokenMode
-
-if "loyalty_graph.identity.models" not in opening.MODEL_MODULES:
-    opening.MODEL_MODULES.append("loyalty_graph.identity.models")
 
 PROGRAM = UUID(int=1)
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -3,8 +3,6 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
-from uuid import UUID
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -13,7 +11,7 @@ from starlette.routing import Route, WebSocketRoute
 
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import Settings
-from loyalty_graph.db import connection, open_database
+from loyalty_graph.db import connection, migrate, open_database
 from loyalty_graph.graphql.schema import SCHEMA
 from loyalty_graph.graphql.view import LoyaltyView
 from loyalty_graph.identity import service as identity
@@ -26,13 +24,14 @@ def create_app(settings: Settings) -> Starlette:
     view = LoyaltyView(
         SCHEMA,
         settings=settings,
-        viewer_for=partial(identity.viewer_for, is_sandbox=_is_sandbox),
+        viewer_for=identity.viewer_for,
         clock=utc_now,
     )
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with open_database(settings.database_url):
+            await migrate()
             yield
 
     return Starlette(
@@ -45,11 +44,6 @@ def create_app(settings: Settings) -> Starlette:
             Route("/readyz", _ready),
         ],
     )
-
-
-async def _is_sandbox(_program_id: UUID) -> bool:
-    """Answer no: programmes cannot be marked as sandboxes yet."""
-    return False
 
 
 async def _schema(_request: Request) -> Response:

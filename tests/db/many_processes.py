@@ -3,11 +3,11 @@
 import asyncio
 import sys
 
-from tests.db.stage import add_one_to_both, opened
 from tortoise.exceptions import OperationalError
 from tortoise.transactions import in_transaction  # noqa: TID251 - stock is run beside ours
 
 from loyalty_graph.db import transaction
+from tests.db.stage import add_one_to_both, opened
 
 
 async def plain() -> None:

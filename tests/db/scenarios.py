@@ -6,9 +6,10 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from tests.db.stage import add_one_to_both, amounts, present, set_amount
 from tortoise.exceptions import BaseORMException
 from tortoise.transactions import in_transaction  # noqa: TID251 - what the hazards are about
+
+from tests.db.stage import add_one_to_both, amounts, present, set_amount
 
 STUCK_AFTER_S = 2.0
 LONGEST_PAUSE_S = 0.0015

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from tests.db.stage import add_row, amounts
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from loyalty_graph.db import Gatherer, connection, transaction
 from loyalty_graph.errors import InsufficientPointsError, LoyaltyError
+from tests.db.stage import add_row, amounts
 
 pytestmark = pytest.mark.usefixtures("pair")
 REFUSED, GUILTY = 66, 1

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from tests.db import scenarios
-from tests.db.stage import add_one_to_both, amounts, opened, set_amount
 from tortoise.exceptions import (
     DBConnectionError,
     IntegrityError,
@@ -20,6 +18,8 @@ from tortoise.exceptions import (
 )
 
 from loyalty_graph.db import connection, postgres, transaction, transactions
+from tests.db import scenarios
+from tests.db.stage import add_one_to_both, amounts, opened, set_amount
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,12 +4,12 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.db.models import Pair
-from tests.db.stage import amounts, opened, set_amount
 from tortoise.context import get_current_context
 
 from loyalty_graph.db import connection, open_database, transaction
 from loyalty_graph.errors import DatabaseError
+from tests.db.models import Pair
+from tests.db.stage import amounts, opened, set_amount
 
 
 async def test_one_process_can_open_databases_one_after_the_other(database_url: str):

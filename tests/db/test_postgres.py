@@ -2,12 +2,12 @@
 
 import asyncpg
 import pytest
-from tests.db.stage import amounts, set_amount
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.exceptions import DBConnectionError, OperationalError
 
 from loyalty_graph.db import connection, transaction
 from loyalty_graph.db.postgres import translated
+from tests.db.stage import amounts, set_amount
 
 pytestmark = pytest.mark.postgres
 

@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from tests.db.stage import amounts, set_amount
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.exceptions import IntegrityError, OperationalError
 
 from loyalty_graph.db import connection, open_database, savepoint, transaction
 from loyalty_graph.db.sqlite import SqliteClient, SqliteConnection, split_script
 from loyalty_graph.errors import DatabaseError
+from tests.db.stage import amounts, set_amount
 
 pytestmark = pytest.mark.sqlite
 

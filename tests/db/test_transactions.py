@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from tests.db.stage import add_row, amounts, set_amount
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.exceptions import IntegrityError, OperationalError, TransactionManagementError
 
@@ -16,6 +15,7 @@ from loyalty_graph.db import (
     transactions,
 )
 from loyalty_graph.db.guarding import finish
+from tests.db.stage import add_row, amounts, set_amount
 
 pytestmark = pytest.mark.usefixtures("pair")
 

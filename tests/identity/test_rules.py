@@ -1,6 +1,5 @@
 import hashlib
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -20,7 +19,6 @@ from loyalty_graph.identity.rules import (
     require_scope,
     scopes_from,
     token_text,
-    uuid7,
 )
 
 # CRC32 of the text before it, in base62; reckoned independently with Python's zlib and divmod.
@@ -109,19 +107,6 @@ def test_a_missing_scope_is_named():
         require_scope(partner(Scope.MEMBERS_READ), Scope.POINTS_ADJUST)
     with pytest.raises(UnauthenticatedError, match="needs an API token"):
         require_scope(NOBODY, Scope.POINTS_ADJUST)
-
-
-def test_ids_sort_by_their_moment():
-    moment = datetime(2022, 2, 22, 19, 22, 22, tzinfo=UTC)
-    # The example of RFC 9562, appendix A.6, with its random bits.
-    randomness = bytes.fromhex("0cc318c4dc0c0c07398f")
-
-    first = uuid7(moment, randomness)
-    later = uuid7(moment + timedelta(milliseconds=1), bytes(10))
-
-    assert first == UUID("017f22e2-79b0-7cc3-98c4-dc0c0c07398f")
-    assert first < later
-    assert (later.version, later.variant) == (7, "specified in RFC 4122")
 
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

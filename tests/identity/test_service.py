@@ -10,6 +10,7 @@ from loyalty_graph.identity import service as identity
 from loyalty_graph.identity.models import ApiToken, Partner
 from loyalty_graph.identity.rules import Scope, TokenMode, Viewer, ViewerKind
 from loyalty_graph.identity.service import NewToken
+from loyalty_graph.programs.models import Program
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -17,10 +18,6 @@ PROGRAM = UUID(int=1)
 SANDBOX = UUID(int=2)
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-
-
-async def is_sandbox(program_id: UUID) -> bool:
-    return program_id == SANDBOX
 
 
 async def new_token(
@@ -45,7 +42,7 @@ async def new_token(
 
 
 async def viewer(text: str, *, now: datetime = NOON) -> Viewer:
-    return await identity.viewer_for(text, now, is_sandbox=is_sandbox)
+    return await identity.viewer_for(text, now)
 
 
 async def test_a_token_tells_who_asks_and_what_they_may_do():
@@ -104,6 +101,7 @@ async def test_a_revoked_token_is_refused_and_keeps_the_moment():
 
 
 async def test_a_test_token_works_in_a_sandbox_only():
+    await Program.create(id=SANDBOX, slug="play", version=1, sandbox=True, created_at=NOON)
     in_sandbox = await new_token(program_id=SANDBOX, mode=TokenMode.TEST, randomness=b"a" * 32)
     elsewhere = await new_token(mode=TokenMode.TEST, randomness=b"b" * 32)
 

@@ -5,6 +5,7 @@ for set-based statements that ask `connection().capabilities.dialect`.
 """
 
 from loyalty_graph.db.gathering import Gatherer
+from loyalty_graph.db.migrating import migrate, pending
 from loyalty_graph.db.opening import open_database
 from loyalty_graph.db.transactions import (
     assert_in_transaction,
@@ -19,7 +20,9 @@ __all__ = [
     "assert_in_transaction",
     "connection",
     "in_transaction_now",
+    "migrate",
     "open_database",
+    "pending",
     "savepoint",
     "transaction",
 ]

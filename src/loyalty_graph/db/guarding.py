@@ -110,7 +110,7 @@ class ReleasingConnection(ConnectionWrapper[Any]):
 
     __slots__ = ()
 
-    async def __aenter__(self) -> Any:  # noqa: ANN401 - aiosqlite's or asyncpg's connection
+    async def __aenter__(self) -> Any:
         await self._lock.acquire()
         try:
             await self.ensure_connection()

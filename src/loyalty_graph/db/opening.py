@@ -18,6 +18,7 @@ APP_LABEL = "models"
 MODEL_MODULES: list[str] = [
     "loyalty_graph.programs.models",
     "loyalty_graph.members.models",
+    "loyalty_graph.identity.models",
     "loyalty_graph.ledger.models",
     "loyalty_graph.purchases.models",
     "loyalty_graph.earning.models",

@@ -40,6 +40,8 @@ PRAGMAS: dict[str, str | int] = {
     # An acknowledged write survives power loss; grouping makes that cost a few per cent only.
     "synchronous": "FULL",
     "foreign_keys": "ON",
+    # Without it INSERT OR REPLACE gets past the triggers of append-only tables.
+    "recursive_triggers": "ON",
     # Checkpoints are rare, so that a page changed by many transactions is written back once.
     "wal_autocheckpoint": 40_000,
     "journal_size_limit": 64 << 20,

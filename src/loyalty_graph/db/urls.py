@@ -35,6 +35,16 @@ def connection_config(url: str) -> dict[str, Any]:
     )
 
 
+def sqlite_path(url: str) -> Path | None:
+    """Return the file a URL names, or None when it names no SQLite database.
+
+    Raises:
+        DatabaseError: the URL cannot be used.
+    """
+    path = connection_config(url)["credentials"].get("file_path")
+    return None if path is None else Path(path)
+
+
 def _sqlite(url: str) -> dict[str, Any]:
     path, _, query = url.partition("://")[2].partition("?")
     path = re.sub("^/+", "/", unquote(path))

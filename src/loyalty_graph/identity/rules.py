@@ -11,7 +11,6 @@ from uuid import UUID
 
 from loyalty_graph.errors import ForbiddenError, InvalidInputError, UnauthenticatedError
 
-UUID7_RANDOM_BYTES = 10
 TOKEN_RANDOM_BYTES = 32
 TOKEN_RANDOM_CHARACTERS = 32
 TOKEN_CHECKSUM_CHARACTERS = 6
@@ -122,15 +121,6 @@ def refuse_unusable(
         raise UnauthenticatedError("This API token was revoked.")
     if expires_at is not None and expires_at <= now:
         raise UnauthenticatedError("This API token has expired.")
-
-
-def uuid7(now: datetime, randomness: bytes) -> UUID:
-    """Return an id that sorts by its moment, in milliseconds. Source: RFC 9562, section 5.7."""
-    assert len(randomness) == UUID7_RANDOM_BYTES, "74 of 80 random bits are kept"
-    milliseconds = int(now.timestamp() * 1000)
-    bits = milliseconds << 80 | int.from_bytes(randomness)
-    version_and_variant = 0xF << 76 | 0b11 << 62
-    return UUID(int=bits & ~version_and_variant | 7 << 76 | 0b10 << 62)
 
 
 def scopes_from(names: Iterable[str]) -> frozenset[Scope]:

@@ -1,7 +1,6 @@
 """Partners, their tokens, and who a token belongs to."""
 
-import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -10,9 +9,9 @@ from tortoise.expressions import Q
 
 from loyalty_graph.db import transaction
 from loyalty_graph.errors import InvalidInputError, NotFoundError, UnauthenticatedError
+from loyalty_graph.identifiers import new_id
 from loyalty_graph.identity.models import NAME_CHARACTERS_MAX, ApiToken, Partner
 from loyalty_graph.identity.rules import (
-    UUID7_RANDOM_BYTES,
     Scope,
     TokenMode,
     Viewer,
@@ -21,8 +20,8 @@ from loyalty_graph.identity.rules import (
     refuse_unusable,
     scopes_from,
     token_text,
-    uuid7,
 )
+from loyalty_graph.programs import service as programs
 
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
 
@@ -45,7 +44,18 @@ async def create_partner(program_id: UUID, name: str, *, now: datetime) -> Partn
     wanted = _name(name)
     if await Partner.exists(program_id=program_id, name=wanted):
         raise InvalidInputError(f"There is a partner {wanted} already.", field="name")
-    return await Partner.create(id=_new_id(now), program_id=program_id, name=wanted, created_at=now)
+    return await Partner.create(id=new_id(now), program_id=program_id, name=wanted, created_at=now)
+
+
+@transaction
+async def partner_named(program_id: UUID, name: str, *, now: datetime) -> Partner:
+    """Return the partner with this name, stored now if there is none.
+
+    Raises:
+        InvalidInputError: the name is empty or too long.
+    """
+    known = await Partner.get_or_none(program_id=program_id, name=_name(name))
+    return known or await create_partner(program_id, name, now=now)
 
 
 @transaction
@@ -84,7 +94,7 @@ async def create_token(  # noqa: PLR0913 - each is a choice of the operator or t
     text = token_text(mode, randomness)
     parts = read_token(text)
     token = await ApiToken.create(
-        id=_new_id(now),
+        id=new_id(now),
         program_id=program_id,
         partner_id=partner_id,
         name=_name(name),
@@ -120,15 +130,12 @@ async def revoke_token(program_id: UUID, token_id: UUID, *, now: datetime) -> Ap
     return token
 
 
-async def viewer_for(
-    text: str, now: datetime, *, is_sandbox: Callable[[UUID], Awaitable[bool]]
-) -> Viewer:
+async def viewer_for(text: str, now: datetime) -> Viewer:
     """Return who a token belongs to, and note once a minute that it was used.
 
     Args:
         text: The token, as the caller sent it.
         now: The moment of the request.
-        is_sandbox: Says of a programme whether test tokens work in it.
 
     Raises:
         UnauthenticatedError: malformed, unknown, revoked, expired, or a test token elsewhere.
@@ -138,7 +145,7 @@ async def viewer_for(
     if token is None:
         raise UnauthenticatedError("This API token is not known here.")
     refuse_unusable(revoked_at=token.revoked_at, expires_at=token.expires_at, now=now)
-    if parts.mode is TokenMode.TEST and not await is_sandbox(token.program_id):
+    if parts.mode is TokenMode.TEST and not await programs.is_sandbox(token.program_id):
         raise UnauthenticatedError("A test token works in sandbox programmes only.")
     if token.last_used_at is None or token.last_used_at <= now - USE_IS_NOTED_EVERY:
         await _note_use(token.id, now=now)
@@ -162,7 +169,3 @@ def _name(name: str) -> str:
     if not 1 <= len(wanted) <= NAME_CHARACTERS_MAX:
         raise InvalidInputError(f"A name has 1 to {NAME_CHARACTERS_MAX} characters.", field="name")
     return wanted
-
-
-def _new_id(now: datetime) -> UUID:
-    return uuid7(now, secrets.token_bytes(UUID7_RANDOM_BYTES))

@@ -222,6 +222,11 @@ def _lot(account: Account, lot: Lot) -> tuple[object, ...]:
     return (account.member_id, lot.sequence, lot.points, lot.remaining, lot.expires_at)
 
 
+async def count(program_id: UUID, kind: Kind) -> int:
+    """Return how many transfers of a kind the programme has."""
+    return await TransferRow.filter(program_id=program_id, kind=kind).count()
+
+
 async def totals(program_id: UUID) -> dict[tuple[Kind, bool], int]:
     """Return the points of all transfers by kind and direction (True: into members' accounts)."""
     table = table_name(TransferRow)

@@ -122,6 +122,14 @@ CREATE TABLE "member_summary" (
     "last_purchase_at" TIMESTAMPTZ NOT NULL,
     CONSTRAINT "member_summary_pkey" PRIMARY KEY ("program_id", "member_id")
 ) WITH (fillfactor = 70);
+CREATE TABLE "partner" (
+    "id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "name" VARCHAR(100) NOT NULL,
+    "created_at" TIMESTAMPTZ NOT NULL,
+    CONSTRAINT "partner_pkey" PRIMARY KEY ("id")
+);
+CREATE UNIQUE INDEX "partner_program_id_name_key" ON "partner" ("program_id", "name");
 CREATE TABLE "program" (
     "id" UUID NOT NULL,
     "slug" VARCHAR(60) NOT NULL,
@@ -239,3 +247,20 @@ BEGIN
 END $$;
 CREATE TRIGGER "transfer_refuses_change" BEFORE UPDATE OR DELETE ON "transfer" FOR EACH ROW EXECUTE FUNCTION "refuse_change"();
 CREATE TRIGGER "transfer_refuses_truncate" BEFORE TRUNCATE ON "transfer" FOR EACH STATEMENT EXECUTE FUNCTION "refuse_change"();
+CREATE TABLE "api_token" (
+    "id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "name" VARCHAR(100) NOT NULL,
+    "prefix" VARCHAR(8) NOT NULL,
+    "last_four" VARCHAR(4) NOT NULL,
+    "token_sha256" VARCHAR(64) NOT NULL,
+    "scopes" JSONB NOT NULL,
+    "created_at" TIMESTAMPTZ NOT NULL,
+    "last_used_at" TIMESTAMPTZ,
+    "expires_at" TIMESTAMPTZ,
+    "revoked_at" TIMESTAMPTZ,
+    "partner_id" UUID NOT NULL,
+    CONSTRAINT "api_token_pkey" PRIMARY KEY ("id"),
+    CONSTRAINT "api_token_partner_id_fkey" FOREIGN KEY ("partner_id") REFERENCES "partner" ("id") ON DELETE RESTRICT
+);
+CREATE UNIQUE INDEX "api_token_token_sha256_key" ON "api_token" ("token_sha256");

@@ -121,6 +121,14 @@ CREATE TABLE "member_summary" (
     "last_purchase_at" TIMESTAMP NOT NULL,
     CONSTRAINT "member_summary_pkey" PRIMARY KEY ("program_id", "member_id")
 );
+CREATE TABLE "partner" (
+    "id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "name" VARCHAR(100) NOT NULL,
+    "created_at" TIMESTAMP NOT NULL,
+    CONSTRAINT "partner_pkey" PRIMARY KEY ("id")
+);
+CREATE UNIQUE INDEX "partner_program_id_name_key" ON "partner" ("program_id", "name");
 CREATE TABLE "program" (
     "id" CHAR(36) NOT NULL,
     "slug" VARCHAR(60) NOT NULL,
@@ -237,3 +245,20 @@ END;
 CREATE TRIGGER "transfer_refuses_delete" BEFORE DELETE ON "transfer" BEGIN
     SELECT RAISE(ABORT, 'transfer is append-only: its rows are never changed or removed');
 END;
+CREATE TABLE "api_token" (
+    "id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "name" VARCHAR(100) NOT NULL,
+    "prefix" VARCHAR(8) NOT NULL,
+    "last_four" VARCHAR(4) NOT NULL,
+    "token_sha256" VARCHAR(64) NOT NULL,
+    "scopes" JSON NOT NULL,
+    "created_at" TIMESTAMP NOT NULL,
+    "last_used_at" TIMESTAMP,
+    "expires_at" TIMESTAMP,
+    "revoked_at" TIMESTAMP,
+    "partner_id" CHAR(36) NOT NULL,
+    CONSTRAINT "api_token_pkey" PRIMARY KEY ("id"),
+    CONSTRAINT "api_token_partner_id_fkey" FOREIGN KEY ("partner_id") REFERENCES "partner" ("id") ON DELETE RESTRICT
+);
+CREATE UNIQUE INDEX "api_token_token_sha256_key" ON "api_token" ("token_sha256");

@@ -121,6 +121,10 @@ class ProgramSettings(_Settings):
                 field=field,
             )
 
+    def as_sandbox(self) -> Self:
+        """Return the same settings for a programme in which nothing is real."""
+        return self.model_copy(update={"sandbox": True})
+
     def same_tenant(self, other: Self) -> bool:
         """Return whether `other` may be a later version of this programme."""
         return (self.slug, self.currency, self.sandbox) == (

@@ -112,6 +112,17 @@ async def find(slug: str) -> UUID:
     return program.id
 
 
+async def real_ones() -> list[str]:
+    """Return the slugs of programmes that are no sandboxes."""
+    rows: list[Any] = await Program.filter(sandbox=False).values_list("slug", flat=True)
+    return rows
+
+
+async def is_sandbox(program_id: UUID) -> bool:
+    """Return whether nothing in this programme is real, so that test tokens work."""
+    return await Program.exists(id=program_id, sandbox=True)
+
+
 async def _read_versions(program_id: UUID, known: list[Version]) -> list[Version]:
     """Return all versions, newest first; those known already are not read again."""
     newest = known[0].number if known else 0

@@ -1,0 +1,106 @@
+"""Commands that prove the ledger and derive its projections again."""
+
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from loyalty_graph.cli.output import console, in_database, print_json, progress_bars, run
+from loyalty_graph.clock import utc_now
+from loyalty_graph.config import load_settings
+from loyalty_graph.ledger import reads
+from loyalty_graph.ledger.audit import Audit
+from loyalty_graph.members import rules as members
+from loyalty_graph.members import service as member_service
+from loyalty_graph.programs import service as programs
+from loyalty_graph.usecases import proof
+
+ledger_app = typer.Typer(help="Prove the points ledger.", no_args_is_help=True)
+
+DatabaseOption = Annotated[
+    str | None, typer.Option(help="The database's URL; LOYALTY_DATABASE_URL is the default.")
+]
+ProgramOption = Annotated[
+    str | None, typer.Option(help="The programme's slug; not needed where there is only one.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+
+
+async def chosen_program(slug: str | None) -> UUID:
+    """Return the programme a command is about."""
+    return await (programs.only_program() if slug is None else programs.find(slug))
+
+
+@ledger_app.command()
+def verify(
+    member: Annotated[
+        str | None, typer.Option(help="Audit one member only: a member number or id.")
+    ] = None,
+    *,
+    as_json: JsonOption = False,
+    program: ProgramOption = None,
+    database: DatabaseOption = None,
+) -> None:
+    """Work out every sum, lot, use, sequence and hash again; exit 1 when something differs."""
+    url = database or load_settings().database_url
+
+    async def work() -> Audit:
+        program_id = await chosen_program(program)
+        member_id = None if member is None else await _member(program_id, member)
+        total = 1 if member_id else await reads.accounts(program_id)
+        with progress_bars() as tell:
+            return await proof.verify(
+                program_id,
+                now=utc_now(),
+                member_id=member_id,
+                progress=lambda done: tell("verify", done, total),
+            )
+
+    audit = run(in_database(url, work))
+    _print_audit(audit, as_json=as_json)
+    raise typer.Exit(1 if audit.findings else 0)
+
+
+@ledger_app.command()
+def rebuild(*, program: ProgramOption = None, database: DatabaseOption = None) -> None:
+    """Derive balances and what is left of lots from the transfers again."""
+    url = database or load_settings().database_url
+
+    async def work() -> int:
+        program_id = await chosen_program(program)
+        total = await reads.accounts(program_id)
+        with progress_bars() as tell:
+            return await proof.rebuild(
+                program_id, progress=lambda done: tell("rebuild", done, total)
+            )
+
+    changed = run(in_database(url, work))
+    console.print(f"{changed} rows were different and are mended." if changed else "All was right.")
+
+
+async def _member(program_id: UUID, text: str) -> UUID:
+    is_number = len(text.replace(" ", "")) == members.NUMBER_DIGITS
+    kind = members.ReferenceKind.NUMBER if is_number else members.ReferenceKind.ID
+    return (await member_service.find(program_id, member_service.reference(kind, text))).id
+
+
+def _print_audit(audit: Audit, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "accounts": audit.accounts,
+                "transfers": audit.transfers,
+                "differences": len(audit.findings),
+                "findings": [one.as_json() for one in audit.findings],
+            }
+        )
+        return
+    for one in audit.findings:
+        place = "account" if one.sequence is None else f"sequence {one.sequence}"
+        console.print(f"[red]✗[/] member {one.member_id}, {place}: {one.problem}", highlight=False)
+    mark = "[red]✗[/]" if audit.findings else "[green]✓[/]"
+    console.print(
+        f"{mark} {audit.accounts:,} accounts, {audit.transfers:,} transfers,"
+        f" {len(audit.findings):,} differences",
+        highlight=False,
+    )

@@ -1,0 +1,18 @@
+"""The command that prints the API's schema."""
+
+import typer
+
+schema_app = typer.Typer(help="The GraphQL schema.", no_args_is_help=True)
+
+
+@schema_app.callback()
+def schema() -> None:
+    """Keep `print` a command of its own; Typer would merge a single one into its group."""
+
+
+@schema_app.command("print")
+def print_schema() -> None:
+    """Print the schema in GraphQL's own language."""
+    from loyalty_graph.graphql.schema import SCHEMA
+
+    typer.echo(SCHEMA.as_str())

@@ -1,0 +1,188 @@
+"""Accounts, entries and what will expire, many members at once, one statement each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from tortoise.functions import Sum
+
+from loyalty_graph.db.sets import Lookup, fetch
+from loyalty_graph.ledger.models import AccountRow, LotRow, TransferRow
+from loyalty_graph.ledger.rules import Book, Kind
+from loyalty_graph.programs.rules import NEVER
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What a member has. `available` can be spent now; `balance` below zero is debt."""
+
+    balance: int
+    available: int
+    qualifying: int
+    lifetime: int
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expiration:
+    """Points that expire together."""
+
+    points: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One transfer, as a member reads it; `points` are signed by what they do to the balance."""
+
+    member_id: UUID
+    sequence: int
+    kind: Kind
+    points: int
+    balance_after: int
+    at: datetime
+    recorded_at: datetime
+    reference: str
+    rule_version: int | None
+    text: str
+    explanation: dict[str, Any] | None
+    hash: bytes
+
+
+async def balances(
+    program_id: UUID, member_ids: Sequence[UUID], *, now: datetime
+) -> dict[UUID, Balance]:
+    """Return what these members have; unknown ones are absent.
+
+    Points past their date are not available, whether or not the expiry has run.
+    """
+    keys = [(one,) for one in member_ids]
+    columns = ("balance_points", "qualifying_points", "lifetime_points", "sequence")
+    accounts, lots = await fetch(
+        program_id,
+        Lookup(AccountRow, ("member_id",), keys, columns),
+        Lookup(
+            LotRow,
+            ("member_id",),
+            keys,
+            ("remaining_points", "expires_at"),
+            where="remaining_points > 0",
+        ),
+    )
+    return {
+        member_id: Balance(
+            balance=rows[0][0],
+            available=sum(points for points, expires_at in open_lots if expires_at > now),
+            qualifying=rows[0][1],
+            lifetime=rows[0][2],
+            sequence=rows[0][3],
+        )
+        for member_id, rows, open_lots in zip(member_ids, accounts, lots, strict=True)
+        if rows
+    }
+
+
+async def expirations(
+    program_id: UUID, member_ids: Sequence[UUID], *, now: datetime
+) -> dict[UUID, list[Expiration]]:
+    """Return when these members' points expire, soonest first, without those that never do."""
+    keys = [(one,) for one in member_ids]
+    [found] = await fetch(
+        program_id,
+        Lookup(
+            LotRow,
+            ("member_id",),
+            keys,
+            ("expires_at", "remaining_points"),
+            where="remaining_points > 0",
+            order_by="expires_at, sequence",
+        ),
+    )
+    return {
+        member_id: _together([row for row in rows if now < row[0] < NEVER])
+        for member_id, rows in zip(member_ids, found, strict=True)
+    }
+
+
+def _together(rows: Sequence[tuple[Any, ...]]) -> list[Expiration]:
+    points: dict[datetime, int] = {}
+    for expires_at, remaining in rows:
+        points[expires_at] = points.get(expires_at, 0) + remaining
+    return [Expiration(total, expires_at) for expires_at, total in points.items()]
+
+
+_ENTRY = (
+    "sequence",
+    "kind",
+    "credit",
+    "points",
+    "balance_after",
+    "at",
+    "recorded_at",
+    "reference",
+    "rule_version",
+    "text",
+    "explanation",
+    "hash",
+)
+
+
+def _entry(member_id: UUID, row: tuple[Any, ...]) -> Entry:
+    sequence, kind, credit, points, *rest = row
+    signed = points if credit == Book.MEMBER else -points
+    return Entry(member_id, sequence, Kind(kind), signed, *rest)
+
+
+async def entries(
+    program_id: UUID, keys: Sequence[tuple[UUID, int]]
+) -> dict[tuple[UUID, int], Entry]:
+    """Return the entries with these (member id, sequence) keys; unknown ones are absent."""
+    [found] = await fetch(program_id, Lookup(TransferRow, ("member_id", "sequence"), keys, _ENTRY))
+    return {key: _entry(key[0], rows[0]) for key, rows in zip(keys, found, strict=True) if rows}
+
+
+async def newest_entries(
+    program_id: UUID, member_ids: Sequence[UUID], *, limit: int, before: int | None = None
+) -> dict[UUID, list[Entry]]:
+    """Return each member's newest entries, at most `limit`, those before a sequence if given."""
+    keys = [(one,) for one in member_ids]
+    where = "" if before is None else f"sequence < {int(before)}"
+    [found] = await fetch(
+        program_id,
+        Lookup(
+            TransferRow,
+            ("member_id",),
+            keys,
+            _ENTRY,
+            where=where,
+            order_by="sequence DESC",
+            limit=limit,
+        ),
+    )
+    return {
+        member_id: [_entry(member_id, row) for row in rows]
+        for member_id, rows in zip(member_ids, found, strict=True)
+    }
+
+
+async def entry_counts(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Return how many entries each member has: the sequence of the newest one."""
+    rows = await AccountRow.filter(program_id=program_id, member_id__in=list(member_ids))
+    return {row.member_id: row.sequence for row in rows}
+
+
+async def outstanding(program_id: UUID) -> int:
+    """Return the sum of all balances, debts taken off."""
+    rows: Any = (
+        await AccountRow.filter(program_id=program_id)
+        .annotate(total=Sum("balance_points"))
+        .values("total")
+    )
+    return int(rows[0]["total"] or 0)
+
+
+async def accounts(program_id: UUID) -> int:
+    """Return how many accounts there are."""
+    return await AccountRow.filter(program_id=program_id).count()

@@ -1,0 +1,134 @@
+"""Purchases with their lines and refunds, many at once, one statement each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from loyalty_graph.db.sets import Lookup, fetch
+from loyalty_graph.purchases.models import (
+    MemberSummary,
+    Purchase,
+    PurchaseLine,
+    Refund,
+)
+
+Key = tuple[UUID, UUID]
+"""(member id, purchase id)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """A purchase; amounts in minor units of `currency`."""
+
+    member_id: UUID
+    id: UUID
+    source: str
+    external_id: str
+    store: str | None
+    channel: str
+    purchased_at: datetime
+    recorded_at: datetime
+    currency: str
+    total_minor: int
+    tax_minor: int
+    points: int
+    entry_sequence: int | None
+    rule_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class BoughtLine:
+    """A line of a purchase."""
+
+    number: int
+    product_type: str
+    sku: str | None
+    quantity: int
+    unit_minor: int
+    discount_minor: int
+    tax_minor: int
+    points: int
+    refunded_quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class BroughtBack:
+    """A refund of a purchase."""
+
+    id: UUID
+    external_id: str | None
+    refunded_at: datetime
+    amount_minor: int
+    due_points: int
+    clawed_back_points: int
+    shortfall_points: int
+    entry_sequence: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a member bought so far, refunds taken off."""
+
+    purchase_count: int
+    spend_minor: int
+    last_purchase_at: datetime
+
+
+_BOUGHT = tuple(Bought.__dataclass_fields__)[2:]
+_LINE = tuple(BoughtLine.__dataclass_fields__)
+_BACK = tuple(BroughtBack.__dataclass_fields__)
+_SUMMARY = tuple(Summary.__dataclass_fields__)
+
+
+async def purchases(program_id: UUID, keys: Sequence[Key]) -> dict[Key, Bought]:
+    """Return the purchases with these keys; unknown ones are absent."""
+    [found] = await fetch(program_id, Lookup(Purchase, ("member_id", "id"), keys, _BOUGHT))
+    return {key: Bought(*key, *rows[0]) for key, rows in zip(keys, found, strict=True) if rows}
+
+
+async def lines(program_id: UUID, keys: Sequence[Key]) -> dict[Key, list[BoughtLine]]:
+    """Return the lines of these purchases, in order."""
+    [found] = await fetch(
+        program_id,
+        Lookup(PurchaseLine, ("member_id", "purchase_id"), keys, _LINE, order_by="number"),
+    )
+    return {key: [BoughtLine(*row) for row in rows] for key, rows in zip(keys, found, strict=True)}
+
+
+async def refunds(program_id: UUID, keys: Sequence[Key]) -> dict[Key, list[BroughtBack]]:
+    """Return the refunds of these purchases, in the order they were recorded."""
+    [found] = await fetch(
+        program_id,
+        Lookup(Refund, ("member_id", "purchase_id"), keys, _BACK, order_by="recorded_at, id"),
+    )
+    return {key: [BroughtBack(*row) for row in rows] for key, rows in zip(keys, found, strict=True)}
+
+
+async def summaries(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, Summary]:
+    """Return what these members bought so far; who bought nothing is absent."""
+    keys = [(one,) for one in member_ids]
+    [found] = await fetch(program_id, Lookup(MemberSummary, ("member_id",), keys, _SUMMARY))
+    return {
+        member_id: Summary(*rows[0])
+        for member_id, rows in zip(member_ids, found, strict=True)
+        if rows
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many rows of purchases a programme holds."""
+
+    purchases: int
+    lines: int
+    refunds: int
+
+
+async def counts(program_id: UUID) -> Counts:
+    """Return how many purchases, lines and refunds there are."""
+    return Counts(
+        await Purchase.filter(program_id=program_id).count(),
+        await PurchaseLine.filter(program_id=program_id).count(),
+        await Refund.filter(program_id=program_id).count(),
+    )
