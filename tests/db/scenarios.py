@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import random
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from tortoise.exceptions import BaseORMException
+from tortoise.exceptions import BaseORMException, OperationalError
 from tortoise.transactions import in_transaction  # noqa: TID251 - what the hazards are about
 
 from tests.db.stage import add_one_to_both, amounts, present, set_amount
@@ -89,6 +90,25 @@ async def late_task() -> tuple[str, list[int]]:  # T2 and T3
         other_is_open.set()
         await written.wait()
     return await task, await amounts()
+
+
+async def read_then_write_beside_another_process(file: str) -> str:  # T4
+    """Read in a transaction, let another connection try to write, then write."""
+    other = sqlite3.connect(file, isolation_level=None, timeout=0)
+
+    async def read_then_write() -> None:
+        await amounts()
+        with contextlib.suppress(sqlite3.OperationalError):  # Locked out, as it should be.
+            other.execute("UPDATE pair SET amount = 7")
+        await set_amount(1, 5)
+
+    try:
+        await in_plain(read_then_write)()
+    except OperationalError as error:
+        return str(error)
+    finally:
+        other.close()
+    return "written"
 
 
 async def read_beside_a_transaction() -> str:  # T5

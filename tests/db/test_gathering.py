@@ -143,6 +143,29 @@ async def test_closing_answers_what_waits_and_refuses_what_comes():
     assert len(await amounts()) == 6
 
 
+async def test_a_cancelled_closing_still_answers_what_waits():
+    till = Till()
+    till.may_go_on.clear()
+    calls: list[asyncio.Task[int | LoyaltyError]] = []
+
+    async def serve() -> None:
+        async with Gatherer(till.run) as gatherer:
+            calls.append(asyncio.create_task(gatherer(10)))
+            await till.begun.wait()
+
+    serving = asyncio.create_task(serve())
+    await till.begun.wait()
+    for _ in range(3):
+        await asyncio.sleep(0)
+        serving.cancel()
+    till.may_go_on.set()
+    await asyncio.wait([serving])
+
+    assert serving.cancelled()
+    assert await calls[0] == 100
+    assert len(await amounts()) == 3
+
+
 async def test_several_writers_run_batches_at_the_same_time():
     both_run = asyncio.Barrier(2)
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Generic, TypeVar
 
+from loyalty_graph.db.guarding import finish
 from loyalty_graph.db.transactions import in_transaction_now
 
 Command = TypeVar("Command")
@@ -54,7 +55,7 @@ class Gatherer(Generic[Command, Outcome]):
         writers, self._writers = self._writers, []
         for _ in writers:
             self._waiting.put_nowait(None)
-        await asyncio.gather(*writers)
+        await finish(asyncio.gather(*writers))
 
     async def __call__(self, command: Command) -> Outcome:
         """Run `command` in the next batch and return its outcome."""

@@ -79,6 +79,7 @@ class PostgresClient(_Translating):
             minsize=0,
             command_timeout=command_timeout_s,
             server_settings=SERVER_SETTINGS,
+            reset=_nothing_to_reset,
             **place,
         )
 
@@ -166,6 +167,14 @@ class PostgresTransaction(GuardedTransaction, _Translating, StockTransaction):
 
     def _nested(self) -> "PostgresTransaction":
         return PostgresTransaction(self)
+
+
+async def _nothing_to_reset(_connection: asyncpg.Connection) -> None:
+    """Save the round trip of RESET ALL each time a connection goes back to the pool.
+
+    The driver still undoes an open transaction. So nobody changes a session: settings are SET
+    LOCAL, advisory locks end with their transaction.
+    """
 
 
 def translated(error: Exception) -> BaseORMException:
