@@ -107,6 +107,13 @@ async def test_a_with_statement_reads_beside_a_transaction_and_writes_outside_on
         await client.execute_query("WITH big AS (SELECT * FROM nowhere) SELECT * FROM big")
 
 
+@pytest.mark.usefixtures("database")
+async def test_a_null_character_in_a_text_is_read_as_it_is():
+    rows_read = await connection().execute_query_dict("SELECT 'a\x00b' AS text")
+
+    assert rows_read == [{"text": "a\x00b"}]
+
+
 @pytest.mark.usefixtures("pair")
 async def test_many_rows_are_written_all_or_none():
     statement = "INSERT INTO pair VALUES (?, ?)"

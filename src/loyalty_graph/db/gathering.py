@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from types import TracebackType
 from typing import Generic, TypeVar
 
 from loyalty_graph.db.guarding import finish
@@ -45,12 +44,7 @@ class Gatherer(Generic[Command, Outcome]):
         self._writers = [asyncio.create_task(self._write()) for _ in range(self._writer_count)]
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_exception: object) -> None:
         """Answer what is waiting and refuse what comes later."""
         writers, self._writers = self._writers, []
         for _ in writers:

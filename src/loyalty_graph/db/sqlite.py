@@ -143,6 +143,8 @@ class SqliteClient(StockClient):
         return await self._read(_on_one_snapshot, work)
 
     async def _rows_if_it_reads(self, query: str, values: list[Any] | None) -> list[Any] | None:
+        # As Tortoise does for the writer: SQLite ends a statement at a null character.
+        query = query.replace("\x00", "'||CHAR(0)||'")
         word = query.lstrip(" \n\t(")[:8].upper()
         if word.startswith(READ_WORDS):
             return await self._read(_rows, query, values or ())
