@@ -1,10 +1,10 @@
 """The table `pair` for the tests of `db`."""
 
 import pytest
-from tests.db.models import Pair
-from tests.db.stage import make_pair
 
 from loyalty_graph.db import opening
+from tests.db.models import Pair
+from tests.db.stage import make_pair
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 import pytest
-
 from graphql import get_introspection_query, parse
+
 from loyalty_graph.graphql import limits
 from loyalty_graph.graphql.schema import SCHEMA
 from tests.graphql.conftest import CUPBOARD, context_of

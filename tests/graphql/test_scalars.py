@@ -2,10 +2,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from graphql import GraphQLError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphql import GraphQLError
 from loyalty_graph.graphql.scalars import (
     parse_decimal,
     parse_instant,

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import strawberry
+from graphql import GraphQLError
 from strawberry.extensions import FieldExtension, MaskErrors
 
-from graphql import GraphQLError
 from loyalty_graph.errors import ForbiddenError, LoyaltyError, UnauthenticatedError
 from loyalty_graph.graphql.context import Info
 

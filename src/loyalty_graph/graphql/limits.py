@@ -5,9 +5,6 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import NamedTuple
 
-from strawberry.extensions import SchemaExtension
-from strawberry.schema.schema import validate_document
-
 from graphql import (
     DocumentNode,
     FieldNode,
@@ -22,6 +19,8 @@ from graphql import (
     parse,
     specified_rules,
 )
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.schema import validate_document
 
 TOKENS_MAX = 2_000
 DEPTH_MAX = 15

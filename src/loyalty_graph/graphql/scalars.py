@@ -6,9 +6,8 @@ from decimal import Decimal
 from typing import NewType
 
 import strawberry
-from strawberry.types.scalar import ScalarDefinition
-
 from graphql import GraphQLError, IntValueNode, StringValueNode, ValueNode
+from strawberry.types.scalar import ScalarDefinition
 
 Points = NewType("Points", int)
 

@@ -1,10 +1,10 @@
 """The schema: which queries and mutations there are, and how documents are read and errors told."""
 
 import strawberry
+from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
-from graphql import GraphQLError
 from loyalty_graph import __version__
 from loyalty_graph.graphql.context import OperationContext
 from loyalty_graph.graphql.errors import TellErrors, log_unexpected
