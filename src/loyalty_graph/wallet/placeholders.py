@@ -1,0 +1,229 @@
+"""Texts with placeholders such as `{{ points.balance | number }}`, compiled once and filled often.
+
+A text is filled in one pass: a value that itself looks like a placeholder stays as it is.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, Protocol
+
+from babel import Locale
+from babel.dates import format_date, format_skeleton
+
+OPENING, CLOSING = "{{", "}}"
+PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+INSIDE = re.compile(r"\s*([a-z_]+(?:\.[a-z_]+)*)\s*(?:\|\s*([a-z_]+)\s*)?")
+CACHED_DATES = 4096
+
+
+class Kind(StrEnum):
+    """What a name stands for."""
+
+    TEXT = "a text"
+    NUMBER = "a number"
+    DATE = "a date"
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What a placeholder may ask for; an optional one may have no value on some cards."""
+
+    kind: Kind
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """How a value becomes text in a locale such as `en_GB`."""
+
+    kind: Kind
+    write: Callable[[Any, str], str]
+
+
+class PlaceholderError(ValueError):
+    """A text with a placeholder that means nothing; the message says what would do."""
+
+
+class Fillable(Protocol):
+    """A part of a compiled tree."""
+
+    def fill(self, values: Mapping[str, object], locale: str) -> Any:  # noqa: ANN401 - JSON
+        """Return the part with its texts filled; None when a value it needs is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A compiled text: `parts` are literal texts and (name, how to write it)."""
+
+    parts: tuple[str | tuple[str, Callable[[Any, str], str] | None], ...]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names this text asks for."""
+        return frozenset(part[0] for part in self.parts if isinstance(part, tuple))
+
+    def fill(self, values: Mapping[str, object], locale: str) -> str | None:
+        """Return the text, or None when a value it needs is missing: half a sentence misleads."""
+        written = []
+        for part in self.parts:
+            if isinstance(part, str):
+                written.append(part)
+                continue
+            name, write = part
+            value: Any = values[name]
+            if value is None or value == "":
+                return None
+            written.append(value if write is None else write(value, locale))
+        return "".join(written)
+
+
+def compile_text(text: str, vocabulary: Mapping[str, Name]) -> Text:
+    """Take a text apart at its placeholders.
+
+    Raises:
+        PlaceholderError: an unknown name or filter, a filter that does not fit, a stray brace.
+    """
+    pieces = PLACEHOLDER.split(text)
+    parts: list[str | tuple[str, Callable[[Any, str], str] | None]] = []
+    for index, piece in enumerate(pieces):
+        if index % 2:
+            parts.append(_placeholder(piece, vocabulary))
+        elif OPENING in piece or CLOSING in piece:
+            raise PlaceholderError(f"a placeholder is written {{{{ name }}}}; this is not: {text}")
+        elif piece:
+            parts.append(piece)
+    return Text(tuple(parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """A compiled JSON object: what never changes, and what is filled.
+
+    An entry without a value is left out; without one that is essential, the whole object is.
+    """
+
+    fixed: Mapping[str, Any]
+    filled: tuple[tuple[str, Fillable], ...]
+    essential: frozenset[str]
+
+    def fill(self, values: Mapping[str, object], locale: str) -> dict[str, Any] | None:
+        """Return a new object with its texts filled."""
+        result = dict(self.fixed)
+        for key, part in self.filled:
+            value = part.fill(values, locale)
+            if value is not None:
+                result[key] = value
+            elif key in self.essential:
+                return None
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A compiled JSON list; entries without a value are left out."""
+
+    parts: tuple[Fillable, ...]
+
+    def fill(self, values: Mapping[str, object], locale: str) -> list[Any]:
+        """Return a new list with its texts filled."""
+        entries = (part.fill(values, locale) for part in self.parts)
+        return [entry for entry in entries if entry is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A part without placeholders, shared by everything it is filled into."""
+
+    value: Any
+
+    def fill(self, _values: Mapping[str, object], _locale: str) -> Any:  # noqa: ANN401 - JSON
+        """Return the part itself."""
+        return self.value
+
+
+def compile_tree(
+    node: object, vocabulary: Mapping[str, Name], *, essential: frozenset[str]
+) -> Fillable:
+    """Compile every text of a parsed JSON tree; parts without placeholders cost nothing later.
+
+    Raises:
+        PlaceholderError: as for `compile_text`.
+    """
+    if isinstance(node, str):
+        text = compile_text(node, vocabulary)
+        return text if text.names else Constant(node)
+    if isinstance(node, list):
+        parts = tuple(compile_tree(part, vocabulary, essential=essential) for part in node)
+        return Constant(node) if _constant(parts) else Items(parts)
+    if isinstance(node, dict):
+        entries = {
+            key: compile_tree(part, vocabulary, essential=essential) for key, part in node.items()
+        }
+        if _constant(entries.values()):
+            return Constant(node)
+        fixed = {key: part.value for key, part in entries.items() if isinstance(part, Constant)}
+        filled = tuple((key, part) for key, part in entries.items() if key not in fixed)
+        return Object(fixed, filled, essential)
+    return Constant(node)
+
+
+def write_number(value: int, locale: str) -> str:
+    """Return the number with the locale's grouping, such as 1,878 or 1 878."""
+    pattern, parsed = _number_pattern(locale)
+    return str(pattern.apply(value, parsed))
+
+
+@lru_cache(CACHED_DATES)
+def write_date(value: date, locale: str) -> str:
+    """Return the date in the locale's medium form, such as 30 Dec 2026."""
+    return format_date(value, "medium", locale)
+
+
+@lru_cache(CACHED_DATES)
+def write_month(value: date, locale: str) -> str:
+    """Return month and year, such as Dec 2026."""
+    return format_skeleton("yMMM", value, locale=locale)
+
+
+FILTERS: Mapping[str, Filter] = {
+    "number": Filter(Kind.NUMBER, write_number),
+    "date": Filter(Kind.DATE, write_date),
+    "month": Filter(Kind.DATE, write_month),
+    "upper": Filter(Kind.TEXT, lambda value, _locale: str(value).upper()),
+}
+
+
+def _placeholder(
+    inside: str, vocabulary: Mapping[str, Name]
+) -> tuple[str, Callable[[Any, str], str] | None]:
+    match = INSIDE.fullmatch(inside)
+    if match is None:
+        raise PlaceholderError("a placeholder is {{ name }} or {{ name | filter }}")
+    name, filter_name = match.groups()
+    if name not in vocabulary:
+        raise PlaceholderError(f"unknown placeholder {name}; known are {', '.join(vocabulary)}")
+    kind = vocabulary[name].kind
+    fitting = ", ".join(key for key, known in FILTERS.items() if known.kind is kind)
+    if filter_name is None:
+        if kind is not Kind.TEXT:
+            raise PlaceholderError(f"{name} is {kind} and needs a filter: {fitting}")
+        return name, None
+    if filter_name not in FILTERS:
+        raise PlaceholderError(f"unknown filter {filter_name}; {name} can have: {fitting}")
+    if FILTERS[filter_name].kind is not kind:
+        raise PlaceholderError(f"the filter {filter_name} does not fit {name}, {kind}: {fitting}")
+    return name, FILTERS[filter_name].write
+
+
+@lru_cache(CACHED_DATES)
+def _number_pattern(locale: str) -> tuple[Any, Locale]:
+    parsed = Locale.parse(locale)
+    return parsed.decimal_formats[None], parsed
+
+
+def _constant(parts: Iterable[Fillable]) -> bool:
+    return all(isinstance(part, Constant) for part in parts)
