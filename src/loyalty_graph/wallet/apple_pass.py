@@ -92,6 +92,9 @@ class LoyaltyPass(Pass):  # type: ignore[misc]  # wallet-py3k has no types
             del card["suppressStripShine"]
         if self.barcodes:
             card["barcodes"] = [barcode.json_dict() for barcode in self.barcodes]
+        for key in ("locations", "beacons"):
+            if key in card:
+                card[key] = [_as_data(entry) for entry in card[key]]
         if self.sharingProhibited:
             card["sharingProhibited"] = True
         card.update(self.extra)
@@ -163,6 +166,10 @@ def _barcode(entry: Mapping[str, Any]) -> CardBarcode:
     barcode = CardBarcode(entry["message"], entry["format"], entry.get("altText", ""))
     barcode.messageEncoding = entry["messageEncoding"]
     return barcode
+
+
+def _as_data(entry: Any) -> dict[str, Any]:  # noqa: ANN401 - the stock classes have no types
+    return entry if isinstance(entry, dict) else _without_blanks(entry.json_dict())
 
 
 def _without_blanks(parts: Mapping[str, Any]) -> dict[str, Any]:
