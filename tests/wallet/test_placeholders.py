@@ -3,6 +3,7 @@
 from datetime import date
 
 import pytest
+from babel.numbers import format_decimal
 
 from loyalty_graph.wallet.placeholders import (
     Kind,
@@ -10,6 +11,7 @@ from loyalty_graph.wallet.placeholders import (
     PlaceholderError,
     compile_text,
     compile_tree,
+    write_number,
 )
 
 KNOWN = {
@@ -72,7 +74,10 @@ def test_a_value_is_never_read_as_a_template(hostile: str):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("{{ member.nam }}", "unknown placeholder member.nam; known are member.name, member.tier"),
+        (
+            "{{ member.nickname }}",
+            "unknown placeholder member.nickname; known are member.name, member.tier",
+        ),
         ("{{ member.name | shout }}", "unknown filter shout; member.name can have: upper"),
         ("{{ points.balance }}", "points.balance is a number and needs a filter: number"),
         ("{{ points.balance | date }}", "the filter date does not fit points.balance, a number"),
@@ -87,6 +92,12 @@ def test_a_placeholder_that_means_nothing_is_refused(text: str, complaint: str):
         compile_text(text, KNOWN)
 
     assert complaint in str(refused.value)
+
+
+@pytest.mark.parametrize("value", [0, 999, 1000, 1234567, 2**70, -1, -1234567])
+@pytest.mark.parametrize("locale", ["en_US", "de_CH", "fr_FR", "hi_IN", "ar_EG", "sv_SE", "pl_PL"])
+def test_numbers_are_written_as_babel_writes_them(value: int, locale: str):
+    assert write_number(value, locale) == format_decimal(value, locale=locale)
 
 
 def test_a_tree_is_filled_and_what_has_no_value_is_left_out():

@@ -104,9 +104,9 @@ def test_keys_we_do_not_know_are_let_through(folder: Path):
         ),
         (
             "an unknown placeholder",
-            lambda card: primary(card).update(value="{{ points.ballance | number }}"),
+            lambda card: primary(card).update(value="{{ points.total | number }}"),
             (
-                "storeCard.primaryFields[0].value: unknown placeholder points.ballance; known are "
+                "storeCard.primaryFields[0].value: unknown placeholder points.total; known are "
                 "program.name, program.terms, program.support, member.name, member.number, "
                 "member.since, member.tier, points.balance, points.unit, points.expiring, "
                 "points.expires_on, card.last_change, card.message."

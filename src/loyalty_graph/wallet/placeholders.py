@@ -13,11 +13,13 @@ from typing import Any, Protocol
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton
+from babel.numbers import format_decimal, get_group_symbol
 
 OPENING, CLOSING = "{{", "}}"
 PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 INSIDE = re.compile(r"\s*([a-z_]+(?:\.[a-z_]+)*)\s*(?:\|\s*([a-z_]+)\s*)?")
-CACHED_DATES = 4096
+CACHED_DATES, CACHED_LOCALES = 4096, 256
+BY_THREE = (3, 3)
 
 
 class Kind(StrEnum):
@@ -130,8 +132,7 @@ class Items:
 
     def fill(self, values: Mapping[str, object], locale: str) -> list[Any]:
         """Return a new list with its texts filled."""
-        entries = (part.fill(values, locale) for part in self.parts)
-        return [entry for entry in entries if entry is not None]
+        return [entry for part in self.parts if (entry := part.fill(values, locale)) is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +174,10 @@ def compile_tree(
 
 def write_number(value: int, locale: str) -> str:
     """Return the number with the locale's grouping, such as 1,878 or 1 878."""
-    pattern, parsed = _number_pattern(locale)
-    return str(pattern.apply(value, parsed))
+    separator = _thousands_separator(locale)
+    if separator is None or value < 0:
+        return format_decimal(value, locale=locale)
+    return f"{value:,}".replace(",", separator)
 
 
 @lru_cache(CACHED_DATES)
@@ -219,10 +222,15 @@ def _placeholder(
     return name, FILTERS[filter_name].write
 
 
-@lru_cache(CACHED_DATES)
-def _number_pattern(locale: str) -> tuple[Any, Locale]:
-    parsed = Locale.parse(locale)
-    return parsed.decimal_formats[None], parsed
+@lru_cache(CACHED_LOCALES)
+def _thousands_separator(locale: str) -> str | None:
+    """Return what parts groups of three digits; None where a locale groups in another way.
+
+    It spares babel's rounding of whole numbers, the dearest part of filling a card.
+    """
+    if Locale.parse(locale).decimal_formats[None].grouping != BY_THREE:
+        return None
+    return get_group_symbol(locale)
 
 
 def _constant(parts: Iterable[Fillable]) -> bool:

@@ -182,7 +182,10 @@ def _utc_time(now: datetime) -> bytes:
     instant = now.astimezone(UTC)
     if instant.year not in UTC_TIME_YEARS:
         raise CertificateError(f"Passes cannot be signed in the year {instant.year}.")
-    return instant.strftime(cms.UTC_TIME_FORMAT).encode()
+    return b"%02d%02d%02d%02d%02d%02dZ" % (
+        instant.year % 100, instant.month, instant.day,
+        instant.hour, instant.minute, instant.second,
+    )  # fmt: skip
 
 
 def _read(path: Path) -> bytes:
