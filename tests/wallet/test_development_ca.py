@@ -104,3 +104,24 @@ def test_the_chain_is_shaped_like_apples(chain: Chain):
         for made in (chain.root, chain.issuer, certificate)
     ]
     assert authorities == [True, True, False]
+
+
+def test_one_that_another_process_made_meanwhile_is_used(
+    chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = tmp_path / "ca"
+
+    def quicker(*_: object, **__: object) -> Chain:
+        write_chain(chain, folder)
+        return chain
+
+    monkeypatch.setattr("loyalty_graph.wallet.development_ca.make_chain", quicker)
+
+    assert development_signer(folder, now=NOW).certificate == chain.certificate
+
+
+def test_a_folder_that_cannot_be_made_is_not_hidden(tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+
+    with pytest.raises(OSError, match="file"):
+        development_signer(tmp_path / "file" / "ca", now=NOW)
