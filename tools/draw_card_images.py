@@ -160,7 +160,7 @@ def main() -> None:
             large = draw(scale * OVERSAMPLING)
             size = (large.width // OVERSAMPLING, large.height // OVERSAMPLING)
             path = folder / f"{name}{suffix}.png"
-            small = with_palette(large.resize(size, Image.Resampling.LANCZOS))
+            small = with_palette(large.resize(size, Image.Resampling.BOX))
             small.save(path, optimize=True)
             total += path.stat().st_size
             print(f"{path.name:14} {size[0]} x {size[1]}  {path.stat().st_size:,} bytes")
