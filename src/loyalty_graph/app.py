@@ -15,6 +15,8 @@ from loyalty_graph.db import connection, migrate, open_database
 from loyalty_graph.graphql.schema import SCHEMA
 from loyalty_graph.graphql.view import LoyaltyView
 from loyalty_graph.identity import service as identity
+from loyalty_graph.wallet.desk import open_desk
+from loyalty_graph.web import passes
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +31,8 @@ def create_app(settings: Settings) -> Starlette:
     )
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        app.state.desk = open_desk(settings, now=utc_now())
         async with open_database(settings.database_url):
             await migrate()
             yield
@@ -42,6 +45,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/schema.graphql", _schema),
             Route("/healthz", _healthy),
             Route("/readyz", _ready),
+            *passes.routes,
         ],
     )
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from bench.__main__ import discover, main
 from bench.rows import Measured, alternate, row
 

@@ -9,6 +9,7 @@ from loyalty_graph import __version__
 from loyalty_graph.cli.demo import demo
 from loyalty_graph.cli.ledger import ledger_app
 from loyalty_graph.cli.output import errors
+from loyalty_graph.cli.passes import pass_app
 from loyalty_graph.cli.programs import program_app
 from loyalty_graph.cli.schema import schema_app
 from loyalty_graph.cli.tokens import token_app
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(pass_app, name="pass")
 app.add_typer(program_app, name="program")
 app.add_typer(schema_app, name="schema")
 app.add_typer(token_app, name="token")

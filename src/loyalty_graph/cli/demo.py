@@ -14,6 +14,7 @@ from loyalty_graph.config import Settings, data_folder, load_settings
 from loyalty_graph.db import open_database
 from loyalty_graph.sandbox import demo as sandbox
 from loyalty_graph.sandbox import emptying
+from loyalty_graph.wallet.desk import open_desk
 
 HOUSEHOLDS = 500
 SEED = 1
@@ -75,9 +76,10 @@ async def _prepare(
         console.print(f"[bold]Loyalty Graph {__version__}[/] · replaying a year of real baskets")
     record.forget()
     await emptying.empty(url)
+    desk = open_desk(settings, now=utc_now())
     async with open_database(url):
         with progress_bars() as tell:
-            report = await sandbox.prepare(chosen, tell=tell)
+            report = await sandbox.prepare(chosen, desk, tell=tell)
     record.write(chosen, report)
     return report
 

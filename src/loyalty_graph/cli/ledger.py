@@ -46,7 +46,7 @@ def verify(
 
     async def work() -> Audit:
         program_id = await chosen_program(program)
-        member_id = None if member is None else await _member(program_id, member)
+        member_id = None if member is None else await member_of(program_id, member)
         total = 1 if member_id else await reads.accounts(program_id)
         with progress_bars() as tell:
             return await proof.verify(
@@ -78,7 +78,8 @@ def rebuild(*, program: ProgramOption = None, database: DatabaseOption = None) -
     console.print(f"{changed} rows were different and are mended." if changed else "All was right.")
 
 
-async def _member(program_id: UUID, text: str) -> UUID:
+async def member_of(program_id: UUID, text: str) -> UUID:
+    """Return the member whom a command names by number or id."""
     is_number = len(text.replace(" ", "")) == members.NUMBER_DIGITS
     kind = members.ReferenceKind.NUMBER if is_number else members.ReferenceKind.ID
     return (await member_service.find(program_id, member_service.reference(kind, text))).id

@@ -22,6 +22,7 @@ MODEL_MODULES: list[str] = [
     "loyalty_graph.ledger.models",
     "loyalty_graph.purchases.models",
     "loyalty_graph.earning.models",
+    "loyalty_graph.wallet.models",
     "loyalty_graph.outbox",
     "loyalty_graph.idempotency",
 ]

@@ -130,6 +130,16 @@ CREATE TABLE "partner" (
     CONSTRAINT "partner_pkey" PRIMARY KEY ("id")
 );
 CREATE UNIQUE INDEX "partner_program_id_name_key" ON "partner" ("program_id", "name");
+CREATE TABLE "pass" (
+    "serial" VARCHAR(32) NOT NULL,
+    "program_id" UUID NOT NULL,
+    "member_id" UUID NOT NULL,
+    "platform" VARCHAR(8) NOT NULL,
+    "template" VARCHAR(40) NOT NULL,
+    "issued_at" TIMESTAMPTZ NOT NULL,
+    CONSTRAINT "pass_pkey" PRIMARY KEY ("program_id", "member_id", "platform")
+);
+CREATE UNIQUE INDEX "pass_serial" ON "pass" ("program_id", "serial");
 CREATE TABLE "program" (
     "id" UUID NOT NULL,
     "slug" VARCHAR(60) NOT NULL,

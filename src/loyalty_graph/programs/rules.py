@@ -65,9 +65,9 @@ class PointSettings(_Settings):
 class Branding(_Settings):
     """How the programme looks on cards and pages."""
 
-    background: Color = "rgb(22, 78, 56)"
-    foreground: Color = "rgb(255, 255, 255)"
-    label: Color = "rgb(190, 227, 200)"
+    background: Color = "rgb(18, 54, 42)"
+    foreground: Color = "rgb(250, 247, 238)"
+    label: Color = "rgb(228, 184, 92)"
     terms: str = Field(default="", max_length=4000)
     support: str = Field(default="", max_length=200)
 

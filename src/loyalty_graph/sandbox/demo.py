@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
@@ -22,9 +22,12 @@ from loyalty_graph.purchases import reads as purchases
 from loyalty_graph.sandbox.baskets import instant_of, load_baskets
 from loyalty_graph.sandbox.replay import Replay
 from loyalty_graph.usecases import program_file, proof
+from loyalty_graph.wallet import service as wallet
+from loyalty_graph.wallet.desk import PassDesk
 
 BASKETS = "presets/demo/complete-journey.txt.xz"
 PROGRAM = "presets/corner-grocer.toml"
+PASSES_AT_ONCE = 100
 
 Tell = Callable[[str, int, int], None]
 """Told of progress: the phase, how much is done, how much there is."""
@@ -90,8 +93,8 @@ class Record:
         self.path.unlink(missing_ok=True)
 
 
-async def prepare(choice: Choice, *, tell: Tell) -> Report:
-    """Migrate the open database, load the programme, replay, audit; return the report."""
+async def prepare(choice: Choice, desk: PassDesk, *, tell: Tell) -> Report:
+    """Migrate the open database, load the programme, replay, audit, issue passes; report."""
     seconds: dict[str, float] = {}
     with _timed(seconds, "migrate"):
         await migrate()
@@ -112,8 +115,9 @@ async def prepare(choice: Choice, *, tell: Tell) -> Report:
             now=now,
             progress=lambda done: tell("verify", done, baskets.households),
         )
-    seconds["passes"] = 0.0
-    return await _report(program.program_id, audit, seconds)
+    with _timed(seconds, "passes"):
+        passes = await _issue_passes(program.program_id, desk, now=now, tell=tell)
+    return await _report(program.program_id, audit, passes, seconds)
 
 
 async def demo_program() -> UUID:
@@ -138,7 +142,19 @@ def _timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
     seconds[phase] = round(perf_counter() - start, 3)
 
 
-async def _report(program_id: UUID, audit: Audit, seconds: dict[str, float]) -> Report:
+async def _issue_passes(program_id: UUID, desk: PassDesk, *, now: datetime, tell: Tell) -> int:
+    """Give every member a pass and sign it once; return how many there are."""
+    total, done, after = await members.count(program_id), 0, None
+    while page := await members.page(program_id, first=PASSES_AT_ONCE, after=after):
+        ids = [member.id for member in page]
+        serials = await wallet.issue(program_id, ids, now=now)
+        done += len(await desk.files(program_id, serials, now=now))
+        after = ids[-1]
+        tell("passes", done, total)
+    return done
+
+
+async def _report(program_id: UUID, audit: Audit, passes: int, seconds: dict[str, float]) -> Report:
     totals = await ledger.totals(program_id)
     rows = await purchases.counts(program_id)
     forgiven = totals.get((Kind.FORGIVE, True), 0)
@@ -155,7 +171,7 @@ async def _report(program_id: UUID, audit: Audit, seconds: dict[str, float]) -> 
         shortfall=forgiven,
         refunds=rows.refunds,
         redemptions=await ledger.count(program_id, Kind.REDEEM),
-        passes_issued=0,
+        passes_issued=passes,
         ledger={
             "accounts": audit.accounts,
             "transfers": audit.transfers,

@@ -168,7 +168,7 @@ def _barcode(entry: Mapping[str, Any]) -> CardBarcode:
     return barcode
 
 
-def _as_data(entry: Any) -> dict[str, Any]:  # noqa: ANN401 - the stock classes have no types
+def _as_data(entry: Any) -> dict[str, Any]:
     return entry if isinstance(entry, dict) else _without_blanks(entry.json_dict())
 
 

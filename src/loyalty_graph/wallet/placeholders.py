@@ -53,7 +53,7 @@ class PlaceholderError(ValueError):
 class Fillable(Protocol):
     """A part of a compiled tree."""
 
-    def fill(self, values: Mapping[str, object], locale: str) -> Any:  # noqa: ANN401 - JSON
+    def fill(self, values: Mapping[str, object], locale: str) -> Any:
         """Return the part with its texts filled; None when a value it needs is missing."""
 
 
@@ -141,7 +141,7 @@ class Constant:
 
     value: Any
 
-    def fill(self, _values: Mapping[str, object], _locale: str) -> Any:  # noqa: ANN401 - JSON
+    def fill(self, _values: Mapping[str, object], _locale: str) -> Any:
         """Return the part itself."""
         return self.value
 

@@ -1,0 +1,124 @@
+"""The desk that hands out cards: it holds the signer, the template and the key of the links."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from loyalty_graph.config import Settings, bundled, data_folder, secret_key
+from loyalty_graph.errors import CertificateError, NotFoundError
+from loyalty_graph.signing import read_link, sign_link
+from loyalty_graph.wallet import service
+from loyalty_graph.wallet.apple_pass import CardPrinter
+from loyalty_graph.wallet.development_ca import development_signer
+from loyalty_graph.wallet.signing import PassIdentity, Signer, SigningFiles, load_signer
+from loyalty_graph.wallet.templates import load_template
+
+LINK_LIFE = timedelta(days=7)
+LINK_PURPOSE = "pass"
+MEDIA_TYPE = "application/vnd.apple.pkpass"
+TEMPLATES = "passes/templates"
+DEVELOPMENT_FOLDER = "development-ca"
+APPLE_SETTINGS = (
+    "LOYALTY_APPLE_CERTIFICATE",
+    "LOYALTY_APPLE_KEY",
+    "LOYALTY_APPLE_ISSUER",
+    "LOYALTY_PASS_TYPE_IDENTIFIER",
+    "LOYALTY_TEAM_IDENTIFIER",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PassDesk:
+    """Hands out passes: links to them, and the signed files for the present balance."""
+
+    printer: CardPrinter
+    link_key: bytes
+    public_url: str
+
+    @property
+    def development(self) -> bool:
+        """Return whether passes are signed by the development CA, which no phone trusts."""
+        return self.printer.signer.development
+
+    async def issue(self, program_id: UUID, member_id: UUID, *, now: datetime) -> str:
+        """Give a member a pass unless there is one; return its link, good for a week.
+
+        Raises:
+            NotFoundError: No such member.
+            MemberNotActiveError: The member is closed, suspended or erased.
+        """
+        serials = await service.issue(program_id, [member_id], now=now)
+        return self.link(program_id, serials[member_id], now=now)
+
+    def link(self, program_id: UUID, serial: str, *, now: datetime) -> str:
+        """Return a link that opens one pass for a week."""
+        token = sign_link(
+            LINK_PURPOSE, f"{program_id}/{serial}", key=self.link_key, expires_at=now + LINK_LIFE
+        )
+        return f"{self.public_url}/passes/{token}"
+
+    async def file_behind(self, token: str, *, now: datetime) -> bytes:
+        """Return the pass file a link's token opens, signed now for the present balance.
+
+        Raises:
+            UnauthenticatedError: The token is forged, made for something else, or expired.
+            NotFoundError: The pass or its member is gone.
+        """
+        subject = read_link(token, purpose=LINK_PURPOSE, key=self.link_key, now=now)
+        program, _, serial = subject.partition("/")
+        program_id = UUID(program)
+        member_id = await service.holder(program_id, serial)
+        files = await self.files(program_id, {member_id: serial}, now=now)
+        return files[member_id]
+
+    async def files(
+        self, program_id: UUID, serials: dict[UUID, str], *, now: datetime
+    ) -> dict[UUID, bytes]:
+        """Return the signed pass files of these members (member id -> serial).
+
+        Raises:
+            NotFoundError: A member is gone.
+        """
+        faces = await service.faces(program_id, list(serials), now=now)
+        if missing := serials.keys() - faces.keys():
+            raise NotFoundError("member", min(missing))
+        # Signing releases the interpreter; other requests go on meanwhile.
+        return await asyncio.to_thread(
+            lambda: {
+                member_id: self.printer.print(faces[member_id], serial_number=serial, now=now)
+                for member_id, serial in serials.items()
+            }
+        )
+
+
+def open_desk(settings: Settings, *, now: datetime) -> PassDesk:
+    """Return the desk of these settings: Apple's certificate when given, else a development CA.
+
+    Raises:
+        CertificateError: Certificate, key and issuer do not fit, or only some are given.
+        TemplateError: The template cannot be used.
+    """
+    template = load_template(bundled(TEMPLATES) / service.TEMPLATE)
+    return PassDesk(
+        printer=CardPrinter(template, _signer(settings, now=now)),
+        link_key=secret_key(settings),
+        public_url=settings.public_url.rstrip("/"),
+    )
+
+
+def _signer(settings: Settings, *, now: datetime) -> Signer:
+    certificate, key, issuer = (
+        settings.apple_certificate,
+        settings.apple_key,
+        settings.apple_issuer,
+    )
+    kind, team = settings.pass_type_identifier, settings.team_identifier
+    if not any((certificate, key, issuer, kind, team)):
+        return development_signer(data_folder(settings) / DEVELOPMENT_FOLDER, now=now)
+    if not (certificate and key and issuer and kind and team):
+        raise CertificateError(f"Apple's signing needs all of {', '.join(APPLE_SETTINGS)}.")
+    password = settings.apple_key_password
+    secret = None if password is None else password.get_secret_value()
+    files = SigningFiles(certificate, key, issuer, secret)
+    return load_signer(files, expected=PassIdentity(kind, team), now=now)

@@ -1,0 +1,29 @@
+"""Tables of wallet passes."""
+
+from datetime import datetime
+from uuid import UUID
+
+from tortoise import fields
+from tortoise.models import Model
+
+from loyalty_graph.db.constraints import PrimaryKey, Unique
+
+SERIAL_LENGTH = 32
+
+
+class PassRow(Model):
+    """A member's card on one platform. The serial is opaque and never changes."""
+
+    serial = fields.CharField(max_length=SERIAL_LENGTH, primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    member_id: UUID = fields.UUIDField()
+    platform = fields.CharField(max_length=8)
+    template = fields.CharField(max_length=40)
+    issued_at: datetime = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "pass"
+        constraints = (
+            PrimaryKey("program_id", "member_id", "platform"),
+            Unique("program_id", "serial", name="pass_serial"),
+        )

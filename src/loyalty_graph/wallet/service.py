@@ -1,0 +1,150 @@
+"""Issuing cards: one pass for each member and platform, and what each shows at this moment."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from loyalty_graph.db import transaction
+from loyalty_graph.db.sets import Insert, Lookup, fetch, store
+from loyalty_graph.errors import MemberNotActiveError, NotFoundError
+from loyalty_graph.ledger import reads as ledger
+from loyalty_graph.ledger.reads import Entry, Expiration
+from loyalty_graph.ledger.rules import Kind
+from loyalty_graph.members import reads as members
+from loyalty_graph.members.models import Member
+from loyalty_graph.members.rules import MemberStatus
+from loyalty_graph.programs import service as programs
+from loyalty_graph.programs.rules import ProgramSettings
+from loyalty_graph.wallet.colours import Colours, parse_colour
+from loyalty_graph.wallet.face import CardFace
+from loyalty_graph.wallet.models import SERIAL_LENGTH, PassRow
+
+TEMPLATE = "store-card"
+EXPIRING_SOON = timedelta(days=60)
+SERIAL_BYTES = SERIAL_LENGTH // 2
+
+_WHAT_HAPPENED = {
+    Kind.EARN: "earned",
+    Kind.REDEEM: "spent",
+    Kind.UNREDEEM: "given back",
+    Kind.REVERSE: "taken back for a return",
+    Kind.FORGIVE: "forgiven",
+    Kind.EXPIRE: "expired",
+    Kind.ADJUST: "adjusted by hand",
+}
+
+
+class Platform(StrEnum):
+    """Whose wallet a card lives in."""
+
+    APPLE = "APPLE"
+
+
+@transaction
+async def issue(program_id: UUID, member_ids: Sequence[UUID], *, now: datetime) -> dict[UUID, str]:
+    """Give each member a pass unless there is one; return the serials.
+
+    Raises:
+        NotFoundError: No such member.
+        MemberNotActiveError: The member is closed, suspended or erased.
+    """
+    found = await members.members(program_id, member_ids)
+    for member_id in member_ids:
+        if member_id not in found:
+            raise NotFoundError("member", member_id, field="member")
+        if found[member_id].status != MemberStatus.ACTIVE:
+            raise MemberNotActiveError(member_id, found[member_id].status)
+    keys = [(member_id, Platform.APPLE) for member_id in member_ids]
+    [rows] = await fetch(program_id, Lookup(PassRow, ("member_id", "platform"), keys, ("serial",)))
+    serials = {key[0]: hits[0][0] for key, hits in zip(keys, rows, strict=True) if hits}
+    new = {
+        member_id: secrets.token_hex(SERIAL_BYTES)
+        for member_id in member_ids
+        if member_id not in serials
+    }
+    columns = ("serial", "member_id", "platform", "template", "issued_at")
+    written = [
+        (serial, member_id, Platform.APPLE, TEMPLATE, now) for member_id, serial in new.items()
+    ]
+    await store(program_id, [Insert(PassRow, columns, written)])
+    return {**serials, **new}
+
+
+async def holder(program_id: UUID, serial: str) -> UUID:
+    """Return the member who holds a pass.
+
+    Raises:
+        NotFoundError: There is no such pass.
+    """
+    row = await PassRow.get_or_none(program_id=program_id, serial=serial)
+    if row is None:
+        raise NotFoundError("pass", serial)
+    return row.member_id
+
+
+async def faces(
+    program_id: UUID, member_ids: Sequence[UUID], *, now: datetime
+) -> dict[UUID, CardFace]:
+    """Return what the cards of these members show at `now`; unknown members are absent."""
+    version = await programs.in_force(program_id, now, now=now)
+    known = await members.members(program_id, member_ids)
+    balances = await ledger.balances(program_id, member_ids, now=now)
+    expirations = await ledger.expirations(program_id, member_ids, now=now)
+    newest = await ledger.newest_entries(program_id, member_ids, limit=1)
+    return {
+        member_id: _face(
+            version.settings,
+            member,
+            balances[member_id].available
+            if balances[member_id].balance >= 0
+            else balances[member_id].balance,
+            [one for one in expirations[member_id] if one.expires_at <= now + EXPIRING_SOON],
+            newest[member_id],
+        )
+        for member_id, member in known.items()
+    }
+
+
+def _face(
+    settings: ProgramSettings,
+    member: Member,
+    balance: int,
+    expiring: Sequence[Expiration],
+    newest: Sequence[Entry],
+) -> CardFace:
+    soonest = expiring[0] if expiring else None
+    return CardFace(
+        program_name=settings.name,
+        member_name=" ".join(filter(None, (member.first_name, member.last_name))) or member.number,
+        member_number=member.number,
+        member_since=member.enrolled_at,
+        points_balance=balance,
+        points_unit=settings.points.unit_one if balance == 1 else settings.points.unit_other,
+        time_zone=settings.time_zone,
+        locale=member.locale,
+        expiring_points=soonest.points if soonest else 0,
+        expires_at=soonest.expires_at if soonest else None,
+        last_change=_last_change(newest[0], settings) if newest else None,
+        terms=settings.branding.terms or None,
+        support=settings.branding.support or None,
+        colours=_colours(settings),
+    )
+
+
+def _last_change(entry: Entry, settings: ProgramSettings) -> str:
+    day = entry.at.astimezone(settings.zone).date()
+    unit = settings.points.unit_one if abs(entry.points) == 1 else settings.points.unit_other
+    return f"{day:%d %b %Y}: {entry.points:+,} {unit} {_WHAT_HAPPENED[entry.kind]}"
+
+
+def _colours(settings: ProgramSettings) -> Colours | None:
+    branding = settings.branding
+    parts = [
+        parse_colour(text) for text in (branding.background, branding.foreground, branding.label)
+    ]
+    background, foreground, label = parts
+    if background is None or foreground is None or label is None:
+        return None
+    return Colours(background, foreground, label)

@@ -1,0 +1,1 @@
+"""Pages and files for browsers and phones, beside the GraphQL API."""
