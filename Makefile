@@ -27,7 +27,7 @@ check: .venv/ready  ## Format, lint, types, import contracts, house rules, dead 
 	$(RUN)mypy
 	$(RUN)lint-imports --no-cache
 	$(RUN)python -m pytest -q -p no:randomly tests/test_house_rules.py
-	$(RUN)vulture
+	@$(RUN)python tools/check_dead_code.py
 	$(RUN)deptry src
 	$(RUN)codespell
 	@$(RUN)python tools/check_schema.py

@@ -12,7 +12,7 @@ from PIL import Image, ImageChops, ImageDraw
 
 FOLDER = Path(__file__).parents[1] / "passes" / "templates" / "store-card"
 GREEN, DEEP, FRESH = (18, 54, 42), (11, 38, 30), (34, 95, 72)
-GOLD, GOLD_LIGHT, CREAM = (228, 184, 92), (243, 211, 138), (250, 247, 238)
+GOLD, GOLD_LIGHT = (228, 184, 92), (243, 211, 138)
 SCALES = {"": 1, "@2x": 2, "@3x": 3}
 OVERSAMPLING = 4
 CURVE_STEPS = 48

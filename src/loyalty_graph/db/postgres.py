@@ -23,6 +23,7 @@ from tortoise.exceptions import (
     TransactionManagementError,
 )
 
+from loyalty_graph.db.ddl import SchemaGenerator
 from loyalty_graph.db.guarding import GuardedContext, GuardedTransaction
 from loyalty_graph.errors import DatabaseError
 
@@ -66,6 +67,8 @@ class _Translating(StockClient):
 
 class PostgresClient(_Translating):
     """A pool of connections."""
+
+    schema_generator = SchemaGenerator  # type: ignore[assignment] # ours serves both databases
 
     def __init__(
         self,

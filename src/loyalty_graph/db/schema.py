@@ -168,7 +168,7 @@ def _foreign_keys(model: type[Model]) -> Iterable[ForeignKey]:
         reference = meta.fields_map[column].reference
         if reference is None:
             continue
-        key = cast("ForeignKeyFieldInstance[Model]", reference)
+        key: ForeignKeyFieldInstance[Model] = cast("Any", reference)
         if key.db_constraint:
             target = key.to_field_instance
             yield ForeignKey(

@@ -20,6 +20,7 @@ from tortoise.backends.sqlite.client import SqliteTransactionWrapper as StockTra
 from tortoise.backends.sqlite.client import translate_exceptions
 from tortoise.exceptions import OperationalError
 
+from loyalty_graph.db.ddl import SchemaGenerator
 from loyalty_graph.db.guarding import (
     GuardedContext,
     GuardedTransaction,
@@ -51,6 +52,8 @@ READ_WORDS = ("SELECT", "EXPLAIN", "VALUES")
 
 class SqliteClient(StockClient):
     """One writer connection, and read-only ones for what is read outside transactions."""
+
+    schema_generator = SchemaGenerator  # type: ignore[assignment] # ours serves both databases
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from babel.numbers import get_currency_precision, list_currencies
+from babel.numbers import list_currencies
 from dateutil.relativedelta import relativedelta
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -88,11 +88,6 @@ class ProgramSettings(_Settings):
     def zone(self) -> ZoneInfo:
         """Return the time zone that decides day and month edges."""
         return ZoneInfo(self.time_zone)
-
-    @property
-    def currency_exponent(self) -> int:
-        """Return how many decimal places the currency has (ISO 4217): USD 2, JPY 0, KWD 3."""
-        return get_currency_precision(self.currency)
 
     def expires_at(self, earned_at: datetime) -> datetime:
         """Return the instant from which points earned at `earned_at` cannot be spent any more.

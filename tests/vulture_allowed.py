@@ -1,1 +1,0 @@
-"""Names that vulture believes unused; each is used by a library, by name."""
