@@ -13,6 +13,7 @@ from loyalty_graph.earning.rules import EarningSettings
 from loyalty_graph.errors import ProgramFileError
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import Branding, ProgramSettings
+from loyalty_graph.usecases import posting
 
 
 class ProgramFile(BaseModel):
@@ -68,6 +69,7 @@ def _place(location: tuple[int | str, ...]) -> str:
     return text.removeprefix(".") or "file"
 
 
+@posting.settling_conflicts
 @transaction
 async def load(file: ProgramFile, *, now: datetime) -> programs.Version:
     """Store a programme file as the next version of its programme, in force from now.
