@@ -8,6 +8,7 @@ import typer
 from loyalty_graph import __version__
 from loyalty_graph.cli.demo import demo
 from loyalty_graph.cli.ledger import ledger_app
+from loyalty_graph.cli.members import member_app
 from loyalty_graph.cli.output import errors
 from loyalty_graph.cli.passes import pass_app
 from loyalty_graph.cli.programs import program_app
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(member_app, name="member")
 app.add_typer(pass_app, name="pass")
 app.add_typer(program_app, name="program")
 app.add_typer(schema_app, name="schema")

@@ -33,6 +33,11 @@ def open_accounts(program_id: UUID, member_ids: Iterable[UUID]) -> Insert:
     return Insert(AccountRow, ("member_id", *_ACCOUNT), rows)
 
 
+def set_status(member_id: UUID, status: str) -> Update:
+    """Return the write that lets an account be posted to (`ACTIVE`), or not (anything else)."""
+    return Update(AccountRow, ("member_id",), ("status",), [(member_id, status)])
+
+
 async def load_accounts(
     program_id: UUID,
     member_ids: Iterable[UUID],

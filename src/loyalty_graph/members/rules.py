@@ -23,6 +23,27 @@ class MemberStatus(StrEnum):
     ERASED = "ERASED"
 
 
+_NEXT = {
+    MemberStatus.PROSPECT: {MemberStatus.ACTIVE, MemberStatus.CLOSED},
+    MemberStatus.ACTIVE: {MemberStatus.SUSPENDED, MemberStatus.CLOSED},
+    MemberStatus.SUSPENDED: {MemberStatus.ACTIVE, MemberStatus.CLOSED},
+}
+
+
+def check_next_status(now: MemberStatus, wanted: MemberStatus) -> None:
+    """Refuse a status that a member cannot move to; closed is for good.
+
+    Raises:
+        InvalidInputError: The message names what the member may become.
+    """
+    possible = _NEXT.get(now, set())
+    if wanted not in possible:
+        names = ", ".join(sorted(possible)) or "nothing else"
+        raise InvalidInputError(
+            f"A member who is {now} may become {names}, not {wanted}.", field="status"
+        )
+
+
 class ReferenceKind(StrEnum):
     """By what a member can be found."""
 

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from loyalty_graph.db import assert_in_transaction
-from loyalty_graph.db.sets import Insert, Lookup, Write, fetch
+from loyalty_graph.db.sets import Insert, Lookup, Update, Write, fetch
 from loyalty_graph.errors import InvalidInputError, MemberExistsError, NotFoundError
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.members.models import Consent, Member, MemberReference
@@ -181,6 +181,11 @@ def _new_member(program_id: UUID, profile: Profile, now: datetime) -> Member:
         locale=profile.locale,
         enrolled_at=now,
     )
+
+
+def set_status(member_id: UUID, status: MemberStatus) -> Update:
+    """Return the write that gives a member another status."""
+    return Update(Member, ("id",), ("status",), [(member_id, status)])
 
 
 @dataclass(frozen=True, slots=True)

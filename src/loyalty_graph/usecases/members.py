@@ -12,7 +12,12 @@ from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import service as ledger
 from loyalty_graph.members import service as members
 from loyalty_graph.members.models import Member
-from loyalty_graph.members.rules import ConsentPurpose
+from loyalty_graph.members.rules import (
+    ConsentPurpose,
+    MemberStatus,
+    Reference,
+    check_next_status,
+)
 from loyalty_graph.members.service import Profile
 from loyalty_graph.usecases import posting
 
@@ -59,3 +64,35 @@ async def enrol(
         ],
     )
     return enrolled
+
+
+@transaction
+async def set_status(
+    program_id: UUID, wanted: Reference, status: MemberStatus, *, now: datetime
+) -> Member:
+    """Suspend a member, make him active again, or close him for good.
+
+    Only active members earn and spend; points stay where they are and expire as before.
+
+    Raises:
+        NotFoundError: No such member.
+        InvalidInputError: The member cannot move to this status.
+    """
+    member = await members.find(program_id, wanted)
+    await ledger.load_accounts(program_id, [member.id])
+    await member.refresh_from_db(fields=["status"])
+    check_next_status(MemberStatus(member.status), status)
+    changed = outbox.Fact(
+        new_id(now), "member.status_changed", member.id, now, {"from": member.status, "to": status}
+    )
+    await store(
+        program_id,
+        [
+            members.set_status(member.id, status),
+            ledger.set_status(member.id, status),
+            outbox.facts([changed]),
+            outbox.mark_cards([member.id], now=now),
+        ],
+    )
+    member.status = status
+    return member

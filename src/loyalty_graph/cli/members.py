@@ -1,0 +1,120 @@
+"""Commands about members: look at one, suspend or close one."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.markup import escape
+
+from loyalty_graph.cli.ledger import DatabaseOption, JsonOption, ProgramOption, chosen_program
+from loyalty_graph.cli.output import console, in_database, print_json, run
+from loyalty_graph.clock import utc_now
+from loyalty_graph.config import load_settings
+from loyalty_graph.ledger import reads as ledger
+from loyalty_graph.members import service as members
+from loyalty_graph.members.rules import (
+    NUMBER_DIGITS,
+    MemberStatus,
+    Reference,
+    ReferenceKind,
+)
+from loyalty_graph.usecases import members as usecase
+
+ENTRIES_SHOWN = 10
+
+member_app = typer.Typer(help="Members: look at one, suspend or close one.", no_args_is_help=True)
+MemberArgument = Annotated[
+    str, typer.Argument(help="A member number, e-mail, phone (+49…), external id or id.")
+]
+
+
+def reference_of(text: str) -> Reference:
+    """Return what a command line says of a member, told apart by its form."""
+    if "@" in text:
+        kind = ReferenceKind.EMAIL
+    elif text.startswith("+"):
+        kind = ReferenceKind.PHONE
+    elif len(digits := text.replace(" ", "")) == NUMBER_DIGITS and digits.isdecimal():
+        kind = ReferenceKind.NUMBER
+    else:
+        kind = ReferenceKind.ID if _is_id(text) else ReferenceKind.EXTERNAL_ID
+    return members.reference(kind, text)
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+@member_app.command()
+def show(
+    member: MemberArgument,
+    *,
+    as_json: JsonOption = False,
+    program: ProgramOption = None,
+    database: DatabaseOption = None,
+) -> None:
+    """Print who a member is, what he has, and his newest entries."""
+    now = utc_now()
+
+    async def work() -> dict[str, Any]:
+        program_id = await chosen_program(program)
+        found = await members.find(program_id, reference_of(member))
+        balances = await ledger.balances(program_id, [found.id], now=now)
+        newest = await ledger.newest_entries(program_id, [found.id], limit=ENTRIES_SHOWN)
+        return {
+            "id": str(found.id),
+            "number": found.number,
+            "status": found.status,
+            "enrolled_at": found.enrolled_at,
+            "available": balances[found.id].available,
+            "balance": balances[found.id].balance,
+            "entries": [
+                {
+                    "sequence": entry.sequence,
+                    "at": entry.at,
+                    "kind": entry.kind,
+                    "points": entry.points,
+                    "balance_after": entry.balance_after,
+                }
+                for entry in newest[found.id]
+            ],
+        }
+
+    shown = run(in_database(database or load_settings().database_url, work))
+    if as_json:
+        print_json(shown)
+        return
+    console.print(
+        f"[bold]{shown['number']}[/]  {shown['status'].lower()}"
+        f"  {shown['available']:,} points to spend",
+        highlight=False,
+    )
+    for entry in shown["entries"]:
+        console.print(
+            f"  {entry['sequence']:>5}  {entry['at']:%Y-%m-%d %H:%M}  {escape(entry['kind']):<9}"
+            f" {entry['points']:>+10,} {entry['balance_after']:>12,}",
+            highlight=False,
+        )
+
+
+@member_app.command()
+def status(
+    member: MemberArgument,
+    becomes: Annotated[MemberStatus, typer.Argument(help="The status the member gets.")],
+    *,
+    program: ProgramOption = None,
+    database: DatabaseOption = None,
+) -> None:
+    """Suspend a member, make him active again, or close him for good."""
+
+    async def work() -> str:
+        program_id = await chosen_program(program)
+        changed = await usecase.set_status(program_id, reference_of(member), becomes, now=utc_now())
+        return changed.number
+
+    number = run(in_database(database or load_settings().database_url, work))
+    console.print(f"[green]✓[/] Member {number} is {becomes.lower()}.", highlight=False)
