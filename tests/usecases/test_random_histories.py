@@ -1,0 +1,496 @@
+"""Random histories through the use cases, against a naive model and the ledger's invariants."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import count
+from typing import Any, TypeVar
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from loyalty_graph.db import open_database
+from loyalty_graph.errors import LoyaltyError
+from loyalty_graph.idempotency import IdempotencyRow
+from loyalty_graph.identifiers import new_id
+from loyalty_graph.ledger.models import AccountRow, LotRow, LotUseRow, TransferRow
+from loyalty_graph.members.models import Member
+from loyalty_graph.outbox import CardMark, FactRow
+from loyalty_graph.purchases.models import MemberSummary, Purchase, PurchaseLine, Refund, RefundLine
+from loyalty_graph.purchases.rules import Line
+from loyalty_graph.usecases import (
+    adjustments,
+    expiry,
+    program_file,
+    proof,
+    purchases,
+    redemptions,
+    refunds,
+)
+from tests.shop import DAY, PROGRAM, Shop, by_id, open_shop
+from tests.usecases.naive_shop import RATES, Bought, Holder, NaiveShop, Rates, Refused, Taken
+
+Result = TypeVar("Result")
+Run = Callable[[Awaitable[Any]], Any]
+MEMBERS = 3
+TABLES = (
+    AccountRow,
+    CardMark,
+    FactRow,
+    IdempotencyRow,
+    LotRow,
+    LotUseRow,
+    MemberSummary,
+    Purchase,
+    PurchaseLine,
+    Refund,
+    RefundLine,
+    TransferRow,
+)
+ROUNDINGS = {
+    "floor": ("PRORATA", "FLOOR"),
+    "nearest": ("PRORATA", "NEAREST"),
+    "ceil": ("PRORATA", "CEIL"),
+    "full steps": ("STEP", "FLOOR"),
+    "begun steps": ("STEP", "CEIL"),
+}
+DOUBLE: Rates = {name: (2 * points, per, how) for name, (points, per, how) in RATES.items()}
+_numbers = count(1)
+
+
+def program_data(rates: Rates, *, months: int | None, may_owe: bool, slug: str) -> dict[str, Any]:
+    points = {
+        **PROGRAM["program"]["points"],
+        "expiry_months": months,
+        "clawback": "ALLOW_NEGATIVE" if may_owe else "CLAMP_TO_ZERO",
+    }
+    given = [
+        {
+            "product_types": [name],
+            "points": points_,
+            "per_amount_minor": per,
+            "granularity": ROUNDINGS[how][0],
+            "rounding": ROUNDINGS[how][1],
+        }
+        for name, (points_, per, how) in rates.items()
+        if name != "GIFT_CARD"
+    ]
+    earning = {
+        **PROGRAM["earning"],
+        "product_types": [],
+        "rates": given,
+    }
+    return {
+        "program": {**PROGRAM["program"], "slug": slug, "points": points},
+        "earning": earning,
+    }
+
+
+@dataclass
+class Play:
+    """A member of the shop, and his double in the model."""
+
+    row: Member
+    holder: Holder = field(default_factory=Holder)
+
+
+@st.composite
+def lines(draw: st.DrawFn, types: tuple[str, ...] = tuple(RATES)) -> tuple[Line, ...]:
+    result = []
+    for _ in range(draw(st.integers(1, 3))):
+        kind = draw(st.sampled_from(types))
+        quantity, unit = draw(st.integers(1, 5)), draw(st.integers(0, 3000))
+        percent = draw(st.sampled_from([0, 0, 10, 33, 100]))
+        discount = quantity * unit * percent // 100
+        result.append(Line(kind, quantity, unit, discount, draw(st.integers(0, 9))))
+    return tuple(result)
+
+
+members = st.integers(0, MEMBERS - 1)
+picks = st.integers(0, 10**6)
+
+
+class Histories(RuleBasedStateMachine):
+    """One random life of a programme with three members."""
+
+    def __init__(self, run: Run, *, months: int | None, may_owe: bool) -> None:
+        super().__init__()
+        self.run, self.months, self.may_owe = run, months, may_owe
+        self.model = NaiveShop(months=months, may_owe=may_owe)
+        self.bought: list[tuple[purchases.PurchaseRecorded, Bought]] = []
+        self.taken: list[tuple[redemptions.PointsMoved, Taken]] = []
+        self.done: list[tuple[Callable[..., Awaitable[Any]], Any, Any]] = []
+        self.free_keys: list[str] = []
+
+    @initialize()
+    def open(self) -> None:
+        self.slug = f"histories-{next(_numbers)}"
+        self.shop: Shop = self.run(open_shop(self.data(RATES)))
+        self.play = [Play(self.run(self.shop.enrol())) for _ in range(MEMBERS)]
+
+    def data(self, rates: Rates) -> dict[str, Any]:
+        return program_data(rates, months=self.months, may_owe=self.may_owe, slug=self.slug)
+
+    # --- what can happen
+
+    @rule(
+        receipts=st.lists(
+            st.tuples(members, lines(), st.sampled_from([0, 0, 1, 40])), min_size=1, max_size=3
+        ),
+        stranger=st.integers(0, 9),
+    )
+    def earn(self, receipts: list[tuple[int, tuple[Line, ...], int]], stranger: int) -> None:
+        commands = [
+            self.shop.receipt(
+                self.play[who].row,
+                (*given, Line("SOAP", 1, 1)) if stranger == place else given,
+                purchased_at=self.shop.now - days * DAY,
+                idempotency_key=self.key(),
+            )
+            for place, (who, given, days) in enumerate(receipts)
+        ]
+        answers = self.run(purchases.record(self.shop.program_id, commands, now=self.shop.now))
+        for (who, _, _), command, answer in zip(receipts, commands, answers, strict=True):
+            holder = self.play[who].holder
+            try:
+                points, bought = self.model.earn(holder, command.lines, command.purchased_at)
+            except Refused as refusal:
+                self.is_refused(answer, refusal, command.idempotency_key)
+                continue
+            assert isinstance(answer, purchases.PurchaseRecorded)
+            assert (answer.points, answer.balance_points) == (points, holder.balance)
+            self.bought.append((answer, bought))
+            self.done.append((purchases.record_one, command, answer))
+
+    @rule(who=members, points=st.integers(1, 400), days=st.sampled_from([0, 0, 0, 5]))
+    def spend(self, who: int, points: int, days: int) -> None:
+        command = redemptions.RedeemPoints(
+            "partner:till",
+            self.key(),
+            by_id(self.play[who].row),
+            points,
+            self.shop.now - days * DAY,
+        )
+        answer = self.ask(redemptions.redeem_points, command)
+        holder = self.play[who].holder
+        try:
+            taken = self.model.redeem(holder, points, command.at)
+        except Refused as refusal:
+            self.is_refused(answer, refusal, command.idempotency_key)
+            return
+        assert (answer.points, answer.balance_points) == (points, holder.balance)
+        self.taken.append((answer, taken))
+
+    @precondition(lambda self: self.bought)
+    @rule(pick=picks, share=st.lists(st.integers(-1, 9), min_size=3, max_size=3))
+    def bring_back(self, pick: int, share: list[int]) -> None:
+        """Bring back some units, all that is left, or more than can be."""
+        recorded, bought = self.bought[pick % len(self.bought)]
+        units: dict[int, int] | None = {
+            n: min(wanted, line.quantity + 1)
+            for n, (line, wanted) in enumerate(zip(bought.lines, share, strict=False), 1)
+            if wanted
+        }
+        units = None if share[0] > 6 else units
+        command = refunds.RecordRefund(
+            "partner:till",
+            self.key(),
+            recorded.member_id,
+            recorded.purchase_id,
+            self.shop.now,
+            units,
+        )
+        answer = self.ask(refunds.record, command)
+        try:
+            expected = self.model.refund(bought, units, self.shop.now)
+        except Refused as refusal:
+            self.is_refused(answer, refusal, command.idempotency_key)
+            return
+        told = (
+            answer.amount_minor,
+            answer.due_points,
+            answer.clawed_back_points,
+            answer.shortfall_points,
+        )
+        assert told == expected
+        assert answer.balance_points == bought.member.balance
+
+    @precondition(lambda self: self.taken)
+    @rule(pick=picks)
+    def give_back(self, pick: int) -> None:
+        moved, taken = self.taken[pick % len(self.taken)]
+        command = redemptions.ReturnPoints(
+            "partner:till",
+            self.key(),
+            by_id(self.play_of(moved.member_id).row),
+            moved.redemption_id,
+            self.shop.now,
+        )
+        answer = self.ask(redemptions.return_points, command)
+        try:
+            points = self.model.give_back(taken, self.shop.now)
+        except Refused as refusal:
+            self.is_refused(answer, refusal, command.idempotency_key)
+            return
+        assert (answer.points, answer.balance_points) == (points, taken.member.balance)
+
+    @rule(who=members, points=st.integers(-200, 200).filter(bool))
+    def adjust(self, who: int, points: int) -> None:
+        command = adjustments.AdjustPoints(
+            "staff:1", self.key(), by_id(self.play[who].row), points, "goodwill"
+        )
+        answer = self.ask(adjustments.adjust, command)
+        holder = self.play[who].holder
+        try:
+            self.model.adjust(holder, points, self.shop.now)
+        except Refused as refusal:
+            self.is_refused(answer, refusal, command.idempotency_key)
+            return
+        assert (answer.points, answer.balance_points) == (points, holder.balance)
+
+    @rule()
+    def expire(self) -> None:
+        expired = self.run(expiry.run(self.shop.program_id, now=self.shop.now))
+        assert expired == sum(one.holder.expire(self.shop.now) for one in self.play)
+
+    @rule(time=st.sampled_from([timedelta(minutes=7), DAY, 20 * DAY, 75 * DAY, 190 * DAY]))
+    def wait(self, time: timedelta) -> None:
+        self.shop = self.shop.later(time)
+
+    @rule()
+    def change_the_rules(self) -> None:
+        self.wait(timedelta(seconds=2))
+        rates = DOUBLE if self.model.rates_at(self.shop.now) is RATES else RATES
+        self.model.rates.append((self.shop.now, rates))
+        file = program_file.check(self.data(rates), name="test")
+        self.run(program_file.load(file, now=self.shop.now))
+
+    @precondition(lambda self: self.done)
+    @rule(pick=picks)
+    def repeat(self, pick: int) -> None:
+        """A retry gets the first answer and writes nothing (I8)."""
+        use_case, command, answer = self.done[pick % len(self.done)]
+        before = self.everything()
+
+        again = self.ask(use_case, command, is_new=False)
+
+        assert again == replace(answer, replayed=True)
+        assert self.everything() == before
+
+    @precondition(lambda self: self.done)
+    @rule(pick=picks, who=members)
+    def use_a_key_again(self, pick: int, who: int) -> None:
+        _, command, _ = self.done[pick % len(self.done)]
+        other = adjustments.AdjustPoints(
+            command.caller, command.idempotency_key, by_id(self.play[who].row), 7, "something else"
+        )
+        before = self.everything()
+
+        answer = self.ask(adjustments.adjust, other, is_new=False)
+
+        assert answer.code == "IDEMPOTENCY_MISMATCH"
+        assert self.everything() == before
+
+    @rule(who=members, wrong=st.sampled_from(["ahead", "old", "nobody", "nothing", "no such"]))
+    def ask_for_what_cannot_be(self, who: int, wrong: str) -> None:
+        member = self.play[who].row
+        spend = redemptions.RedeemPoints(
+            "partner:till", self.key(), by_id(member), 1, self.shop.now
+        )
+        back = redemptions.ReturnPoints(
+            "partner:till", spend.idempotency_key, by_id(member), member.id, self.shop.now
+        )
+        nobody = replace(spend.member, value=str(new_id(self.shop.now)))
+        use_case, command, code = {
+            "ahead": (
+                redemptions.redeem_points,
+                replace(spend, at=spend.at + DAY),
+                "INVALID_INPUT",
+            ),
+            "old": (
+                redemptions.redeem_points,
+                replace(spend, at=spend.at - 366 * DAY),
+                "INVALID_INPUT",
+            ),
+            "nobody": (redemptions.redeem_points, replace(spend, member=nobody), "NOT_FOUND"),
+            "nothing": (redemptions.redeem_points, replace(spend, points=0), "INVALID_INPUT"),
+            "no such": (redemptions.return_points, back, "NOT_FOUND"),
+        }[wrong]
+        before = self.everything()
+
+        answer = self.ask(use_case, command)
+
+        self.is_refused(answer, Refused(code), spend.idempotency_key)
+        assert self.everything() == before
+
+    # --- how it is asked
+
+    def key(self) -> str:
+        """Return a key: a refused command has left its own free for another."""
+        return self.free_keys.pop() if self.free_keys else f"history-{next(_numbers)}"
+
+    def ask(
+        self, use_case: Callable[..., Awaitable[Any]], command: Any, *, is_new: bool = True
+    ) -> Any:
+        try:
+            answer = self.run(use_case(self.shop.program_id, command, now=self.shop.now))
+        except LoyaltyError as refusal:
+            return refusal
+        if is_new:
+            self.done.append((use_case, command, answer))
+        return answer
+
+    def is_refused(self, answer: Any, refusal: Refused, key: str) -> None:
+        assert isinstance(answer, LoyaltyError)
+        assert answer.code == refusal.args[0]
+        self.free_keys.append(key)
+
+    def play_of(self, member_id: UUID) -> Play:
+        return next(one for one in self.play if one.row.id == member_id)
+
+    def rows(self, table: type[Any]) -> list[Any]:
+        rows: list[Any] = self.run(_all(table, self.shop.program_id))
+        return rows
+
+    def everything(self) -> list[list[str]]:
+        return [sorted(str(dict(row)) for row in self.rows(table)) for table in TABLES]
+
+    # --- what must hold in the end
+
+    def teardown(self) -> None:
+        if hasattr(self, "play"):
+            check_books(self)
+        super().teardown()
+
+
+async def _all(table: type[Any], program_id: UUID) -> list[Any]:
+    return list(await table.filter(program_id=program_id))
+
+
+def check_books(story: Histories) -> None:
+    """Hold the tables against the model, and against the invariants by themselves."""
+    tables = {table: story.rows(table) for table in TABLES}
+    for one in story.play:
+        mine = {
+            table: [row for row in rows if getattr(row, "member_id", None) == one.row.id]
+            for table, rows in tables.items()
+        }
+        check_member(one.holder, mine)
+    check_purchases(tables)
+    check_redemptions(tables)
+    check_totals(tables)
+    audit = story.run(proof.verify(story.shop.program_id, now=story.shop.now))
+    assert audit.findings == []
+    assert (audit.accounts, audit.transfers) == (MEMBERS, len(tables[TransferRow]))
+    assert story.run(proof.rebuild(story.shop.program_id)) == 0
+
+
+def check_member(holder: Holder, mine: dict[Any, list[Any]]) -> None:
+    [account] = mine[AccountRow]
+    lots = sorted(mine[LotRow], key=lambda lot: lot.sequence)
+    transfers = sorted(mine[TransferRow], key=lambda row: row.sequence)
+    told = [(lot.points, lot.remaining_points, lot.expires_at) for lot in lots]
+    assert told == [(lot.points, lot.left, lot.expires) for lot in holder.lots]
+    counters = (account.balance_points, account.qualifying_points, account.lifetime_points)
+    assert counters == (holder.balance, holder.qualifying, holder.lifetime)
+    assert [row.spend_minor for row in mine[MemberSummary]] in ([holder.spend], [])
+
+    balance = 0
+    for expected, row in enumerate(transfers, 1):
+        balance += row.points if row.credit == "MEMBER" else -row.points
+        assert (row.sequence, row.balance_after) == (expected, balance)  # I2
+        assert row.kind != "EXPIRE" or row.at <= row.recorded_at  # I9
+    in_lots = sum(lot.remaining_points for lot in lots)
+    assert account.balance_points == balance == in_lots - holder.debt  # I1
+    assert in_lots == 0 or holder.debt == 0  # I3
+    for lot in lots:
+        used = sum(use.points for use in mine[LotUseRow] if use.lot_sequence == lot.sequence)
+        assert 0 <= lot.remaining_points == lot.points - used <= lot.points  # I4
+
+
+def check_purchases(tables: dict[Any, list[Any]]) -> None:
+    """I5: no more is taken back than was earned; all of it when everything came back."""
+    for bought in tables[Purchase]:
+        back = [row for row in tables[Refund] if row.purchase_id == bought.id]
+        left = [
+            line.quantity - line.refunded_quantity
+            for line in tables[PurchaseLine]
+            if line.purchase_id == bought.id
+        ]
+        due = sum(row.clawed_back_points + row.shortfall_points for row in back)
+        assert 0 <= due <= bought.points
+        if not any(left):
+            assert due == bought.points
+            assert sum(row.amount_minor for row in back) == bought.total_minor
+
+
+def check_redemptions(tables: dict[Any, list[Any]]) -> None:
+    """I6: what is given back was taken before, as much and once."""
+    moved = {
+        kind: {row.reference: row.points for row in tables[TransferRow] if row.kind == kind}
+        for kind in ("REDEEM", "UNREDEEM")
+    }
+    assert moved["UNREDEEM"].items() <= moved["REDEEM"].items()
+    returns = [row.reference for row in tables[TransferRow] if row.kind == "UNREDEEM"]
+    assert len(returns) == len(set(returns))
+
+
+def check_totals(tables: dict[Any, list[Any]]) -> None:
+    """I11: what was issued is held, spent, expired or taken back; debt is owed to the issue."""
+    total: Counter[str] = Counter()
+    for row in tables[TransferRow]:
+        total[f"{row.kind} {'in' if row.credit == 'MEMBER' else 'out'}"] += row.points
+    held = sum(lot.remaining_points for lot in tables[LotRow])
+    debt = sum(max(0, -account.balance_points) for account in tables[AccountRow])
+    taken_back = total["REVERSE out"] - total["FORGIVE in"]
+    redeemed = total["REDEEM out"] - total["UNREDEEM in"]
+    gone = redeemed + total["EXPIRE out"] + taken_back + total["ADJUST out"]
+    assert total["EARN in"] + total["ADJUST in"] == held + gone - debt
+    assert taken_back == sum(row.clawed_back_points for row in tables[Refund])
+    assert total["EARN in"] == sum(row.points for row in tables[Purchase])
+
+
+@pytest.fixture
+def run(database_url: str) -> Iterator[Run]:
+    """What runs a coroutine on the database of this test, opened once for all histories."""
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        runner.run(stack.enter_async_context(open_database(database_url)))
+        yield runner.run  # type: ignore[misc]
+        runner.run(stack.aclose())
+
+
+def play_histories(run: Run, *, months: int | None, may_owe: bool, examples: int) -> None:
+    run_state_machine_as_test(
+        lambda: Histories(run, months=months, may_owe=may_owe),
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+@pytest.mark.parametrize("may_owe", [False, True], ids=["clamped", "debt"])
+@pytest.mark.parametrize("months", [6, None], ids=["expiring", "lasting"])
+def test_every_history_ends_as_the_naive_shop_says(run: Run, months: int | None, may_owe: bool):  # noqa: FBT001
+    play_histories(run, months=months, may_owe=may_owe, examples=15)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("may_owe", [False, True], ids=["clamped", "debt"])
+def test_many_more_histories_do_so_too(run: Run, may_owe: bool):  # noqa: FBT001 - a case
+    play_histories(run, months=6, may_owe=may_owe, examples=40)
