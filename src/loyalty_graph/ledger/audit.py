@@ -10,11 +10,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from loyalty_graph.db.sets import Lookup, Update, fetch, store
+from tortoise.models import Model
+
+from loyalty_graph.db.sets import Insert, Lookup, Update, fetch, store
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import chain
 from loyalty_graph.ledger.models import AccountRow, AuditRow, LotRow, LotUseRow, TransferRow
 from loyalty_graph.ledger.rules import Book, Kind
+from loyalty_graph.members import reads as members
+from loyalty_graph.members.models import Member
 
 FINDINGS_KEPT_MAX = 100
 
@@ -87,8 +91,8 @@ class _Transfer:
 
     @property
     def is_erased(self) -> bool:
-        """Return whether text and salt were taken out, as when a person is erased."""
-        return self.explanation is None
+        """Return whether all that may be taken out is gone, as when a person is erased."""
+        return self.explanation is None and not (self.text or self.actor or self.salt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,25 +137,46 @@ async def latest(program_id: UUID) -> AuditRow | None:
     return await AuditRow.filter(program_id=program_id).order_by("-at", "-id").first()
 
 
-async def page_of_accounts(program_id: UUID, *, after: UUID | None, limit: int) -> list[UUID]:
-    """Return up to `limit` members who have an account, in the order of their ids."""
-    query = AccountRow.filter(program_id=program_id)
-    if after is not None:
-        query = query.filter(member_id__gt=after)
-    rows = await query.order_by("member_id").limit(limit).values_list("member_id", flat=True)
-    return list(rows)  # type: ignore[arg-type] # `flat=True` gives values, not tuples
+async def page_of_members(program_id: UUID, *, after: UUID | None, limit: int) -> list[UUID]:
+    """Return up to `limit` members in the order of their ids.
+
+    Whoever has a row in any book is among them: an account that was removed is missed then.
+    """
+    found: set[Any] = set()
+    for model, column in _WHO_HAS_BOOKS:
+        query = model.filter(program_id=program_id)
+        if after is not None:
+            query = query.filter(**{f"{column}__gt": after})
+        page = query.distinct().order_by(column).limit(limit)
+        found.update(await page.values_list(column, flat=True))
+    return sorted(found)[:limit]
+
+
+_WHO_HAS_BOOKS: tuple[tuple[type[Model], str], ...] = (
+    (Member, "id"),
+    (AccountRow, "member_id"),
+    (TransferRow, "member_id"),
+    (LotRow, "member_id"),
+    (LotUseRow, "member_id"),
+)
 
 
 async def rebuild(program_id: UUID, member_ids: Sequence[UUID]) -> int:
     """Derive account rows and lots' remaining points from the transfers again.
 
-    Runs in the caller's transaction; returns how many rows were different.
+    A missing account is opened again with its member's status. Runs in the caller's transaction;
+    returns how many rows were different.
     """
     accounts: list[tuple[object, ...]] = []
+    missing: list[tuple[object, ...]] = []
     lots: list[tuple[object, ...]] = []
+    owners = await members.members(program_id, member_ids)
     for books in await _read(program_id, member_ids):
-        derived = _derive(books)
-        if derived != books.account:
+        derived = _derive(program_id, books)
+        if books.account is None and books.member_id in owners:
+            status = owners[books.member_id].status
+            missing.append((books.member_id, status, *_as_row(derived)))
+        elif books.account not in (None, derived):
             accounts.append((books.member_id, *_as_row(derived)))
         left = _left(books)
         lots.extend(
@@ -162,11 +187,12 @@ async def rebuild(program_id: UUID, member_ids: Sequence[UUID]) -> int:
     await store(
         program_id,
         [
+            Insert(AccountRow, ("member_id", "status", *_ACCOUNT), missing),
             Update(AccountRow, ("member_id",), _ACCOUNT, accounts),
             Update(LotRow, ("member_id", "sequence"), ("remaining_points",), lots),
         ],
     )
-    return len(accounts) + len(lots)
+    return len(missing) + len(accounts) + len(lots)
 
 
 _ACCOUNT = ("balance_points", "qualifying_points", "lifetime_points", "sequence", "head")
@@ -226,8 +252,17 @@ def _problems(program_id: UUID, books: _Books) -> Iterator[tuple[int | None, str
     yield from _lot_problems(books)
     if books.account is None:
         yield None, "the account is missing"
-    elif (derived := _derive(books)) != books.account:
-        yield None, f"the account says {books.account.balance} points, transfers {derived.balance}"
+    else:
+        yield from _account_problems(books.account, _derive(program_id, books))
+
+
+def _account_problems(stored: _Account, derived: _Account) -> Iterator[tuple[None, str]]:
+    for name in ("balance", "qualifying", "lifetime", "sequence"):
+        says, is_ = getattr(stored, name), getattr(derived, name)
+        if says != is_:
+            yield None, f"the account's {name} is {says}, the transfers' {is_}"
+    if stored.head != derived.head:
+        yield None, "the account's hash is not that of the last transfer"
 
 
 def _chain_problems(program_id: UUID, books: _Books) -> Iterator[tuple[int | None, str]]:
@@ -245,6 +280,9 @@ def _chain_problems(program_id: UUID, books: _Books) -> Iterator[tuple[int | Non
         if transfer.hash != chain.link(previous, _covered(transfer, books, uses)):
             yield expected, "the transfer was changed, or the one before it"
         previous = transfer.hash
+    told = books.account.sequence if books.account else 0
+    if told > len(books.transfers):
+        yield len(books.transfers) + 1, f"transfer {len(books.transfers) + 1} is missing"
 
 
 def _covered(
@@ -312,7 +350,7 @@ def _left(books: _Books) -> dict[int, int]:
     return left
 
 
-def _derive(books: _Books) -> _Account:
+def _derive(program_id: UUID, books: _Books) -> _Account:
     """Return the account that the transfers add up to."""
     balance = qualifying = lifetime = 0
     for transfer in books.transfers:
@@ -322,6 +360,7 @@ def _derive(books: _Books) -> _Account:
             lifetime += transfer.points
         elif transfer.kind == Kind.REVERSE:
             qualifying -= transfer.points
-    last = books.transfers[-1] if books.transfers else None
-    head = last.hash if last else (books.account.head if books.account else b"")
-    return _Account(balance, qualifying, lifetime, last.sequence if last else 0, head)
+    if not books.transfers:
+        return _Account(0, 0, 0, 0, chain.genesis(program_id, books.member_id))
+    last = books.transfers[-1]
+    return _Account(balance, qualifying, lifetime, last.sequence, last.hash)

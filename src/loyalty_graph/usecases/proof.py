@@ -52,7 +52,7 @@ async def rebuild(program_id: UUID, *, progress: Progress | None = None) -> int:
 
 async def _pages(program_id: UUID) -> AsyncIterator[list[UUID]]:
     after: UUID | None = None
-    while members := await ledger_audit.page_of_accounts(
+    while members := await ledger_audit.page_of_members(
         program_id, after=after, limit=MEMBERS_AT_ONCE
     ):
         yield members
