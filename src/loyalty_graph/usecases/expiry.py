@@ -16,38 +16,36 @@ MEMBERS_AT_ONCE = 200
 async def run(program_id: UUID, *, now: datetime) -> int:
     """Expire every lot past its date; return the points that expired. Run twice it does no more."""
     expired = 0
-    while (points := await _expire_some(program_id, now=now)) is not None:
+    while points := await _expire_some(program_id, now=now):
         expired += points
     return expired
 
 
 @transaction
-async def _expire_some(program_id: UUID, *, now: datetime) -> int | None:
+async def _expire_some(program_id: UUID, *, now: datetime) -> int:
     members = await ledger.members_with_due_lots(program_id, now=now, limit=MEMBERS_AT_ONCE)
-    if not members:
-        return None
-    accounts = await ledger.load_accounts(program_id, members, whole=members)
-    transfers = {one.member_id: rules.expire(one, now=now) for one in accounts.values()}
-    facts = [
-        outbox.Fact(
-            new_id(now),
-            "points.expired",
-            account.member_id,
-            now,
-            {
-                "entries": [transfer.sequence for transfer in transfers[account.member_id]],
-                "points": sum(transfer.points for transfer in transfers[account.member_id]),
-                "balance": account.balance,
-            },
-        )
-        for account in accounts.values()
-    ]
+    found = await ledger.load_accounts(program_id, members, whole=members)
+    # Others may have used up the points while this waited for their accounts.
+    accounts = [account for account in found.values() if rules.expire(account, now=now)]
     await store(
         program_id,
         [
-            *ledger.writes(accounts.values()),
-            outbox.facts(facts),
-            outbox.mark_cards(accounts, now=now),
+            *ledger.writes(accounts),
+            outbox.facts(_fact(account, now) for account in accounts),
+            outbox.mark_cards((account.member_id for account in accounts), now=now),
         ],
     )
-    return sum(transfer.points for one in transfers.values() for transfer in one)
+    return sum(_points(account) for account in accounts)
+
+
+def _points(account: rules.Account) -> int:
+    return sum(transfer.points for transfer in account.posted)
+
+
+def _fact(account: rules.Account, now: datetime) -> outbox.Fact:
+    payload = {
+        "entries": [transfer.sequence for transfer in account.posted],
+        "points": _points(account),
+        "balance": account.balance,
+    }
+    return outbox.Fact(new_id(now), "points.expired", account.member_id, now, payload)
