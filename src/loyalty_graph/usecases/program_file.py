@@ -49,6 +49,8 @@ def check(data: dict[str, Any], *, name: str) -> ProgramFile:
     """
     parts = dict(data)
     if isinstance(parts.get("program"), dict):
+        if "branding" in parts["program"]:
+            raise ProgramFileError(f"{name}: program.branding: write it as [branding].")
         branding = parts.pop("branding", Branding().model_dump())
         parts["program"] = {**parts["program"], "branding": branding}
     try:

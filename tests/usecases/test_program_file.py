@@ -1,0 +1,125 @@
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loyalty_graph.earning.models import EarningRules
+from loyalty_graph.errors import InvalidInputError, ProgramFileError
+from loyalty_graph.members.models import Member
+from loyalty_graph.programs.models import Program, ProgramVersion
+from loyalty_graph.purchases.models import Purchase
+from loyalty_graph.usecases import program_file
+from tests.shop import DAY, NOON, PROGRAM, Shop
+
+PRESET = Path(__file__).parents[2] / "presets" / "corner-grocer.toml"
+
+
+def changed(place: str, value: Any) -> dict[str, Any]:
+    """Return the test programme with another value at `place`, such as "program.points"."""
+    data: Any = deepcopy(PROGRAM)
+    *parents, last = place.split(".")
+    part = data
+    for name in parents:
+        part = part[int(name) if isinstance(part, list) else name]
+    part[int(last) if isinstance(part, list) else last] = value
+    whole: dict[str, Any] = data
+    return whole
+
+
+async def test_the_corner_grocer_loads(database: object):
+    version = await program_file.load(program_file.read(PRESET), now=NOON)
+
+    assert (version.number, version.settings.slug) == (1, "corner-grocer")
+    assert version.settings.branding.background == "rgb(22, 78, 56)"
+    assert "no cash value" in version.settings.branding.terms
+    rules = await EarningRules.get(program_id=version.program_id, version=1)
+    assert len(rules.settings["rates"]) == 4
+
+
+async def test_a_second_load_is_the_second_version_and_the_first_stays(shop: Shop, ada: Member):
+    await shop.buy(ada)
+    later = shop.later(DAY)
+
+    version = await program_file.load(
+        program_file.check(changed("program.name", "Tea Club"), name="test"), now=later.now
+    )
+    await later.buy(ada)
+    await later.buy(ada, purchased_at=shop.now)
+
+    assert (version.number, version.in_force_from) == (2, later.now)
+    found = (
+        await Purchase.all().order_by("recorded_at", "id").values_list("rule_version", flat=True)
+    )
+    assert sorted(found) == [1, 1, 2]  # type: ignore[type-var]
+    names = await ProgramVersion.all().order_by("version").values_list("settings", flat=True)
+    assert [one["name"] for one in names] == ["Bean Club", "Tea Club"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("place", ["program.currency", "program.sandbox"])
+async def test_what_cannot_change_is_refused_and_nothing_is_stored(shop: Shop, place: str):
+    value = {"program.currency": "USD", "program.sandbox": True}[place]
+    file = program_file.check(changed(place, value), name="test")
+
+    with pytest.raises(InvalidInputError, match="cannot change its currency or its sandbox mark"):
+        await program_file.load(file, now=shop.now + DAY)
+
+    assert (await Program.get()).version == 1
+    assert await ProgramVersion.all().count() == await EarningRules.all().count() == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("programme", {}, "programme: Extra inputs are not permitted"),
+        ("program", None, "program: Input should be"),
+        ("program.name", "", "program.name: String should have at least 1"),
+        ("program.slug", "Bean Club", "program.slug: String should match"),
+        ("program.currency", "EURO", "program.currency: EURO is no currency"),
+        ("program.time_zone", "Berlin", "program.time_zone: Berlin is no time zone"),
+        ("program.accept_days", 0, "program.accept_days: Input should be greater"),
+        ("program.points.expiry_months", 121, "program.points.expiry_months: Input should be"),
+        ("program.points.clawback", "KEEP", "program.points.clawback: Input should be"),
+        ("program.branding", {}, r"program.branding: write it as \[branding\]"),
+        ("branding", {"label": "green"}, "branding.label: green is no colour"),
+        ("branding", {"label": "rgb(0, 0, 256)"}, r"branding.label: rgb\(0, 0, 256\) is no colour"),
+        ("branding", {"logo": "x"}, "branding.logo: Extra inputs"),
+        ("earning.default_rate.points", -1, "earning.default_rate.points: Input should be"),
+        ("earning.rates.1.per_amount_minor", 0, r"earning.rates\[1\].per_amount_minor: Input"),
+        ("earning.rates.0.rounding", "UP", r"earning.rates\[0\].rounding: Input should be"),
+        ("earning.rates.0.product_types", ["MUG"], "earning: MUG has two rates"),
+        ("earning.excluded_product_types", ["MUG"], "earning: MUG cannot have a rate and be"),
+    ],
+)
+def test_an_error_names_its_place(place: str, value: Any, message: str):
+    with pytest.raises(ProgramFileError, match=f"^shop.toml: .*{message}"):
+        program_file.check(changed(place, value), name="shop.toml")
+
+
+def test_every_error_is_told_at_once():
+    data = changed("program.points.unit_one", "")
+    data["earning"]["rates"][0]["points"] = -1
+
+    with pytest.raises(ProgramFileError) as refusal:
+        program_file.check(data, name="shop.toml")
+
+    assert "program.points.unit_one: " in refusal.value.message
+    assert "earning.rates[0].points: " in refusal.value.message
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "shop.toml cannot be read: No such file"),
+        (b"name = ", "shop.toml is no TOML: Invalid value"),
+        (b"\xff", "shop.toml is no TOML: 'utf-8' codec"),
+        (b"", "shop.toml: program: Field required; earning: Field required"),
+    ],
+)
+def test_a_file_that_is_none_is_refused(tmp_path: Path, content: bytes | None, message: str):
+    path = tmp_path / "shop.toml"
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(ProgramFileError, match=message):
+        program_file.read(path)
