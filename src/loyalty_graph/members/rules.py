@@ -106,10 +106,10 @@ def one_external_id(text: str) -> str:
     """Return an external id without surrounding spaces.
 
     Raises:
-        InvalidInputError: It is empty or longer than 100 characters.
+        InvalidInputError: It is empty, longer than 100 characters, or cannot be printed.
     """
     value = text.strip()
-    if not 0 < len(value) <= EXTERNAL_ID_LENGTH_MAX:
+    if not (0 < len(value) <= EXTERNAL_ID_LENGTH_MAX and value.isprintable()):
         raise InvalidInputError(
             f"An external id needs 1 to {EXTERNAL_ID_LENGTH_MAX} characters.", field="externalId"
         )

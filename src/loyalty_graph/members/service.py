@@ -1,9 +1,12 @@
 """Adding members, finding them, and keeping what they allowed."""
 
+import re
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from unicodedata import category
 from uuid import UUID
 
 from loyalty_graph.db import assert_in_transaction
@@ -25,6 +28,8 @@ from loyalty_graph.members.rules import (
 
 NUMBER_SEEDS = 10**10
 NAME_LENGTH_MAX = 100
+CONTROL = {"Cc", "Cs"}
+LOCALE = re.compile(r"(?=.{2,20}$)[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ class Profile:
             first_name=_name(self.first_name, "firstName"),
             last_name=_name(self.last_name, "lastName"),
             birthday=self.birthday,
-            locale=self.locale,
+            locale=_locale(self.locale),
         )
 
     def references(self) -> list[Reference]:
@@ -67,9 +72,17 @@ class Profile:
 
 def _name(text: str | None, field: str) -> str | None:
     value = (text or "").strip()
-    if len(value) > NAME_LENGTH_MAX:
-        raise InvalidInputError(f"At most {NAME_LENGTH_MAX} characters.", field=field)
+    if len(value) > NAME_LENGTH_MAX or any(category(one) in CONTROL for one in value):
+        raise InvalidInputError(
+            f"At most {NAME_LENGTH_MAX} characters, none of them control characters.", field=field
+        )
     return value or None
+
+
+def _locale(text: str) -> str:
+    if LOCALE.fullmatch(text) is None:
+        raise InvalidInputError(f"{text!r} is no locale; use one such as de-DE.", field="locale")
+    return text
 
 
 def reference(kind: ReferenceKind, text: str) -> Reference:
@@ -150,8 +163,9 @@ async def add(
     """
     assert_in_transaction()
     wanted = [one for profile in profiles for one in profile.references()]
+    times = Counter(wanted)
     for one, owner in zip(wanted, await resolve(program_id, wanted), strict=True):
-        if owner is not None or wanted.count(one) > 1:
+        if owner is not None or times[one] > 1:
             raise MemberExistsError(one.kind)
     members = [_new_member(program_id, profile, now) for profile in profiles]
     directory = [
