@@ -7,6 +7,7 @@ LoyaltyError
 ├── UnauthenticatedError          UNAUTHENTICATED           no token, or one that is not valid
 ├── IdempotencyMismatchError      IDEMPOTENCY_MISMATCH      the key was used with other input
 ├── DuplicatePurchaseError        DUPLICATE_PURCHASE        this receipt is recorded already
+├── DuplicateRefundError          DUPLICATE_REFUND          this refund is recorded already
 ├── MemberExistsError             MEMBER_EXISTS             e-mail, phone or external id is taken
 ├── MemberNotActiveError          MEMBER_NOT_ACTIVE         closed, suspended, erased
 ├── InsufficientPointsError       INSUFFICIENT_POINTS       fewer spendable points than asked for
@@ -86,6 +87,17 @@ class DuplicatePurchaseError(LoyaltyError):
     def __init__(self, source: str, external_id: str) -> None:
         super().__init__(
             f"Purchase {external_id} of {source} is recorded already.", field="externalId"
+        )
+
+
+class DuplicateRefundError(LoyaltyError):
+    """A refund of this purchase with this external id is recorded already."""
+
+    code = "DUPLICATE_REFUND"
+
+    def __init__(self, external_id: str) -> None:
+        super().__init__(
+            f"Refund {external_id} of this purchase is recorded already.", field="externalId"
         )
 
 

@@ -5,6 +5,7 @@ so that a retry with a rotated token is still a retry. A refused command keeps n
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from loyalty_graph.errors import IdempotencyMismatchError, InvalidInputError
 
 KEPT = timedelta(days=30)
 KEY_LENGTH_MAX = 255
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class IdempotencyRow(Model):
@@ -51,10 +53,15 @@ def claim(caller: str, key: str, given: dict[str, Any]) -> Claim:
     """Return the claim of a command; `given` is its whole input as JSON values.
 
     Raises:
-        InvalidInputError: The key is empty or longer than 255 characters.
+        InvalidInputError: The key or something in the input cannot be kept.
     """
     check_key(key)
-    canonical = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
+    try:
+        canonical = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as error:
+        raise InvalidInputError(f"The input cannot be kept: {error}.") from error
+    if _NUL.search(canonical):
+        raise InvalidInputError("The input cannot be kept: it holds the character NUL.")
     return Claim(caller, key, hashlib.sha256(canonical).digest())
 
 
@@ -62,11 +69,12 @@ def check_key(key: str) -> None:
     """Refuse a key that cannot be kept.
 
     Raises:
-        InvalidInputError: It is empty or longer than 255 characters.
+        InvalidInputError: It is empty, longer than 255 characters, or cannot be printed.
     """
-    if not 0 < len(key) <= KEY_LENGTH_MAX:
+    if not (0 < len(key) <= KEY_LENGTH_MAX and key.isprintable()):
         raise InvalidInputError(
-            f"The idempotency key needs 1 to {KEY_LENGTH_MAX} characters.", field="idempotencyKey"
+            f"The idempotency key needs 1 to {KEY_LENGTH_MAX} characters that can be printed.",
+            field="idempotencyKey",
         )
 
 

@@ -177,7 +177,13 @@ async def test_one_receipt_counts_for_one_member(shop: Shop, ada: Member):
         ("no offset", {"purchased_at": NOON.replace(tzinfo=None)}, InvalidInputError, "offset"),
         ("no source", {"source": ""}, InvalidInputError, "source needs"),
         ("no id", {"external_id": ""}, InvalidInputError, "external id needs"),
+        ("blank id", {"external_id": "  "}, InvalidInputError, "external id needs"),
+        ("id with NUL", {"external_id": "R\0"}, InvalidInputError, "external id needs"),
+        ("no store", {"store": ""}, InvalidInputError, "store needs"),
+        ("long store", {"store": "s" * 61}, InvalidInputError, "store needs 1 to 60"),
+        ("long SKU", {"lines": (Line("TEA", 1, 5, sku="s" * 61),)}, InvalidInputError, "SKU needs"),
         ("no key", {"idempotency_key": ""}, InvalidInputError, "key needs 1 to 255"),
+        ("key with NUL", {"idempotency_key": "k\0"}, InvalidInputError, "key needs 1 to 255"),
         (
             "unknown member",
             {"member": Reference(ReferenceKind.EXTERNAL_ID, "nobody")},

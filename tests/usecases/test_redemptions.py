@@ -147,3 +147,25 @@ async def test_an_unknown_redemption_is_refused(shop: Shop, ada: Member):
 
     with pytest.raises(NotFoundError, match="no redeem"):
         await shop.give_back(unknown)
+
+
+@pytest.mark.parametrize(
+    ("case", "text", "message"),
+    [
+        ("long", "t" * 501, "At most 500 characters"),
+        ("NUL", "\0", "character NUL"),
+        ("half a pair", "\ud83d", "cannot be kept"),
+    ],
+)
+async def test_a_text_that_cannot_be_kept_is_refused(
+    shop: Shop, ada: Member, case: str, text: str, message: str
+):
+    await shop.buy(ada, tea(100))
+    taken = await shop.redeem(ada, 10, text="the six characters \\u0000")
+
+    with pytest.raises(InvalidInputError, match=message):
+        await shop.redeem(ada, 1, text=text)
+    with pytest.raises(InvalidInputError, match=message):
+        await shop.give_back(taken, text=text)
+
+    assert await shop.balance(ada) == 90

@@ -4,6 +4,7 @@ from itertools import permutations
 import pytest
 
 from loyalty_graph.errors import (
+    DuplicateRefundError,
     IdempotencyMismatchError,
     InvalidInputError,
     LoyaltyError,
@@ -170,7 +171,12 @@ async def test_a_retried_refund_counts_once(shop: Shop, ada: Member):
         ("too many", {1: 4}, {}, RefundTooLargeError, "4 units to refund, but only 3"),
         ("no such line", {5: 1}, {}, InvalidInputError, "no line 5"),
         ("zero", {1: 0}, {}, InvalidInputError, "quantity is 0"),
+        ("beyond 64 bits", {1: 2**64}, {}, InvalidInputError, "cannot be kept: Integer exceeds"),
         ("nothing", {}, {}, InvalidInputError, "at least one line"),
+        ("blank id", {1: 1}, {"external_id": ""}, InvalidInputError, "external id needs"),
+        ("long reason", {1: 1}, {"reason": "r" * 501}, InvalidInputError, "At most 500"),
+        ("reason with NUL", {1: 1}, {"reason": "r\0"}, InvalidInputError, "character NUL"),
+        ("half a pair", {1: 1}, {"reason": "\ud83d"}, InvalidInputError, "cannot be kept: str is"),
         ("before it", {1: 1}, {"refunded_at": NOON - DAY}, InvalidInputError, "before its purch"),
         ("ahead", {1: 1}, {"refunded_at": NOON + DAY}, InvalidInputError, "future"),
         ("naive", {1: 1}, {"refunded_at": NOON.replace(tzinfo=None)}, InvalidInputError, "offset"),
@@ -192,6 +198,17 @@ async def test_a_refused_refund_changes_nothing(  # noqa: PLR0913, PLR0917 - one
 
     with pytest.raises(error, match=message):
         await shop.bring_back(bought, quantities, **changes)
+
+    assert await rows() == before
+
+
+async def test_a_refund_of_a_purchase_is_recorded_once(shop: Shop, ada: Member):
+    bought = await shop.buy(ada)
+    await shop.bring_back(bought, {1: 1}, external_id="B1")
+    before = await rows()
+
+    with pytest.raises(DuplicateRefundError, match="Refund B1 of this purchase is recorded"):
+        await shop.bring_back(bought, {1: 1}, external_id="B1")
 
     assert await rows() == before
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loyalty_graph.earning.rules import EarningSettings, UnknownProductTypes
-from loyalty_graph.errors import UnknownProductTypeError
+from loyalty_graph.earning.rules import POINTS_MAX, EarningSettings, UnknownProductTypes
+from loyalty_graph.errors import InvalidInputError, UnknownProductTypeError
 from loyalty_graph.purchases.rules import Line
 
 
@@ -46,10 +46,17 @@ class ProductTypeRewardCalculator(RewardCalculator):
 
         Raises:
             UnknownProductTypeError: The rules refuse a product type they do not name.
+            InvalidInputError: The points are more than one purchase may earn.
         """
         steps = tuple(self._step(line) for line in lines)
         line_points = tuple(step["points"] for step in steps)
-        return Calculation(sum(line_points), line_points, steps)
+        points = sum(line_points)
+        if points > POINTS_MAX:
+            raise InvalidInputError(
+                f"This would earn {points} points; a purchase earns at most {POINTS_MAX}.",
+                field="lines",
+            )
+        return Calculation(points, line_points, steps)
 
     def _step(self, line: Line) -> dict[str, Any]:
         kind = line.product_type

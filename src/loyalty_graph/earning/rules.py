@@ -5,6 +5,9 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+POINTS_MAX = 10**15
+"""What one purchase may earn: sums of it stay within 64 bits."""
+
 
 class Granularity(StrEnum):
     """STEP counts whole steps of the amount; PRORATA counts every minor unit, then rounds."""

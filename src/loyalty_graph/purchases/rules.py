@@ -12,6 +12,8 @@ AMOUNT_MINOR_MAX = 10**15
 PRODUCT_TYPE_LENGTH_MAX = 40
 SOURCE_LENGTH_MAX = 40
 EXTERNAL_ID_LENGTH_MAX = 100
+STORE_LENGTH_MAX = 60
+SKU_LENGTH_MAX = 60
 
 
 class Channel(StrEnum):
@@ -75,22 +77,46 @@ def _problem(line: Line) -> str | None:
         return f"the amount is too large; at most {AMOUNT_MINOR_MAX} minor units."
     if line.discount_minor > line.unit_minor * line.quantity:
         return "the discount is larger than the amount."
-    if not 0 < len(line.product_type) <= PRODUCT_TYPE_LENGTH_MAX:
+    return _name_problem(line)
+
+
+def _name_problem(line: Line) -> str | None:
+    if not _is_name(line.product_type, PRODUCT_TYPE_LENGTH_MAX):
         return f"the product type needs 1 to {PRODUCT_TYPE_LENGTH_MAX} characters."
+    if line.sku is not None and not _is_name(line.sku, SKU_LENGTH_MAX):
+        return f"the SKU needs 1 to {SKU_LENGTH_MAX} characters."
     return None
 
 
-def check_receipt(source: str, external_id: str) -> None:
-    """Refuse a receipt without a usable name.
+def _is_name(text: str, length_max: int) -> bool:
+    """Return whether the text can be seen, printed and kept."""
+    return len(text) <= length_max and text.isprintable() and bool(text.strip())
+
+
+def check_receipt(source: str, external_id: str, store: str | None) -> None:
+    """Refuse a receipt without a usable name, or from a store without one.
 
     Raises:
-        InvalidInputError: Source or external id is empty or too long.
+        InvalidInputError: Source, external id or store is empty, too long or cannot be printed.
     """
-    if not 0 < len(source) <= SOURCE_LENGTH_MAX:
+    if not _is_name(source, SOURCE_LENGTH_MAX):
         raise InvalidInputError(
             f"The source needs 1 to {SOURCE_LENGTH_MAX} characters.", field="source"
         )
-    if not 0 < len(external_id) <= EXTERNAL_ID_LENGTH_MAX:
+    check_external_id(external_id)
+    if store is not None and not _is_name(store, STORE_LENGTH_MAX):
+        raise InvalidInputError(
+            f"The store needs 1 to {STORE_LENGTH_MAX} characters.", field="store"
+        )
+
+
+def check_external_id(external_id: str) -> None:
+    """Refuse the name of a receipt or refund in another system that cannot be kept.
+
+    Raises:
+        InvalidInputError: It is empty, too long or cannot be printed.
+    """
+    if not _is_name(external_id, EXTERNAL_ID_LENGTH_MAX):
         raise InvalidInputError(
             f"The external id needs 1 to {EXTERNAL_ID_LENGTH_MAX} characters.", field="externalId"
         )

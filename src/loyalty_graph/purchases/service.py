@@ -109,6 +109,14 @@ async def load(program_id: UUID, member_id: UUID, purchase_id: UUID) -> tuple[Pu
     return purchase, [Line(*row) for row in rows]
 
 
+async def is_brought_back(program_id: UUID, purchase: Purchase, external_id: str) -> bool:
+    """Return whether a refund of the purchase has this external id."""
+    key = (purchase.member_id, purchase.id, external_id)
+    by = ("member_id", "purchase_id", "external_id")
+    [[rows]] = await fetch(program_id, Lookup(Refund, by, [key], ("id",)))
+    return bool(rows)
+
+
 _PURCHASE = (
     "id",
     "member_id",

@@ -15,7 +15,6 @@ from loyalty_graph.programs import service as programs
 from loyalty_graph.usecases import posting
 
 POINTS_MAX = 10**12
-REASON_LENGTH_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,6 @@ def _check(command: AdjustPoints) -> None:
             f"The points are {command.points}; use 1 to {POINTS_MAX}, or as many below zero.",
             field="points",
         )
-    if not 0 < len(command.reason.strip()) <= REASON_LENGTH_MAX:
-        raise InvalidInputError(
-            f"An adjustment needs a reason of 1 to {REASON_LENGTH_MAX} characters.", field="reason"
-        )
+    posting.check_text(command.reason, field="reason")
+    if not command.reason.strip():
+        raise InvalidInputError("An adjustment needs a reason.", field="reason")

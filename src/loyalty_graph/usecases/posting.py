@@ -12,7 +12,7 @@ from tortoise.exceptions import IntegrityError
 
 from loyalty_graph import outbox
 from loyalty_graph.db.sets import Write, fetch, store
-from loyalty_graph.errors import NotFoundError
+from loyalty_graph.errors import InvalidInputError, NotFoundError
 from loyalty_graph.idempotency import Answered, Claim, answers
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import service as ledger
@@ -24,6 +24,7 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 SALT_BYTES = 16
+TEXT_LENGTH_MAX = 500
 BATCH_MAX = 500
 
 
@@ -119,6 +120,16 @@ async def load(
     claims = [command.claim for command in commands]
     [kept] = await fetch(program_id, answers(claims))
     return Batch(program_id, now, found, claims, accounts, Answered(claims, kept))
+
+
+def check_text(text: str, *, field: str) -> None:
+    """Refuse an entry's text that is too long.
+
+    Raises:
+        InvalidInputError: It is longer than 500 characters.
+    """
+    if len(text) > TEXT_LENGTH_MAX:
+        raise InvalidInputError(f"At most {TEXT_LENGTH_MAX} characters.", field=field)
 
 
 def salt() -> bytes:

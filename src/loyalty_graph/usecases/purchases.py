@@ -11,7 +11,7 @@ from loyalty_graph.db.sets import fetch
 from loyalty_graph.earning import service as earning
 from loyalty_graph.earning.calculators import Calculation, RewardCalculator
 from loyalty_graph.errors import DuplicatePurchaseError, LoyaltyError
-from loyalty_graph.idempotency import Claim, check_key, claim
+from loyalty_graph.idempotency import Claim, claim
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.members.rules import Reference
@@ -126,10 +126,10 @@ async def record(
 def _fault(command: RecordPurchase) -> LoyaltyError | None:
     """Return why a command cannot be a purchase whatever the database holds."""
     try:
-        check_receipt(command.source, command.external_id)
+        check_receipt(command.source, command.external_id, command.store)
         check_offset(command.purchased_at, field="purchasedAt")
         check_lines(command.lines)
-        check_key(command.idempotency_key)
+        _ = command.claim
     except LoyaltyError as refusal:
         return refusal
     return None

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from loyalty_graph.db import transaction
 from loyalty_graph.errors import InvalidInputError, LoyaltyError
-from loyalty_graph.idempotency import Claim, check_key, claim
+from loyalty_graph.idempotency import Claim, claim
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.ledger import service as ledger_service
@@ -124,7 +124,8 @@ def _fault(command: RedeemPoints) -> LoyaltyError | None:
                 f"The points are {command.points}; use 1 to {POINTS_MAX}.", field="points"
             )
         check_offset(command.at, field="at")
-        check_key(command.idempotency_key)
+        posting.check_text(command.text, field="text")
+        _ = command.claim
     except LoyaltyError as refusal:
         return refusal
     return None
@@ -188,6 +189,7 @@ async def return_points(program_id: UUID, command: ReturnPoints, *, now: datetim
         IdempotencyMismatchError: The key was used with other input.
     """
     check_offset(command.at, field="at")
+    posting.check_text(command.text, field="text")
     batch = await posting.load(program_id, [command], now=now, spending=True)
     if (earlier := batch.earlier(0)) is not None:
         return PointsMoved.replay(earlier)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from loyalty_graph.db import transaction
 from loyalty_graph.earning import service as earning
-from loyalty_graph.errors import InvalidInputError
+from loyalty_graph.errors import DuplicateRefundError, InvalidInputError
 from loyalty_graph.idempotency import Claim, claim
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import rules as ledger
@@ -17,7 +17,7 @@ from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import ClawbackPolicy, check_offset
 from loyalty_graph.purchases import service as purchases
 from loyalty_graph.purchases.models import Purchase
-from loyalty_graph.purchases.rules import Line, bring_back
+from loyalty_graph.purchases.rules import Line, bring_back, check_external_id
 from loyalty_graph.usecases import posting
 
 
@@ -110,15 +110,20 @@ async def record(program_id: UUID, command: RecordRefund, *, now: datetime) -> R
         NotFoundError: No such member or purchase.
         InvalidInputError: Lines, quantities or time cannot be used.
         RefundTooLargeError: More units than are left.
+        DuplicateRefundError: The purchase has a refund with this external id.
         IdempotencyMismatchError: The key was used with other input.
     """
-    check_offset(command.refunded_at, field="refundedAt")
+    _check(command)
     batch = await posting.load(program_id, [command], now=now, whole=[command.member_id])
     if (earlier := batch.earlier(0)) is not None:
         return RefundRecorded.replay(earlier)
     account = batch.account(0, command.member)
     purchase, before = await purchases.load(program_id, command.member_id, command.purchase_id)
     await _check_times(program_id, command, purchase, now)
+    if command.external_id and await purchases.is_brought_back(
+        program_id, purchase, command.external_id
+    ):
+        raise DuplicateRefundError(command.external_id)
     quantities = _all_that_is_left(before) if command.quantities is None else command.quantities
     after = bring_back(before, quantities)
     due, cause = await _due(program_id, command, purchase, before, after, now=now)
@@ -143,6 +148,14 @@ async def record(program_id: UUID, command: RecordRefund, *, now: datetime) -> R
         lines_after=tuple(after),
     )
     return await _store(batch, account, returned)
+
+
+def _check(command: RecordRefund) -> None:
+    """Refuse what cannot be a refund whatever the database holds."""
+    check_offset(command.refunded_at, field="refundedAt")
+    posting.check_text(command.reason, field="reason")
+    if command.external_id is not None:
+        check_external_id(command.external_id)
 
 
 async def _check_times(
