@@ -1,0 +1,313 @@
+"""What commands do to an account; the numbers are the golden vectors where there are some."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from loyalty_graph.errors import InsufficientPointsError, MemberNotActiveError
+from loyalty_graph.ledger import chain, rules
+from loyalty_graph.ledger.rules import Account, Book, Cause, Kind, Lot, Reversal, Transfer
+
+DAY_0 = datetime(2026, 1, 1, tzinfo=UTC)
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+PROGRAM, ADA = UUID(int=1), UUID(int=2)
+
+
+def day(number: int) -> datetime:
+    return DAY_0 + timedelta(days=number)
+
+
+def account(status: str = "ACTIVE") -> Account:
+    return Account(ADA, status, 0, 0, 0, 0, chain.genesis(PROGRAM, ADA))
+
+
+def cause(at: datetime = DAY_0, reference: str = "r") -> Cause:
+    return Cause(reference, at, at, "till", {"why": reference}, rule_version=1, salt=b"s")
+
+
+def earn(one: Account, points: int, expires_at: datetime = NEVER) -> Transfer:
+    return rules.earn(one, points, cause(), expires_at=expires_at)
+
+
+def left(one: Account) -> dict[int, int]:
+    return {lot.sequence: lot.remaining for lot in one.lots}
+
+
+def kinds(one: Account) -> list[tuple[Kind, int]]:
+    return [(transfer.kind, transfer.points) for transfer in one.posted]
+
+
+def three_lots() -> Account:
+    """100 until day 90, 50 until day 30, 40 for ever."""
+    one = account()
+    earn(one, 100, day(90))
+    earn(one, 50, day(30))
+    earn(one, 40)
+    return one
+
+
+def test_points_that_expire_first_are_spent_first():
+    one = three_lots()
+
+    spent = rules.redeem(one, 70, cause())
+
+    assert spent.uses == ((1, 20), (2, 50))
+    assert (one.balance, left(one)) == (120, {2: 0, 1: 80, 3: 40})
+    assert rules.expire(one, now=day(30)) == []
+
+
+def test_points_without_a_date_are_spent_last_and_older_ones_before_younger():
+    one = account()
+    earn(one, 10)
+    earn(one, 10)
+    earn(one, 10, day(5))
+
+    spent = rules.redeem(one, 15, cause())
+
+    assert spent.uses == ((1, 5), (3, 10))
+
+
+def test_a_transfer_holds_both_legs_the_balance_and_its_place_in_the_chain():
+    one = account()
+
+    first = earn(one, 100, day(90))
+    second = rules.redeem(one, 30, cause(day(1), "coffee"))
+
+    assert (first.debit, first.credit, first.balance_after) == (Book.ISSUED, Book.MEMBER, 100)
+    assert (second.debit, second.credit, second.balance_after) == (Book.MEMBER, Book.REDEEMED, 70)
+    assert (first.sequence, second.sequence, one.sequence) == (1, 2, 2)
+    details = chain.details_hash(b"s", "", "till", {"why": "coffee"})
+    covered = chain.Fields(
+        2, "REDEEM", "MEMBER", "REDEEMED", 30, day(1), day(1), "coffee", 1, None, [(1, 30)], details
+    )
+    assert one.head == second.hash == chain.link(first.hash, covered)
+    assert (second.kind, second.details_hash, second.cause) == (
+        Kind.REDEEM,
+        details,
+        cause(day(1), "coffee"),
+    )
+
+
+def test_points_cannot_be_spent_from_the_moment_they_expire():
+    one = account()
+    earn(one, 10, day(5))
+
+    assert rules.available(one.lots, day(5) - timedelta(microseconds=1)) == 10
+    assert rules.available(one.lots, day(5)) == 0
+    with pytest.raises(InsufficientPointsError) as refusal:
+        rules.redeem(one, 1, cause(day(5)))
+    assert (refusal.value.needed, refusal.value.available) == (1, 0)
+
+
+def test_a_refusal_changes_nothing():
+    one = three_lots()
+    posted, head, lots = list(one.posted), one.head, left(one)
+
+    with pytest.raises(InsufficientPointsError):
+        rules.redeem(one, 191, cause())
+    with pytest.raises(InsufficientPointsError):
+        rules.adjust(one, -191, cause(), expires_at=NEVER)
+
+    assert (one.posted, one.head, left(one), one.balance) == (posted, head, lots, 190)
+
+
+@pytest.mark.parametrize("status", ["CLOSED", "SUSPENDED", "ERASED"])
+def test_who_is_not_active_neither_earns_nor_spends(status: str):
+    one = account(status)
+    one.lots = [Lot(1, 10, 10, NEVER)]
+
+    for command in (
+        lambda: earn(one, 1),
+        lambda: rules.redeem(one, 1, cause()),
+        lambda: rules.adjust(one, 1, cause(), expires_at=NEVER),
+        lambda: rules.adjust(one, -1, cause(), expires_at=NEVER),
+    ):
+        with pytest.raises(MemberNotActiveError, match=status.lower()):
+            command()
+
+    assert (one.posted, one.qualifying, one.lifetime, one.lots[0].remaining) == ([], 0, 0, 10)
+
+
+def test_only_earned_points_qualify_and_spending_never_lowers_them():
+    one = account()
+    earn(one, 100)
+    rules.redeem(one, 60, cause())
+    rules.adjust(one, 30, cause(), expires_at=NEVER)
+    rules.adjust(one, -10, cause(), expires_at=NEVER)
+
+    assert (one.balance, one.qualifying, one.lifetime) == (60, 100, 100)
+
+
+def test_every_lot_past_its_date_expires_by_a_transfer_of_its_own():
+    one = three_lots()
+
+    expired = rules.expire(one, now=day(90))
+
+    assert [(each.points, each.cause.at, each.uses) for each in expired] == [
+        (50, day(30), ((2, 50),)),
+        (100, day(90), ((1, 100),)),
+    ]
+    assert {each.cause.recorded_at for each in expired} == {day(90)}
+    assert {each.cause.actor for each in expired} == {"system"}
+    assert [each.cause.reference for each in expired] == ["lot:2:4", "lot:1:5"]
+    assert expired[0].cause.explanation == {"lot": 2, "points": 50}
+    assert (expired[0].debit, expired[0].credit) == (Book.MEMBER, Book.EXPIRED)
+    assert one.balance == 40
+    assert rules.expire(one, now=day(90)) == []
+
+
+def test_returned_points_go_back_to_their_lots():
+    one = three_lots()
+    spent = rules.redeem(one, 70, cause())
+
+    [returned] = rules.unredeem(one, spent.uses, cause(reference="back"))
+
+    assert (returned.points, returned.uses) == (70, ((1, -20), (2, -50)))
+    assert (returned.debit, returned.credit) == (Book.REDEEMED, Book.MEMBER)
+    assert (one.balance, left(one)) == (190, {1: 100, 2: 50, 3: 40})
+
+
+def test_returned_points_past_their_date_expire_again():
+    one = three_lots()
+    spent = rules.redeem(one, 70, cause())
+
+    posted = rules.unredeem(one, [(2, 50), (1, 20)], cause(day(30)))
+
+    assert [each.kind for each in posted] == [Kind.UNREDEEM, Kind.EXPIRE]
+    assert spent.points == posted[0].points == 70
+    assert (one.balance, left(one)) == (140, {1: 100, 2: 0, 3: 40})
+
+
+def test_what_pays_a_debt_is_missing_in_the_lots_that_expire_first():
+    one = three_lots()
+    rules.redeem(one, 190, cause())
+    rules.reverse(one, 60, cause(), origin=None, may_go_negative=True)
+    assert (one.balance, one.debt) == (-60, 60)
+
+    [returned] = rules.unredeem(one, [(2, 50), (1, 100), (3, 40)], cause())
+
+    assert returned.uses == ((1, -90), (3, -40))
+    assert (one.balance, left(one)) == (130, {1: 90, 2: 0, 3: 40})
+
+
+def test_a_debt_can_swallow_all_that_is_returned():
+    one = account()
+    earn(one, 100)
+    rules.redeem(one, 80, cause())
+    rules.reverse(one, 100, cause(), origin=1, may_go_negative=True)
+
+    [returned] = rules.unredeem(one, [(1, 80)], cause())
+
+    assert (returned.uses, one.balance, left(one)) == ((), 0, {1: 0})
+
+
+def test_a_shortfall_is_forgiven_when_the_balance_stops_at_zero():
+    one = account()
+    earn(one, 100)
+    rules.redeem(one, 80, cause())
+
+    done = rules.reverse(one, 100, cause(), origin=1, may_go_negative=False)
+
+    assert (done.clawed_back, done.shortfall) == (20, 80)
+    assert kinds(one)[2:] == [(Kind.REVERSE, 100), (Kind.FORGIVE, 80)]
+    assert [each.balance_after for each in one.posted[2:]] == [-80, 0]
+    assert (one.posted[3].debit, one.posted[3].credit) == (Book.FORGIVEN, Book.MEMBER)
+    earn(one, 30)
+    assert one.balance == 30
+
+
+def test_a_shortfall_is_a_debt_when_the_programme_allows_it():
+    one = account()
+    earn(one, 100)
+    rules.redeem(one, 80, cause())
+
+    done = rules.reverse(one, 100, cause(), origin=1, may_go_negative=True)
+
+    assert (done.clawed_back, done.shortfall, one.balance) == (100, 0, -80)
+    paid = earn(one, 30)
+    assert (one.balance, paid.uses, left(one)) == (-50, ((4, 30),), {1: 0, 4: 0})
+    partly = earn(one, 60)
+    assert (one.balance, partly.uses, left(one)[5]) == (10, ((5, 50),), 10)
+
+
+def test_a_claw_back_takes_the_purchases_own_lot_first_even_past_its_date():
+    one = three_lots()
+
+    done = rules.reverse(one, 40, cause(day(31)), origin=2, may_go_negative=False)
+
+    assert done.transfer is not None
+    assert (done.transfer.uses, done.transfer.credit) == (((2, 40),), Book.CLAWED_BACK)
+    assert (kinds(one)[3:], one.balance) == ([(Kind.REVERSE, 40)], 150)
+
+
+def test_a_claw_back_goes_on_with_lots_that_expire_first_but_not_with_expired_ones():
+    one = three_lots()
+    rules.redeem(one, 30, cause())
+
+    done = rules.reverse(one, 60, cause(day(31)), origin=3, may_go_negative=False)
+
+    assert done.transfer is not None
+    assert done.transfer.uses == ((1, 20), (3, 40))
+    assert kinds(one)[4:] == [(Kind.EXPIRE, 20), (Kind.REVERSE, 60)]
+    assert (done.clawed_back, done.shortfall, one.balance) == (60, 0, 80)
+
+
+def test_a_claw_back_lowers_what_qualifies_by_all_that_is_due():
+    one = account()
+    earn(one, 100)
+    rules.redeem(one, 100, cause())
+
+    rules.reverse(one, 70, cause(), origin=1, may_go_negative=False)
+
+    assert (one.qualifying, one.lifetime) == (30, 100)
+
+
+def test_a_claw_back_of_nothing_posts_nothing():
+    one = three_lots()
+
+    done = rules.reverse(one, 0, cause(), origin=1, may_go_negative=False)
+
+    assert (done, len(one.posted)) == (Reversal(0, 0, None), 3)
+
+
+def test_adjusting_adds_a_lot_or_takes_from_lots():
+    one = three_lots()
+
+    added = rules.adjust(one, 5, cause(), expires_at=day(1))
+    taken = rules.adjust(one, -10, cause(), expires_at=NEVER)
+
+    assert (added.kind, added.debit, added.credit) == (Kind.ADJUST, Book.ADJUSTED, Book.MEMBER)
+    assert (taken.kind, taken.debit, taken.credit) == (Kind.ADJUST, Book.MEMBER, Book.ADJUSTED)
+    assert (taken.uses, one.balance) == (((2, 5), (4, 5)), 185)
+
+
+def test_new_and_changed_lots_are_told_apart():
+    one = account()
+    one.lots = [Lot(1, 50, 50, day(9)), Lot(2, 50, 50, day(10))]
+    one.sequence, one.balance = 2, 100
+    earn(one, 5, day(8))
+
+    rules.redeem(one, 10, cause())
+
+    assert [(lot.sequence, lot.is_new, lot.is_changed) for lot in one.lots] == [
+        (3, True, True),
+        (1, False, True),
+        (2, False, False),
+    ]
+
+
+def test_our_own_mistakes_are_asserted():
+    one = three_lots()
+    one.has_all_lots = False
+
+    with pytest.raises(AssertionError, match="more lots had to be loaded"):
+        rules.redeem(one, 191, cause())
+    with pytest.raises(AssertionError, match="may need every lot"):
+        rules.reverse(one, 1, cause(), origin=None, may_go_negative=False)
+    with pytest.raises(AssertionError, match="an adjustment of nothing"):
+        rules.adjust(one, 0, cause(), expires_at=NEVER)
+    with pytest.raises(AssertionError, match="a transfer moves points"):
+        rules.redeem(one, 0, cause())
+    with pytest.raises(AssertionError, match="between nothing and all"):
+        one.lots[0].move(-1)
