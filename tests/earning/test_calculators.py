@@ -1,0 +1,143 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loyalty_graph.earning.calculators import ProductTypeRewardCalculator
+from loyalty_graph.earning.rules import POINTS_MAX, EarningSettings, Granularity, Rounding
+from loyalty_graph.errors import InvalidInputError, UnknownProductTypeError
+from loyalty_graph.purchases.rules import AMOUNT_MINOR_MAX, Line, bring_back
+from tests.shop import GOLDEN, PROGRAM
+
+SETTINGS = EarningSettings.model_validate(PROGRAM["earning"])
+CALCULATOR = ProductTypeRewardCalculator(SETTINGS)
+
+
+def settings(points: int = 1, per: int = 100, **changes: object) -> EarningSettings:
+    rate = {"points": points, "per_amount_minor": per}
+    return EarningSettings.model_validate({"default_rate": rate, **changes})
+
+
+def test_the_golden_purchase_earns_108_points():
+    calculation = CALCULATOR.calculate(GOLDEN)
+
+    assert (calculation.points, calculation.line_points) == (108, (27, 74, 0, 7))
+
+
+def test_five_partial_refunds_take_back_9_74_18_7_and_0():
+    lines = list(GOLDEN)
+    taken = []
+    for number, units in ((1, 1), (2, 1), (1, 2), (4, 2), (3, 1)):
+        after = bring_back(lines, {number: units})
+        taken.append(CALCULATOR.calculate(lines).points - CALCULATOR.calculate(after).points)
+        lines = after
+
+    assert taken == [9, 74, 18, 7, 0]
+
+
+def test_every_step_says_what_happened():
+    [step, excluded] = CALCULATOR.calculate((Line("MUG", 1, 1499), Line("GIFT_CARD", 1, 5))).steps
+
+    assert step == {
+        "type": "MUG",
+        "amount": 1499,
+        "rate": [5, 100],
+        "by": ["PRORATA", "FLOOR"],
+        "points": 74,
+    }
+    assert excluded == {"type": "GIFT_CARD", "amount": 5, "excluded": True, "points": 0}
+
+
+def test_each_line_is_rounded_by_itself():
+    calculation = CALCULATOR.calculate((Line("TEA", 1, 199), Line("TEA", 1, 199)))
+
+    assert (calculation.points, calculation.line_points) == (2, (1, 1))
+
+
+def test_a_discount_earns_nothing():
+    assert CALCULATOR.calculate((Line("MUG", 2, 1000, 500),)).points == 75
+
+
+def test_unknown_types_are_refused_by_name_where_the_rules_say_so():
+    with pytest.raises(UnknownProductTypeError, match="SOAP is not known here; known are COFFEE, "):
+        CALCULATOR.calculate((Line("TEA", 1, 100), Line("SOAP", 1, 100)))
+
+
+def test_unknown_types_earn_at_the_default_rate_where_the_rules_say_so():
+    calculator = ProductTypeRewardCalculator(settings(points=3))
+
+    assert calculator.calculate((Line("SOAP", 1, 150),)).points == 4
+
+
+def test_a_purchase_cannot_earn_more_than_a_ledger_holds():
+    calculator = ProductTypeRewardCalculator(settings(points=2, per=1))
+    most = Line("TEA", 1, POINTS_MAX // 2)
+
+    assert calculator.calculate((most,)).points == POINTS_MAX
+    with pytest.raises(InvalidInputError, match="would earn 1000000000000002 points"):
+        calculator.calculate((most, Line("TEA", 1, 1)))
+
+
+rates = st.fixed_dictionaries(
+    {
+        "points": st.integers(0, 50),
+        "per_amount_minor": st.integers(1, 700),
+        "granularity": st.sampled_from(Granularity),
+        "rounding": st.sampled_from(Rounding),
+    }
+)
+all_rules = st.builds(
+    lambda default, coffee, mug: EarningSettings.model_validate(
+        {
+            "default_rate": default,
+            "rates": [{**coffee, "product_types": ["COFFEE"]}, {**mug, "product_types": ["MUG"]}],
+            "excluded_product_types": ["GIFT_CARD"],
+        }
+    ),
+    rates,
+    rates,
+    rates,
+)
+
+
+@st.composite
+def receipts(draw: st.DrawFn) -> list[Line]:
+    kinds = st.sampled_from(["COFFEE", "MUG", "GIFT_CARD", "TEA"])
+    lines = []
+    for _ in range(draw(st.integers(1, 4))):
+        quantity, unit = draw(st.integers(1, 6)), draw(st.integers(0, 5000))
+        discount = draw(st.integers(0, quantity * unit))
+        lines.append(Line(draw(kinds), quantity, unit, discount))
+    return lines
+
+
+@given(all_rules, receipts(), st.data())
+def test_any_order_of_partial_refunds_takes_back_exactly_what_was_earned(
+    rules: EarningSettings, lines: list[Line], data: st.DataObject
+):
+    calculator = ProductTypeRewardCalculator(rules)
+    units = [number for number, line in enumerate(lines, 1) for _ in range(line.quantity)]
+    earned = calculator.calculate(lines).points
+    paid = sum(line.net_minor for line in lines)
+    taken = returned = 0
+
+    for number in data.draw(st.permutations(units)):
+        after = bring_back(lines, {number: 1})
+        due = calculator.calculate(lines).points - calculator.calculate(after).points
+        amount = sum(line.net_minor for line in lines) - sum(line.net_minor for line in after)
+        assert due >= 0
+        assert amount >= 0
+        taken, returned, lines = taken + due, returned + amount, after
+
+    assert (taken, returned) == (earned, paid)
+
+
+@given(all_rules)
+def test_no_amount_is_too_large_to_be_exact(rules: EarningSettings):
+    line = Line("COFFEE", 1, AMOUNT_MINOR_MAX // 100)
+    rate = rules.rates[0]
+
+    points = ProductTypeRewardCalculator(rules).calculate((line,)).points
+
+    assert abs(points * rate.per_amount_minor - rate.points * line.unit_minor) <= (
+        rate.per_amount_minor * max(1, rate.points)
+    )
