@@ -11,13 +11,21 @@ Every table's key begins with `program_id`, which is given once.
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 import orjson
-from tortoise.fields import BinaryField, DatetimeField, Field, JSONField, UUIDField
+from tortoise.fields import (
+    BinaryField,
+    BooleanField,
+    DateField,
+    DatetimeField,
+    Field,
+    JSONField,
+    UUIDField,
+)
 from tortoise.models import Model
 
 from loyalty_graph.db.transactions import connection
@@ -133,6 +141,10 @@ def _to_utc(value: datetime | None) -> str | None:
     return None if value is None else value.astimezone(UTC).isoformat(" ")
 
 
+def _to_day(value: date | None) -> str | None:
+    return None if value is None else value.isoformat()
+
+
 def _from_json(value: Any) -> Any:
     return orjson.loads(value) if isinstance(value, str | bytes) else value
 
@@ -145,6 +157,14 @@ def _from_utc(value: str | None) -> datetime | None:
     return None if value is None else datetime.fromisoformat(value)
 
 
+def _from_day(value: str | None) -> date | None:
+    return None if value is None else date.fromisoformat(value)
+
+
+def _from_number(value: int | None) -> bool | None:
+    return None if value is None else bool(value)
+
+
 Converter = Callable[[Any], Any]
 
 
@@ -155,7 +175,7 @@ def _writers(
     """Return which columns must be converted before they are written, and how."""
     kinds: dict[type[Field[Any]], Converter] = {JSONField: _to_json}
     if dialect == "sqlite":
-        kinds |= {UUIDField: _to_text, DatetimeField: _to_utc}
+        kinds |= {UUIDField: _to_text, DatetimeField: _to_utc, DateField: _to_day}
     return _positions(model, columns, kinds)
 
 
@@ -166,6 +186,7 @@ def _readers(
     kinds: dict[type[Field[Any]], Converter] = {JSONField: _from_json}
     if dialect == "sqlite":
         kinds |= {UUIDField: _from_text, DatetimeField: _from_utc}
+        kinds |= {DateField: _from_day, BooleanField: _from_number}
     else:
         kinds |= {BinaryField: lambda value: None if value is None else bytes(value)}
     return _positions(model, columns, kinds)
