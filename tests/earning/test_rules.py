@@ -30,9 +30,7 @@ amounts = st.integers(0, 10**12)
         ("no points", 0, 100, 5000, 0, 0),
     ],
 )
-def test_steps_and_shares(
-    case: str, points: int, per: int, amount: int, step: int, prorata: int
-):
+def test_steps_and_shares(case: str, points: int, per: int, amount: int, step: int, prorata: int):
     def earned(granularity: Granularity) -> int:
         return Rate(points=points, per_amount_minor=per, granularity=granularity).points_for(amount)
 
