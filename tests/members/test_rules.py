@@ -43,7 +43,9 @@ def test_a_phone_number_has_one_spelling(text: str):
     assert one_phone(text) == "+4915112345678"
 
 
-@pytest.mark.parametrize("text", ["", "phone", "0151 12345678", "+49", "+491", "+999 1234567"])
+@pytest.mark.parametrize(
+    "text", ["", "phone", "0151 12345678", "+49", "+491", "+1234567", "+999 1234567"]
+)
 def test_what_is_no_phone_number_is_refused(text: str):
     with pytest.raises(InvalidInputError, match="use the international form") as refusal:
         one_phone(text)

@@ -159,6 +159,11 @@ DETAILS = "text, actor or explanation was changed"
             ],
         ),
         (
+            "a lot that is gone",
+            "DELETE FROM lot WHERE remaining_points = 48",
+            [(1, CHANGED), (None, "lots hold 80 points, transfers add up to 128")],
+        ),
+        (
             "a lot's date",
             "UPDATE lot SET expires_at = '2036-01-01 00:00:00+00:00' WHERE sequence = 4",
             [(4, CHANGED)],

@@ -1,0 +1,163 @@
+from datetime import timedelta
+
+import pytest
+
+from loyalty_graph.db import transaction
+from loyalty_graph.db.sets import Write, store
+from loyalty_graph.errors import NotFoundError
+from loyalty_graph.identifiers import new_id
+from loyalty_graph.ledger import rules, service
+from loyalty_graph.ledger.models import AccountRow, LotRow
+from loyalty_graph.ledger.rules import Account, Cause, Kind
+from tests.shop import DAY, NOON
+
+PROGRAM, OTHER, ADA, BOB, CARL = (new_id(NOON + timedelta(seconds=n)) for n in range(5))
+
+
+@pytest.fixture(autouse=True)
+async def accounts(database: object):
+    """Empty accounts of ada and bob."""
+    await write(service.open_accounts(PROGRAM, [ADA, BOB]))
+
+
+@transaction
+async def write(*writes: Write) -> None:
+    await store(PROGRAM, writes)
+
+
+def cause(reference: str) -> Cause:
+    return Cause(reference, NOON, NOON, "till", {}, salt=b"s")
+
+
+def earn(account: Account, *lots: tuple[int, int]) -> None:
+    """Earn (points, days to live)."""
+    for points, days in lots:
+        given = cause(f"receipt {account.sequence}")
+        rules.earn(account, points, given, expires_at=NOON + days * DAY)
+
+
+@transaction
+async def ada_earns(*lots: tuple[int, int]) -> None:
+    found = await service.load_accounts(PROGRAM, [ADA])
+    earn(found[ADA], *lots)
+    await store(PROGRAM, service.writes(found.values()))
+
+
+@transaction
+async def load(**how: object) -> dict[object, Account]:
+    return dict(await service.load_accounts(PROGRAM, [BOB, ADA, CARL, ADA], **how))  # type: ignore[arg-type]
+
+
+async def test_accounts_are_loaded_without_lots_unless_somebody_spends():
+    await ada_earns((10, 1), (20, 2))
+
+    found = await load()
+
+    assert set(found) == {ADA, BOB}
+    assert (found[ADA].balance, found[ADA].sequence, found[ADA].lots) == (30, 2, [])
+    assert not found[ADA].has_all_lots
+
+
+async def test_spenders_come_with_the_lots_that_expire_first(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(service, "LOTS_AT_ONCE", 2)
+    await ada_earns((10, 3), (20, 1), (30, 2))
+
+    found = await load(spenders=[ADA, BOB, CARL])
+
+    assert [lot.sequence for lot in found[ADA].lots] == [2, 3]
+    assert (found[ADA].has_all_lots, found[BOB].has_all_lots) == (False, True)
+    assert found[BOB].lots == []
+
+
+async def test_a_claw_back_comes_with_all_open_lots(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(service, "LOTS_AT_ONCE", 2)
+    await ada_earns((10, 3), (20, 1), (30, 2))
+    await LotRow.filter(sequence=3).update(remaining_points=0)
+
+    found = await load(spenders=[ADA], whole=[ADA])
+
+    assert [lot.sequence for lot in found[ADA].lots] == [2, 1]
+    assert found[ADA].has_all_lots
+
+
+async def test_nothing_is_written_for_accounts_that_did_not_move():
+    found = await load()
+
+    assert [write.rows for write in service.writes(found.values())] == [[], [], [], [], []]
+
+
+async def test_what_a_redemption_took_is_found_with_its_empty_lots():
+    await ada_earns((10, 3), (20, 1), (30, 2))
+
+    @transaction
+    async def spend() -> None:
+        found = await service.load_accounts(PROGRAM, [ADA], whole=[ADA])
+        rules.redeem(found[ADA], 55, cause("coffee"))
+        await store(PROGRAM, service.writes(found.values()))
+
+    @transaction
+    async def taken() -> tuple[list[tuple[int, int]], Account]:
+        found = await service.load_accounts(PROGRAM, [ADA], spenders=[ADA])
+        uses = await service.taken_by(PROGRAM, found[ADA], Kind.REDEEM, "coffee")
+        return uses, found[ADA]
+
+    await spend()
+    uses, account = await taken()
+
+    assert uses == [(2, 20), (3, 30), (1, 5)]
+    assert [(lot.sequence, lot.remaining) for lot in account.lots] == [(2, 0), (3, 0), (1, 5)]
+
+
+async def test_an_entry_that_was_never_posted_is_not_found():
+    await ada_earns((10, 3))
+
+    @transaction
+    async def look() -> None:
+        found = await service.load_accounts(PROGRAM, [ADA])
+        assert await service.is_posted(PROGRAM, ADA, Kind.EARN, "receipt 0")
+        assert not await service.is_posted(PROGRAM, ADA, Kind.REDEEM, "receipt 0")
+        assert not await service.is_posted(PROGRAM, BOB, Kind.EARN, "receipt 0")
+        await service.taken_by(PROGRAM, found[ADA], Kind.REDEEM, "receipt 0")
+
+    with pytest.raises(NotFoundError, match="receipt 0"):
+        await look()
+
+
+async def test_members_with_points_past_their_date_are_found():
+    await ada_earns((10, 1), (20, 2))
+
+    found = [
+        await service.members_with_due_lots(PROGRAM, now=NOON + days, limit=5)
+        for days in (DAY - timedelta(microseconds=1), DAY, 2 * DAY)
+    ]
+    others = await service.members_with_due_lots(OTHER, now=NOON + 9 * DAY, limit=5)
+
+    assert found == [[], [ADA], [ADA]]
+    assert others == []
+
+
+async def test_totals_are_told_by_kind_and_direction():
+    await ada_earns((10, 3), (20, 1))
+
+    @transaction
+    async def adjust() -> None:
+        found = await service.load_accounts(PROGRAM, [ADA], whole=[ADA])
+        rules.adjust(found[ADA], 7, cause("gift"), expires_at=NOON + DAY)
+        rules.adjust(found[ADA], -3, cause("correction"), expires_at=NOON)
+        await store(PROGRAM, service.writes(found.values()))
+
+    await adjust()
+
+    assert await service.totals(PROGRAM) == {
+        (Kind.EARN, True): 30,
+        (Kind.ADJUST, True): 7,
+        (Kind.ADJUST, False): 3,
+    }
+    assert await service.totals(OTHER) == {}
+
+
+async def test_accounts_are_loaded_in_a_transaction_only():
+    with pytest.raises(AssertionError, match="inside a transaction only"):
+        await service.load_accounts(PROGRAM, [ADA])
+
+    assert await AccountRow.all().count() == 2
