@@ -1,3 +1,4 @@
+import asyncio
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,16 @@ async def test_a_second_load_is_the_second_version_and_the_first_stays(shop: Sho
     assert sorted(found) == [1, 1, 2]  # type: ignore[type-var]
     names = await ProgramVersion.all().order_by("version").values_list("settings", flat=True)
     assert [one["name"] for one in names] == ["Bean Club", "Tea Club"]  # type: ignore[index]
+
+
+async def test_loads_at_the_same_moment_become_versions_one_after_the_other(database: object):
+    file = program_file.check(PROGRAM, name="test")
+
+    loaded = await asyncio.gather(*(program_file.load(file, now=NOON) for _ in range(4)))
+
+    assert sorted(version.number for version in loaded) == [1, 2, 3, 4]
+    assert len({version.program_id for version in loaded}) == 1
+    assert (await Program.get()).version == 4
 
 
 @pytest.mark.parametrize("place", ["program.currency", "program.sandbox"])

@@ -46,7 +46,8 @@ async def store_version(settings: ProgramSettings, *, now: datetime) -> Version:
         InvalidInputError: Currency or sandbox mark differ from the programme's earlier versions.
     """
     assert_in_transaction()
-    program = await Program.get_or_none(slug=settings.slug)
+    # Locked, so that two loads at once become two versions.
+    program = await Program.filter(slug=settings.slug).select_for_update().get_or_none()
     if program is None:
         program = Program(id=new_id(now), slug=settings.slug, version=0, created_at=now)
         program.sandbox = settings.sandbox
