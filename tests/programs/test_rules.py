@@ -91,11 +91,6 @@ def test_a_time_without_an_offset_is_refused():
     assert refusal.value.field == "at"
 
 
-@pytest.mark.parametrize(("code", "exponent"), [("USD", 2), ("JPY", 0), ("KWD", 3)])
-def test_currencies_have_their_decimal_places(code: str, exponent: int):
-    assert settings(currency=code).currency_exponent == exponent
-
-
 @pytest.mark.parametrize(
     ("change", "same"),
     [

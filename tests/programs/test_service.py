@@ -63,16 +63,6 @@ async def test_another_process_sees_a_new_version_a_second_later(database: objec
     assert seen == [1, 2]
 
 
-async def test_a_clock_set_back_reads_again(database: object):
-    first = await load(NOON)
-    await service.in_force(first.program_id, NOON, now=NOON)
-    await ProgramVersion.filter(program_id=first.program_id).update(in_force_from=NOON)
-
-    found = await service.in_force(first.program_id, NOON, now=NOON - SECOND)
-
-    assert found.in_force_from == NOON
-
-
 @pytest.mark.parametrize("change", [{"currency": "USD"}, {"sandbox": True}], ids=str)
 async def test_currency_and_sandbox_never_change(database: object, change: dict[str, object]):
     first = await load(NOON)

@@ -32,7 +32,7 @@ async def test_the_corner_grocer_loads(database: object):
     version = await program_file.load(program_file.read(PRESET), now=NOON)
 
     assert (version.number, version.settings.slug) == (1, "corner-grocer")
-    assert version.settings.branding.background == "rgb(22, 78, 56)"
+    assert version.settings.branding.background == "rgb(18, 54, 42)"
     assert "no cash value" in version.settings.branding.terms
     rules = await EarningRules.get(program_id=version.program_id, version=1)
     assert len(rules.settings["rates"]) == 4
