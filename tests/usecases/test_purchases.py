@@ -17,6 +17,7 @@ from loyalty_graph.ledger.models import AccountRow, LotRow, TransferRow
 from loyalty_graph.members.models import Member
 from loyalty_graph.members.rules import Reference, ReferenceKind
 from loyalty_graph.outbox import CardMark, FactRow
+from loyalty_graph.purchases import service as purchases_service
 from loyalty_graph.purchases.models import (
     MemberSummary,
     Purchase,
@@ -282,3 +283,13 @@ async def test_a_simulation_gives_the_same_numbers_and_writes_nothing(shop: Shop
     lot = await LotRow.get(member_id=ada.id)
     assert (simulated.calculation.points, simulated.explanation) == (108, entry.explanation)
     assert simulated.expires_at == lot.expires_at
+
+
+async def test_a_purchase_is_found_by_its_receipt(shop: Shop, ada: Member):
+    bought = await shop.buy(ada, external_id="R1")
+
+    found = await purchases_service.find(shop.program_id, "till", "R1")
+
+    assert found == (ada.id, bought.purchase_id)
+    with pytest.raises(NotFoundError, match="no purchase R2 of till"):
+        await purchases_service.find(shop.program_id, "till", "R2")

@@ -1,0 +1,73 @@
+"""The invariants that hold in the tables after any history."""
+
+from collections import Counter
+from typing import Any
+
+from loyalty_graph.ledger.models import AccountRow, LotRow, LotUseRow, TransferRow
+from loyalty_graph.purchases.models import MemberSummary, Purchase, PurchaseLine, Refund
+from tests.usecases.naive_shop import Holder
+
+
+def check_member(holder: Holder, mine: dict[Any, list[Any]]) -> None:
+    [account] = mine[AccountRow]
+    lots = sorted(mine[LotRow], key=lambda lot: lot.sequence)
+    transfers = sorted(mine[TransferRow], key=lambda row: row.sequence)
+    told = [(lot.points, lot.remaining_points, lot.expires_at) for lot in lots]
+    assert told == [(lot.points, lot.left, lot.expires) for lot in holder.lots]
+    counters = (account.balance_points, account.qualifying_points, account.lifetime_points)
+    assert counters == (holder.balance, holder.qualifying, holder.lifetime)
+    assert [row.spend_minor for row in mine[MemberSummary]] in ([holder.spend], [])
+
+    balance = 0
+    for expected, row in enumerate(transfers, 1):
+        balance += row.points if row.credit == "MEMBER" else -row.points
+        assert (row.sequence, row.balance_after) == (expected, balance)  # I2
+        assert row.kind != "EXPIRE" or row.at <= row.recorded_at  # I9
+    in_lots = sum(lot.remaining_points for lot in lots)
+    assert account.balance_points == balance == in_lots - holder.debt  # I1
+    assert in_lots == 0 or holder.debt == 0  # I3
+    for lot in lots:
+        used = sum(use.points for use in mine[LotUseRow] if use.lot_sequence == lot.sequence)
+        assert 0 <= lot.remaining_points == lot.points - used <= lot.points  # I4
+
+
+def check_purchases(tables: dict[Any, list[Any]]) -> None:
+    """I5: no more is taken back than was earned; all of it when everything came back."""
+    for bought in tables[Purchase]:
+        back = [row for row in tables[Refund] if row.purchase_id == bought.id]
+        left = [
+            line.quantity - line.refunded_quantity
+            for line in tables[PurchaseLine]
+            if line.purchase_id == bought.id
+        ]
+        due = sum(row.clawed_back_points + row.shortfall_points for row in back)
+        assert 0 <= due <= bought.points
+        if not any(left):
+            assert due == bought.points
+            assert sum(row.amount_minor for row in back) == bought.total_minor
+
+
+def check_redemptions(tables: dict[Any, list[Any]]) -> None:
+    """I6: what is given back was taken before, as much and once."""
+    moved = {
+        kind: {row.reference: row.points for row in tables[TransferRow] if row.kind == kind}
+        for kind in ("REDEEM", "UNREDEEM")
+    }
+    assert moved["UNREDEEM"].items() <= moved["REDEEM"].items()
+    returns = [row.reference for row in tables[TransferRow] if row.kind == "UNREDEEM"]
+    assert len(returns) == len(set(returns))
+
+
+def check_totals(tables: dict[Any, list[Any]]) -> None:
+    """I11: what was issued is held, spent, expired or taken back; debt is owed to the issue."""
+    total: Counter[str] = Counter()
+    for row in tables[TransferRow]:
+        total[f"{row.kind} {'in' if row.credit == 'MEMBER' else 'out'}"] += row.points
+    held = sum(lot.remaining_points for lot in tables[LotRow])
+    debt = sum(max(0, -account.balance_points) for account in tables[AccountRow])
+    taken_back = total["REVERSE out"] - total["FORGIVE in"]
+    redeemed = total["REDEEM out"] - total["UNREDEEM in"]
+    gone = redeemed + total["EXPIRE out"] + taken_back + total["ADJUST out"]
+    assert total["EARN in"] + total["ADJUST in"] == held + gone - debt
+    assert taken_back == sum(row.clawed_back_points for row in tables[Refund])
+    assert total["EARN in"] == sum(row.points for row in tables[Purchase])
