@@ -239,6 +239,13 @@ class Histories(RuleBasedStateMachine):
         assert told == expected
         assert answer.balance_points == bought.member.balance
 
+    @rule(who=members, given=lines(), share=st.sampled_from([60, 100]))
+    def regret(self, who: int, given: tuple[Line, ...], share: int) -> None:
+        """Buy, spend what that brought, and bring it all back: a debt or a shortfall."""
+        self.earn([(who, given, 0)], stranger=9)
+        self.spend(who, share, 0)
+        self.bring_back(len(self.bought) - 1, "all")
+
     @precondition(lambda self: self.taken)
     @rule(pick=picks)
     def give_back(self, pick: int) -> None:
