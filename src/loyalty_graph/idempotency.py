@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,8 +20,8 @@ from loyalty_graph.db.constraints import PrimaryKey
 from loyalty_graph.db.sets import Insert, Lookup
 from loyalty_graph.errors import IdempotencyMismatchError, InvalidInputError
 
-KEPT = timedelta(days=30)
 KEY_LENGTH_MAX = 255
+CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -57,12 +57,17 @@ def claim(caller: str, key: str, given: dict[str, Any]) -> Claim:
     """
     check_key(key)
     try:
-        canonical = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
+        canonical = orjson.dumps(given, default=_in_utc, option=CANONICAL)
     except orjson.JSONEncodeError as error:
         raise InvalidInputError(f"The input cannot be kept: {error}.") from error
     if _NUL.search(canonical):
         raise InvalidInputError("The input cannot be kept: it holds the character NUL.")
     return Claim(caller, key, hashlib.sha256(canonical).digest())
+
+
+def _in_utc(value: datetime) -> str:
+    """Return an instant as one text, however it was spelled."""
+    return value.astimezone(UTC).isoformat()
 
 
 def check_key(key: str) -> None:

@@ -161,7 +161,7 @@ def test_returned_points_go_back_to_their_lots():
     one = three_lots()
     spent = rules.redeem(one, 70, cause())
 
-    [returned] = rules.unredeem(one, spent.uses, cause(reference="back"))
+    [returned] = rules.unredeem(one, spent.uses, cause(reference="back"), forgiven=0)
 
     assert (returned.points, returned.uses) == (70, ((1, -20), (2, -50)))
     assert (returned.debit, returned.credit) == (Book.REDEEMED, Book.MEMBER)
@@ -172,7 +172,7 @@ def test_returned_points_past_their_date_expire_again():
     one = three_lots()
     spent = rules.redeem(one, 70, cause())
 
-    posted = rules.unredeem(one, [(2, 50), (1, 20)], cause(day(30)))
+    posted = rules.unredeem(one, [(2, 50), (1, 20)], cause(day(30)), forgiven=0)
 
     assert [each.kind for each in posted] == [Kind.UNREDEEM, Kind.EXPIRE]
     assert spent.points == posted[0].points == 70
@@ -185,7 +185,7 @@ def test_what_pays_a_debt_is_missing_in_the_lots_that_expire_first():
     rules.reverse(one, 60, cause(), origin=None, may_go_negative=True)
     assert (one.balance, one.debt) == (-60, 60)
 
-    [returned] = rules.unredeem(one, [(2, 50), (1, 100), (3, 40)], cause())
+    [returned] = rules.unredeem(one, [(2, 50), (1, 100), (3, 40)], cause(), forgiven=0)
 
     assert returned.uses == ((1, -90), (3, -40))
     assert (one.balance, left(one)) == (130, {1: 90, 2: 0, 3: 40})
@@ -197,7 +197,7 @@ def test_a_debt_can_swallow_all_that_is_returned():
     rules.redeem(one, 80, cause())
     rules.reverse(one, 100, cause(), origin=1, may_go_negative=True)
 
-    [returned] = rules.unredeem(one, [(1, 80)], cause())
+    [returned] = rules.unredeem(one, [(1, 80)], cause(), forgiven=0)
 
     assert (returned.uses, one.balance, left(one)) == ((), 0, {1: 0})
 
@@ -231,14 +231,25 @@ def test_a_shortfall_is_a_debt_when_the_programme_allows_it():
     assert (one.balance, partly.uses, left(one)[5]) == (10, ((5, 50),), 10)
 
 
-def test_a_claw_back_takes_the_purchases_own_lot_first_even_past_its_date():
+def test_a_claw_back_takes_the_purchases_own_lot_first():
     one = three_lots()
 
-    done = rules.reverse(one, 40, cause(day(31)), origin=2, may_go_negative=False)
+    done = rules.reverse(one, 40, cause(), origin=3, may_go_negative=False)
 
     assert done.transfer is not None
-    assert (done.transfer.uses, done.transfer.credit) == (((2, 40),), Book.CLAWED_BACK)
+    assert (done.transfer.uses, done.transfer.credit) == (((3, 40),), Book.CLAWED_BACK)
     assert (kinds(one)[3:], one.balance) == ([(Kind.REVERSE, 40)], 150)
+
+
+def test_a_claw_back_does_not_depend_on_when_the_expiry_ran():
+    early, late = three_lots(), three_lots()
+    rules.expire(early, now=day(31))
+
+    for one in (early, late):
+        rules.reverse(one, 40, cause(day(31)), origin=2, may_go_negative=False)
+
+    assert left(early) == left(late)
+    assert (early.balance, kinds(early)) == (late.balance, kinds(late))
 
 
 def test_a_claw_back_goes_on_with_lots_that_expire_first_but_not_with_expired_ones():
@@ -251,6 +262,46 @@ def test_a_claw_back_goes_on_with_lots_that_expire_first_but_not_with_expired_on
     assert done.transfer.uses == ((1, 20), (3, 40))
     assert kinds(one)[4:] == [(Kind.EXPIRE, 20), (Kind.REVERSE, 60)]
     assert (done.clawed_back, done.shortfall, one.balance) == (60, 0, 80)
+
+
+@pytest.mark.parametrize(
+    ("case", "history", "sequence", "expected"),
+    [
+        ("nothing", [], 0, 0),
+        ("before it", [(Kind.FORGIVE, 3, 80)], 5, 0),
+        ("after it", [(Kind.FORGIVE, 3, 80)], 2, 80),
+        ("reclaimed", [(Kind.FORGIVE, 3, 80), (Kind.RECLAIM, 6, 80)], 2, 0),
+        ("partly", [(Kind.FORGIVE, 3, 80), (Kind.RECLAIM, 6, 30)], 2, 50),
+        (
+            "the last first",
+            [(Kind.FORGIVE, 3, 80), (Kind.FORGIVE, 5, 50), (Kind.RECLAIM, 7, 60)],
+            2,
+            70,
+        ),
+        (
+            "of the last nothing is left",
+            [(Kind.FORGIVE, 3, 80), (Kind.FORGIVE, 5, 50), (Kind.RECLAIM, 7, 60)],
+            4,
+            0,
+        ),
+    ],
+)
+def test_what_was_forgiven_after_an_entry(
+    case: str, history: list[tuple[Kind, int, int]], sequence: int, expected: int
+):
+    assert rules.forgiven_after(history, sequence) == expected
+
+
+def test_returned_points_give_up_what_was_forgiven():
+    one = account()
+    earn(one, 100)
+    spent = rules.redeem(one, 80, cause())
+    rules.reverse(one, 100, cause(), origin=1, may_go_negative=False)
+
+    rules.unredeem(one, spent.uses, cause(), forgiven=80)
+
+    assert kinds(one)[-2:] == [(Kind.UNREDEEM, 80), (Kind.RECLAIM, 80)]
+    assert (one.balance, left(one)) == (0, {1: 0})
 
 
 def test_a_claw_back_lowers_what_qualifies_by_all_that_is_due():

@@ -96,15 +96,14 @@ async def test_what_a_redemption_took_is_found_with_its_empty_lots():
         await store(PROGRAM, service.writes(found.values()))
 
     @transaction
-    async def taken() -> tuple[list[tuple[int, int]], Account]:
+    async def taken() -> tuple[service.Taken, Account]:
         found = await service.load_accounts(PROGRAM, [ADA], spenders=[ADA])
-        uses = await service.taken_by(PROGRAM, found[ADA], Kind.REDEEM, "coffee")
-        return uses, found[ADA]
+        return await service.taken_by(PROGRAM, found[ADA], "coffee"), found[ADA]
 
     await spend()
-    uses, account = await taken()
+    coffee, account = await taken()
 
-    assert uses == [(2, 20), (3, 30), (1, 5)]
+    assert coffee.uses == [(2, 20), (3, 30), (1, 5)]
     assert [(lot.sequence, lot.remaining) for lot in account.lots] == [(2, 0), (3, 0), (1, 5)]
 
 
@@ -117,7 +116,7 @@ async def test_an_entry_that_was_never_posted_is_not_found():
         assert await service.is_posted(PROGRAM, ADA, Kind.EARN, "receipt 0")
         assert not await service.is_posted(PROGRAM, ADA, Kind.REDEEM, "receipt 0")
         assert not await service.is_posted(PROGRAM, BOB, Kind.EARN, "receipt 0")
-        await service.taken_by(PROGRAM, found[ADA], Kind.REDEEM, "receipt 0")
+        await service.taken_by(PROGRAM, found[ADA], "receipt 0")
 
     with pytest.raises(NotFoundError, match="receipt 0"):
         await look()

@@ -83,14 +83,14 @@ async def test_a_programme_is_found_by_its_slug(database: object):
 
 
 async def test_the_only_programme_is_found_without_a_name(database: object):
-    with pytest.raises(NotFoundError):
+    with pytest.raises(InvalidInputError):
         await service.only_program()
     stored = await load(NOON)
 
     assert await service.only_program() == stored.program_id
 
     await load(NOON, slug="tea-club")
-    with pytest.raises(NotFoundError):
+    with pytest.raises(InvalidInputError):
         await service.only_program()
 
 

@@ -84,6 +84,7 @@ class Bought:
 class Taken:
     member: "Holder"
     parts: list[tuple[Lot, int]]
+    order: int
     is_returned: bool = False
 
 
@@ -96,6 +97,7 @@ class Holder:
     qualifying: int = 0
     lifetime: int = 0
     spend: int = 0
+    forgiven: list[list[int]] = field(default_factory=list)
     serials: Iterator[int] = field(default_factory=count)
 
     @property
@@ -169,7 +171,7 @@ class NaiveShop:
         return points, bought
 
     def redeem(self, member: Holder, points: int, at: datetime) -> Taken:
-        return Taken(member, member.spend_points(points, at))
+        return Taken(member, member.spend_points(points, at), next(member.serials))
 
     def give_back(self, taken: Taken, now: datetime) -> int:
         """Return the points; what pays a debt is missing in the lots that expire first."""
@@ -180,6 +182,7 @@ class NaiveShop:
         paid = min(taken.member.debt, points)
         taken.member.debt -= paid
         left -= paid
+        left -= self._reclaim(taken, left)
         for lot, step in sorted(taken.parts, key=lambda part: (part[0].expires, part[0].serial))[
             ::-1
         ]:
@@ -213,14 +216,28 @@ class NaiveShop:
         member = bought.member
         member.qualifying -= due
         own = [] if bought.lot is None else [bought.lot]
+        if not due:
+            return 0
+        member.expire(now)
         missing = due - sum(step for _, step in member.take(own, due))
-        if missing:
-            member.expire(now)
-            missing -= sum(step for _, step in member.take(member.soonest_first(), missing))
+        missing -= sum(step for _, step in member.take(member.soonest_first(), missing))
         if missing and self._may_owe:
             member.debt += missing
             return 0
+        if missing:
+            member.forgiven.append([next(member.serials), missing])
         return missing
+
+    @staticmethod
+    def _reclaim(taken: Taken, points: int) -> int:
+        """Return what the member gets back but was forgiven after he took it, newest first."""
+        reclaimed = 0
+        for one in reversed(taken.member.forgiven):
+            if one[0] > taken.order:
+                step = min(one[1], points - reclaimed)
+                one[1] -= step
+                reclaimed += step
+        return reclaimed
 
     def adjust(self, member: Holder, points: int, now: datetime) -> None:
         if points > 0:

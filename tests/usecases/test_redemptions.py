@@ -145,7 +145,7 @@ async def test_a_number_of_points_that_cannot_be_is_refused(shop: Shop, ada: Mem
 async def test_an_unknown_redemption_is_refused(shop: Shop, ada: Member):
     unknown = PointsMoved(ada.id, new_id(NOON), 1, 1, 1)
 
-    with pytest.raises(NotFoundError, match="no redeem"):
+    with pytest.raises(NotFoundError, match="no redemption"):
         await shop.give_back(unknown)
 
 
@@ -169,3 +169,30 @@ async def test_a_text_that_cannot_be_kept_is_refused(
         await shop.give_back(taken, text=text)
 
     assert await shop.balance(ada) == 90
+
+
+async def test_cancelling_after_a_refund_gives_nothing_for_nothing(shop: Shop, ada: Member):
+    bought = await shop.buy(ada, tea(100))
+    taken = await shop.redeem(ada, 80)
+    await shop.bring_back(bought, None)
+
+    returned = await shop.give_back(taken)
+
+    assert (returned.points, await shop.balance(ada)) == (80, 0)
+    kinds = await TransferRow.all().order_by("sequence").values_list("kind", "points")
+    assert list(kinds)[2:] == [
+        ("REVERSE", 100),
+        ("FORGIVE", 80),
+        ("UNREDEEM", 80),
+        ("RECLAIM", 80),
+    ]
+
+
+async def test_a_return_is_not_dated_before_its_redemption(shop: Shop, ada: Member):
+    await shop.buy(ada, tea(100))
+    taken = await shop.redeem(ada, 80)
+
+    with pytest.raises(InvalidInputError, match="dated before its redemption"):
+        await shop.give_back(taken, at=NOON - DAY)
+
+    assert await shop.balance(ada) == 20

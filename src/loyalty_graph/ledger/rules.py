@@ -25,6 +25,7 @@ class Kind(StrEnum):
     UNREDEEM = "UNREDEEM"
     REVERSE = "REVERSE"
     FORGIVE = "FORGIVE"
+    RECLAIM = "RECLAIM"
     EXPIRE = "EXPIRE"
     ADJUST = "ADJUST"
 
@@ -147,15 +148,40 @@ def redeem(account: Account, points: int, cause: Cause) -> Transfer:
     return _post(account, Kind.REDEEM, Book.MEMBER, Book.REDEEMED, points, cause, uses)
 
 
-def unredeem(account: Account, taken: Iterable[tuple[int, int]], cause: Cause) -> list[Transfer]:
+def forgiven_after(history: Iterable[tuple[Kind, int, int]], sequence: int) -> int:
+    """Return what was forgiven after an entry and not reclaimed since.
+
+    `history` are the member's FORGIVE and RECLAIM transfers as (kind, sequence, points), oldest
+    first. A reclaim concerns what was forgiven last.
+    """
+    open_: list[tuple[int, int]] = []
+    for kind, at, points in history:
+        if kind is Kind.FORGIVE:
+            open_.append((at, points))
+            continue
+        left = points
+        while left:
+            last, amount = open_.pop()
+            if amount > left:
+                open_.append((last, amount - left))
+            left -= min(amount, left)
+    return sum(points for at, points in open_ if at > sequence)
+
+
+def unredeem(
+    account: Account, taken: Iterable[tuple[int, int]], cause: Cause, *, forgiven: int
+) -> list[Transfer]:
     """Give back what a redemption took to its lots; a lot past its date expires again.
 
-    Debt is paid first; what is left returns to the lots that live longest. `taken` are the
-    redemption's (lot sequence, points) uses; the account holds those lots.
+    Debt is paid first. What was `forgiven` since the redemption is reclaimed: had the points been
+    there, the claw-back would have taken them. What is left returns to the lots that live longest.
+    `taken` are the redemption's (lot sequence, points) uses; the account holds those lots.
     """
     uses = list(taken)
     points = sum(amount for _, amount in uses)
-    left = points - min(account.debt, points)
+    unowed = points - min(account.debt, points)
+    reclaimed = min(forgiven, unowed)
+    left = unowed - reclaimed
     lots = {lot.sequence: lot for lot in account.lots}
     returned: list[tuple[int, int]] = []
     for sequence, amount in reversed(uses):
@@ -164,10 +190,14 @@ def unredeem(account: Account, taken: Iterable[tuple[int, int]], cause: Cause) -
             lots[sequence].move(-step)
             returned.append((sequence, -step))
             left -= step
-    first = _post(
-        account, Kind.UNREDEEM, Book.REDEEMED, Book.MEMBER, points, cause, sorted(returned)
-    )
-    return [first, *expire(account, now=cause.recorded_at)]
+    posted = [
+        _post(account, Kind.UNREDEEM, Book.REDEEMED, Book.MEMBER, points, cause, sorted(returned))
+    ]
+    if reclaimed:
+        posted.append(
+            _post(account, Kind.RECLAIM, Book.MEMBER, Book.FORGIVEN, reclaimed, cause, ())
+        )
+    return [*posted, *expire(account, now=cause.recorded_at)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,20 +214,18 @@ def reverse(
 ) -> Reversal:
     """Take back points that a purchase had earned.
 
-    The purchase's own lot (`origin`, its sequence) gives first, even past its date, then the lots
-    that expire first. What is missing becomes debt; unless the member `may_go_negative`, it is
+    Lots past their date expire first, so that it does not matter when the expiry runs. Then the
+    purchase's own lot (`origin`, its sequence) gives, then those that expire first. What is missing
+    becomes debt; unless the member `may_go_negative`, it is
     forgiven at once by a second transfer, so that the books show what the programme lost. The
     account must hold all its open lots.
     """
     assert account.has_all_lots, "a claw-back may need every lot"
     if not due:
         return Reversal(0, 0, None)
-    uses = _take([lot for lot in account.lots if lot.sequence == origin], due)
+    expire(account, now=cause.recorded_at)
+    uses = _take(sorted(account.lots, key=lambda lot: lot.sequence != origin), due)
     missing = due - sum(points for _, points in uses)
-    if missing:
-        expire(account, now=cause.recorded_at)
-        uses += _take([lot for lot in account.lots if lot.sequence != origin], missing)
-        missing = due - sum(points for _, points in uses)
     account.qualifying -= due
     transfer = _post(account, Kind.REVERSE, Book.MEMBER, Book.CLAWED_BACK, due, cause, uses)
     if not missing or may_go_negative:

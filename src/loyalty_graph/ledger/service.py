@@ -1,6 +1,7 @@
 """Loading accounts to decide on, and storing what was decided: a fixed number of statements."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -87,21 +88,28 @@ def _open_lots(members: Sequence[UUID], limit: int | None) -> Lookup:
     )
 
 
-async def taken_by(
-    program_id: UUID, account: Account, kind: Kind, reference: str
-) -> list[tuple[int, int]]:
-    """Return the (lot sequence, points) uses of a transfer, and add its lots to the account.
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a redemption took: (lot sequence, points), soonest to expire first."""
+
+    sequence: int
+    at: datetime
+    uses: list[tuple[int, int]]
+
+
+async def taken_by(program_id: UUID, account: Account, redemption: str) -> Taken:
+    """Return what a redemption took, and add its lots to the account.
 
     Raises:
-        NotFoundError: The member has no such transfer.
+        NotFoundError: The member has no such redemption.
     """
-    key = (account.member_id, kind, reference)
+    key = (account.member_id, Kind.REDEEM, redemption)
     [[transfers]] = await fetch(
         program_id,
-        Lookup(TransferRow, ("member_id", "kind", "reference"), [key], ("sequence",)),
+        Lookup(TransferRow, ("member_id", "kind", "reference"), [key], ("sequence", "at")),
     )
     if not transfers:
-        raise NotFoundError(kind.lower(), reference)
+        raise NotFoundError("redemption", redemption, field="redemption")
     [[uses]] = await fetch(
         program_id,
         Lookup(
@@ -118,7 +126,21 @@ async def taken_by(
     account.lots.extend(Lot(*rows[0]) for rows in lots)
     account.lots.sort(key=lambda lot: (lot.expires_at, lot.sequence))
     order = {lot.sequence: place for place, lot in enumerate(account.lots)}
-    return sorted(((lot, points) for lot, points in uses), key=lambda use: order[use[0]])
+    soonest_first = sorted(((lot, points) for lot, points in uses), key=lambda use: order[use[0]])
+    sequence, at = transfers[0]
+    return Taken(sequence, at, soonest_first)
+
+
+async def forgiveness(program_id: UUID, member_id: UUID) -> list[tuple[Kind, int, int]]:
+    """Return what a member was forgiven and what was reclaimed: (kind, sequence, points)."""
+    rows: Any = (
+        await TransferRow.filter(
+            program_id=program_id, member_id=member_id, kind__in=[Kind.FORGIVE, Kind.RECLAIM]
+        )
+        .order_by("sequence")
+        .values_list("kind", "sequence", "points")
+    )
+    return [(Kind(kind), sequence, points) for kind, sequence, points in rows]
 
 
 async def is_posted(program_id: UUID, member_id: UUID, kind: Kind, reference: str) -> bool:

@@ -92,11 +92,13 @@ async def only_program() -> UUID:
     """Return the programme of an installation that has exactly one.
 
     Raises:
-        NotFoundError: There is none, or more than one.
+        InvalidInputError: There is none, or more than one.
     """
     ids: list[Any] = await Program.all().limit(2).values_list("id", flat=True)
-    if len(ids) != 1:
-        raise NotFoundError("programme", "of its own" if ids else "yet")
+    if not ids:
+        raise InvalidInputError("There is no programme yet; load a programme file first.")
+    if len(ids) > 1:
+        raise InvalidInputError("There are several programmes; say which by its slug.")
     program_id: UUID = ids[0]
     return program_id
 

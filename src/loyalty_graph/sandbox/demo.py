@@ -157,7 +157,7 @@ async def _issue_passes(program_id: UUID, desk: PassDesk, *, now: datetime, tell
 async def _report(program_id: UUID, audit: Audit, passes: int, seconds: dict[str, float]) -> Report:
     totals = await ledger.totals(program_id)
     rows = await purchases.counts(program_id)
-    forgiven = totals.get((Kind.FORGIVE, True), 0)
+    forgiven = totals.get((Kind.FORGIVE, True), 0) - totals.get((Kind.RECLAIM, False), 0)
     returned = totals.get((Kind.UNREDEEM, True), 0)
     return Report(
         members=audit.accounts,

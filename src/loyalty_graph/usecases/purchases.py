@@ -16,7 +16,7 @@ from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.members.rules import Reference
 from loyalty_graph.programs import service as programs
-from loyalty_graph.programs.rules import check_offset
+from loyalty_graph.programs.rules import ProgramSettings, check_offset
 from loyalty_graph.purchases import service as purchases
 from loyalty_graph.purchases.rules import Channel, Line, check_lines, check_receipt
 from loyalty_graph.usecases import posting
@@ -101,9 +101,13 @@ class PurchaseRecorded:
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """What a purchase is decided by: the version in force when it was made."""
+    """What a purchase is decided by: the version in force when it was made.
+
+    How old it may be is for the `present` settings to say.
+    """
 
     version: programs.Version
+    present: ProgramSettings
     calculator: RewardCalculator
 
 
@@ -171,7 +175,8 @@ async def record_one(
 
 async def _terms(program_id: UUID, at: datetime, now: datetime) -> _Terms:
     version = await programs.in_force(program_id, at, now=now)
-    return _Terms(version, await earning.calculator(program_id, version.number))
+    present = await programs.in_force(program_id, now, now=now)
+    return _Terms(version, present.settings, await earning.calculator(program_id, version.number))
 
 
 def _decide(
@@ -184,8 +189,7 @@ def _decide(
 ) -> PurchaseRecorded:
     if (earlier := batch.earlier(place)) is not None:
         return PurchaseRecorded.replay(earlier)
-    settings = terms.version.settings
-    settings.check_time(command.purchased_at, now=batch.now, field="purchasedAt")
+    terms.present.check_time(command.purchased_at, now=batch.now, field="purchasedAt")
     account = batch.account(place, command.member)
     ledger.check_active(account)
     if (command.source, command.external_id) in known:
@@ -285,9 +289,9 @@ async def simulate(
     """
     check_offset(purchased_at, field="purchasedAt")
     terms = await _terms(program_id, purchased_at, now)
-    settings = terms.version.settings
-    settings.check_time(purchased_at, now=now, field="purchasedAt")
+    terms.present.check_time(purchased_at, now=now, field="purchasedAt")
     check_lines(lines)
     calculation = terms.calculator.calculate(lines)
     why = explanation(terms.calculator, calculation)
-    return Simulation(terms.version, calculation, why, settings.expires_at(purchased_at))
+    expires_at = terms.version.settings.expires_at(purchased_at)
+    return Simulation(terms.version, calculation, why, expires_at)

@@ -134,14 +134,14 @@ def _fault(command: RedeemPoints) -> LoyaltyError | None:
 async def _redeem_sound(
     program_id: UUID, commands: Sequence[RedeemPoints], now: datetime
 ) -> list[PointsMoved | LoyaltyError]:
-    versions = [await programs.in_force(program_id, one.at, now=now) for one in commands]
+    present = await programs.in_force(program_id, now, now=now)
     batch = await posting.load(program_id, commands, now=now, spending=True)
     if needy := _who_needs_more_lots(batch, commands):
         batch = await posting.load(program_id, commands, now=now, spending=True, whole=needy)
     answers: list[PointsMoved | LoyaltyError] = []
     for place, command in enumerate(commands):
         try:
-            answers.append(_redeem_one(batch, place, command, versions[place]))
+            answers.append(_redeem_one(batch, place, command, present))
         except LoyaltyError as refusal:
             answers.append(refusal)
     await batch.store()
@@ -193,19 +193,25 @@ async def return_points(program_id: UUID, command: ReturnPoints, *, now: datetim
     batch = await posting.load(program_id, [command], now=now, spending=True)
     if (earlier := batch.earlier(0)) is not None:
         return PointsMoved.replay(earlier)
-    version = await programs.in_force(program_id, command.at, now=now)
+    version = await programs.in_force(program_id, now, now=now)
     version.settings.check_time(command.at, now=now, field="at")
     account = batch.account(0, command.member)
     reference = str(command.redemption_id)
-    taken = await ledger_service.taken_by(program_id, account, ledger.Kind.REDEEM, reference)
+    taken = await ledger_service.taken_by(program_id, account, reference)
     if await ledger_service.is_posted(
         program_id, account.member_id, ledger.Kind.UNREDEEM, reference
     ):
         raise InvalidInputError(
             f"The points of redemption {reference} were returned before.", field="redemption"
         )
+    if command.at < taken.at:
+        raise InvalidInputError(
+            f"The return is dated before its redemption, {taken.at.isoformat()}.", field="at"
+        )
+    history = await ledger_service.forgiveness(program_id, account.member_id)
+    forgiven = ledger.forgiven_after(history, taken.sequence)
     cause = _cause(command, command.redemption_id, now=now)
-    transfer = ledger.unredeem(account, taken, cause)[0]
+    transfer = ledger.unredeem(account, taken.uses, cause, forgiven=forgiven)[0]
     answer = _answer(batch, 0, account, "points.returned", command.redemption_id, transfer)
     await batch.store()
     return answer

@@ -161,7 +161,7 @@ def _check(command: RecordRefund) -> None:
 async def _check_times(
     program_id: UUID, command: RecordRefund, purchase: Purchase, now: datetime
 ) -> None:
-    version = await programs.in_force(program_id, command.refunded_at, now=now)
+    version = await programs.in_force(program_id, now, now=now)
     version.settings.check_time(command.refunded_at, now=now, field="refundedAt")
     if command.refunded_at < purchase.purchased_at:
         raise InvalidInputError(

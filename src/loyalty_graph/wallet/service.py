@@ -31,6 +31,7 @@ _WHAT_HAPPENED = {
     Kind.UNREDEEM: "given back",
     Kind.REVERSE: "taken back for a return",
     Kind.FORGIVE: "forgiven",
+    Kind.RECLAIM: "no longer forgiven",
     Kind.EXPIRE: "expired",
     Kind.ADJUST: "adjusted by hand",
 }
