@@ -1,8 +1,10 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from tortoise.exceptions import IntegrityError
 
 from loyalty_graph.errors import (
     DuplicatePurchaseError,
@@ -26,7 +28,7 @@ from loyalty_graph.purchases.models import (
 )
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.usecases import purchases
-from tests.shop import DAY, GOLDEN, NOON, Shop
+from tests.shop import DAY, GOLDEN, NOON, PROGRAM, Shop, open_shop
 
 TABLES = (
     AccountRow,
@@ -293,3 +295,57 @@ async def test_a_purchase_is_found_by_its_receipt(shop: Shop, ada: Member):
     assert found == (ada.id, bought.purchase_id)
     with pytest.raises(NotFoundError, match="no purchase R2 of till"):
         await purchases_service.find(shop.program_id, "till", "R2")
+
+
+async def test_an_undated_retry_is_a_retry(shop: Shop, ada: Member):
+    command = replace(shop.receipt(ada), is_dated=False)
+    first = await purchases.record_one(shop.program_id, command, now=NOON)
+
+    later = NOON + timedelta(minutes=3)
+    retry = replace(command, purchased_at=later)
+    again = await purchases.record_one(shop.program_id, retry, now=later)
+
+    assert again == replace(first, replayed=True)
+
+
+async def test_gathered_calls_of_several_programmes_are_answered_in_order(shop: Shop, ada: Member):
+    data = {**PROGRAM, "program": {**PROGRAM["program"], "slug": "tea-club"}}
+    other = await open_shop(data)
+    bob = await other.enrol()
+    tea = (Line("TEA", 1, 300),)
+
+    answers = await purchases.record_gathered(
+        [
+            purchases.RecordCall(shop.program_id, shop.receipt(ada), NOON),
+            purchases.RecordCall(other.program_id, other.receipt(bob, tea), NOON),
+            purchases.RecordCall(other.program_id, other.receipt(ada), NOON),
+            purchases.RecordCall(shop.program_id, shop.receipt(ada, tea), NOON),
+        ]
+    )
+
+    assert [
+        answer.code if isinstance(answer, LoyaltyError) else answer.balance_points
+        for answer in answers
+    ] == [108, 3, "NOT_FOUND", 111]
+    assert (await shop.balance(ada), await other.balance(bob)) == (111, 3)
+
+
+async def test_gathered_calls_meet_a_conflict_by_starting_over(
+    shop: Shop, ada: Member, monkeypatch: pytest.MonkeyPatch
+):
+    record_batch, conflicts = purchases._record_batch, iter([IntegrityError("twin")])
+
+    async def record_beside_a_twin(*given: Any) -> Any:
+        answers = await record_batch(*given)
+        if (conflict := next(conflicts, None)) is not None:
+            raise conflict
+        return answers
+
+    monkeypatch.setattr(purchases, "_record_batch", record_beside_a_twin)
+    [answer] = await purchases.record_gathered(
+        [purchases.RecordCall(shop.program_id, shop.receipt(ada), NOON)]
+    )
+
+    assert isinstance(answer, purchases.PurchaseRecorded)
+    assert (answer.balance_points, answer.replayed) == (108, False)
+    assert await shop.balance(ada) == 108

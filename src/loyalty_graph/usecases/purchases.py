@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from loyalty_graph.db import transaction
@@ -24,7 +24,11 @@ from loyalty_graph.usecases import posting
 
 @dataclass(frozen=True, slots=True)
 class RecordPurchase:
-    """A receipt to be recorded for a member; `source` and `external_id` name it."""
+    """A receipt to be recorded for a member; `source` and `external_id` name it.
+
+    When its caller gave no time, `is_dated` is False and `purchased_at` is the request's moment,
+    which another try cannot repeat.
+    """
 
     caller: str
     idempotency_key: str
@@ -35,16 +39,18 @@ class RecordPurchase:
     lines: tuple[Line, ...]
     store: str | None = None
     channel: Channel = Channel.POS
+    is_dated: bool = True
 
     @property
     def claim(self) -> Claim:
         """The wish to count once."""
+        dated = self.purchased_at if self.is_dated else None
         return claim(
             self.caller,
             self.idempotency_key,
             {
                 "recordPurchase": [self.member.kind, self.member.value],
-                "receipt": [self.source, self.external_id, self.purchased_at, self.store],
+                "receipt": [self.source, self.external_id, dated, self.store],
                 "channel": self.channel,
                 "lines": [_given(line) for line in self.lines],
             },
@@ -121,6 +127,39 @@ async def record(
     A refusal writes nothing and does not disturb its neighbours.
     """
     assert len(commands) <= posting.BATCH_MAX, "the door limits the batch"
+    return await _record_batch(program_id, commands, now)
+
+
+class RecordCall(NamedTuple):
+    """One caller's purchase, in his programme, asked for at `now`."""
+
+    program_id: UUID
+    command: RecordPurchase
+    now: datetime
+
+
+@posting.settling_conflicts
+@transaction
+async def record_gathered(calls: Sequence[RecordCall]) -> list[PurchaseRecorded | LoyaltyError]:
+    """Record what several callers asked for at about the same time, in one transaction.
+
+    One answer or refusal for each, in order; a programme's purchases are recorded as of its latest
+    call. Programmes are taken in order, so that two transactions never wait for each other.
+    """
+    places: dict[UUID, list[int]] = {}
+    for place, call in enumerate(calls):
+        places.setdefault(call.program_id, []).append(place)
+    answers: dict[int, PurchaseRecorded | LoyaltyError] = {}
+    for program_id, at in sorted(places.items()):
+        now = max(calls[place].now for place in at)
+        commands = [calls[place].command for place in at]
+        answers |= zip(at, await _record_batch(program_id, commands, now), strict=True)
+    return [answers[place] for place in range(len(calls))]
+
+
+async def _record_batch(
+    program_id: UUID, commands: Sequence[RecordPurchase], now: datetime
+) -> list[PurchaseRecorded | LoyaltyError]:
     answers: list[PurchaseRecorded | LoyaltyError | None] = [_fault(one) for one in commands]
     sound = [one for one, fault in zip(commands, answers, strict=True) if fault is None]
     decided = iter(await _record_sound(program_id, sound, now) if sound else ())

@@ -25,7 +25,8 @@ from loyalty_graph.usecases import posting
 class RecordRefund:
     """Units of a purchase's lines (line number from 1 -> units) that were brought back.
 
-    `quantities` None brings back everything that is left.
+    `quantities` None brings back everything that is left. When its caller gave no time, `is_dated`
+    is False and `refunded_at` is the request's moment, which another try cannot repeat.
     """
 
     caller: str
@@ -36,6 +37,7 @@ class RecordRefund:
     quantities: Mapping[int, int] | None = None
     external_id: str | None = None
     reason: str = ""
+    is_dated: bool = True
 
     @property
     def member(self) -> Reference:
@@ -48,7 +50,11 @@ class RecordRefund:
         lines = None if self.quantities is None else sorted(self.quantities.items())
         given = {
             "refundPurchase": [self.member_id, self.purchase_id],
-            "refund": [self.external_id, self.refunded_at, self.reason],
+            "refund": [
+                self.external_id,
+                self.refunded_at if self.is_dated else None,
+                self.reason,
+            ],
             "lines": lines,
         }
         return claim(self.caller, self.idempotency_key, given)
