@@ -1,6 +1,6 @@
 """A small schema, a view that serves it and callers, for the tests of the API's ground."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -25,6 +25,8 @@ from loyalty_graph.graphql.schema import LoyaltySchema, build_schema
 from loyalty_graph.graphql.view import LoyaltyView
 from loyalty_graph.identity.rules import NOBODY, Scope, Viewer, ViewerKind
 from loyalty_graph.paging import Cursor, page_of, page_size
+from loyalty_graph.usecases.purchases import PurchaseRecorded, RecordCall
+from tests.api import Api, open_api
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PARTNER = Viewer(
@@ -110,6 +112,10 @@ class CupboardQuery:
         raise RuntimeError("the password is swordfish")
 
     @strawberry.field
+    def too_large(self) -> int:
+        return 2**31
+
+    @strawberry.field
     def refused(self) -> str | None:
         raise InvalidInputError("That will not do.", field="name")
 
@@ -156,14 +162,35 @@ async def viewer_for(token: str, now: datetime) -> Viewer:
     return PARTNER
 
 
+async def no_purchase(call: RecordCall) -> PurchaseRecorded:
+    raise AssertionError(f"a cupboard sells nothing: {call}")
+
+
+def view_of(schema: LoyaltySchema, clock: Callable[[], datetime] = lambda: NOON) -> LoyaltyView:
+    return LoyaltyView(
+        schema,
+        settings=SETTINGS,
+        viewer_for=viewer_for,
+        clock=clock,
+        record_purchase=no_purchase,
+    )
+
+
 def context_of(viewer: Viewer = NOBODY) -> Context:
-    return Context(viewer, NOON, "request-1", SETTINGS, lambda: NOON)
+    return Context(viewer, NOON, "request-1", SETTINGS, lambda: NOON, no_purchase)
 
 
 @pytest.fixture
 def client() -> TestClient:
-    view = LoyaltyView(CUPBOARD, settings=SETTINGS, viewer_for=viewer_for, clock=lambda: NOON)
+    view = view_of(CUPBOARD)
     return TestClient(view, headers={"Accept": "application/graphql-response+json"})
+
+
+@pytest.fixture
+def api(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    """The whole application at noon, with a shop in it."""
+    with open_api(database_url, monkeypatch) as api:
+        yield api
 
 
 @pytest.fixture(autouse=True)

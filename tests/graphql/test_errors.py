@@ -92,6 +92,35 @@ async def test_a_bug_is_masked_and_logged_with_the_request_id(
     assert str(record.exc_info[1]) == "the password is swordfish"
 
 
+async def test_a_value_our_schema_cannot_write_is_a_bug(caplog: pytest.LogCaptureFixture):
+    data, errors = await ask("{ tooLarge }")
+
+    assert data is None
+    assert [error["code"] for error in errors] == ["INTERNAL"]
+    assert "Request request-1 failed at ['tooLarge']" in caplog.text
+    assert "cannot represent non 32-bit" in caplog.text
+
+
+async def test_a_null_where_something_must_stand_is_the_callers_mistake():
+    result = await CUPBOARD.execute(
+        'query ($name: String = "x") { greeting(name: $name) }', {"name": None}, context_of()
+    )
+
+    assert [error.extensions for error in result.errors or []] == [{"code": "BAD_REQUEST"}]
+
+
+async def test_a_refusal_is_logged_by_its_code_alone(caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO)
+
+    await ask("mutation { fill(number: -1) { userErrors { code } } }")
+    await ask("{ refused }")
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "Request request-1: fill was refused: INSUFFICIENT_POINTS",
+        "Request request-1 was refused at ['refused']: INVALID_INPUT",
+    ]
+
+
 @pytest.mark.parametrize(
     "query",
     [

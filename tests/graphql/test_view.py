@@ -7,8 +7,8 @@ from starlette.types import Message
 from starlette.websockets import WebSocketDisconnect
 from strawberry.http.exceptions import WebSocketDisconnected
 
-from loyalty_graph.graphql.view import BODY_BYTES_MAX, LoyaltyView, TextWebSocket
-from tests.graphql.conftest import CUPBOARD, NOON, SETTINGS, viewer_for
+from loyalty_graph.graphql.view import BODY_BYTES_MAX, TextWebSocket
+from tests.graphql.conftest import CUPBOARD, NOON, view_of
 
 GRAPHQL = "application/graphql-response+json"
 JSON = "application/json"
@@ -269,7 +269,7 @@ def test_a_query_may_be_answered_as_an_event_stream(client: TestClient):
 async def test_a_client_that_goes_away_while_sending_is_no_failure(
     caplog: pytest.LogCaptureFixture,
 ):
-    view = LoyaltyView(CUPBOARD, settings=SETTINGS, viewer_for=viewer_for, clock=lambda: NOON)
+    view = view_of(CUPBOARD)
     headers = [(b"content-type", b"application/json")]
     scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}
 
@@ -357,9 +357,7 @@ def test_a_websocket_message_that_is_no_object_closes_it(client: TestClient, fra
 
 def test_each_operation_of_a_websocket_has_its_own_moment():
     moments = iter([NOON.replace(hour=hour) for hour in (1, 2, 3)])
-    view = LoyaltyView(
-        CUPBOARD, settings=SETTINGS, viewer_for=viewer_for, clock=lambda: next(moments)
-    )
+    view = view_of(CUPBOARD, clock=lambda: next(moments))
 
     with TestClient(view).websocket_connect("/", subprotocols=["graphql-transport-ws"]) as socket:
         socket.send_json({"type": "connection_init"})
@@ -371,3 +369,37 @@ def test_each_operation_of_a_websocket_has_its_own_moment():
             socket.receive_json()
 
     assert asked == ["NOBODY at 2026-11-22T02:00:00+00:00", "NOBODY at 2026-11-22T03:00:00+00:00"]
+
+
+def test_a_refused_request_is_logged_by_its_id_and_status_alone(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO, logger="loyalty_graph")
+
+    client.post(
+        "/",
+        json={"query": '{ member(email: "ada@example.com") }'},
+        headers={"X-Request-Id": "till-7-0001", "Authorization": "Bearer secret"},
+    )
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "Request till-7-0001 was answered with 401"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "variables"),
+    [
+        pytest.param('{ greeting(name: "a\\u0000b") }', {}, id="in the document"),
+        pytest.param(
+            "query ($name: String!) { greeting(name: $name) }",
+            {"name": "a\0b"},
+            id="in a variable",
+        ),
+    ],
+)
+def test_null_characters_are_refused(client: TestClient, query: str, variables: dict[str, str]):
+    answer = client.post("/", json={"query": query, "variables": variables})
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["message"] == "Text cannot hold null characters."

@@ -1,9 +1,10 @@
 """What every resolver is handed: who asks, when, and what the doors opened."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeAlias
+from uuid import UUID
 
 import strawberry
 from strawberry.extensions import SchemaExtension
@@ -11,12 +12,16 @@ from strawberry.extensions import SchemaExtension
 from loyalty_graph.config import Settings
 from loyalty_graph.graphql.batch import Batchers
 from loyalty_graph.identity.rules import Viewer
+from loyalty_graph.usecases.purchases import PurchaseRecorded, RecordCall
+
+RecordPurchase: TypeAlias = Callable[[RecordCall], Awaitable[PurchaseRecorded]]
 
 
 @dataclass
 class Context:
     """One request's surroundings, or over WebSocket one operation's.
 
+    `record_purchase` gathers the purchases of concurrent requests into one transaction;
     `connection_params` is what a WebSocket client sent with `connection_init`.
     """
 
@@ -25,8 +30,21 @@ class Context:
     request_id: str
     settings: Settings
     clock: Callable[[], datetime]
+    record_purchase: RecordPurchase
     batchers: Batchers = field(default_factory=Batchers)
     connection_params: Mapping[str, object] | None = None
+
+    @property
+    def program_id(self) -> UUID:
+        """The programme of the viewer's token; only fields that need a scope may ask."""
+        assert self.viewer.program_id is not None, "who has a scope has it in a programme"
+        return self.viewer.program_id
+
+    @property
+    def caller(self) -> str:
+        """Whose idempotency keys these are: the partner's, whichever of its tokens is used."""
+        assert self.viewer.partner_id is not None, "only partners call commands"
+        return f"partner:{self.viewer.partner_id}"
 
     def for_operation(self) -> "Context":
         """Return the surroundings of one operation: its own moment and batches.

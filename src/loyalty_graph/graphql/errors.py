@@ -54,6 +54,13 @@ class RefusalsAsData(FieldExtension):
         except (UnauthenticatedError, ForbiddenError):
             raise
         except LoyaltyError as error:
+            # Its message may hold what a person is found by; the log holds only the code.
+            logger.info(
+                "Request %s: %s was refused: %s",
+                info.context.request_id,
+                info.field_name,
+                error.code,
+            )
             return self.payload(user_errors=[user_error(error)])
 
 
@@ -79,7 +86,7 @@ def told(error: GraphQLError, *, request_id: str) -> GraphQLError:
     message, extensions = error.message, {"code": BAD_REQUEST}
     if isinstance(cause, LoyaltyError):
         extensions = {"code": cause.code} | ({"field": cause.field} if cause.field else {})
-    elif cause is not None:
+    elif is_ours(error):
         message, extensions = internal_error(request_id)
     return GraphQLError(
         message, error.nodes, error.source, error.positions, error.path, extensions=extensions
@@ -92,12 +99,30 @@ def internal_error(request_id: str) -> tuple[str, dict[str, str]]:
     return message, {"code": INTERNAL, "requestId": request_id}
 
 
-def log_unexpected(errors: Iterable[GraphQLError], *, request_id: str) -> None:
-    """Log what no caller can be blamed for, with its traceback."""
+def log_errors(errors: Iterable[GraphQLError], *, request_id: str) -> None:
+    """Log what no caller can be blamed for with its traceback, and of the rest the code."""
     for error in errors:
         cause = root_cause(error)
-        if cause is not None and not isinstance(cause, LoyaltyError):
-            logger.error("Request %s failed at %s", request_id, error.path, exc_info=cause)
+        if is_ours(error):
+            logger.error("Request %s failed at %s", request_id, error.path, exc_info=cause or error)
+        else:
+            code = cause.code if isinstance(cause, LoyaltyError) else BAD_REQUEST
+            logger.info("Request %s was refused at %s: %s", request_id, error.path, code)
+
+
+def is_ours(error: GraphQLError) -> bool:
+    """Say whether an error is a bug of ours: unforeseen, or a value our schema cannot write.
+
+    What graphql-core finds wrong with a request it locates in the document itself; what it cannot
+    write is raised by a scalar, which knows no place.
+    """
+    cause = root_cause(error)
+    if cause is not None:
+        return not isinstance(cause, LoyaltyError)
+    raised = error
+    while isinstance(raised.original_error, GraphQLError):
+        raised = raised.original_error
+    return raised is not error and error.path is not None and raised.nodes is None
 
 
 def root_cause(error: GraphQLError) -> Exception | None:

@@ -12,6 +12,8 @@ from loyalty_graph.errors import InvalidInputError
 
 GLOBAL_ID_CHARACTERS_MAX = 300
 SEPARATOR = ":"
+NUMBER_MAX = 2**31 - 1
+"""Numbers in keys are places in a member's ledger, which the database holds in 32 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +29,21 @@ class GlobalId:
         Raises:
             InvalidInputError: the key is something else.
         """
+        [only] = self.parts(UUID, field=field)
+        assert isinstance(only, UUID), "that was asked for"
+        return only
+
+    def parts(self, *kinds: type[UUID | int], field: str = "id") -> tuple[UUID | int, ...]:
+        """Return the parts of a key that is made of these kinds.
+
+        Raises:
+            InvalidInputError: the key is something else.
+        """
         try:
-            (only,) = self.key
-            return UUID(only)
+            return tuple(
+                UUID(part) if kind is UUID else _number(part)
+                for kind, part in zip(kinds, self.key, strict=True)
+            )
         except ValueError as error:
             raise _not_an_id(field) from error
 
@@ -76,6 +90,12 @@ def _read_parts(text: str, field: str) -> list[str]:
     if len(text) > GLOBAL_ID_CHARACTERS_MAX or not well_formed:
         raise _not_an_id(field)
     return parts
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or int(text) > NUMBER_MAX:
+        raise ValueError("a number from 0 on is expected")
+    return int(text)
 
 
 def _not_an_id(field: str) -> InvalidInputError:

@@ -1,10 +1,11 @@
 """What a document may ask for at most, and the cache of documents that were read before."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from typing import NamedTuple
 
+import orjson
 from graphql import (
     DocumentNode,
     FieldNode,
@@ -26,6 +27,7 @@ TOKENS_MAX = 2_000
 DEPTH_MAX = 15
 ALIASES_MAX = 50
 FIELDS_MAX = 1_000
+NULL_CHARACTER = "Text cannot hold null characters."
 SEVERAL_OPERATIONS = "The document has several operations; say which one with operationName."
 
 CACHED_DOCUMENTS_MAX = 256
@@ -86,8 +88,15 @@ class DocumentGate(SchemaExtension):
         if self._prepared.operations > 1 and not named and not errors:
             # GraphQL, section 6.1: GetOperation raises a request error. Strawberry runs the first.
             errors = [GraphQLError(SEVERAL_OPERATIONS)]
+        if not errors and holds_null_character(context.query, context.variables):
+            errors = [GraphQLError(NULL_CHARACTER)]
         context.pre_execution_errors = errors
         yield
+
+
+def holds_null_character(query: str | None, variables: Mapping[str, object] | None) -> bool:
+    """Say whether a text of the request may hold U+0000, which PostgreSQL cannot store."""
+    return "\\u0000" in (query or "") or b"\\u0000" in orjson.dumps(variables or {})
 
 
 def prepared(schema: GraphQLSchema, text: str) -> Prepared:

@@ -1,7 +1,7 @@
 """Scalars that keep what they carry: 64-bit points, exact decimals, aware instants."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import NewType
 
@@ -10,12 +10,14 @@ from graphql import GraphQLError, IntValueNode, StringValueNode, ValueNode
 from strawberry.types.scalar import ScalarDefinition
 
 Points = NewType("Points", int)
+Count = NewType("Count", int)
 
 POINTS_MAX = 2**63 - 1
 POINTS_MIN = -(2**63)
 JSON_SAFE_MAX = 2**53 - 1
 WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 DECIMAL = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?", re.ASCII)
+DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 # RFC 3339, section 5.6, with an offset that must be there.
 INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
@@ -69,6 +71,20 @@ def parse_instant(value: object) -> datetime:
     )
 
 
+def parse_day(value: object) -> date:
+    """Read a calendar day.
+
+    Raises:
+        GraphQLError: no such day, or another form.
+    """
+    if isinstance(value, str) and DAY.fullmatch(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError as error:
+            raise GraphQLError(f"There is no such day: {value}.") from error
+    raise GraphQLError(f"A day is written as 2026-11-22, not {_shown(value)}.")
+
+
 def serialize_instant(value: datetime) -> str:
     """Write an instant in UTC with Z."""
     assert value.tzinfo is not None, "instants are aware"
@@ -95,6 +111,10 @@ def _decimal_literal(node: ValueNode, variables: object = None) -> Decimal:
     return parse_decimal(_literal(node, variables))
 
 
+def _no_input(_value: object) -> int:
+    raise GraphQLError("A count is answered, never asked for.")
+
+
 SCALARS: dict[object, ScalarDefinition] = {
     Points: strawberry.scalar(
         name="Points",
@@ -106,12 +126,24 @@ SCALARS: dict[object, ScalarDefinition] = {
         parse_value=parse_points,
         parse_literal=_points_literal,
     ),
+    Count: strawberry.scalar(
+        name="Count",
+        description="How many there are of something that may outgrow 32 bits; written as Points.",
+        serialize=serialize_points,
+        parse_value=_no_input,
+    ),
     Decimal: strawberry.scalar(
         name="Decimal",
         description='An exact decimal as text, such as "12.50".',
         serialize=str,
         parse_value=parse_decimal,
         parse_literal=_decimal_literal,
+    ),
+    date: strawberry.scalar(
+        name="Date",
+        description="A calendar day, such as 2026-11-22.",
+        serialize=date.isoformat,
+        parse_value=parse_day,
     ),
     datetime: strawberry.scalar(
         name="DateTime",

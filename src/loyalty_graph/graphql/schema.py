@@ -7,20 +7,27 @@ from strawberry.types import ExecutionContext
 
 from loyalty_graph import __version__
 from loyalty_graph.graphql.context import OperationContext
-from loyalty_graph.graphql.errors import TellErrors, log_unexpected
+from loyalty_graph.graphql.errors import TellErrors, log_errors
+from loyalty_graph.graphql.ledger import LedgerMutation, LedgerQuery
 from loyalty_graph.graphql.limits import DocumentGate
+from loyalty_graph.graphql.members import MemberMutation, MemberQuery
+from loyalty_graph.graphql.nodes import NodeQuery
+from loyalty_graph.graphql.programs import ProgramQuery
+from loyalty_graph.graphql.purchases import PurchaseQuery
+from loyalty_graph.graphql.recording import RecordingMutation, RecordingQuery
+from loyalty_graph.graphql.refunding import RefundMutation
 from loyalty_graph.graphql.scalars import SCALARS
 
 
 class LoyaltySchema(strawberry.Schema):
-    """A schema that logs only what is our fault; a client's mistakes are told to the client."""
+    """A schema that logs what is our fault in full, and of a client's mistakes only the code."""
 
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
     ) -> None:
-        """Log what no caller can be blamed for, under the request's id."""
+        """Log under the request's id."""
         assert execution_context is not None, "every execution has a context"
-        log_unexpected(errors, request_id=execution_context.context.request_id)
+        log_errors(errors, request_id=execution_context.context.request_id)
 
 
 def build_schema(query: type, mutation: type | None = None) -> LoyaltySchema:
@@ -34,12 +41,17 @@ def build_schema(query: type, mutation: type | None = None) -> LoyaltySchema:
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query:
-    """The root of queries."""
+class Query(ProgramQuery, MemberQuery, PurchaseQuery, RecordingQuery, LedgerQuery, NodeQuery):
+    """The root of queries; each subject brings its own."""
 
     @strawberry.field(description="The version of the server that answers.")
     def version(self) -> str:
         return __version__
 
 
-SCHEMA = build_schema(Query)
+@strawberry.type(description="Everything that can be done. One input each; refusals are data.")
+class Mutation(MemberMutation, RecordingMutation, RefundMutation, LedgerMutation):
+    """The root of mutations; each subject brings its own."""
+
+
+SCHEMA = build_schema(Query, Mutation)

@@ -30,7 +30,7 @@ from strawberry.types.unset import UnsetType
 
 from loyalty_graph.config import Settings
 from loyalty_graph.errors import UnauthenticatedError
-from loyalty_graph.graphql.context import Context
+from loyalty_graph.graphql.context import Context, RecordPurchase
 from loyalty_graph.graphql.errors import BAD_REQUEST, internal_error
 from loyalty_graph.graphql.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, JSON, negotiate
 from loyalty_graph.graphql.schema import LoyaltySchema
@@ -79,6 +79,7 @@ class LoyaltyView(GraphQL[Context, None]):
         settings: Handed to the resolvers.
         viewer_for: Finds who a token belongs to at a moment, or raises UnauthenticatedError.
         clock: Tells the moment of each request.
+        record_purchase: Records one purchase, perhaps in one transaction with others.
     """
 
     websocket_adapter_class = TextWebSocket
@@ -90,6 +91,7 @@ class LoyaltyView(GraphQL[Context, None]):
         settings: Settings,
         viewer_for: Callable[[str, datetime], Awaitable[Viewer]],
         clock: Callable[[], datetime],
+        record_purchase: RecordPurchase,
     ) -> None:
         super().__init__(
             schema,
@@ -99,6 +101,7 @@ class LoyaltyView(GraphQL[Context, None]):
         self._settings = settings
         self._viewer_for = viewer_for
         self._clock = clock
+        self._record_purchase = record_purchase
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -107,6 +110,10 @@ class LoyaltyView(GraphQL[Context, None]):
         request = Request(scope, _limited(receive))
         request.state.request_id = _request_id(request)
         response = await self._answer(request)
+        if response.status_code >= 400:  # noqa: PLR2004 - RFC 9110, section 15: errors begin here
+            logger.info(
+                "Request %s was answered with %s", request.state.request_id, response.status_code
+            )
         response.headers["X-Request-Id"] = request.state.request_id
         response.headers["Vary"] = "Accept, Authorization"
         response.headers.setdefault("Cache-Control", "no-store")
@@ -160,7 +167,14 @@ class LoyaltyView(GraphQL[Context, None]):
         del response
         now = self._clock()
         viewer = await self._viewer(request.headers.get("authorization"), now=now)
-        return Context(viewer, now, request.state.request_id, self._settings, self._clock)
+        return Context(
+            viewer,
+            now,
+            request.state.request_id,
+            self._settings,
+            self._clock,
+            self._record_purchase,
+        )
 
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
         """Find who asks from `connection_init`, since browsers cannot send headers.

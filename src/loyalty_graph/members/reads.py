@@ -5,6 +5,8 @@ from uuid import UUID
 
 from loyalty_graph.members.models import Consent, Member
 
+__all__ = ["Consent", "Member", "consents", "count", "members", "page"]
+
 
 async def members(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, Member]:
     """Return the members with these ids; unknown ones are absent."""

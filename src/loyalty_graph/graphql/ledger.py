@@ -1,0 +1,293 @@
+"""Points: what a member has, every entry that led there and why, and the proof of it all."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import strawberry
+
+from loyalty_graph.graphql import explanations
+from loyalty_graph.graphql.context import Info
+from loyalty_graph.graphql.enums import describe_enum
+from loyalty_graph.graphql.errors import Payload, RefusalsAsData
+from loyalty_graph.graphql.explanations import Explanation
+from loyalty_graph.graphql.ids import encode_id
+from loyalty_graph.graphql.inputs import Input, MemberRef
+from loyalty_graph.graphql.nodes import Node, batched, load, loads
+from loyalty_graph.graphql.permissions import NeedsScope
+from loyalty_graph.graphql.programs import Slug, program_asked_for
+from loyalty_graph.graphql.scalars import Count, Points
+from loyalty_graph.identity.rules import Scope
+from loyalty_graph.ledger import audit, reads
+from loyalty_graph.ledger.rules import Kind
+from loyalty_graph.programs import service as programs
+from loyalty_graph.usecases import adjustments
+
+if TYPE_CHECKING:
+    from loyalty_graph.graphql.members import Member
+    from loyalty_graph.graphql.purchases import Purchase
+
+EntryKey = tuple[UUID, int]
+"""(member id, sequence)"""
+
+describe_enum(
+    Kind,
+    "What an entry is for.",
+    {
+        Kind.EARN: "Points for a purchase.",
+        Kind.REDEEM: "Points given for a reward.",
+        Kind.UNREDEEM: "Points given back, because a redemption was cancelled.",
+        Kind.REVERSE: "Points taken back, because goods were brought back.",
+        Kind.FORGIVE: "The part of a claw-back that was spent already, forgiven.",
+        Kind.EXPIRE: "Points whose date has passed.",
+        Kind.ADJUST: "Points added or taken by hand, with a reason.",
+    },
+    name="LedgerEntryKind",
+)
+
+
+@strawberry.type(description="Points that expire together.")
+class Expiration:
+    """Points and their date."""
+
+    points: Points = strawberry.field(description="How many.")
+    expires_at: datetime = strawberry.field(
+        description="From this instant on they cannot be spent any more."
+    )
+
+
+@strawberry.type(description="A member's points at this moment.")
+class Wallet:
+    """What a member has."""
+
+    member_id: strawberry.Private[UUID]
+    available: Points = strawberry.field(description="What can be spent now. Show this one.")
+    balance: Points = strawberry.field(description="The sum of all entries; below zero it is debt.")
+    debt: Points = strawberry.field(description="What the next points pay first; usually 0.")
+    qualifying: Points = strawberry.field(
+        description="What counts for a tier: earned less taken back; spending does not lower it."
+    )
+    lifetime: Points = strawberry.field(description="Everything earned since joining.")
+
+    @strawberry.field(description="What expires when, soonest first; points that never do are out.")
+    async def expirations(self, info: Info) -> list[Expiration]:
+        return await batched(info, _expirations, self.member_id)
+
+
+@strawberry.type(description="One change of a member's points. Entries never change.")
+class LedgerEntry(Node):
+    """A transfer, as the member reads it."""
+
+    entry: strawberry.Private[reads.Entry]
+    sequence: int = strawberry.field(description="Counts the member's entries from 1.")
+    kind: Kind = strawberry.field(description="What it is for.")
+    points: Points = strawberry.field(description="Above zero added, below zero taken.")
+    balance_after: Points = strawberry.field(description="The balance right after it.")
+    at: datetime = strawberry.field(description="When it happened.")
+    recorded_at: datetime = strawberry.field(description="When it was written down.")
+    text: str = strawberry.field(description="The reason somebody gave; often empty.")
+    rule_version: int | None = strawberry.field(
+        description="The version of the programme that decided it, if rules did."
+    )
+    hash: str = strawberry.field(
+        description="SHA-256 over this entry and the hash before it, in hexadecimal."
+    )
+
+    @strawberry.field(description="Why, for a person to read; null after an erasure.")
+    async def explanation(self, info: Info) -> Explanation | None:
+        return await batched(info, _explanations, self.entry)
+
+    @strawberry.field(description="The purchase it came from or was taken back for, if any.")
+    async def purchase(
+        self, info: Info
+    ) -> Annotated["Purchase", strawberry.lazy("loyalty_graph.graphql.purchases")] | None:
+        purchase_id = _purchase_id(self.entry)
+        if purchase_id is None:
+            return None
+        found: Purchase | None = await load(info, "Purchase", self.entry.member_id, purchase_id)
+        return found
+
+
+def entry_of(entry: reads.Entry) -> LedgerEntry:
+    """Return an entry as the API shows it."""
+    return LedgerEntry(
+        id=encode_id("LedgerEntry", entry.member_id, entry.sequence),
+        entry=entry,
+        sequence=entry.sequence,
+        kind=entry.kind,
+        points=Points(entry.points),
+        balance_after=Points(entry.balance_after),
+        at=entry.at,
+        recorded_at=entry.recorded_at,
+        text=entry.text,
+        rule_version=entry.rule_version,
+        hash=entry.hash.hex(),
+    )
+
+
+def _purchase_id(entry: reads.Entry) -> UUID | None:
+    if entry.kind is Kind.EARN:
+        return UUID(entry.reference)
+    told = (entry.explanation or {}).get("purchase")
+    return None if told is None else UUID(told)
+
+
+@loads("LedgerEntry", UUID, int)
+async def entries_by_key(
+    keys: Sequence[EntryKey], *, program_id: UUID, now: datetime
+) -> list[LedgerEntry | None]:
+    """Return the entries with these keys."""
+    del now
+    found = await reads.entries(program_id, keys)
+    return [entry_of(found[key]) if key in found else None for key in keys]
+
+
+async def wallets(member_ids: Sequence[UUID], *, program_id: UUID, now: datetime) -> list[Wallet]:
+    """Return what these members have; each of them has an account."""
+    found = await reads.balances(program_id, member_ids, now=now)
+    return [_wallet(member_id, found[member_id]) for member_id in member_ids]
+
+
+def _wallet(member_id: UUID, balance: reads.Balance) -> Wallet:
+    return Wallet(
+        member_id=member_id,
+        available=Points(balance.available),
+        balance=Points(balance.balance),
+        debt=Points(max(0, -balance.balance)),
+        qualifying=Points(balance.qualifying),
+        lifetime=Points(balance.lifetime),
+    )
+
+
+async def _expirations(
+    member_ids: Sequence[UUID], *, program_id: UUID, now: datetime
+) -> list[list[Expiration]]:
+    found = await reads.expirations(program_id, member_ids, now=now)
+    return [
+        [Expiration(points=Points(one.points), expires_at=one.expires_at) for one in found[member]]
+        for member in member_ids
+    ]
+
+
+async def _explanations(
+    entries: Sequence[reads.Entry], *, program_id: UUID, now: datetime
+) -> list[Explanation | None]:
+    version = await programs.in_force(program_id, now, now=now)
+    return [explanations.explain_entry(entry, version.settings) for entry in entries]
+
+
+@strawberry.type(
+    description="The last audit: every sum, lot, use, sequence and hash was worked out again."
+)
+class LedgerIntegrity:
+    """The outcome of the last stored audit."""
+
+    ok: bool = strawberry.field(description="Nothing differed.")
+    audited_at: datetime = strawberry.field(description="When the audit was made.")
+    accounts: Count = strawberry.field(description="How many accounts were audited.")
+    transfers: Count = strawberry.field(description="How many transfers were audited.")
+    differences: Count = strawberry.field(
+        description="How many things were not as they must be; `ledger verify` names them."
+    )
+
+
+@strawberry.type
+class LedgerQuery:
+    """Queries about the ledger."""
+
+    @strawberry.field(
+        description=(
+            "Whether the ledger adds up: the outcome of the last audit, null when there was none. "
+            "Everybody may ask, also without a token."
+        )
+    )
+    async def ledger_integrity(self, info: Info, slug: Slug = None) -> LedgerIntegrity | None:
+        last = await audit.latest(await program_asked_for(info.context, slug))
+        if last is None:
+            return None
+        return LedgerIntegrity(
+            ok=last.differences == 0,
+            audited_at=last.at,
+            accounts=Count(last.accounts),
+            transfers=Count(last.transfers),
+            differences=Count(last.differences),
+        )
+
+
+@strawberry.input(description="Points to add or take by hand, and why.")
+class AdjustPointsInput:
+    """The input of adjustPoints."""
+
+    idempotency_key: str = strawberry.field(
+        description="Yours, 1 to 255 characters; a retry with the same key counts once."
+    )
+    member: MemberRef = strawberry.field(description="Whose points.")
+    points: Points = strawberry.field(description="Above zero to add, below zero to take.")
+    reason: str = strawberry.field(description="Why; the member can read it.")
+
+    def command(self, caller: str) -> adjustments.AdjustPoints:
+        """Return the use case's command.
+
+        Raises:
+            InvalidInputError: the member's reference is malformed.
+        """
+        return adjustments.AdjustPoints(
+            caller=caller,
+            idempotency_key=self.idempotency_key,
+            member=self.member.reference(field="member"),
+            points=self.points,
+            reason=self.reason.strip(),
+        )
+
+
+@strawberry.type(description="What adjustPoints did.")
+class AdjustPointsPayload(Payload):
+    """The answer of adjustPoints."""
+
+    key: strawberry.Private[EntryKey | None] = None
+    balance: Points | None = strawberry.field(
+        default=None, description="The balance right after it; a retry gets the same answer."
+    )
+    replayed: bool = strawberry.field(
+        default=False, description="This was a retry: nothing happened again."
+    )
+
+    @strawberry.field(description="The entry that was written.")
+    async def entry(self, info: Info) -> LedgerEntry | None:
+        if self.key is None:
+            return None
+        found: LedgerEntry | None = await load(info, "LedgerEntry", *self.key)
+        return found
+
+    @strawberry.field(
+        description="The member, as of now.", extensions=[NeedsScope(Scope.MEMBERS_READ)]
+    )
+    async def member(
+        self, info: Info
+    ) -> Annotated["Member", strawberry.lazy("loyalty_graph.graphql.members")] | None:
+        if self.key is None:
+            return None
+        found: Member | None = await load(info, "Member", self.key[0])
+        return found
+
+
+@strawberry.type
+class LedgerMutation:
+    """Mutations of the ledger."""
+
+    @strawberry.mutation(
+        description="Adds or takes points by hand: a gift, a correction, a gesture.",
+        extensions=[NeedsScope(Scope.POINTS_ADJUST), RefusalsAsData(AdjustPointsPayload)],
+    )
+    async def adjust_points(
+        self, info: Info, given: Input[AdjustPointsInput]
+    ) -> AdjustPointsPayload | None:
+        context = info.context
+        command = given.command(context.caller)
+        done = await adjustments.adjust(context.program_id, command, now=context.now)
+        return AdjustPointsPayload(
+            key=(done.member_id, done.entry_sequence),
+            balance=Points(done.balance_points),
+            replayed=done.replayed,
+        )

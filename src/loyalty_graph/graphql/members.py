@@ -1,0 +1,329 @@
+"""Members: who they are, what they have, what they did, and joining."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import date, datetime
+from typing import Annotated, NamedTuple
+from uuid import UUID
+
+import strawberry
+
+from loyalty_graph.errors import NotFoundError
+from loyalty_graph.graphql.connections import Connection, connection
+from loyalty_graph.graphql.context import Info
+from loyalty_graph.graphql.enums import describe_enum
+from loyalty_graph.graphql.errors import Payload, RefusalsAsData
+from loyalty_graph.graphql.ids import encode_id
+from loyalty_graph.graphql.inputs import Input, MemberRef, bounded
+from loyalty_graph.graphql.ledger import LedgerEntry, Wallet, entry_of, wallets
+from loyalty_graph.graphql.money import Money, money_of
+from loyalty_graph.graphql.nodes import Node, batched, loads
+from loyalty_graph.graphql.permissions import NeedsScope
+from loyalty_graph.identity.rules import Scope
+from loyalty_graph.ledger import reads as ledger
+from loyalty_graph.members import reads
+from loyalty_graph.members import service as members
+from loyalty_graph.members.rules import ConsentPurpose, MemberStatus
+from loyalty_graph.paging import PAGE_SIZE_DEFAULT, Cursor, page_of, page_size
+from loyalty_graph.programs import service as programs
+from loyalty_graph.purchases import reads as purchases
+from loyalty_graph.usecases import members as enrolling
+
+LOCALE_CHARACTERS_MAX = 20
+SOURCE_CHARACTERS_MAX = 40
+PURPOSES: list[str] = list(ConsentPurpose)
+MEMBERS = Cursor("members", (UUID,))
+ENTRIES = Cursor("entries", (int,))
+
+First = Annotated[int, strawberry.argument(name="first", description="How many: 1 to 100.")]
+After = Annotated[
+    str | None,
+    strawberry.argument(name="after", description="pageInfo.endCursor of the page before."),
+]
+
+describe_enum(
+    MemberStatus,
+    "Where a member stands.",
+    {
+        MemberStatus.PROSPECT: "Known, but has not joined.",
+        MemberStatus.ACTIVE: "Earns and spends.",
+        MemberStatus.SUSPENDED: "Keeps the points, but cannot use them for now.",
+        MemberStatus.CLOSED: "Has left.",
+        MemberStatus.MERGED: "Lives on as another member.",
+        MemberStatus.ERASED: "Asked to be forgotten; only the numbers remain.",
+    },
+)
+describe_enum(
+    ConsentPurpose,
+    "What a member is asked to allow.",
+    {
+        ConsentPurpose.TERMS: "The terms of the programme.",
+        ConsentPurpose.MARKETING_EMAIL: "News by e-mail.",
+        ConsentPurpose.MARKETING_SMS: "News by text message.",
+        ConsentPurpose.MARKETING_PUSH: "News by push message.",
+        ConsentPurpose.PROFILING: "Offers chosen by what was bought.",
+        ConsentPurpose.LOCATION: "Use of the place the phone is at.",
+    },
+)
+
+
+@strawberry.type(description="What a member allowed or refused.")
+class Consent:
+    """The newest answer for one purpose."""
+
+    purpose: ConsentPurpose = strawberry.field(description="What was asked.")
+    granted: bool = strawberry.field(description="Allowed or refused.")
+    at: datetime = strawberry.field(description="When.")
+    source: str = strawberry.field(description="Where, such as till or app.")
+
+
+@strawberry.type(description="Somebody who takes part in the programme.")
+class Member(Node):
+    """A member."""
+
+    key: strawberry.Private[UUID]
+    number: str = strawberry.field(description="Twelve digits, the last checks the others.")
+    status: MemberStatus = strawberry.field(description="Where the member stands.")
+    external_id: str | None = strawberry.field(description="The member's id in your own system.")
+    email: str | None = strawberry.field(description="The e-mail address, in its one spelling.")
+    phone: str | None = strawberry.field(description="The phone number as E.164.")
+    first_name: str | None = strawberry.field(description="The first name.")
+    last_name: str | None = strawberry.field(description="The last name.")
+    birthday: date | None = strawberry.field(description="The day of birth.")
+    locale: str = strawberry.field(description="The language to use, such as en or de-AT.")
+    enrolled_at: datetime = strawberry.field(description="When the member joined.")
+
+    @strawberry.field(description="What was allowed or refused: the newest answer per purpose.")
+    async def consents(self, info: Info) -> list[Consent]:
+        return await batched(info, _consents, self.key)
+
+    @strawberry.field(description="The points, now.")
+    async def wallet(self, info: Info) -> Wallet:
+        return await batched(info, wallets, self.key)
+
+    @strawberry.field(description="Every change of the points, newest first.")
+    async def entries(
+        self, info: Info, first: First = PAGE_SIZE_DEFAULT, after: After = None
+    ) -> Connection[LedgerEntry]:
+        size = page_size(first)
+        before = None if after is None else ENTRIES.decode(after)[0]
+        rows = await batched(info, _newest_entries, self.key, limit=size + 1, before=before)
+        return connection(
+            page_of(rows, size=size, after=after),
+            cursor=ENTRIES,
+            key=lambda entry: (entry.sequence,),
+            node=entry_of,
+            count=lambda: batched(info, _entry_counts, self.key),
+        )
+
+    @strawberry.field(description="How many purchases, whether or not goods came back.")
+    async def purchase_count(self, info: Info) -> int:
+        return (await batched(info, _summaries, self.key)).purchases
+
+    @strawberry.field(description="What was spent so far, refunds taken off, without tax.")
+    async def spend(self, info: Info) -> Money:
+        return (await batched(info, _summaries, self.key)).spend
+
+    @strawberry.field(description="When the latest purchase was made; null before the first.")
+    async def last_purchase_at(self, info: Info) -> datetime | None:
+        return (await batched(info, _summaries, self.key)).last_at
+
+
+def member_of(row: reads.Member) -> Member:
+    """Return a member as the API shows one."""
+    return Member(
+        id=encode_id("Member", row.id),
+        key=row.id,
+        number=row.number,
+        status=MemberStatus(row.status),
+        external_id=row.external_id,
+        email=row.email,
+        phone=row.phone,
+        first_name=row.first_name,
+        last_name=row.last_name,
+        birthday=row.birthday,
+        locale=row.locale,
+        enrolled_at=row.enrolled_at,
+    )
+
+
+@loads("Member", UUID)
+async def members_by_key(
+    keys: Sequence[tuple[UUID]], *, program_id: UUID, now: datetime
+) -> list[Member | None]:
+    """Return the members with these ids."""
+    del now
+    found = await reads.members(program_id, [member_id for (member_id,) in keys])
+    return [member_of(found[key]) if key in found else None for (key,) in keys]
+
+
+async def _consents(
+    member_ids: Sequence[UUID], *, program_id: UUID, now: datetime
+) -> list[list[Consent]]:
+    del now
+    found = await reads.consents(program_id, member_ids)
+    return [
+        [
+            Consent(
+                purpose=ConsentPurpose(one.purpose),
+                granted=one.granted,
+                at=one.at,
+                source=one.source,
+            )
+            for one in sorted(found[member_id], key=lambda one: PURPOSES.index(one.purpose))
+        ]
+        for member_id in member_ids
+    ]
+
+
+async def _newest_entries(
+    member_ids: Sequence[UUID],
+    *,
+    program_id: UUID,
+    now: datetime,
+    limit: int,
+    before: int | None,
+) -> list[list[ledger.Entry]]:
+    del now
+    found = await ledger.newest_entries(program_id, member_ids, limit=limit, before=before)
+    return [found[member_id] for member_id in member_ids]
+
+
+async def _entry_counts(
+    member_ids: Sequence[UUID], *, program_id: UUID, now: datetime
+) -> list[int]:
+    del now
+    found = await ledger.entry_counts(program_id, member_ids)
+    return [found[member_id] for member_id in member_ids]
+
+
+class _Summary(NamedTuple):
+    purchases: int
+    spend: Money
+    last_at: datetime | None
+
+
+async def _summaries(
+    member_ids: Sequence[UUID], *, program_id: UUID, now: datetime
+) -> list[_Summary]:
+    version = await programs.in_force(program_id, now, now=now)
+    currency = version.settings.currency
+    found = await purchases.summaries(program_id, member_ids)
+    nothing = _Summary(0, money_of(0, currency), None)
+    return [
+        _Summary(one.purchase_count, money_of(one.spend_minor, currency), one.last_purchase_at)
+        if (one := found.get(member_id))
+        else nothing
+        for member_id in member_ids
+    ]
+
+
+def _last_seen(after: str | None) -> UUID | None:
+    if after is None:
+        return None
+    [member_id] = MEMBERS.decode(after)
+    assert isinstance(member_id, UUID), "the list is sorted by ids"
+    return member_id
+
+
+@strawberry.type
+class MemberQuery:
+    """Queries about members."""
+
+    @strawberry.field(
+        description="The member, by whatever you know; null when there is none.",
+        extensions=[NeedsScope(Scope.MEMBERS_READ)],
+    )
+    async def member(
+        self,
+        info: Info,
+        ref: Annotated[MemberRef, strawberry.argument(description="What you know of the member.")],
+    ) -> Member | None:
+        wanted = ref.reference(field="ref")
+        with suppress(NotFoundError):
+            return member_of(await members.find(info.context.program_id, wanted))
+        return None
+
+    @strawberry.field(
+        description="All members, in the order they joined.",
+        extensions=[NeedsScope(Scope.MEMBERS_READ)],
+    )
+    async def members(
+        self, info: Info, first: First = PAGE_SIZE_DEFAULT, after: After = None
+    ) -> Connection[Member] | None:
+        size, program_id = page_size(first), info.context.program_id
+        rows = await reads.page(program_id, first=size + 1, after=_last_seen(after))
+        return connection(
+            page_of(rows, size=size, after=after),
+            cursor=MEMBERS,
+            key=lambda row: (row.id,),
+            node=member_of,
+            count=lambda: reads.count(program_id),
+        )
+
+
+@strawberry.input(description="A new member; give what you know, everything else may come later.")
+class EnrolMemberInput:
+    """The input of enrolMember."""
+
+    external_id: str | None = strawberry.field(
+        default=None, description="The member's id in your own system; at most 100 characters."
+    )
+    email: str | None = strawberry.field(default=None, description="An e-mail address.")
+    phone: str | None = strawberry.field(
+        default=None, description="A phone number in international form, such as +4915112345678."
+    )
+    first_name: str | None = strawberry.field(default=None, description="The first name.")
+    last_name: str | None = strawberry.field(default=None, description="The last name.")
+    birthday: date | None = strawberry.field(default=None, description="The day of birth.")
+    locale: str = strawberry.field(
+        default="en", description="The language to use, such as en or de-AT."
+    )
+    consents: list[ConsentPurpose] = strawberry.field(
+        default_factory=list, description="What the member allowed on joining."
+    )
+    source: str = strawberry.field(
+        default="api", description="Where the consents were given, such as till or app."
+    )
+
+    def enrolment(self) -> enrolling.Enrolment:
+        """Return the use case's input.
+
+        Raises:
+            InvalidInputError: a text is too long.
+        """
+        profile = members.Profile(
+            external_id=self.external_id,
+            email=self.email,
+            phone=self.phone,
+            first_name=self.first_name,
+            last_name=self.last_name,
+            birthday=self.birthday,
+            locale=bounded(self.locale, LOCALE_CHARACTERS_MAX, field="locale") or "en",
+        )
+        source = bounded(self.source, SOURCE_CHARACTERS_MAX, field="source") or "api"
+        return enrolling.Enrolment(profile, tuple(dict.fromkeys(self.consents)), source)
+
+
+@strawberry.type(description="What enrolMember did.")
+class EnrolMemberPayload(Payload):
+    """The answer of enrolMember."""
+
+    member: Member | None = strawberry.field(default=None, description="The new member.")
+
+
+@strawberry.type
+class MemberMutation:
+    """Mutations of members."""
+
+    @strawberry.mutation(
+        description="Makes somebody a member, with a number and an empty wallet.",
+        extensions=[NeedsScope(Scope.MEMBERS_WRITE), RefusalsAsData(EnrolMemberPayload)],
+    )
+    async def enrol_member(
+        self, info: Info, given: Input[EnrolMemberInput]
+    ) -> EnrolMemberPayload | None:
+        context = info.context
+        wanted = given.enrolment()
+        [row] = await enrolling.enrol(context.program_id, [wanted], now=context.now)
+        return EnrolMemberPayload(member=member_of(row))

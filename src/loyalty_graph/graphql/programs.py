@@ -1,0 +1,133 @@
+"""The programme: its public face, open to everybody."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from loyalty_graph.errors import InvalidInputError, NotFoundError
+from loyalty_graph.graphql.context import Context, Info
+from loyalty_graph.graphql.enums import describe_enum
+from loyalty_graph.graphql.ids import encode_id
+from loyalty_graph.graphql.nodes import Node, loads
+from loyalty_graph.programs import service as programs
+from loyalty_graph.programs.rules import ClawbackPolicy
+
+Slug = Annotated[
+    str | None,
+    strawberry.argument(
+        name="slug",
+        description="Which programme. Without it: the token's, or the only one there is.",
+    ),
+]
+
+describe_enum(
+    ClawbackPolicy,
+    "What happens when goods come back but their points are spent already.",
+    {
+        ClawbackPolicy.CLAMP_TO_ZERO: "What is there is taken, the rest is forgiven.",
+        ClawbackPolicy.ALLOW_NEGATIVE: "The rest becomes debt that the next purchases pay.",
+    },
+)
+
+
+@strawberry.type(description="How the programme looks on cards and pages; CSS colours.")
+class Branding:
+    """The colours of a programme."""
+
+    background: str = strawberry.field(description="Behind everything, such as rgb(22, 78, 56).")
+    foreground: str = strawberry.field(description="Of values.")
+    label: str = strawberry.field(description="Of the words beside them.")
+
+
+@strawberry.type(description="A loyalty programme: what a home screen shows around the points.")
+class Program(Node):
+    """One version of a programme."""
+
+    name: str = strawberry.field(description="What members call it.")
+    slug: str = strawberry.field(description="Its name in addresses; never changes.")
+    currency_code: str = strawberry.field(description="Of all money here: ISO 4217, such as EUR.")
+    time_zone: str = strawberry.field(
+        description="Where its days begin and end, such as Europe/Berlin."
+    )
+    point_name: str = strawberry.field(description="One point, such as bean.")
+    point_name_plural: str = strawberry.field(description="Several points, such as beans.")
+    expiry_months: int | None = strawberry.field(
+        description="How many months points live; null when they never expire."
+    )
+    clawback: ClawbackPolicy = strawberry.field(
+        description="What happens when points to be taken back are spent already."
+    )
+    version: int = strawberry.field(
+        description="Grows with each change of the rules; entries name the one they came from."
+    )
+    sandbox: bool = strawberry.field(description="Nothing here is real; test tokens work.")
+    branding: Branding = strawberry.field(description="How it looks.")
+    terms: str = strawberry.field(description="The terms of membership; empty when none are set.")
+    support: str = strawberry.field(description="Whom to ask; empty when nobody is named.")
+
+
+def program_of(version: programs.Version) -> Program:
+    """Return a version of a programme as the API shows it."""
+    settings = version.settings
+    return Program(
+        id=encode_id("Program", version.program_id),
+        name=settings.name,
+        slug=settings.slug,
+        currency_code=settings.currency,
+        time_zone=settings.time_zone,
+        point_name=settings.points.unit_one,
+        point_name_plural=settings.points.unit_other,
+        expiry_months=settings.points.expiry_months,
+        clawback=settings.points.clawback,
+        version=version.number,
+        sandbox=settings.sandbox,
+        branding=Branding(
+            background=settings.branding.background,
+            foreground=settings.branding.foreground,
+            label=settings.branding.label,
+        ),
+        terms=settings.branding.terms,
+        support=settings.branding.support,
+    )
+
+
+@loads("Program", UUID)
+async def programs_by_key(
+    keys: Sequence[tuple[UUID]], *, program_id: UUID, now: datetime
+) -> list[Program | None]:
+    """Return the viewer's own programme, and nobody else's."""
+    own = program_of(await programs.in_force(program_id, now, now=now))
+    return [own if key == (program_id,) else None for key in keys]
+
+
+async def program_asked_for(context: Context, slug: str | None) -> UUID:
+    """Return the programme a public field is about.
+
+    Raises:
+        NotFoundError: no programme has this slug.
+        InvalidInputError: none is named, and the installation does not have exactly one.
+    """
+    if slug is not None:
+        return await programs.find(slug)
+    if context.viewer.program_id is not None:
+        return context.viewer.program_id
+    try:
+        return await programs.only_program()
+    except NotFoundError as error:
+        raise InvalidInputError(
+            "Name the programme: there is none here yet, or several.", field="slug"
+        ) from error
+
+
+@strawberry.type
+class ProgramQuery:
+    """Queries about the programme."""
+
+    @strawberry.field(description="The programme. Everybody may ask, also without a token.")
+    async def program(self, info: Info, slug: Slug = None) -> Program | None:
+        program_id = await program_asked_for(info.context, slug)
+        now = info.context.now
+        return program_of(await programs.in_force(program_id, now, now=now))

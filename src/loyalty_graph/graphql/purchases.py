@@ -1,0 +1,255 @@
+"""Purchases: what was bought and brought back, what it is worth, and recording it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import strawberry
+
+from loyalty_graph.errors import NotFoundError
+from loyalty_graph.graphql.context import Context, Info
+from loyalty_graph.graphql.enums import describe_enum
+from loyalty_graph.graphql.errors import Payload
+from loyalty_graph.graphql.ids import encode_id
+from loyalty_graph.graphql.inputs import PurchaseRef
+from loyalty_graph.graphql.ledger import LedgerEntry
+from loyalty_graph.graphql.money import Money, money_of
+from loyalty_graph.graphql.nodes import Node, batched, load, loads
+from loyalty_graph.graphql.permissions import NeedsScope
+from loyalty_graph.graphql.scalars import Points
+from loyalty_graph.identity.rules import Scope
+from loyalty_graph.programs import service as programs
+from loyalty_graph.purchases import reads
+from loyalty_graph.purchases.rules import Channel
+
+if TYPE_CHECKING:
+    from loyalty_graph.graphql.members import Member
+
+KEY = "Yours, 1 to 255 characters; a retry with the same key counts once."
+
+describe_enum(
+    Channel,
+    "Where a purchase was made.",
+    {
+        Channel.POS: "At a till.",
+        Channel.WEB: "In a shop on the web.",
+        Channel.MOBILE: "In an app.",
+        Channel.PARTNER: "At a partner's.",
+    },
+)
+
+
+@strawberry.type(description="One line of a receipt.")
+class PurchaseLine:
+    """A line and what became of it."""
+
+    number: int = strawberry.field(description="Counts the lines from 1; refunds name it.")
+    product_type: str = strawberry.field(description="What decides how it earns, such as COFFEE.")
+    sku: str | None = strawberry.field(description="The article, in your own system.")
+    quantity: int = strawberry.field(description="How many units were bought.")
+    refunded_quantity: int = strawberry.field(description="How many of them were brought back.")
+    unit_amount: Money = strawberry.field(description="The price of one unit, without tax.")
+    discount: Money = strawberry.field(description="Taken off the whole line.")
+    tax: Money = strawberry.field(description="On the whole line.")
+    points: Points = strawberry.field(description="What the line earned when it was bought.")
+
+
+@strawberry.type(description="Goods of a purchase that were brought back.")
+class Refund:
+    """A refund and the points it took back."""
+
+    member_id: strawberry.Private[UUID]
+    entry_sequence: strawberry.Private[int | None]
+    external_id: str | None = strawberry.field(description="Its id in the system it came from.")
+    refunded_at: datetime = strawberry.field(description="When they were brought back.")
+    amount: Money = strawberry.field(description="What they had cost, net of discounts, no tax.")
+    points_due: Points = strawberry.field(description="What they had earned.")
+    points_taken_back: Points = strawberry.field(description="What was taken from the wallet.")
+    shortfall: Points = strawberry.field(description="What was spent already and forgiven.")
+
+    @strawberry.field(description="The entry that took the points back; null if none were due.")
+    async def entry(self, info: Info) -> LedgerEntry | None:
+        return await _entry(info, self.member_id, self.entry_sequence)
+
+
+@strawberry.type(description="A receipt that was recorded for a member.")
+class Purchase(Node):
+    """A purchase."""
+
+    key: strawberry.Private[reads.Key]
+    currency: strawberry.Private[str]
+    entry_sequence: strawberry.Private[int | None]
+    source: str = strawberry.field(description="The system that wrote it, such as till or shop.")
+    external_id: str = strawberry.field(description="The id that system gave it.")
+    store: str | None = strawberry.field(description="The shop it was made in.")
+    channel: Channel = strawberry.field(description="Where it was made.")
+    purchased_at: datetime = strawberry.field(description="When it was made.")
+    recorded_at: datetime = strawberry.field(description="When it was recorded here.")
+    total: Money = strawberry.field(description="All lines, net of discounts, without tax.")
+    tax: Money = strawberry.field(description="The tax on all lines.")
+    points: Points = strawberry.field(description="What it earned when it was made.")
+
+    @strawberry.field(description="The lines, in order.")
+    async def lines(self, info: Info) -> list[PurchaseLine]:
+        return await batched(info, _lines, self)
+
+    @strawberry.field(description="What was brought back so far, in order.")
+    async def refunds(self, info: Info) -> list[Refund]:
+        return await batched(info, _refunds, self)
+
+    @strawberry.field(description="The entry of the points it earned; null when it earned none.")
+    async def entry(self, info: Info) -> LedgerEntry | None:
+        return await _entry(info, self.key[0], self.entry_sequence)
+
+    @strawberry.field(description="Who bought.", extensions=[NeedsScope(Scope.MEMBERS_READ)])
+    async def member(
+        self, info: Info
+    ) -> Annotated["Member", strawberry.lazy("loyalty_graph.graphql.members")] | None:
+        found: Member | None = await load(info, "Member", self.key[0])
+        return found
+
+
+async def _entry(info: Info, member_id: UUID, sequence: int | None) -> LedgerEntry | None:
+    if sequence is None:
+        return None
+    found: LedgerEntry | None = await load(info, "LedgerEntry", member_id, sequence)
+    return found
+
+
+@loads("Purchase", UUID, UUID)
+async def purchases_by_key(
+    keys: Sequence[reads.Key], *, program_id: UUID, now: datetime
+) -> list[Purchase | None]:
+    """Return the purchases with these (member id, purchase id) keys."""
+    del now
+    found = await reads.purchases(program_id, keys)
+    return [_purchase(found[key]) if key in found else None for key in keys]
+
+
+def _purchase(bought: reads.Bought) -> Purchase:
+    return Purchase(
+        id=encode_id("Purchase", bought.member_id, bought.id),
+        key=(bought.member_id, bought.id),
+        currency=bought.currency,
+        entry_sequence=bought.entry_sequence,
+        source=bought.source,
+        external_id=bought.external_id,
+        store=bought.store,
+        channel=Channel(bought.channel),
+        purchased_at=bought.purchased_at,
+        recorded_at=bought.recorded_at,
+        total=money_of(bought.total_minor, bought.currency),
+        tax=money_of(bought.tax_minor, bought.currency),
+        points=Points(bought.points),
+    )
+
+
+async def _lines(
+    purchases: Sequence[Purchase], *, program_id: UUID, now: datetime
+) -> list[list[PurchaseLine]]:
+    del now
+    found = await reads.lines(program_id, [purchase.key for purchase in purchases])
+    return [
+        [_line(line, purchase.currency) for line in found[purchase.key]] for purchase in purchases
+    ]
+
+
+def _line(line: reads.BoughtLine, currency: str) -> PurchaseLine:
+    return PurchaseLine(
+        number=line.number,
+        product_type=line.product_type,
+        sku=line.sku,
+        quantity=line.quantity,
+        refunded_quantity=line.refunded_quantity,
+        unit_amount=money_of(line.unit_minor, currency),
+        discount=money_of(line.discount_minor, currency),
+        tax=money_of(line.tax_minor, currency),
+        points=Points(line.points),
+    )
+
+
+async def _refunds(
+    purchases: Sequence[Purchase], *, program_id: UUID, now: datetime
+) -> list[list[Refund]]:
+    del now
+    found = await reads.refunds(program_id, [purchase.key for purchase in purchases])
+    return [[_refund(one, purchase) for one in found[purchase.key]] for purchase in purchases]
+
+
+def _refund(back: reads.BroughtBack, purchase: Purchase) -> Refund:
+    return Refund(
+        member_id=purchase.key[0],
+        entry_sequence=back.entry_sequence,
+        external_id=back.external_id,
+        refunded_at=back.refunded_at,
+        amount=money_of(back.amount_minor, purchase.currency),
+        points_due=Points(back.due_points),
+        points_taken_back=Points(back.clawed_back_points),
+        shortfall=Points(back.shortfall_points),
+    )
+
+
+@strawberry.type
+class PurchaseQuery:
+    """Queries about purchases."""
+
+    @strawberry.field(
+        description="A purchase, by its id or its receipt; null when there is none.",
+        extensions=[NeedsScope(Scope.MEMBERS_READ)],
+    )
+    async def purchase(
+        self,
+        info: Info,
+        ref: Annotated[PurchaseRef, strawberry.argument(description="What you know of it.")],
+    ) -> Purchase | None:
+        try:
+            key = await ref.key(info.context.program_id, field="ref")
+        except NotFoundError:
+            return None
+        found: Purchase | None = await load(info, "Purchase", *key)
+        return found
+
+
+@strawberry.type
+class PurchasePayload(Payload):
+    """What the payloads of mutations about a purchase have in common."""
+
+    key: strawberry.Private[reads.Key | None] = None
+    entry_sequence: strawberry.Private[int | None] = None
+    balance: Points | None = strawberry.field(
+        default=None, description="The balance right after it; a retry gets the same answer."
+    )
+    replayed: bool = strawberry.field(
+        default=False, description="This was a retry: nothing happened again."
+    )
+
+    @strawberry.field(description="The purchase, as it is now.")
+    async def purchase(self, info: Info) -> Purchase | None:
+        if self.key is None:
+            return None
+        found: Purchase | None = await load(info, "Purchase", *self.key)
+        return found
+
+    @strawberry.field(description="The entry that was written; null when no points moved.")
+    async def entry(self, info: Info) -> LedgerEntry | None:
+        if self.key is None:
+            return None
+        return await _entry(info, self.key[0], self.entry_sequence)
+
+    @strawberry.field(
+        description="Who bought, as of now.", extensions=[NeedsScope(Scope.MEMBERS_READ)]
+    )
+    async def member(
+        self, info: Info
+    ) -> Annotated["Member", strawberry.lazy("loyalty_graph.graphql.members")] | None:
+        if self.key is None:
+            return None
+        found: Member | None = await load(info, "Member", self.key[0])
+        return found
+
+
+async def currency_of(context: Context) -> str:
+    """Return the currency of the viewer's programme."""
+    version = await programs.in_force(context.program_id, context.now, now=context.now)
+    return version.settings.currency

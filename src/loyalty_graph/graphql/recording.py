@@ -1,0 +1,267 @@
+"""What a till does with purchases: ask what one would earn, and record it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import strawberry
+
+from loyalty_graph.errors import InvalidInputError, LoyaltyError
+from loyalty_graph.graphql.context import Context, Info
+from loyalty_graph.graphql.errors import Payload, RefusalsAsData, user_error
+from loyalty_graph.graphql.explanations import Explanation, explain_purchase
+from loyalty_graph.graphql.inputs import Input, MemberRef, bounded
+from loyalty_graph.graphql.money import Money, minor_of, money_of
+from loyalty_graph.graphql.permissions import NeedsScope
+from loyalty_graph.graphql.purchases import KEY, PurchasePayload, currency_of
+from loyalty_graph.graphql.scalars import Points
+from loyalty_graph.identity.rules import Scope
+from loyalty_graph.programs.rules import NEVER
+from loyalty_graph.purchases.rules import Channel, Line
+from loyalty_graph.usecases import purchases
+from loyalty_graph.usecases.posting import BATCH_MAX
+
+STORE_CHARACTERS_MAX = 60
+SKU_CHARACTERS_MAX = 60
+
+
+@strawberry.input(description="One line of a receipt. Amounts are in the programme's currency.")
+class PurchaseLineInput:
+    """A line."""
+
+    product_type: str = strawberry.field(description="What decides how it earns, such as COFFEE.")
+    quantity: int = strawberry.field(description="How many units: 1 to 1,000,000.")
+    unit_amount: Decimal = strawberry.field(
+        description='The price of one unit, without tax, such as "4.50".'
+    )
+    discount: Decimal = strawberry.field(
+        default=Decimal(0), description="Taken off the whole line, not off each unit."
+    )
+    tax: Decimal = strawberry.field(default=Decimal(0), description="On the whole line.")
+    sku: str | None = strawberry.field(
+        default=None, description="The article, in your own system; at most 60 characters."
+    )
+
+    def line(self, currency: str, *, field: str) -> Line:
+        """Return the line in minor units.
+
+        Raises:
+            InvalidInputError: an amount or text cannot be used; names the part of `field`.
+        """
+        return Line(
+            product_type=self.product_type,
+            quantity=self.quantity,
+            unit_minor=minor_of(self.unit_amount, currency, field=f"{field}.unitAmount"),
+            discount_minor=minor_of(self.discount, currency, field=f"{field}.discount"),
+            tax_minor=minor_of(self.tax, currency, field=f"{field}.tax"),
+            sku=bounded(self.sku, SKU_CHARACTERS_MAX, field=f"{field}.sku"),
+        )
+
+
+def _lines(given: Sequence[PurchaseLineInput], currency: str) -> tuple[Line, ...]:
+    return tuple(line.line(currency, field=f"lines.{place}") for place, line in enumerate(given))
+
+
+@strawberry.type(description="A line of a simulated purchase.")
+class SimulatedLine:
+    """What a line would earn."""
+
+    number: int = strawberry.field(description="Counts the lines from 1.")
+    product_type: str = strawberry.field(description="As given.")
+    quantity: int = strawberry.field(description="As given.")
+    amount: Money = strawberry.field(description="What counts, net of the discount, without tax.")
+    points: Points = strawberry.field(description="What the line would earn.")
+
+
+@strawberry.type(description="What a purchase would earn. Nothing was written.")
+class PurchaseSimulation:
+    """The outcome of simulatePurchase."""
+
+    points: Points = strawberry.field(description="What it would earn.")
+    total: Money = strawberry.field(description="All lines, net of discounts, without tax.")
+    lines: list[SimulatedLine] = strawberry.field(description="Line by line, in order.")
+    explanation: Explanation = strawberry.field(description="Why, for a person to read.")
+    expires_at: datetime | None = strawberry.field(
+        description="When these points would expire; null when they never do."
+    )
+
+
+@strawberry.input(description="A basket.")
+class SimulatePurchaseInput:
+    """The input of simulatePurchase."""
+
+    lines: list[PurchaseLineInput] = strawberry.field(description="1 to 500 lines.")
+    purchased_at: datetime | None = strawberry.field(
+        default=None, description="When it would be made; now, if not given."
+    )
+
+
+def _simulated(lines: Sequence[Line], done: purchases.Simulation) -> PurchaseSimulation:
+    settings, calculation = done.version.settings, done.calculation
+    return PurchaseSimulation(
+        points=Points(calculation.points),
+        total=money_of(sum(line.net_minor for line in lines), settings.currency),
+        lines=[
+            SimulatedLine(
+                number=number,
+                product_type=line.product_type,
+                quantity=line.quantity,
+                amount=money_of(line.net_minor, settings.currency),
+                points=Points(points),
+            )
+            for number, (line, points) in enumerate(
+                zip(lines, calculation.line_points, strict=True), 1
+            )
+        ],
+        explanation=explain_purchase(calculation.points, done.explanation, settings),
+        expires_at=None if done.expires_at == NEVER else done.expires_at,
+    )
+
+
+@strawberry.type
+class RecordingQuery:
+    """What can be asked before anything is recorded."""
+
+    @strawberry.field(
+        description="What a basket would earn, with the same numbers as recordPurchase.",
+        extensions=[NeedsScope(Scope.PURCHASES_WRITE)],
+    )
+    async def simulate_purchase(
+        self, info: Info, given: Input[SimulatePurchaseInput]
+    ) -> PurchaseSimulation | None:
+        context = info.context
+        at = given.purchased_at or context.now
+        lines = _lines(given.lines, await currency_of(context))
+        done = await purchases.simulate(context.program_id, lines, purchased_at=at, now=context.now)
+        return _simulated(lines, done)
+
+
+@strawberry.input(description="A receipt to record for a member.")
+class RecordPurchaseInput:
+    """The input of recordPurchase."""
+
+    idempotency_key: str = strawberry.field(description=KEY)
+    member: MemberRef = strawberry.field(description="Who bought.")
+    source: str = strawberry.field(
+        description="The system the receipt is from, such as till or shop; at most 40 characters."
+    )
+    external_id: str = strawberry.field(
+        description="Its id there, at most 100 characters. One receipt of a source counts once."
+    )
+    lines: list[PurchaseLineInput] = strawberry.field(description="1 to 500 lines.")
+    purchased_at: datetime | None = strawberry.field(
+        default=None, description="When it was made; now, if not given."
+    )
+    store: str | None = strawberry.field(
+        default=None, description="The shop it was made in; at most 60 characters."
+    )
+    channel: Channel = strawberry.field(default=Channel.POS, description="Where it was made.")
+
+    def command(self, context: Context, currency: str) -> purchases.RecordPurchase:
+        """Return the use case's command.
+
+        Raises:
+            InvalidInputError: a reference, amount or text cannot be used.
+        """
+        return purchases.RecordPurchase(
+            caller=context.caller,
+            idempotency_key=self.idempotency_key,
+            member=self.member.reference(field="member"),
+            source=self.source.strip(),
+            external_id=self.external_id.strip(),
+            purchased_at=self.purchased_at or context.now,
+            lines=_lines(self.lines, currency),
+            store=bounded(self.store, STORE_CHARACTERS_MAX, field="store"),
+            channel=self.channel,
+            is_dated=self.purchased_at is not None,
+        )
+
+
+@strawberry.type(description="What recordPurchase did.")
+class RecordPurchasePayload(PurchasePayload):
+    """The answer of recordPurchase."""
+
+    points: Points | None = strawberry.field(default=None, description="What it earned.")
+
+
+def _recorded(outcome: purchases.PurchaseRecorded | LoyaltyError) -> RecordPurchasePayload:
+    if isinstance(outcome, LoyaltyError):
+        return RecordPurchasePayload(user_errors=[user_error(outcome)])
+    return RecordPurchasePayload(
+        key=(outcome.member_id, outcome.purchase_id),
+        entry_sequence=outcome.entry_sequence,
+        points=Points(outcome.points),
+        balance=Points(outcome.balance_points),
+        replayed=outcome.replayed,
+    )
+
+
+@strawberry.input(description="Receipts to record together, such as those of an offline till.")
+class RecordPurchasesInput:
+    """The input of recordPurchases."""
+
+    purchases: list[RecordPurchaseInput] = strawberry.field(
+        description="1 to 500, each with its own idempotency key."
+    )
+
+
+@strawberry.type(description="What recordPurchases did.")
+class RecordPurchasesPayload(Payload):
+    """The answer of recordPurchases."""
+
+    results: list[RecordPurchasePayload] = strawberry.field(
+        default_factory=list,
+        description="One for each, in order: done, or refused without disturbing the others.",
+    )
+
+
+async def _record_all(
+    context: Context, given: Sequence[RecordPurchaseInput]
+) -> list[RecordPurchasePayload]:
+    """Record what can be recorded; what is malformed is refused in its place.
+
+    Raises:
+        InvalidInputError: none, or too many.
+    """
+    if not 0 < len(given) <= BATCH_MAX:
+        raise InvalidInputError(f"Give 1 to {BATCH_MAX} purchases at once.", field="purchases")
+    currency = await currency_of(context)
+    wanted = [_command_or_refusal(one, context, currency) for one in given]
+    sound = [one for one in wanted if isinstance(one, purchases.RecordPurchase)]
+    outcomes = iter(await purchases.record(context.program_id, sound, now=context.now))
+    return [_recorded(one if isinstance(one, LoyaltyError) else next(outcomes)) for one in wanted]
+
+
+def _command_or_refusal(
+    given: RecordPurchaseInput, context: Context, currency: str
+) -> purchases.RecordPurchase | LoyaltyError:
+    try:
+        return given.command(context, currency)
+    except LoyaltyError as refusal:
+        return refusal
+
+
+@strawberry.type
+class RecordingMutation:
+    """Mutations of purchases."""
+
+    @strawberry.mutation(
+        description="Records a receipt and credits its points.",
+        extensions=[NeedsScope(Scope.PURCHASES_WRITE), RefusalsAsData(RecordPurchasePayload)],
+    )
+    async def record_purchase(
+        self, info: Info, given: Input[RecordPurchaseInput]
+    ) -> RecordPurchasePayload | None:
+        context = info.context
+        command = given.command(context, await currency_of(context))
+        call = purchases.RecordCall(context.program_id, command, context.now)
+        return _recorded(await context.record_purchase(call))
+
+    @strawberry.mutation(
+        description="Records up to 500 receipts at once, such as those of an offline till.",
+        extensions=[NeedsScope(Scope.PURCHASES_WRITE), RefusalsAsData(RecordPurchasesPayload)],
+    )
+    async def record_purchases(
+        self, info: Info, given: Input[RecordPurchasesInput]
+    ) -> RecordPurchasesPayload | None:
+        return RecordPurchasesPayload(results=await _record_all(info.context, given.purchases))

@@ -1,0 +1,125 @@
+"""Taking purchases back, whole or in parts."""
+
+from collections import Counter
+from datetime import datetime
+
+import strawberry
+
+from loyalty_graph.errors import InvalidInputError
+from loyalty_graph.graphql.context import Context, Info
+from loyalty_graph.graphql.errors import RefusalsAsData
+from loyalty_graph.graphql.inputs import Input, PurchaseRef, bounded
+from loyalty_graph.graphql.money import Money, money_of
+from loyalty_graph.graphql.permissions import NeedsScope
+from loyalty_graph.graphql.purchases import KEY, PurchasePayload, currency_of
+from loyalty_graph.graphql.scalars import Points
+from loyalty_graph.identity.rules import Scope
+from loyalty_graph.purchases.rules import EXTERNAL_ID_LENGTH_MAX
+from loyalty_graph.usecases import refunds
+
+REASON_CHARACTERS_MAX = 500
+
+
+@strawberry.input(description="Units of a line that were brought back.")
+class RefundLineInput:
+    """A line of a refund."""
+
+    number: int = strawberry.field(description="The purchase's line, counted from 1.")
+    quantity: int = strawberry.field(description="How many units.")
+
+
+@strawberry.input(description="Goods of a purchase that were brought back.")
+class RefundPurchaseInput:
+    """The input of refundPurchase."""
+
+    idempotency_key: str = strawberry.field(description=KEY)
+    purchase: PurchaseRef = strawberry.field(description="The purchase they are from.")
+    lines: list[RefundLineInput] | None = strawberry.field(
+        default=None, description="What came back; everything that is left, if not given."
+    )
+    refunded_at: datetime | None = strawberry.field(
+        default=None, description="When it came back; now, if not given."
+    )
+    external_id: str | None = strawberry.field(
+        default=None, description="The refund's id in your own system; at most 100 characters."
+    )
+    reason: str | None = strawberry.field(
+        default=None, description="Why; at most 500 characters. The member can read it."
+    )
+
+    async def command(self, context: Context) -> refunds.RecordRefund:
+        """Return the use case's command.
+
+        Raises:
+            InvalidInputError: a reference or text cannot be used, or a line stands twice.
+            NotFoundError: no such receipt.
+        """
+        member_id, purchase_id = await self.purchase.key(context.program_id, field="purchase")
+        reason = bounded(self.reason, REASON_CHARACTERS_MAX, field="reason")
+        return refunds.RecordRefund(
+            caller=context.caller,
+            idempotency_key=self.idempotency_key,
+            member_id=member_id,
+            purchase_id=purchase_id,
+            refunded_at=self.refunded_at or context.now,
+            quantities=self._quantities(),
+            external_id=bounded(self.external_id, EXTERNAL_ID_LENGTH_MAX, field="externalId"),
+            reason=reason or "",
+            is_dated=self.refunded_at is not None,
+        )
+
+    def _quantities(self) -> dict[int, int] | None:
+        if self.lines is None:
+            return None
+        for number, times in Counter(line.number for line in self.lines).items():
+            if times > 1:
+                raise InvalidInputError(f"Line {number} stands here twice.", field="lines")
+        return {line.number: line.quantity for line in self.lines}
+
+
+@strawberry.type(description="What refundPurchase did.")
+class RefundPurchasePayload(PurchasePayload):
+    """The answer of refundPurchase."""
+
+    amount: Money | None = strawberry.field(
+        default=None, description="What the goods had cost, net of discounts, without tax."
+    )
+    points_due: Points | None = strawberry.field(
+        default=None, description="What the goods had earned."
+    )
+    points_taken_back: Points | None = strawberry.field(
+        default=None, description="What was taken from the wallet, as debt where it may be."
+    )
+    shortfall: Points | None = strawberry.field(
+        default=None, description="What was spent already and forgiven."
+    )
+
+
+def _refunded(done: refunds.RefundRecorded, currency: str) -> RefundPurchasePayload:
+    return RefundPurchasePayload(
+        key=(done.member_id, done.purchase_id),
+        entry_sequence=done.entry_sequence,
+        amount=money_of(done.amount_minor, currency),
+        points_due=Points(done.due_points),
+        points_taken_back=Points(done.clawed_back_points),
+        shortfall=Points(done.shortfall_points),
+        balance=Points(done.balance_points),
+        replayed=done.replayed,
+    )
+
+
+@strawberry.type
+class RefundMutation:
+    """Mutations of refunds."""
+
+    @strawberry.mutation(
+        description="Takes back the points of goods that were brought back, exactly.",
+        extensions=[NeedsScope(Scope.PURCHASES_WRITE), RefusalsAsData(RefundPurchasePayload)],
+    )
+    async def refund_purchase(
+        self, info: Info, given: Input[RefundPurchaseInput]
+    ) -> RefundPurchasePayload | None:
+        context = info.context
+        command = await given.command(context)
+        done = await refunds.record(context.program_id, command, now=context.now)
+        return _refunded(done, await currency_of(context))

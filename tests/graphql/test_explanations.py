@@ -1,0 +1,86 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from loyalty_graph.graphql.explanations import explain_entry
+from loyalty_graph.ledger.reads import Entry
+from loyalty_graph.ledger.rules import Kind
+from loyalty_graph.programs.rules import ProgramSettings
+from tests.shop import NOON, PROGRAM
+
+SETTINGS = ProgramSettings.model_validate(PROGRAM["program"])
+ENTRY = Entry(
+    member_id=UUID(int=1),
+    sequence=1,
+    kind=Kind.EARN,
+    points=27,
+    balance_after=27,
+    at=NOON,
+    recorded_at=NOON,
+    reference=str(UUID(int=2)),
+    rule_version=1,
+    text="",
+    explanation={"by": "hand"},
+    hash=b"",
+)
+COFFEE: dict[str, Any] = {"type": "COFFEE", "amount": 1350, "rate": [2, 100], "points": 27}
+
+
+def summary(kind: Kind, points: int, **changes: Any) -> str:
+    told = explain_entry(replace(ENTRY, kind=kind, points=points, **changes), SETTINGS)
+    assert told is not None
+    return told.summary
+
+
+@pytest.mark.parametrize(
+    ("by", "text"),
+    [
+        (["PRORATA", "FLOOR"], "13.50 EUR at 2 per 1.00 EUR, rounded down = 27"),
+        (["PRORATA", "NEAREST"], "13.50 EUR at 2 per 1.00 EUR, rounded to the nearest = 27"),
+        (["PRORATA", "CEIL"], "13.50 EUR at 2 per 1.00 EUR, rounded up = 27"),
+        (["STEP", "FLOOR"], "13.50 EUR at 2 for each full 1.00 EUR = 27"),
+        (["STEP", "NEAREST"], "13.50 EUR at 2 for each 1.00 EUR, to the nearest = 27"),
+        (["STEP", "CEIL"], "13.50 EUR at 2 for each 1.00 EUR begun = 27"),
+    ],
+)
+def test_a_step_says_rate_and_rounding(by: list[str], text: str):
+    why = {"calculator": "PRODUCT_TYPE", "steps": [{**COFFEE, "by": by}]}
+
+    told = explain_entry(replace(ENTRY, explanation=why), SETTINGS)
+
+    assert told is not None
+    assert told.summary == "27 beans for a purchase of 13.50 EUR."
+    assert [step.text for step in told.steps] == [f"COFFEE: {text}"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "points", "changes", "text"),
+    [
+        (Kind.REDEEM, -1, {}, "1 bean spent."),
+        (Kind.UNREDEEM, 5, {}, "5 beans given back: a redemption was cancelled."),
+        (Kind.FORGIVE, 5, {}, "5 beans forgiven: they were spent before the refund."),
+        (Kind.ADJUST, 5, {"text": "Welcome"}, "5 beans added by hand: Welcome"),
+        (Kind.ADJUST, -5, {"text": "Mistake"}, "5 beans taken by hand: Mistake"),
+        (
+            Kind.REVERSE,
+            -9,
+            {"explanation": {"before": 27, "after": 18, "steps": []}},
+            "9 beans taken back: after a refund the purchase is worth 18 instead of 27.",
+        ),
+        (
+            Kind.EXPIRE,
+            -9,
+            {"at": datetime(2026, 9, 2, 22, tzinfo=UTC)},
+            "9 beans expired at the end of 2026-09-02.",
+        ),
+    ],
+)
+def test_every_kind_has_its_sentence(kind: Kind, points: int, changes: dict[str, Any], text: str):
+    assert summary(kind, points, **changes) == text
+
+
+def test_what_was_erased_is_not_explained():
+    assert explain_entry(replace(ENTRY, explanation=None), SETTINGS) is None
