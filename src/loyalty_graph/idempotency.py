@@ -57,7 +57,7 @@ def claim(caller: str, key: str, given: dict[str, Any]) -> Claim:
     """
     check_key(key)
     try:
-        canonical = orjson.dumps(given, default=_in_utc, option=CANONICAL)
+        canonical = orjson.dumps(given, default=_plain, option=CANONICAL)
     except orjson.JSONEncodeError as error:
         raise InvalidInputError(f"The input cannot be kept: {error}.") from error
     if _NUL.search(canonical):
@@ -65,9 +65,15 @@ def claim(caller: str, key: str, given: dict[str, Any]) -> Claim:
     return Claim(caller, key, hashlib.sha256(canonical).digest())
 
 
-def _in_utc(value: datetime) -> str:
-    """Return an instant as one text, however it was spelled."""
-    return value.astimezone(UTC).isoformat()
+def _plain(value: object) -> str:
+    """Return an instant or an id as one text, however it was spelled or read.
+
+    asyncpg's kind of UUID is strange to orjson.
+    """
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    assert isinstance(value, UUID), "what is given holds JSON values, instants and ids"
+    return str(value)
 
 
 def check_key(key: str) -> None:

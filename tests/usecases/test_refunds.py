@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import timedelta
 from itertools import permutations
 
 import pytest
@@ -14,9 +15,10 @@ from loyalty_graph.errors import (
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger.models import AccountRow, LotRow, TransferRow
 from loyalty_graph.members.models import Member
+from loyalty_graph.purchases import service as purchases
 from loyalty_graph.purchases.models import MemberSummary, PurchaseLine, Refund
 from loyalty_graph.purchases.rules import Line
-from loyalty_graph.usecases import program_file
+from loyalty_graph.usecases import program_file, refunds
 from tests.shop import DAY, NOON, PROGRAM, Shop, open_shop, program
 
 IN_FIVE_PARTS = [(1, 1), (2, 1), (1, 2), (4, 2), (3, 1)]
@@ -219,3 +221,23 @@ async def test_one_line_cannot_be_brought_back_twice(shop: Shop, ada: Member):
 
     with pytest.raises(RefundTooLargeError, match="only 0 are left"):
         await shop.bring_back(bought, {2: 1})
+
+
+async def test_an_undated_retry_is_a_retry(shop: Shop, ada: Member):
+    bought = await shop.buy(ada)
+    later = shop.later(timedelta(minutes=3))
+
+    first = await shop.bring_back(bought, None, idempotency_key="k", is_dated=False)
+    again = await later.bring_back(bought, None, idempotency_key="k", is_dated=False)
+
+    assert again == replace(first, replayed=True)
+
+
+async def test_a_receipt_found_in_the_database_can_be_refunded(shop: Shop, ada: Member):
+    await shop.buy(ada, external_id="r-1")
+    member_id, purchase_id = await purchases.find(shop.program_id, "till", "r-1")
+
+    command = refunds.RecordRefund("partner:till", "k", member_id, purchase_id, shop.now)
+    done = await refunds.record(shop.program_id, command, now=shop.now)
+
+    assert done.clawed_back_points == 108
