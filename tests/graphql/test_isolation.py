@@ -1,0 +1,240 @@
+"""What one programme holds, another programme's token can neither see nor move."""
+
+from typing import Any
+
+import pytest
+
+from loyalty_graph.graphql.ids import encode_id
+from loyalty_graph.graphql.schema import SCHEMA
+from loyalty_graph.members.models import Member
+from tests.api import GOLDEN_LINES, OTHER_PROGRAM, Api, member_id, receipt
+
+NODE = "query ($id: ID!) { node(id: $id) { __typename id } }"
+NODE_TYPES = {"Program", "Member", "Purchase", "LedgerEntry"}
+EVERY_SCOPE = ("members:read", "members:write", "purchases:write", "points:adjust")
+
+
+@pytest.fixture
+def ada(api: Api) -> Member:
+    return api.run(
+        api.shop.enrol, email="ada@example.com", phone="+4915112345678", external_id="crm-7"
+    )
+
+
+@pytest.fixture
+def ids(api: Api, ada: Member) -> dict[str, str]:
+    """One id of every type of node in the first programme."""
+    bought = api.run(api.shop.buy, ada, external_id="r-1")
+    return {
+        "Program": encode_id("Program", api.shop.program_id),
+        "Member": member_id(ada),
+        "Purchase": encode_id("Purchase", ada.id, bought.purchase_id),
+        "LedgerEntry": encode_id("LedgerEntry", ada.id, 1),
+    }
+
+
+@pytest.fixture
+def stranger(api: Api) -> str:
+    """A token of another programme that may do everything there."""
+    return api.token("admin", shop=api.open_shop(OTHER_PROGRAM))
+
+
+def refs(ada: Member) -> list[dict[str, str]]:
+    return [
+        {"id": member_id(ada)},
+        {"number": ada.number},
+        {"email": "ada@example.com"},
+        {"phone": "+4915112345678"},
+        {"externalId": "crm-7"},
+    ]
+
+
+def test_every_type_of_node_is_tried_here(ids: dict[str, str]):
+    kinds = SCHEMA._schema.type_map.values()
+
+    found = {
+        kind.name for kind in kinds if "Node" in map(str, getattr(kind, "interfaces", None) or ())
+    }
+
+    assert found == NODE_TYPES == set(ids)
+
+
+def test_a_node_is_found_by_its_own_programme(api: Api, ids: dict[str, str]):
+    for kind, one in ids.items():
+        assert api.data(NODE, {"id": one}) == {"node": {"__typename": kind, "id": one}}
+
+
+def test_a_node_of_another_programme_is_null(api: Api, ids: dict[str, str], stranger: str):
+    for one in ids.values():
+        assert api.data(NODE, {"id": one}, token=stranger) == {"node": None}
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        pytest.param("???", id="no base64"),
+        pytest.param(encode_id("Reward", "x"), id="another type"),
+        pytest.param(encode_id("Member", "x"), id="no uuid"),
+        pytest.param(encode_id("LedgerEntry", "x", 1), id="half a key"),
+        pytest.param(encode_id("LedgerEntry", str(2**70), -1), id="a number below zero"),
+        pytest.param(
+            encode_id("LedgerEntry", "0" * 32, 2**31), id="a number the database cannot hold"
+        ),
+        pytest.param(encode_id("Purchase", "0" * 32), id="a short key"),
+    ],
+)
+def test_a_malformed_id_is_refused(api: Api, one: str):
+    assert api.error(NODE, {"id": one}) == "INVALID_INPUT"
+
+
+def test_members_of_another_programme_are_unknown(
+    api: Api, ada: Member, ids: dict[str, str], stranger: str
+):
+    find = "query ($ref: MemberRef!) { member(ref: $ref) { number } }"
+
+    for ref in refs(ada):
+        assert api.data(find, {"ref": ref}, token=stranger) == {"member": None}
+    listed = api.data("{ members { nodes { id } totalCount } }", token=stranger)
+    assert listed == {"members": {"nodes": [], "totalCount": 0}}
+
+
+def test_purchases_of_another_programme_are_unknown(api: Api, ids: dict[str, str], stranger: str):
+    find = "query ($ref: PurchaseRef!) { purchase(ref: $ref) { id } }"
+    of_receipt = {"receipt": {"source": "till", "externalId": "r-1"}}
+
+    for ref in ({"id": ids["Purchase"]}, of_receipt):
+        assert api.data(find, {"ref": ref}, token=stranger) == {"purchase": None}
+
+
+def test_members_of_another_programme_cannot_be_touched(
+    api: Api, ada: Member, ids: dict[str, str], stranger: str
+):
+    for number, ref in enumerate(refs(ada)):
+        bought = receipt(ada, member=ref)
+        adjusted = {"idempotencyKey": f"{number}", "member": ref, "points": 5, "reason": "x"}
+
+        assert api.refusal("recordPurchase", bought, token=stranger) == ("NOT_FOUND", "member")
+        assert api.refusal("adjustPoints", adjusted, token=stranger) == ("NOT_FOUND", "member")
+        before = api.everything()
+        [result] = api.do(
+            "recordPurchases",
+            {"purchases": [bought]},
+            "results { userErrors { code } }",
+            token=stranger,
+        )["results"]
+        assert result == {"userErrors": [{"code": "NOT_FOUND"}]}
+        assert api.everything() == before
+
+
+def test_purchases_of_another_programme_cannot_be_refunded(
+    api: Api, ids: dict[str, str], stranger: str
+):
+    of_receipt = {"receipt": {"source": "till", "externalId": "r-1"}}
+
+    for ref in ({"id": ids["Purchase"]}, of_receipt):
+        given = {"idempotencyKey": "back", "purchase": ref}
+        code, _field = api.refusal("refundPurchase", given, token=stranger)
+        assert code == "NOT_FOUND"
+
+
+def test_keys_receipts_and_addresses_of_another_programme_are_free(
+    api: Api, ada: Member, ids: dict[str, str], stranger: str
+):
+    given = receipt(ada, externalId="r-1")
+    api.do("recordPurchase", {**given, "externalId": "r-2"}, "")
+    enrolled = api.do(
+        "enrolMember",
+        {"email": "ada@example.com", "phone": "+4915112345678", "externalId": "crm-7"},
+        "member { id number }",
+        token=stranger,
+    )
+    theirs = {**given, "member": {"email": "ada@example.com"}}
+    done = api.do("recordPurchase", theirs, "balance replayed", token=stranger)
+
+    assert enrolled["userErrors"] == []
+    assert done == {"userErrors": [], "balance": 108, "replayed": False}
+
+
+REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
+    ("members:read", NODE, {"id": "x"}),
+    ("members:read", "query ($r: MemberRef!) { member(ref: $r) { id } }", {"r": {"id": "x"}}),
+    ("members:read", "{ members { totalCount } }", {}),
+    ("members:read", "query ($r: PurchaseRef!) { purchase(ref: $r) { id } }", {"r": {"id": "x"}}),
+    (
+        "purchases:write",
+        "query ($i: SimulatePurchaseInput!) { simulatePurchase(input: $i) { points } }",
+        {"i": {"lines": GOLDEN_LINES}},
+    ),
+    (
+        "members:write",
+        "mutation ($i: EnrolMemberInput!) { enrolMember(input: $i) { userErrors { code } } }",
+        {"i": {}},
+    ),
+    (
+        "purchases:write",
+        "mutation ($i: RecordPurchaseInput!) { recordPurchase(input: $i) { points } }",
+        {
+            "i": {
+                "idempotencyKey": "k",
+                "member": {"id": "x"},
+                "source": "till",
+                "externalId": "r",
+                "lines": GOLDEN_LINES,
+            }
+        },
+    ),
+    (
+        "purchases:write",
+        (
+            "mutation ($i: RecordPurchasesInput!)"
+            " { recordPurchases(input: $i) { results { points } } }"
+        ),
+        {"i": {"purchases": []}},
+    ),
+    (
+        "purchases:write",
+        "mutation ($i: RefundPurchaseInput!) { refundPurchase(input: $i) { balance } }",
+        {"i": {"idempotencyKey": "k", "purchase": {"id": "x"}}},
+    ),
+    (
+        "points:adjust",
+        "mutation ($i: AdjustPointsInput!) { adjustPoints(input: $i) { balance } }",
+        {"i": {"idempotencyKey": "k", "member": {"id": "x"}, "points": 1, "reason": "x"}},
+    ),
+]
+
+
+@pytest.mark.parametrize(("scope", "query", "variables"), REQUESTS)
+def test_without_its_scope_nothing_is_answered(
+    api: Api, scope: str, query: str, variables: dict[str, Any]
+):
+    others = [one for one in EVERY_SCOPE if one != scope]
+
+    assert api.error(query, variables, token=None) == "UNAUTHENTICATED"
+    assert api.error(query, variables, token=api.token(*others)) == "FORBIDDEN"
+
+
+def test_every_guarded_root_field_is_tried_without_its_scope():
+    core = SCHEMA._schema
+    fields = {
+        name
+        for root in (core.query_type, core.mutation_type)
+        if root is not None
+        for name in root.fields
+    }
+
+    tried = {name for name in fields if any(f"{name}(" in query for _, query, _ in REQUESTS)}
+
+    assert fields - tried == {"version", "program", "ledgerIntegrity", "members"}
+
+
+def test_a_body_that_is_not_json_is_refused(api: Api):
+    before = api.everything()
+
+    answer = api.client.post(
+        "/graphql", content=b"{not json", headers={"Content-Type": "application/json"}
+    )
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["extensions"] == {"code": "BAD_REQUEST"}
+    assert api.everything() == before

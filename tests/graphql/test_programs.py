@@ -1,0 +1,41 @@
+from loyalty_graph.graphql.ids import encode_id
+from tests.api import OTHER_PROGRAM, Api
+
+ASK = """query ($slug: String) { program(slug: $slug) { id name slug currencyCode timeZone pointName
+    pointNamePlural expiryMonths clawback version sandbox branding { background foreground label }
+    terms support } }"""
+NAME = "query ($slug: String) { program(slug: $slug) { name } }"
+
+
+def test_anybody_may_see_the_programme(api: Api):
+    program = api.data(ASK, token=None)["program"]
+
+    assert program == {
+        "id": encode_id("Program", api.shop.program_id),
+        "name": "Bean Club",
+        "slug": "bean-club",
+        "currencyCode": "EUR",
+        "timeZone": "Europe/Berlin",
+        "pointName": "bean",
+        "pointNamePlural": "beans",
+        "expiryMonths": 6,
+        "clawback": "CLAMP_TO_ZERO",
+        "version": 1,
+        "sandbox": False,
+        "branding": {
+            "background": "rgb(22, 78, 56)",
+            "foreground": "rgb(255, 255, 255)",
+            "label": "rgb(190, 227, 200)",
+        },
+        "terms": "",
+        "support": "",
+    }
+
+
+def test_among_several_programmes_one_is_named(api: Api):
+    other = api.open_shop(OTHER_PROGRAM)
+
+    assert api.error(NAME, token=None) == "INVALID_INPUT"
+    assert api.data(NAME, {"slug": "tea-club"}, token=None) == {"program": {"name": "Tea Club"}}
+    assert api.error(NAME, {"slug": "no-club"}, token=None) == "NOT_FOUND"
+    assert api.data(NAME, token=api.token("admin", shop=other)) == {"program": {"name": "Tea Club"}}

@@ -1,0 +1,157 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from loyalty_graph.members.models import Member
+from tests.api import Api, member_id, receipt
+
+REFUNDED = """amount { amount currencyCode } pointsDue pointsTakenBack shortfall balance replayed
+    entry { kind points } member { number } purchase { points lines { refundedQuantity }
+    refunds { externalId refundedAt amount { amount } pointsDue pointsTakenBack shortfall
+    entry { sequence } } }"""
+
+
+@pytest.fixture
+def ada(api: Api) -> Member:
+    return api.run(api.shop.enrol)
+
+
+@pytest.fixture
+def purchase_id(api: Api, ada: Member) -> str:
+    given = receipt(ada, externalId="r-1")
+    done = api.do("recordPurchase", given, "purchase { id }")
+    return str(done["purchase"]["id"])
+
+
+def refund(**changes: object) -> dict[str, Any]:
+    receipt_of_it = {"receipt": {"source": "till", "externalId": "r-1"}}
+    return {"idempotencyKey": "back", "purchase": receipt_of_it, **changes}
+
+
+def test_a_part_takes_back_what_it_had_earned(api: Api, ada: Member, purchase_id: str):
+    given = refund(
+        lines=[{"number": 1, "quantity": 2}, {"number": 2, "quantity": 1}],
+        refundedAt="2026-03-02T13:00:00+01:00",
+        externalId="return-1",
+        reason="Too many",
+    )
+
+    done = api.do("refundPurchase", given, REFUNDED)
+
+    assert done == {
+        "userErrors": [],
+        "amount": {"amount": "23.99", "currencyCode": "EUR"},
+        "pointsDue": 92,
+        "pointsTakenBack": 92,
+        "shortfall": 0,
+        "balance": 16,
+        "replayed": False,
+        "entry": {"kind": "REVERSE", "points": -92},
+        "member": {"number": ada.number},
+        "purchase": {
+            "points": 108,
+            "lines": [{"refundedQuantity": units} for units in (2, 1, 0, 0)],
+            "refunds": [
+                {
+                    "externalId": "return-1",
+                    "refundedAt": "2026-03-02T12:00:00Z",
+                    "amount": {"amount": "23.99"},
+                    "pointsDue": 92,
+                    "pointsTakenBack": 92,
+                    "shortfall": 0,
+                    "entry": {"sequence": 2},
+                }
+            ],
+        },
+    }
+
+
+def test_without_lines_everything_that_is_left_comes_back(api: Api, ada: Member, purchase_id: str):
+    api.do("refundPurchase", refund(lines=[{"number": 1, "quantity": 1}]), "")
+
+    rest = refund(idempotencyKey="rest", purchase={"id": purchase_id})
+    done = api.do("refundPurchase", rest, "pointsTakenBack balance")
+
+    assert done == {"userErrors": [], "pointsTakenBack": 99, "balance": 0}
+
+
+def test_what_was_spent_is_a_shortfall(api: Api, ada: Member, purchase_id: str):
+    api.run(api.shop.redeem, ada, 100)
+
+    done = api.do("refundPurchase", refund(), "pointsDue pointsTakenBack shortfall balance")
+
+    assert done == {
+        "userErrors": [],
+        "pointsDue": 108,
+        "pointsTakenBack": 8,
+        "shortfall": 100,
+        "balance": 0,
+    }
+
+
+def test_a_refund_that_had_earned_nothing_has_no_entry(api: Api, ada: Member, purchase_id: str):
+    done = api.do(
+        "refundPurchase", refund(lines=[{"number": 3, "quantity": 1}]), "pointsDue entry { id }"
+    )
+
+    assert (done["pointsDue"], done["entry"]) == (0, None)
+
+
+def test_a_retry_gets_the_first_answer_though_time_has_passed(
+    api: Api, ada: Member, purchase_id: str
+):
+    first = api.do("refundPurchase", refund(), REFUNDED)
+    before = api.everything()
+
+    api.now += timedelta(minutes=2)
+    again = api.do("refundPurchase", refund(), REFUNDED)
+
+    assert again == {**first, "replayed": True}
+    assert api.everything() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "field"),
+    [
+        pytest.param(
+            {"lines": [{"number": 1, "quantity": 4}]}, "REFUND_TOO_LARGE", "lines", id="too large"
+        ),
+        pytest.param(
+            {"lines": [{"number": 5, "quantity": 1}]}, "INVALID_INPUT", "lines", id="no such line"
+        ),
+        pytest.param(
+            {"lines": [{"number": 1, "quantity": 0}]}, "INVALID_INPUT", "lines", id="no units"
+        ),
+        pytest.param(
+            {"lines": [{"number": 1, "quantity": 1}] * 2}, "INVALID_INPUT", "lines", id="twice"
+        ),
+        pytest.param({"lines": []}, "INVALID_INPUT", "lines", id="no lines"),
+        pytest.param(
+            {"refundedAt": "2026-03-02T12:05:01Z"}, "INVALID_INPUT", "refundedAt", id="ahead"
+        ),
+        pytest.param(
+            {"refundedAt": "2026-03-02T11:59:59Z"}, "INVALID_INPUT", "refundedAt", id="too early"
+        ),
+        pytest.param({"externalId": "x" * 101}, "INVALID_INPUT", "externalId", id="refund's id"),
+        pytest.param({"reason": "x" * 501}, "INVALID_INPUT", "reason", id="reason"),
+        pytest.param({"idempotencyKey": ""}, "INVALID_INPUT", "idempotencyKey", id="no key"),
+        pytest.param({"purchase": {"id": "?"}}, "INVALID_INPUT", "purchase.id", id="no id"),
+        pytest.param(
+            {"purchase": {"receipt": {"source": "till", "externalId": "r-2"}}},
+            "NOT_FOUND",
+            "purchase",
+            id="unknown receipt",
+        ),
+    ],
+)
+def test_a_refused_refund_changes_nothing(
+    api: Api, purchase_id: str, changes: dict[str, object], code: str, field: str
+):
+    assert api.refusal("refundPurchase", refund(**changes)) == (code, field)
+
+
+def test_the_id_of_a_member_is_no_purchase(api: Api, ada: Member):
+    given = refund(purchase={"id": member_id(ada)})
+
+    assert api.refusal("refundPurchase", given) == ("INVALID_INPUT", "purchase.id")

@@ -1,0 +1,84 @@
+"""A page of fifty members costs as many statements as a page of one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from loyalty_graph.db import connection
+from tests.api import Api, receipt
+
+PAGE = """query ($first: Int!) { members(first: $first) { totalCount pageInfo { endCursor } nodes {
+    id number purchaseCount spend { amount } lastPurchaseAt consents { purpose }
+    wallet { available balance debt qualifying lifetime expirations { points expiresAt } }
+    entries(first: 3) { totalCount nodes { sequence points
+      explanation { summary steps { text } }
+      purchase { externalId total { amount } lines { productType points } refunds { pointsDue }
+        entry { sequence } member { number } } } } } } }"""
+RECORD = """mutation ($input: RecordPurchasesInput!) { recordPurchases(input: $input) {
+    results { balance purchase { lines { points } } entry { explanation { summary } }
+    member { wallet { available } } } } }"""
+ASKS = ("execute_query", "execute_query_dict", "run")
+MEMBERS = 50
+
+
+@contextmanager
+def counted(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Note every hop to the database: on PostgreSQL a statement, on SQLite perhaps several."""
+    hops: list[str] = []
+    client = api.run(_client_class)
+    with monkeypatch.context() as patch:
+        for name in (name for name in ASKS if hasattr(client, name)):
+            patch.setattr(client, name, _noting(getattr(client, name), name, hops))
+        yield hops
+
+
+async def _client_class() -> type:
+    return type(connection())
+
+
+def _noting(ask: Any, name: str, hops: list[str]) -> Any:
+    async def noting(self: object, *given: Any, **named: Any) -> Any:
+        hops.append(name)
+        return await ask(self, *given, **named)
+
+    return noting
+
+
+async def _fill(api: Api) -> None:
+    for _ in range(MEMBERS):
+        member = await api.shop.enrol()
+        bought = await api.shop.buy(member)
+        await api.shop.bring_back(bought, {1: 1})
+
+
+def test_a_page_of_members_costs_the_same_however_long_it_is(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+):
+    api.run(_fill, api)
+    api.data(PAGE, {"first": 2})
+
+    with counted(api, monkeypatch) as for_one:
+        one = api.data(PAGE, {"first": 1})["members"]["nodes"]
+    with counted(api, monkeypatch) as for_fifty:
+        fifty = api.data(PAGE, {"first": MEMBERS})["members"]["nodes"]
+
+    assert (len(one), len(fifty)) == (1, MEMBERS)
+    assert fifty[0] == one[0]
+    assert all(len(node["entries"]["nodes"]) == 2 for node in fifty)
+    assert len(for_fifty) == len(for_one) > 10
+
+
+def test_the_answer_to_many_purchases_costs_the_same_however_many_they_are(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+):
+    ada = api.run(api.shop.enrol)
+    api.data(RECORD, {"input": {"purchases": [receipt(ada)]}})
+
+    with counted(api, monkeypatch) as for_one:
+        api.data(RECORD, {"input": {"purchases": [receipt(ada)]}})
+    with counted(api, monkeypatch) as for_fifty:
+        api.data(RECORD, {"input": {"purchases": [receipt(ada) for _ in range(MEMBERS)]}})
+
+    assert len(for_fifty) == len(for_one) > 5
