@@ -142,6 +142,15 @@ def test_a_refused_adjustment_changes_nothing(
     assert api.refusal("adjustPoints", adjustment(**changes)) == (code, field)
 
 
+def test_the_answer_to_a_refusal_holds_nothing_else(api: Api, ada: Member):
+    fields = "balance replayed entry { id } member { id }"
+
+    done = api.do("adjustPoints", adjustment(points=0), fields)
+
+    assert [error["field"] for error in done.pop("userErrors")] == ["points"]
+    assert done == {"balance": None, "replayed": False, "entry": None, "member": None}
+
+
 def test_there_is_no_integrity_before_the_first_audit(api: Api):
     assert api.data(INTEGRITY, token=None) == {"ledgerIntegrity": None}
 

@@ -8,6 +8,7 @@ import pytest
 from loyalty_graph.members.models import Member
 from loyalty_graph.usecases.purchases import record_gathered
 from tests.api import GOLDEN_LINES, Api, member_id, receipt
+from tests.shop import program
 
 SIMULATE = """query ($input: SimulatePurchaseInput!) { simulatePurchase(input: $input) {
     points total { amount currencyCode } expiresAt
@@ -55,6 +56,16 @@ def test_a_simulation_tells_points_and_why_and_writes_nothing(api: Api):
         "GIFT_CARD: 25.00 EUR earns nothing here = 0",
         "TEA: 7.50 EUR at 1 per 1.00 EUR, rounded down = 7",
     ]
+
+
+def test_points_that_never_expire_have_no_date(api: Api):
+    data = program(expiry_months=None)
+    shop = api.open_shop({**data, "program": {**data["program"], "slug": "for-ever"}})
+    given = {"input": {"lines": GOLDEN_LINES}}
+
+    done = api.data(SIMULATE, given, token=api.token("admin", shop=shop))
+
+    assert done["simulatePurchase"]["expiresAt"] is None
 
 
 def test_a_purchase_is_recorded_as_it_was_simulated(api: Api, ada: Member):
@@ -196,6 +207,28 @@ def test_a_refused_purchase_changes_nothing(
     given = receipt(ada, **changes)
 
     assert api.refusal("recordPurchase", given) == (code, field)
+
+
+def test_the_answer_to_a_refusal_holds_nothing_else(api: Api, ada: Member):
+    fields = "points balance replayed purchase { id } entry { id } member { id }"
+
+    done = api.do("recordPurchase", receipt(ada, lines=[]), fields)
+
+    assert done == {
+        "userErrors": [
+            {
+                "code": "INVALID_INPUT",
+                "field": "lines",
+                "message": "A purchase needs 1 to 500 lines.",
+            }
+        ],
+        "points": None,
+        "balance": None,
+        "replayed": False,
+        "purchase": None,
+        "entry": None,
+        "member": None,
+    }
 
 
 def test_a_simulation_is_refused_as_the_purchase_would_be(api: Api):

@@ -5,6 +5,7 @@ import pytest
 
 from loyalty_graph.members.models import Member
 from tests.api import Api, member_id, receipt
+from tests.shop import program
 
 REFUNDED = """amount { amount currencyCode } pointsDue pointsTakenBack shortfall balance replayed
     entry { kind points } member { number } purchase { points lines { refundedQuantity }
@@ -90,6 +91,29 @@ def test_what_was_spent_is_a_shortfall(api: Api, ada: Member, purchase_id: str):
     }
 
 
+def test_a_programme_may_let_what_was_spent_become_debt(api: Api):
+    data = program(clawback="ALLOW_NEGATIVE")
+    shop = api.open_shop({**data, "program": {**data["program"], "slug": "debt-club"}})
+    bob, token = api.run(shop.enrol), api.token("admin", shop=shop)
+    api.run(shop.buy, bob, external_id="r-1")
+    api.run(shop.redeem, bob, 100)
+
+    done = api.do(
+        "refundPurchase",
+        refund(),
+        "pointsTakenBack shortfall balance member { wallet { available balance debt } }",
+        token=token,
+    )
+
+    assert done == {
+        "userErrors": [],
+        "pointsTakenBack": 108,
+        "shortfall": 0,
+        "balance": -100,
+        "member": {"wallet": {"available": 0, "balance": -100, "debt": 100}},
+    }
+
+
 def test_a_refund_that_had_earned_nothing_has_no_entry(api: Api, ada: Member, purchase_id: str):
     done = api.do(
         "refundPurchase", refund(lines=[{"number": 3, "quantity": 1}]), "pointsDue entry { id }"
@@ -155,3 +179,12 @@ def test_the_id_of_a_member_is_no_purchase(api: Api, ada: Member):
     given = refund(purchase={"id": member_id(ada)})
 
     assert api.refusal("refundPurchase", given) == ("INVALID_INPUT", "purchase.id")
+
+
+def test_one_refund_of_a_till_counts_once(api: Api, purchase_id: str):
+    part = {"lines": [{"number": 1, "quantity": 1}], "externalId": "return-1"}
+    api.do("refundPurchase", refund(**part), "")
+
+    refused = api.refusal("refundPurchase", refund(**part, idempotencyKey="another"))
+
+    assert refused == ("DUPLICATE_REFUND", "externalId")

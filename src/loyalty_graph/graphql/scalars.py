@@ -111,10 +111,6 @@ def _decimal_literal(node: ValueNode, variables: object = None) -> Decimal:
     return parse_decimal(_literal(node, variables))
 
 
-def _no_input(_value: object) -> int:
-    raise GraphQLError("A count is answered, never asked for.")
-
-
 SCALARS: dict[object, ScalarDefinition] = {
     Points: strawberry.scalar(
         name="Points",
@@ -130,7 +126,6 @@ SCALARS: dict[object, ScalarDefinition] = {
         name="Count",
         description="How many there are of something that may outgrow 32 bits; written as Points.",
         serialize=serialize_points,
-        parse_value=_no_input,
     ),
     Decimal: strawberry.scalar(
         name="Decimal",
