@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from babel.numbers import get_currency_precision, is_currency
 
@@ -24,10 +25,19 @@ def exponent_of(currency: str, *, field: str | None = None) -> int:
     Raises:
         InvalidInputError: no such ISO 4217 code.
     """
-    if not (currency.isupper() and is_currency(currency, locale="en")):
+    exponent = _known_exponent(currency)
+    if exponent is None:
         raise InvalidInputError(
             f"{currency!r} is not an ISO 4217 currency code such as EUR.", field=field
         )
+    return exponent
+
+
+@lru_cache(maxsize=512)
+def _known_exponent(currency: str) -> int | None:
+    # Every amount asks, and babel goes through all its currencies each time.
+    if not (currency.isupper() and is_currency(currency, locale="en")):
+        return None
     digits: int = get_currency_precision(currency)
     return ISO_EXPONENTS_UNLIKE_CLDR.get(currency, digits)
 
