@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from itertools import count
+from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -172,13 +173,15 @@ async def _everything() -> list[object]:
 
 
 @contextmanager
-def open_api(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+def open_api(database_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     """Start the application on this database, with a shop, at noon."""
-    settings = Settings(database_url=database_url)
+    settings = Settings(database_url=database_url, data_dir=folder)
+    started: list[Api] = []
     with monkeypatch.context() as patch:
-        patch.setattr("loyalty_graph.app.utc_now", lambda: api.now)
+        patch.setattr("loyalty_graph.app.utc_now", lambda: started[0].now if started else NOON)
         with TestClient(create_app(settings)) as client:
             api = Api(client)
+            started.append(api)
             api.shop = api.open_shop()
             yield api
 

@@ -88,6 +88,12 @@ def database_url(server: str, template: str, tmp_path: Path) -> Iterator[str]:
     asyncio.run(run_on(server, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of all applications: making a development CA takes a moment."""
+    return tmp_path_factory.mktemp("data")
+
+
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[BaseDBAsyncClient]:
     """That database, opened."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -20,8 +21,8 @@ UNKNOWN_TOKEN = "lg_live_" + "0" * 32 + "04ZbIe"
 
 
 @pytest.fixture
-def client(database_url: str) -> Iterator[TestClient]:
-    with TestClient(create_app(Settings(database_url=database_url))) as client:
+def client(database_url: str, data_dir: Path) -> Iterator[TestClient]:
+    with TestClient(create_app(Settings(database_url=database_url, data_dir=data_dir))) as client:
         yield client
 
 
@@ -102,10 +103,10 @@ def test_without_its_database_it_is_healthy_but_not_ready(
     assert client.get("/healthz").status_code == 200
 
 
-def test_the_database_is_closed_with_the_application(database_url: str):
-    with TestClient(create_app(Settings(database_url=database_url))):
+def test_the_database_is_closed_with_the_application(database_url: str, data_dir: Path):
+    with TestClient(create_app(Settings(database_url=database_url, data_dir=data_dir))):
         pass
-    with TestClient(create_app(Settings(database_url=database_url))) as again:
+    with TestClient(create_app(Settings(database_url=database_url, data_dir=data_dir))) as again:
         assert again.get("/readyz").status_code == 200
 
     with pytest.raises(RuntimeError, match="No TortoiseContext"):

@@ -28,9 +28,10 @@ logger = logging.getLogger(__name__)
 def create_app(settings: Settings) -> Starlette:
     """Return the application; the database is open from its start-up to its shut-down."""
     record_purchase = _gatherer(settings.database_url)
+    desk = open_desk(settings, now=utc_now())
     view = LoyaltyView(
         SCHEMA,
-        settings=settings,
+        desk=desk,
         viewer_for=identity.viewer_for,
         clock=utc_now,
         record_purchase=record_purchase,
@@ -38,7 +39,7 @@ def create_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        app.state.desk = open_desk(settings, now=utc_now())
+        app.state.desk, app.state.clock = desk, utc_now
         async with open_database(settings.database_url):
             await migrate()
             async with record_purchase:

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
+from typing import cast
 from uuid import UUID
 
 import pytest
 import strawberry
 from starlette.testclient import TestClient
 
-from loyalty_graph.config import Settings
 from loyalty_graph.errors import (
     ForbiddenError,
     InsufficientPointsError,
@@ -26,6 +27,7 @@ from loyalty_graph.graphql.view import LoyaltyView
 from loyalty_graph.identity.rules import NOBODY, Scope, Viewer, ViewerKind
 from loyalty_graph.paging import Cursor, page_of, page_size
 from loyalty_graph.usecases.purchases import PurchaseRecorded, RecordCall
+from loyalty_graph.wallet.desk import PassDesk
 from tests.api import Api, open_api
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -36,7 +38,7 @@ PARTNER = Viewer(
     token_id=UUID(int=3),
     scopes=frozenset({Scope.MEMBERS_READ}),
 )
-SETTINGS = Settings()
+DESK = cast("PassDesk", None)  # a cupboard hands out no passes
 CUPS = Cursor("cups", (int,))
 batches: list[tuple[str, list[int], object]] = []
 
@@ -169,7 +171,7 @@ async def no_purchase(call: RecordCall) -> PurchaseRecorded:
 def view_of(schema: LoyaltySchema, clock: Callable[[], datetime] = lambda: NOON) -> LoyaltyView:
     return LoyaltyView(
         schema,
-        settings=SETTINGS,
+        desk=DESK,
         viewer_for=viewer_for,
         clock=clock,
         record_purchase=no_purchase,
@@ -177,7 +179,7 @@ def view_of(schema: LoyaltySchema, clock: Callable[[], datetime] = lambda: NOON)
 
 
 def context_of(viewer: Viewer = NOBODY) -> Context:
-    return Context(viewer, NOON, "request-1", SETTINGS, lambda: NOON, no_purchase)
+    return Context(viewer, NOON, "request-1", DESK, lambda: NOON, no_purchase)
 
 
 @pytest.fixture
@@ -187,9 +189,9 @@ def client() -> TestClient:
 
 
 @pytest.fixture
-def api(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+def api(database_url: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     """The whole application at noon, with a shop in it."""
-    with open_api(database_url, monkeypatch) as api:
+    with open_api(database_url, data_dir, monkeypatch) as api:
         yield api
 
 

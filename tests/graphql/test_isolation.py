@@ -201,6 +201,11 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
         "mutation ($i: AdjustPointsInput!) { adjustPoints(input: $i) { balance } }",
         {"i": {"idempotencyKey": "k", "member": {"id": "x"}, "points": 1, "reason": "x"}},
     ),
+    (
+        "passes:issue",
+        "mutation ($i: IssuePassInput!) { issuePass(input: $i) { pass { url } } }",
+        {"i": {"member": {"id": "x"}}},
+    ),
 ]
 
 

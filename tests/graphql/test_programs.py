@@ -23,9 +23,9 @@ def test_anybody_may_see_the_programme(api: Api):
         "version": 1,
         "sandbox": False,
         "branding": {
-            "background": "rgb(22, 78, 56)",
-            "foreground": "rgb(255, 255, 255)",
-            "label": "rgb(190, 227, 200)",
+            "background": "rgb(18, 54, 42)",
+            "foreground": "rgb(250, 247, 238)",
+            "label": "rgb(228, 184, 92)",
         },
         "terms": "",
         "support": "",

@@ -1,6 +1,7 @@
 """The main story: join, see what a basket earns, buy, look at the phone, bring something back."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,8 +21,8 @@ INTEGRITY = "{ ledgerIntegrity { ok accounts transfers differences } }"
 
 
 @pytest.fixture
-def api(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    with open_api(database_url, monkeypatch) as api:
+def api(database_url: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    with open_api(database_url, data_dir, monkeypatch) as api:
         yield api
 
 
@@ -78,7 +79,7 @@ def test_from_joining_to_a_proven_balance(api: Api):
         "program": {
             "name": "Bean Club",
             "pointNamePlural": "beans",
-            "branding": {"background": "rgb(22, 78, 56)"},
+            "branding": {"background": "rgb(18, 54, 42)"},
         },
         "member": {
             "firstName": "Ada",

@@ -9,10 +9,10 @@ from uuid import UUID
 import strawberry
 from strawberry.extensions import SchemaExtension
 
-from loyalty_graph.config import Settings
 from loyalty_graph.graphql.batch import Batchers
 from loyalty_graph.identity.rules import Viewer
 from loyalty_graph.usecases.purchases import PurchaseRecorded, RecordCall
+from loyalty_graph.wallet.desk import PassDesk
 
 RecordPurchase: TypeAlias = Callable[[RecordCall], Awaitable[PurchaseRecorded]]
 
@@ -28,7 +28,7 @@ class Context:
     viewer: Viewer
     now: datetime
     request_id: str
-    settings: Settings
+    desk: PassDesk
     clock: Callable[[], datetime]
     record_purchase: RecordPurchase
     batchers: Batchers = field(default_factory=Batchers)

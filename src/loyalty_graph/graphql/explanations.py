@@ -113,6 +113,9 @@ SENTENCES: Mapping[Kind, Callable[[Told], str]] = {
     Kind.UNREDEEM: lambda told: f"{told.amount} given back: a redemption was cancelled.",
     Kind.REVERSE: _taken_back,
     Kind.FORGIVE: lambda told: f"{told.amount} forgiven: they were spent before the refund.",
+    Kind.RECLAIM: lambda told: (
+        f"{told.amount} forgiven before; they came back and are taken again."
+    ),
     Kind.EXPIRE: _expired,
     Kind.ADJUST: _adjusted,
 }

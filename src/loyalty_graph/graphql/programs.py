@@ -37,7 +37,7 @@ describe_enum(
 class Branding:
     """The colours of a programme."""
 
-    background: str = strawberry.field(description="Behind everything, such as rgb(22, 78, 56).")
+    background: str = strawberry.field(description="Behind everything, such as rgb(18, 54, 42).")
     foreground: str = strawberry.field(description="Of values.")
     label: str = strawberry.field(description="Of the words beside them.")
 

@@ -12,6 +12,7 @@ from loyalty_graph.graphql.ledger import LedgerMutation, LedgerQuery
 from loyalty_graph.graphql.limits import DocumentGate
 from loyalty_graph.graphql.members import MemberMutation, MemberQuery
 from loyalty_graph.graphql.nodes import NodeQuery
+from loyalty_graph.graphql.passes import PassMutation
 from loyalty_graph.graphql.programs import ProgramQuery
 from loyalty_graph.graphql.purchases import PurchaseQuery
 from loyalty_graph.graphql.recording import RecordingMutation, RecordingQuery
@@ -50,7 +51,7 @@ class Query(ProgramQuery, MemberQuery, PurchaseQuery, RecordingQuery, LedgerQuer
 
 
 @strawberry.type(description="Everything that can be done. One input each; refusals are data.")
-class Mutation(MemberMutation, RecordingMutation, RefundMutation, LedgerMutation):
+class Mutation(MemberMutation, RecordingMutation, RefundMutation, LedgerMutation, PassMutation):
     """The root of mutations; each subject brings its own."""
 
 

@@ -28,7 +28,6 @@ from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_
 from strawberry.types import ExecutionResult
 from strawberry.types.unset import UnsetType
 
-from loyalty_graph.config import Settings
 from loyalty_graph.errors import UnauthenticatedError
 from loyalty_graph.graphql.context import Context, RecordPurchase
 from loyalty_graph.graphql.errors import BAD_REQUEST, internal_error
@@ -36,6 +35,7 @@ from loyalty_graph.graphql.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, JS
 from loyalty_graph.graphql.schema import LoyaltySchema
 from loyalty_graph.graphql.welcome import wants_welcome, welcome
 from loyalty_graph.identity.rules import NOBODY, Viewer
+from loyalty_graph.wallet.desk import PassDesk
 
 BODY_BYTES_MAX = 1_000_000
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
@@ -76,7 +76,7 @@ class LoyaltyView(GraphQL[Context, None]):
 
     Args:
         schema: What to serve.
-        settings: Handed to the resolvers.
+        desk: Hands out passes.
         viewer_for: Finds who a token belongs to at a moment, or raises UnauthenticatedError.
         clock: Tells the moment of each request.
         record_purchase: Records one purchase, perhaps in one transaction with others.
@@ -88,7 +88,7 @@ class LoyaltyView(GraphQL[Context, None]):
         self,
         schema: LoyaltySchema,
         *,
-        settings: Settings,
+        desk: PassDesk,
         viewer_for: Callable[[str, datetime], Awaitable[Viewer]],
         clock: Callable[[], datetime],
         record_purchase: RecordPurchase,
@@ -98,7 +98,7 @@ class LoyaltyView(GraphQL[Context, None]):
             graphql_ide=None,
             subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL],
         )
-        self._settings = settings
+        self._desk = desk
         self._viewer_for = viewer_for
         self._clock = clock
         self._record_purchase = record_purchase
@@ -171,7 +171,7 @@ class LoyaltyView(GraphQL[Context, None]):
             viewer,
             now,
             request.state.request_id,
-            self._settings,
+            self._desk,
             self._clock,
             self._record_purchase,
         )

@@ -41,7 +41,7 @@ def _known_currency(code: str) -> str:
 def _rgb(text: str) -> str:
     match = re.fullmatch(r"rgb\((\d{1,3}), ?(\d{1,3}), ?(\d{1,3})\)", text)
     if match is None or any(int(part) > COLOR_PART_MAX for part in match.groups()):
-        raise ValueError(f"{text} is no colour; use rgb(22, 78, 56)")
+        raise ValueError(f"{text} is no colour; use rgb(18, 54, 42)")
     return text
 
 

@@ -4,7 +4,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from loyalty_graph.clock import utc_now
 from loyalty_graph.errors import NotFoundError, UnauthenticatedError
 from loyalty_graph.wallet.desk import MEDIA_TYPE, PassDesk
 
@@ -15,7 +14,8 @@ async def pass_file(request: Request) -> Response:
     """Answer with the pass for the present balance; 403 for a link that does not open it."""
     desk: PassDesk = request.app.state.desk
     try:
-        data = await desk.file_behind(request.path_params["token"], now=utc_now())
+        now = request.app.state.clock()
+        data = await desk.file_behind(request.path_params["token"], now=now)
     except UnauthenticatedError as error:
         return PlainTextResponse(error.message, status_code=403)
     except NotFoundError:
