@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from loyalty_graph.graphql.explanations import explain_entry
+from loyalty_graph.graphql.explanations import SENTENCES, explain_entry
 from loyalty_graph.ledger.reads import Entry
 from loyalty_graph.ledger.rules import Kind
 from loyalty_graph.programs.rules import ProgramSettings
@@ -62,6 +62,12 @@ def test_a_step_says_rate_and_rounding(by: list[str], text: str):
         (Kind.REDEEM, -1, {}, "1 bean spent."),
         (Kind.UNREDEEM, 5, {}, "5 beans given back: a redemption was cancelled."),
         (Kind.FORGIVE, 5, {}, "5 beans forgiven: they were spent before the refund."),
+        (
+            Kind.RECLAIM,
+            -5,
+            {},
+            "5 beans no longer forgiven: the redemption they were spent in was cancelled.",
+        ),
         (Kind.ADJUST, 5, {"text": "Welcome"}, "5 beans added by hand: Welcome"),
         (Kind.ADJUST, -5, {"text": "Mistake"}, "5 beans taken by hand: Mistake"),
         (
@@ -84,3 +90,7 @@ def test_every_kind_has_its_sentence(kind: Kind, points: int, changes: dict[str,
 
 def test_what_was_erased_is_not_explained():
     assert explain_entry(replace(ENTRY, explanation=None), SETTINGS) is None
+
+
+def test_no_kind_is_left_without_a_sentence():
+    assert set(SENTENCES) == set(Kind)

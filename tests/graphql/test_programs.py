@@ -1,13 +1,23 @@
 from loyalty_graph.graphql.ids import encode_id
 from tests.api import OTHER_PROGRAM, Api
+from tests.shop import PROGRAM
 
 ASK = """query ($slug: String) { program(slug: $slug) { id name slug currencyCode timeZone pointName
     pointNamePlural expiryMonths clawback version sandbox branding { background foreground label }
     terms support } }"""
+BRANDING = {
+    "background": "rgb(1, 2, 3)",
+    "foreground": "rgb(4, 5, 6)",
+    "label": "rgb(7, 8, 9)",
+    "terms": "Be kind.",
+    "support": "help@bean-club.example",
+}
 NAME = "query ($slug: String) { program(slug: $slug) { name } }"
 
 
 def test_anybody_may_see_the_programme(api: Api):
+    api.open_shop({**PROGRAM, "branding": BRANDING})
+
     program = api.data(ASK, token=None)["program"]
 
     assert program == {
@@ -20,15 +30,15 @@ def test_anybody_may_see_the_programme(api: Api):
         "pointNamePlural": "beans",
         "expiryMonths": 6,
         "clawback": "CLAMP_TO_ZERO",
-        "version": 1,
+        "version": 2,
         "sandbox": False,
         "branding": {
-            "background": "rgb(18, 54, 42)",
-            "foreground": "rgb(250, 247, 238)",
-            "label": "rgb(228, 184, 92)",
+            "background": "rgb(1, 2, 3)",
+            "foreground": "rgb(4, 5, 6)",
+            "label": "rgb(7, 8, 9)",
         },
-        "terms": "",
-        "support": "",
+        "terms": "Be kind.",
+        "support": "help@bean-club.example",
     }
 
 

@@ -114,7 +114,7 @@ SENTENCES: Mapping[Kind, Callable[[Told], str]] = {
     Kind.REVERSE: _taken_back,
     Kind.FORGIVE: lambda told: f"{told.amount} forgiven: they were spent before the refund.",
     Kind.RECLAIM: lambda told: (
-        f"{told.amount} forgiven before; they came back and are taken again."
+        f"{told.amount} no longer forgiven: the redemption they were spent in was cancelled."
     ),
     Kind.EXPIRE: _expired,
     Kind.ADJUST: _adjusted,

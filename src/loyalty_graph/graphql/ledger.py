@@ -40,7 +40,7 @@ describe_enum(
         Kind.UNREDEEM: "Points given back, because a redemption was cancelled.",
         Kind.REVERSE: "Points taken back, because goods were brought back.",
         Kind.FORGIVE: "The part of a claw-back that was spent already, forgiven.",
-        Kind.RECLAIM: "Forgiven points that came back with a cancelled redemption, taken again.",
+        Kind.RECLAIM: "Points that were forgiven, taken after all: a redemption was cancelled.",
         Kind.EXPIRE: "Points whose date has passed.",
         Kind.ADJUST: "Points added or taken by hand, with a reason.",
     },
