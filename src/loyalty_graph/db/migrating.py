@@ -13,10 +13,10 @@ import asyncpg
 
 from loyalty_graph.db.migration_connections import MigrationConnection, connected
 from loyalty_graph.db.schema import Dialect
+from loyalty_graph.db.sqlite import RECORD_TABLE
 from loyalty_graph.errors import DatabaseError, DatabaseNewerError, DatabaseNotOursError
 
 MIGRATIONS: Traversable = files("loyalty_graph.migrations")
-RECORD_TABLE = "applied_migration"
 CREATE_RECORD_TABLE = f"""CREATE TABLE IF NOT EXISTS "{RECORD_TABLE}" (
     "name" VARCHAR(100) NOT NULL PRIMARY KEY,
     "applied_at" TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT CURRENT_TIMESTAMP

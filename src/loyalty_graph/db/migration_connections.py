@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Protocol, cast
 import aiosqlite
 
 from loyalty_graph.db.schema import Dialect
-from loyalty_graph.db.sqlite import split_script
+from loyalty_graph.db.sqlite import TABLES, split_script
 from loyalty_graph.db.transactions import connection, in_transaction_now
 from loyalty_graph.errors import DatabaseError
 
@@ -87,10 +87,7 @@ class SqliteMigrationConnection:
 
     async def tables(self) -> list[str]:
         """Return the names of the tables in the file, without SQLite's own."""
-        return await self.names(
-            "SELECT name FROM sqlite_master"
-            " WHERE type = 'table' AND name NOT LIKE 'sqlite^_%' ESCAPE '^'"
-        )
+        return await self.names(TABLES)
 
 
 class PostgresMigrationConnection:

@@ -27,7 +27,7 @@ from loyalty_graph.db.guarding import (
     ReleasingConnection,
     finish,
 )
-from loyalty_graph.errors import DatabaseError
+from loyalty_graph.errors import DatabaseError, DatabaseNotOursError
 
 Result = TypeVar("Result")
 Work = Callable[[sqlite3.Connection], Result]
@@ -48,6 +48,12 @@ PRAGMAS: dict[str, str | int] = {
     "journal_size_limit": 64 << 20,
 }
 READ_WORDS = ("SELECT", "EXPLAIN", "VALUES")
+RECORD_TABLE = "applied_migration"
+"""The table that says how far a database of ours has come."""
+TABLES = (
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite^_%' ESCAPE '^'"
+)
+"""Finds the tables in a file, without SQLite's own."""
 
 
 class SqliteClient(StockClient):
@@ -75,6 +81,7 @@ class SqliteClient(StockClient):
 
         Raises:
             DatabaseError: the file cannot be opened and written, or is no SQLite database.
+            DatabaseNotOursError: it holds the tables of something else; it was not changed.
         """
         if self._connection:
             return
@@ -266,6 +273,10 @@ def _make_usable(path: Path) -> None:
             raise DatabaseError(f"The database {path} cannot be used: {place} is read-only.")
     try:
         with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000)) as raw:
+            # The journal mode is written into the file, so what is not ours is refused before.
+            tables = [row[0] for row in raw.execute(TABLES)]
+            if tables and RECORD_TABLE not in tables:
+                raise DatabaseNotOursError(sorted(tables))
             raw.execute("PRAGMA journal_mode=WAL")
     except sqlite3.Error as error:
         raise DatabaseError(f"The database {path} cannot be used: {error}.") from error
