@@ -25,13 +25,13 @@ def signer(chain: Chain) -> Signer:
 
 
 @pytest.fixture(scope="session")
-def template() -> Template:
+def card_template() -> Template:
     return load_template(TEMPLATE)
 
 
 @pytest.fixture(scope="session")
-def printer(template: Template, signer: Signer) -> CardPrinter:
-    return CardPrinter(template, signer)
+def printer(card_template: Template, signer: Signer) -> CardPrinter:
+    return CardPrinter(card_template, signer)
 
 
 @pytest.fixture(scope="session")

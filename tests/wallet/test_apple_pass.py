@@ -155,15 +155,15 @@ def test_equal_faces_are_equal_bytes(printer: CardPrinter, pass_file: bytes):
     assert printer.print(make_face(points_balance=1), serial_number=SERIAL, now=NOW) != pass_file
 
 
-def test_the_model_reads_a_template_and_keeps_keys_it_does_not_know(template: Template):
-    card = {**template.card, "relevantDates": [{"date": "2026-12-24T10:00+01:00"}]}
+def test_the_model_reads_a_template_and_keeps_keys_it_does_not_know(card_template: Template):
+    card = {**card_template.card, "relevantDates": [{"date": "2026-12-24T10:00+01:00"}]}
 
     written = LoyaltyPass.from_card(card, IDENTITY).json_dict()
 
     assert written["relevantDates"] == [{"date": "2026-12-24T10:00+01:00"}]
-    assert written["storeCard"] == template.card["storeCard"]
-    assert written["barcodes"] == template.card["barcodes"]
-    assert written["logoText"] == template.card["logoText"]
+    assert written["storeCard"] == card_template.card["storeCard"]
+    assert written["barcodes"] == card_template.card["barcodes"]
+    assert written["logoText"] == card_template.card["logoText"]
 
 
 def test_an_expiration_date_is_written():
