@@ -14,6 +14,7 @@ ENV_PREFIX = "LOYALTY_"
 PACKAGE = Path(__file__).parent
 SECRET_KEY_BYTES = 32
 SECRET_KEY_LENGTH_MIN = 32
+FOLLOWS_FROM_ANOTHER = "default_factory_not_called"  # pydantic's word for it
 
 
 def _default_database(values: dict[str, Any]) -> str:
@@ -57,14 +58,29 @@ def load_settings() -> Settings:
         faults = [
             f"{ENV_PREFIX}{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"
             for fault in error.errors(include_input=False, include_url=False)
+            if fault["type"] != FOLLOWS_FROM_ANOTHER
         ]
     raise SettingsError(f"Settings that cannot be used: {'; '.join(faults)}.")
 
 
 def data_folder(settings: Settings) -> Path:
-    """Return the data folder, made on first use and closed to other users."""
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return settings.data_dir
+    """Return the data folder, made on first use and closed to other users.
+
+    Raises:
+        SettingsError: It cannot be made or written; nothing was made.
+    """
+    folder = settings.data_dir
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        fault = f"The data folder {folder} cannot be made: {error.strerror}"
+        raise SettingsError(f"{fault}; name another in {ENV_PREFIX}DATA_DIR.") from error
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise SettingsError(
+            f"The data folder {folder} cannot be read and written;"
+            f" mend it, or name another in {ENV_PREFIX}DATA_DIR."
+        )
+    return folder
 
 
 def secret_key(settings: Settings) -> bytes:

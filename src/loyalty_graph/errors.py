@@ -47,8 +47,15 @@ class NotFoundError(LoyaltyError):
 
     code = "NOT_FOUND"
 
-    def __init__(self, kind: str, reference: object, *, field: str | None = None) -> None:
-        super().__init__(f"There is no {kind} {reference} in this programme.", field=field)
+    def __init__(
+        self,
+        kind: str,
+        reference: object,
+        *,
+        place: str = "this programme",
+        field: str | None = None,
+    ) -> None:
+        super().__init__(f"There is no {kind} {reference} in {place}.", field=field)
 
 
 class ForbiddenError(LoyaltyError):

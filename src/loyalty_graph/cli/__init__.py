@@ -4,12 +4,14 @@ import sys
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from loyalty_graph import __version__
 from loyalty_graph.cli.demo import demo
 from loyalty_graph.cli.ledger import ledger_app
 from loyalty_graph.cli.members import member_app
-from loyalty_graph.cli.output import errors
+from loyalty_graph.cli.options import DatabaseOption
+from loyalty_graph.cli.output import PROGRAM, errors
 from loyalty_graph.cli.passes import pass_app
 from loyalty_graph.cli.programs import program_app
 from loyalty_graph.cli.schema import schema_app
@@ -17,11 +19,18 @@ from loyalty_graph.cli.tokens import token_app
 from loyalty_graph.errors import LoyaltyError
 
 app = typer.Typer(
-    help="Loyalty Graph: a points ledger, a GraphQL API, and wallet cards.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's signature
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
 app.command()(demo)
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(member_app, name="member")
@@ -31,12 +40,39 @@ app.add_typer(schema_app, name="schema")
 app.add_typer(token_app, name="token")
 
 
+@app.callback()
+def options(
+    *,
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Loyalty Graph: a points ledger, a GraphQL API, and wallet cards.
+
+    Settings are environment variables that begin with LOYALTY_; the README lists them.
+    """
+
+
 @app.command()
 def serve(
     *,
-    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 picks a free one.")] = None,
-    database: Annotated[str | None, typer.Option(help="The database's URL.")] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(metavar="HOST", help="Where to listen. (default: LOYALTY_HOST, 127.0.0.1)"),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            metavar="PORT",
+            help="The next one if it is in use; 0 for any. (default: LOYALTY_PORT, 8000)",
+        ),
+    ] = None,
+    database: DatabaseOption = None,
 ) -> None:
     """Serve the API until stopped; requests in hand are finished first."""
     from loyalty_graph.cli import serving
@@ -53,9 +89,8 @@ def version() -> None:
 def main() -> None:
     """Run the command line; an expected failure is one line on standard error and exit code 1."""
     try:
-        app()
+        app(prog_name=PROGRAM)
     except LoyaltyError as error:
-        errors.print(f"[bold red]{error.code}[/] {error.message}", highlight=False)
+        message = " ".join(error.message.splitlines())
+        errors.print(f"[bold red]{error.code}[/] {escape(message)}")
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)

@@ -1,109 +1,202 @@
 """The demo command: replay, audit, issue passes, serve, and say what to open."""
 
+import json
+import secrets
+import shlex
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated
 
 import typer
-from rich.markup import escape
+from rich.console import Console
 
-from loyalty_graph import __version__
-from loyalty_graph.cli.output import console, print_json, progress_bars, run
+from loyalty_graph.cli.output import (
+    command_line,
+    console,
+    errors,
+    print_json,
+    print_named,
+    progress_bars,
+    run,
+    shown_url,
+)
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import Settings, data_folder, load_settings
 from loyalty_graph.db import open_database
+from loyalty_graph.identity.rules import TOKEN_RANDOM_BYTES
 from loyalty_graph.sandbox import demo as sandbox
 from loyalty_graph.sandbox import emptying
-from loyalty_graph.wallet.desk import open_desk
+from loyalty_graph.sandbox.records import Choice, Finished, Record, Report
+from loyalty_graph.wallet.desk import PassDesk, open_desk
 
 HOUSEHOLDS = 500
 SEED = 1
+ASKED = "firstName wallet { available expirations { points expiresAt } }"
+
+
+OnceOption = Annotated[bool, typer.Option("--once", help="Print the report, and do not serve.")]
+ReportOption = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+HouseholdsOption = Annotated[
+    int, typer.Option(min=1, metavar="N", help="Replay the first N households.")
+]
+AllOption = Annotated[bool, typer.Option("--all", help="Replay all 2,469 households.")]
+WhereOption = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="The database. (default: SQLite in the data folder)"),
+]
+TodayOption = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d"],
+        metavar="DATE",
+        help="The year ends on the Sunday before. (default: today)",
+    ),
+]
+SeedOption = Annotated[
+    int, typer.Option(metavar="N", help="Chooses what is simulated, such as returns.")
+]
+PortOption = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, metavar="PORT", help="Where to serve. (default: 8000)"),
+]
+ResetOption = Annotated[bool, typer.Option("--reset", help="Replay again from an empty start.")]
 
 
 def demo(  # noqa: PLR0913 - each is an option of the command
     *,
-    once: Annotated[bool, typer.Option(help="Do not serve: print the report.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
-    households: Annotated[
-        int, typer.Option(min=1, help="Replay the first so many households.")
-    ] = HOUSEHOLDS,
-    everything: Annotated[bool, typer.Option("--all", help="Replay all 2,469 households.")] = False,
-    database: Annotated[
-        str | None, typer.Option(help="Where to: a database URL. Default: a SQLite file.")
-    ] = None,
-    today: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day the demo ends before.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Chooses what is simulated, such as returns.")] = SEED,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to serve.")] = 8000,
-    reset: Annotated[bool, typer.Option(help="Throw the demo's database away first.")] = False,
+    once: OnceOption = False,
+    as_json: ReportOption = False,
+    households: HouseholdsOption = HOUSEHOLDS,
+    everything: AllOption = False,
+    database: WhereOption = None,
+    today: TodayOption = None,
+    seed: SeedOption = SEED,
+    port: PortOption = None,
+    reset: ResetOption = False,
 ) -> None:
-    """Replay a year of real baskets, audit the ledger, issue passes, and serve the API."""
+    """Replay a year of real baskets, audit the ledger, issue passes, and serve the API.
+
+    The replay is kept: the next start opens it.
+    """
     settings = load_settings()
     url = database or f"sqlite://{data_folder(settings).absolute() / 'demo.sqlite3'}"
-    chosen = sandbox.Choice(
+    settings = settings.model_copy(update={"database_url": url})
+    choice = Choice(
         today=today.date() if today else utc_now().date(),
         seed=seed,
         households=None if everything else households,
     )
-    fixed = today is not None
-    report = run(_prepare(settings, url, chosen, reset=reset, fixed=fixed, quiet=as_json))
+    sandbox.check(choice)
+    say = errors if as_json else console
+    finished = run(
+        _prepare(settings, choice, fixed=today is not None, reset=reset, say=say),
+        stopped="Stopped; the next start replays from the beginning.",
+    )
     if as_json:
-        print_json(asdict(report))
+        print_json(asdict(finished.report))
     else:
-        _print_report(report)
+        _print_report(finished.report)
     if not once:
-        from loyalty_graph.cli.serving import serve_demo
-
-        serve_demo(settings, url, port)
+        _serve(settings, settings.port if port is None else port, say=say)
 
 
 async def _prepare(
-    settings: Settings,
-    url: str,
-    chosen: sandbox.Choice,
-    *,
-    reset: bool,
-    fixed: bool,
-    quiet: bool,
-) -> sandbox.Report:
-    """Return the report of the replay that was asked for, made now unless it is there already."""
-    record = sandbox.Record.of(url, data_folder(settings))
-    kept = None if reset else record.read()
-    if kept is not None and _same(kept[0], chosen, fixed=fixed):
-        return kept[1]
-    if not quiet:
-        console.print(f"[bold]Loyalty Graph {__version__}[/] · replaying a year of real baskets")
-    record.forget()
-    await emptying.empty(url)
+    settings: Settings, choice: Choice, *, fixed: bool, reset: bool, say: Console
+) -> Finished:
+    """Return the replay that was asked for, made now unless it is there already."""
+    from loyalty_graph.cli.serving import print_header
+
+    url, slug = settings.database_url, sandbox.slug()
+    record = Record.of(url, data_folder(settings))
     desk = open_desk(settings, now=utc_now())
+    print_header(url, desk, to=say)
+    kept = None if reset else record.read()
+    if kept and kept.choice.will_do(choice, fixed=fixed) and await kept.is_in(url, slug=slug):
+        print_named("Demo", f"{_described(kept.choice)}; opened", to=say)
+        note = f"made on {kept.made_at:%Y-%m-%d at %H:%M} UTC; --reset makes it again"
+        say.print(f"  {'':<11} [dim]{note}[/]")
+        return kept
+    print_named("Demo", _described(choice), to=say)
+    await emptying.empty(url, slug=slug)
     async with open_database(url):
         with progress_bars() as tell:
-            report = await sandbox.prepare(chosen, desk, tell=tell)
-    record.write(chosen, report)
-    return report
+            finished = await sandbox.prepare(choice, desk, tell=tell, made_at=utc_now())
+    record.write(finished)
+    return finished
 
 
-def _same(kept: sandbox.Choice, chosen: sandbox.Choice, *, fixed: bool) -> bool:
-    """Return whether a kept replay will do; without a fixed today an older one does."""
-    today: date = chosen.today if fixed else kept.today
-    return kept == sandbox.Choice(today, chosen.seed, chosen.households)
+def _described(choice: Choice) -> str:
+    who = "all households" if choice.households is None else f"{choice.households:,} households"
+    return f"a year of real baskets of {who}, up to {choice.today}"
 
 
-def _print_report(report: sandbox.Report) -> None:
+def _print_report(report: Report) -> None:
     rows = (
-        ("members", f"{report.members:,}"),
-        ("purchases", f"{report.purchases:,} with {report.purchase_lines:,} lines"),
-        ("points", f"{report.points_issued:,} issued"),
-        ("", f"{report.points_redeemed:,} redeemed (simulated)"),
-        ("", f"{report.points_expired:,} expired"),
-        ("", f"{report.points_clawed_back:,} clawed back, {report.shortfall:,} forgiven"),
-        ("", f"{report.points_outstanding:,} outstanding"),
+        ("members", report.members, ""),
+        ("purchases", report.purchases, f"with {report.purchase_lines:,} lines"),
+        ("refunds", report.refunds, "simulated: 1 % of baskets, a week later"),
+        ("redemptions", report.redemptions, "simulated: 1,000 points each"),
+        ("points issued", report.points_issued, ""),
+        ("  redeemed", report.points_redeemed, ""),
+        ("  expired", report.points_expired, "after six months"),
+        ("  clawed back", report.points_clawed_back, f"and {report.shortfall:,} forgiven"),
+        ("  outstanding", report.points_outstanding, "issued less the three above"),
         (
             "ledger",
-            f"{report.ledger['transfers']:,} transfers, {report.ledger['differences']} differences",
+            report.ledger["transfers"],
+            f"transfers, {report.ledger['differences']} differences",
         ),
-        ("passes", f"{report.passes_issued:,} issued"),
+        ("passes", report.passes_issued, "signed"),
     )
-    for name, value in rows:
-        console.print(f"  [dim]{name:<10}[/] {escape(value)}", highlight=False)
+    console.print()
+    for name, number, note in rows:
+        console.print(f"  {name:<14} [bold]{number:>11,}[/]  [dim]{note}[/]".rstrip())
+    took = ", ".join(f"{phase} {time:,.1f} s" for phase, time in report.seconds.items())
+    console.print(f"  [dim]{took}[/]")
+
+
+def _serve(settings: Settings, port: int, *, say: Console) -> None:
+    """Serve the demo's database; say what to open and what to try."""
+    from loyalty_graph.cli.serving import address_of, listen, run_server
+
+    listener = listen(settings.host, port, say=say)
+
+    async def announce(desk: PassDesk) -> None:
+        randomness = secrets.token_bytes(TOKEN_RANDOM_BYTES)
+        access = await sandbox.open_access(desk, randomness=randomness, now=utc_now())
+        _print_access(settings, address_of(listener), access, say=say)
+
+    run_server(settings, listener, announce, say=say)
+
+
+def _print_access(
+    settings: Settings, address: str, access: sandbox.Access, *, say: Console
+) -> None:
+    query = f'{{ member(ref: {{number: "{access.member_number}"}}) {{ {ASKED} }} }}'
+    ask = [
+        *("curl", "-s", f"{address}/graphql"),
+        *("-H", f"authorization: Bearer {access.token}"),
+        *("-H", "content-type: application/json"),
+        *("-d", json.dumps({"query": query})),
+    ]
+    audit = command_line("ledger", "verify", "--database", shown_url(settings.database_url))
+    say.print()
+    print_named("Open", f"{address}/graphql", to=say)
+    print_named("Token", access.token, to=say)
+    say.print(f"  {'':<11} [dim]may do everything in this demo; the next start makes a new one[/]")
+    steps = (
+        (f"what member {access.member_number} has", shlex.join(ask)),
+        ("the card, signed for the points of that moment", f"curl -so card.pkpass {access.card}"),
+        ("what the card says, and whether its signature holds", _both("card.pkpass")),
+        ("every sum, lot and hash worked out again", audit),
+    )
+    for what, command in steps:
+        say.print()
+        say.print(f"  [dim]# {what}[/]")
+        say.print(f"  {command}", markup=False)
+    say.print()
+    say.print("  [dim]Ctrl-C stops.[/]")
+
+
+def _both(file: str) -> str:
+    return f"{command_line('pass', 'show', file)} && {command_line('pass', 'verify', file)}"

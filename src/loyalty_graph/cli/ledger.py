@@ -1,40 +1,34 @@
 """Commands that prove the ledger and derive its projections again."""
 
 from typing import Annotated
-from uuid import UUID
 
 import typer
+from rich.markup import escape
 
+from loyalty_graph.cli.options import (
+    DatabaseOption,
+    JsonOption,
+    ProgramOption,
+    chosen_program,
+    member_of,
+)
 from loyalty_graph.cli.output import console, in_database, print_json, progress_bars, run
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import load_settings
 from loyalty_graph.ledger import reads
 from loyalty_graph.ledger.audit import Audit
-from loyalty_graph.members import rules as members
-from loyalty_graph.members import service as member_service
-from loyalty_graph.programs import service as programs
 from loyalty_graph.usecases import proof
 
-ledger_app = typer.Typer(help="Prove the points ledger.", no_args_is_help=True)
-
-DatabaseOption = Annotated[
-    str | None, typer.Option(help="The database's URL; LOYALTY_DATABASE_URL is the default.")
-]
-ProgramOption = Annotated[
-    str | None, typer.Option(help="The programme's slug; not needed where there is only one.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
-
-
-async def chosen_program(slug: str | None) -> UUID:
-    """Return the programme a command is about."""
-    return await (programs.only_program() if slug is None else programs.find(slug))
+ledger_app = typer.Typer(
+    help="Prove the points ledger, and mend what follows from it.", no_args_is_help=True
+)
 
 
 @ledger_app.command()
 def verify(
     member: Annotated[
-        str | None, typer.Option(help="Audit one member only: a member number or id.")
+        str | None,
+        typer.Option(metavar="MEMBER", help="Audit one member only, by number or id."),
     ] = None,
     *,
     as_json: JsonOption = False,
@@ -75,14 +69,11 @@ def rebuild(*, program: ProgramOption = None, database: DatabaseOption = None) -
             )
 
     changed = run(in_database(url, work))
-    console.print(f"{changed} rows were different and are mended." if changed else "All was right.")
-
-
-async def member_of(program_id: UUID, text: str) -> UUID:
-    """Return the member whom a command names by number or id."""
-    is_number = len(text.replace(" ", "")) == members.NUMBER_DIGITS
-    kind = members.ReferenceKind.NUMBER if is_number else members.ReferenceKind.ID
-    return (await member_service.find(program_id, member_service.reference(kind, text))).id
+    console.print(
+        f"[green]✓[/] {changed:,} rows differed and are mended."
+        if changed
+        else "[green]✓[/] Nothing differed."
+    )
 
 
 def _print_audit(audit: Audit, *, as_json: bool) -> None:
@@ -98,10 +89,9 @@ def _print_audit(audit: Audit, *, as_json: bool) -> None:
         return
     for one in audit.findings:
         place = "account" if one.sequence is None else f"sequence {one.sequence}"
-        console.print(f"[red]✗[/] member {one.member_id}, {place}: {one.problem}", highlight=False)
+        console.print(f"[red]✗[/] member {one.member_id}, {place}: {escape(one.problem)}")
     mark = "[red]✗[/]" if audit.findings else "[green]✓[/]"
     console.print(
         f"{mark} {audit.accounts:,} accounts, {audit.transfers:,} transfers,"
-        f" {len(audit.findings):,} differences",
-        highlight=False,
+        f" {len(audit.findings):,} differences"
     )

@@ -6,7 +6,7 @@ from uuid import UUID
 import typer
 from rich.markup import escape
 
-from loyalty_graph.cli.ledger import DatabaseOption, JsonOption, ProgramOption, chosen_program
+from loyalty_graph.cli.options import DatabaseOption, JsonOption, ProgramOption, chosen_program
 from loyalty_graph.cli.output import console, in_database, print_json, run
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import load_settings
@@ -91,13 +91,11 @@ def show(
     console.print(
         f"[bold]{shown['number']}[/]  {shown['status'].lower()}"
         f"  {shown['available']:,} points to spend",
-        highlight=False,
     )
     for entry in shown["entries"]:
         console.print(
             f"  {entry['sequence']:>5}  {entry['at']:%Y-%m-%d %H:%M}  {escape(entry['kind']):<9}"
             f" {entry['points']:>+10,} {entry['balance_after']:>12,}",
-            highlight=False,
         )
 
 
@@ -117,4 +115,4 @@ def status(
         return changed.number
 
     number = run(in_database(database or load_settings().database_url, work))
-    console.print(f"[green]✓[/] Member {number} is {becomes.lower()}.", highlight=False)
+    console.print(f"[green]✓[/] Member {number} is {becomes.lower()}.")

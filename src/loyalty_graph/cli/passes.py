@@ -1,14 +1,15 @@
 """Commands about pass files: build one, verify one, show what one holds."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import UUID
 
 import typer
+from cryptography.x509 import Certificate
 from rich.markup import escape
 
-from loyalty_graph.cli.ledger import (
+from loyalty_graph.cli.options import (
     DatabaseOption,
     JsonOption,
     ProgramOption,
@@ -17,23 +18,30 @@ from loyalty_graph.cli.ledger import (
 )
 from loyalty_graph.cli.output import console, errors, in_database, print_json, run
 from loyalty_graph.clock import utc_now
-from loyalty_graph.config import data_folder, load_settings
+from loyalty_graph.config import load_settings
 from loyalty_graph.errors import InvalidInputError
 from loyalty_graph.wallet import service
 from loyalty_graph.wallet.checking import describe, verify_pass_file
 from loyalty_graph.wallet.desk import DEVELOPMENT_FOLDER, open_desk
 from loyalty_graph.wallet.development_ca import development_root
 from loyalty_graph.wallet.signing import read_certificate
+from loyalty_graph.wallet.templates import SECTIONS, STYLE
 
 pass_app = typer.Typer(help="Pass files for Apple Wallet.", no_args_is_help=True)
-FileArgument = Annotated[Path, typer.Argument(help="A pass file (.pkpass).")]
+DEVELOPMENT_NOTE = (
+    "Signed by the development CA: phones will not add it. Apple's certificate is named in"
+    " LOYALTY_APPLE_CERTIFICATE, _KEY and _ISSUER."
+)
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A pass file (.pkpass).")]
 
 
 @pass_app.command()
 def build(
-    member: Annotated[str, typer.Argument(help="A member number or id.")],
+    member: Annotated[str, typer.Argument(metavar="MEMBER", help="A member number or id.")],
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where to.")] = Path("card.pkpass"),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to.")
+    ] = Path("card.pkpass"),
     program: ProgramOption = None,
     database: DatabaseOption = None,
 ) -> None:
@@ -43,22 +51,19 @@ def build(
     desk = open_desk(settings, now=now)
 
     async def work() -> bytes:
-        program_id: UUID = await chosen_program(program)
+        program_id = await chosen_program(program)
         member_id = await member_of(program_id, member)
         serials = await service.issue(program_id, [member_id], now=now)
         return (await desk.files(program_id, serials, now=now))[member_id]
 
     data = run(in_database(database or settings.database_url, work))
-    output.write_bytes(data)
-    console.print(f"[green]✓[/] {escape(str(output))}, {len(data):,} bytes", highlight=False)
+    try:
+        output.write_bytes(data)
+    except OSError as error:
+        raise InvalidInputError(f"{output} cannot be written: {error.strerror}.") from error
+    console.print(f"[green]✓[/] {escape(str(output))}, {len(data):,} bytes")
     if desk.development:
-        errors.print(DEVELOPMENT_NOTE, highlight=False)
-
-
-DEVELOPMENT_NOTE = (
-    "[yellow]Signed by the development CA: phones will not add it. Give Apple's certificate in"
-    " LOYALTY_APPLE_CERTIFICATE, _KEY and _ISSUER.[/]"
-)
+        errors.print(f"[yellow]{DEVELOPMENT_NOTE}[/]")
 
 
 @pass_app.command()
@@ -66,17 +71,17 @@ def verify(
     file: FileArgument,
     *,
     root: Annotated[
-        Path | None, typer.Option(help="The trusted root (PEM or DER); default: development's.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The trusted root certificate, PEM or DER. (default: the development CA's)",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check archive, manifest, signature, chain and content; exit 1 when a check fails."""
-    trusted = (
-        read_certificate(root)
-        if root
-        else development_root(data_folder(load_settings()) / DEVELOPMENT_FOLDER)
-    )
-    report = verify_pass_file(_read(file), trusted_root=trusted, now=utc_now())
+    data = _read(file)
+    report = verify_pass_file(data, trusted_root=_root(root), now=utc_now())
     if as_json:
         print_json(
             {
@@ -91,7 +96,7 @@ def verify(
         for one in report.checks:
             mark = "[green]✓[/]" if one.passed else "[red]✗[/]"
             reason = f": {escape(one.reason)}" if one.reason else ""
-            console.print(f"{mark} {one.name}{reason}", highlight=False)
+            console.print(f"{mark} {one.name}{reason}")
     raise typer.Exit(0 if report.passed else 1)
 
 
@@ -106,16 +111,35 @@ def show(file: FileArgument, *, as_json: JsonOption = False) -> None:
         print_json(described)
         return
     card = described["card"]
-    console.print(f"[bold]{escape(card['description'])}[/]  serial {card['serialNumber']}")
-    for part in ("headerFields", "primaryFields", "secondaryFields", "auxiliaryFields"):
-        for entry in card["storeCard"].get(part, ()):
-            console.print(f"  {escape(entry.get('label', '')):<16} {escape(entry['value'])}")
+    title = f"{card.get('description', '')}  serial {card.get('serialNumber', '')}"
+    console.print(f"[bold]{escape(title)}[/]")
+    for label, value in _fields(card):
+        console.print(f"  {escape(f'{label:<16}')} {escape(value)}")
     signed: datetime = described["signed_at"]
     note = " (development CA)" if described["development"] else ""
-    console.print(f"  [dim]signed {signed:%Y-%m-%d %H:%M:%S} UTC by {described['signer']}{note}[/]")
-    files: dict[str, Any] = described["files"]
-    for name, size in files.items():
-        console.print(f"  [dim]{name:<16} {size:>8,} bytes[/]", highlight=False)
+    signer = escape(described["signer"])
+    console.print(f"  [dim]signed {signed:%Y-%m-%d %H:%M:%S} UTC by {signer}{note}[/]")
+    for name, size in described["files"].items():
+        console.print(f"  [dim]{escape(f'{name:<16}')} {size:>8,} bytes[/]")
+
+
+def _fields(card: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield label and value of what a card shows; what is shaped otherwise is passed over."""
+    style = card.get(STYLE)
+    for section in SECTIONS:
+        entries = style.get(section) if isinstance(style, dict) else None
+        for entry in entries if isinstance(entries, list) else ():
+            if isinstance(entry, dict):
+                yield str(entry.get("label", "")), str(entry.get("value", ""))
+
+
+def _root(path: Path | None) -> Certificate:
+    if path is not None:
+        return read_certificate(path)
+    folder = load_settings().data_dir / DEVELOPMENT_FOLDER
+    if not folder.exists():
+        raise InvalidInputError("There is no development CA here; name the root with --root.")
+    return development_root(folder)
 
 
 def _read(file: Path) -> bytes:

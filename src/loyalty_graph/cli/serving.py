@@ -1,28 +1,29 @@
-"""The serve command, and how the demo is served: which port, what to open, a graceful stop."""
+"""The serve command: which port, what to open, and a stop in good order."""
 
 import asyncio
-import json
-import secrets
+import errno
 import socket
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from signal import SIGINT, SIGTERM
 
-import typer
 import uvicorn
-from rich.markup import escape
+from rich.console import Console
 
 from loyalty_graph import __version__
 from loyalty_graph.app import create_app
-from loyalty_graph.cli.output import console
-from loyalty_graph.clock import utc_now
+from loyalty_graph.cli.output import console, database_name, print_named, run
 from loyalty_graph.config import Settings, load_settings
-from loyalty_graph.db import open_database
+from loyalty_graph.errors import SettingsError
 from loyalty_graph.graphql.view import BODY_BYTES_MAX
-from loyalty_graph.identity import service as identity
-from loyalty_graph.identity.rules import TOKEN_RANDOM_BYTES, Scope, TokenMode
-from loyalty_graph.sandbox import demo as sandbox
+from loyalty_graph.wallet.desk import PassDesk
 
 PORTS_TRIED = 20
 GRACE_S = 25
-DEMO_PARTNER = "Demo till"
+BACKLOG = 2048
+ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what to call them, not where to bind
+
+Announce = Callable[[PassDesk], Awaitable[None]]
 
 
 def serve(*, host: str | None, port: int | None, database: str | None) -> None:
@@ -31,84 +32,127 @@ def serve(*, host: str | None, port: int | None, database: str | None) -> None:
     if database is not None:
         settings = settings.model_copy(update={"database_url": database})
     listener = listen(host or settings.host, settings.port if port is None else port)
-    address = address_of(listener)
-    console.print(f"[bold]Loyalty Graph {__version__}[/] · {address}/graphql", highlight=False)
-    run_server(settings, listener)
+
+    async def announce(desk: PassDesk) -> None:
+        print_header(settings.database_url, desk)
+        print_named("API", f"{address_of(listener)}/graphql")
+        console.print("  [dim]Ctrl-C stops; requests in hand are finished first.[/]")
+
+    run_server(settings, listener, announce)
 
 
-def serve_demo(settings: Settings, url: str, port: int) -> None:
-    """Serve the demo's database; print what to open and what to try."""
-    token, member = asyncio.run(_demo_access(url))
-    listener = listen(settings.host, port)
-    address = address_of(listener)
-    changes = {"database_url": url, "public_url": address}
-    query = "{ program { name } members(first: 1) { nodes { number wallet { available } } } }"
-    body = json.dumps({"query": query})
-    curl = f"curl -s {address}/graphql -H 'authorization: Bearer {token}' --json '{body}'"
-    lines = (
-        ("GraphQL", f"{address}/graphql"),
-        ("Token", f"{token}  (works in this demo only)"),
-        ("Member", member),
-        ("Try", curl),
-    )
-    for name, value in lines:
-        console.print(f"  [bold]{name:<10}[/] {escape(value)}", highlight=False, soft_wrap=True)
-    console.print("Ctrl-C to stop.")
-    run_server(settings.model_copy(update=changes), listener)
-
-
-async def _demo_access(url: str) -> tuple[str, str]:
-    """Return a fresh test token for the demo's programme, and the number of a member."""
-    now = utc_now()
-    async with open_database(url):
-        program_id = await sandbox.demo_program()
-        partner = await identity.partner_named(program_id, DEMO_PARTNER, now=now)
-        made = await identity.create_token(
-            program_id,
-            partner.id,
-            name="demo",
-            scopes=[Scope.ADMIN],
-            mode=TokenMode.TEST,
-            randomness=secrets.token_bytes(TOKEN_RANDOM_BYTES),
-            now=now,
+def print_header(url: str, desk: PassDesk, *, to: Console = console) -> None:
+    """Say what runs, on which database, and who signs the passes."""
+    to.print(f"[bold]Loyalty Graph[/] {__version__}")
+    print_named("Database", database_name(url), to=to)
+    signer = desk.printer.signer
+    if desk.development:
+        to.print(
+            "  [bold]Signing[/]     [yellow]development CA; phones will not add these passes[/]"
         )
-        return made.text, await sandbox.first_member_number(program_id)
+    else:
+        print_named(
+            "Signing",
+            f"{signer.identity.pass_type_identifier} of team {signer.identity.team_identifier},"
+            f" until {signer.expires_at:%Y-%m-%d}",
+            to=to,
+        )
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, *, say: Console = console) -> socket.socket:
     """Return a listening socket on this port, or on the next free one; say so when it is another.
 
     Raises:
-        typer.Exit: None of the next ports is free.
+        SettingsError: The host is none of this machine's, or none of the next ports is free.
     """
-    for candidate in range(port, port + PORTS_TRIED) if port else (0,):
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    last = min(port + PORTS_TRIED - 1, 65535) if port else 0
+    for candidate in range(port, last + 1):
         try:
-            listener.bind((host, candidate))
-        except OSError:
-            listener.close()
-            continue
-        if port and candidate != port:
-            console.print(f"Port {port} is in use; taking {candidate}.", highlight=False)
+            listener = socket.create_server(
+                (host, candidate), family=_family(host), backlog=BACKLOG
+            )
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                continue
+            reason = error.strerror or error
+            raise SettingsError(f"Cannot listen on {host}, port {candidate}: {reason}.") from error
+        if candidate != port and port:
+            say.print(f"Port {port} is in use; taking {candidate}.")
         return listener
-    console.print(f"Ports {port} to {port + PORTS_TRIED - 1} are in use; name another with --port.")
-    raise typer.Exit(1)
+    raise SettingsError(f"Ports {port} to {last} are in use; name another with --port.")
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def address_of(listener: socket.socket) -> str:
-    """Return the URL a socket listens on."""
+    """Return the URL under which this machine reaches a socket."""
     host, port = listener.getsockname()[:2]
-    return f"http://{host}:{port}"
+    name = ANYWHERE.get(host, host)
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
-def run_server(settings: Settings, listener: socket.socket) -> None:
-    """Serve on a socket until a signal; requests in hand get a while to finish."""
+def run_server(
+    settings: Settings, listener: socket.socket, announce: Announce, *, say: Console = console
+) -> None:
+    """Serve on a socket until a signal; requests in hand get a while to finish.
+
+    Links begin with the socket's own address, unless a public URL is set. `announce` is called
+    when the database is open and the signing material was found good.
+
+    Raises:
+        LoyaltyError: Settings, certificate or database cannot be used.
+    """
+    if "public_url" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"public_url": address_of(listener)})
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
+        # Entered here instead, so that a failure reaches us as it is and is told in one line.
+        lifespan="off",
         log_level="warning",
+        # The path of a pass is the secret that opens it.
+        access_log=False,
         ws_max_size=BODY_BYTES_MAX,
         timeout_graceful_shutdown=GRACE_S,
         server_header=False,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+
+    async def work() -> None:
+        with listener:
+            async with app.router.lifespan_context(app):
+                server = _Server(config, lambda: announce(app.state.desk))
+                await server.serve(sockets=[listener])
+
+    run(work(), loop=config.get_loop_factory())
+    say.print("Stopped.")
+
+
+class _Server(uvicorn.Server):
+    """A server that returns when a signal has stopped it.
+
+    The stock one raises the signal again, which would end the process with the database open.
+    `ready` is called when requests are served and signals are heard.
+    """
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve, and say so."""
+        await super().startup(sockets)
+        await self._ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on SIGINT and SIGTERM; a second SIGINT waits for nobody."""
+        loop = asyncio.get_running_loop()
+        for number in (SIGINT, SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (SIGINT, SIGTERM):
+                loop.remove_signal_handler(number)

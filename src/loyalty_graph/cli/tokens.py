@@ -1,13 +1,14 @@
 """Commands about partners' API tokens."""
 
 import secrets
-from datetime import timedelta
-from typing import Annotated
+from datetime import datetime, timedelta
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
+from rich.markup import escape
 
-from loyalty_graph.cli.ledger import DatabaseOption, JsonOption, ProgramOption, chosen_program
+from loyalty_graph.cli.options import DatabaseOption, JsonOption, ProgramOption, chosen_program
 from loyalty_graph.cli.output import console, errors, in_database, print_json, run
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import load_settings
@@ -16,18 +17,28 @@ from loyalty_graph.identity import service as identity
 from loyalty_graph.identity.rules import TOKEN_RANDOM_BYTES, Scope, TokenMode
 from loyalty_graph.programs import service as programs
 
+DAYS_MAX = 36_500
+
 token_app = typer.Typer(help="API tokens of partners.", no_args_is_help=True)
 
 
 @token_app.command()
 def create(
-    partner: Annotated[str, typer.Argument(help="Whose token: a partner's name, made if new.")],
+    partner: Annotated[
+        str, typer.Argument(metavar="PARTNER", help="Whose token: a name, made if new.")
+    ],
     *,
     scope: Annotated[
-        list[str], typer.Option(help=f"What it may do, repeatable: {', '.join(Scope)}.")
+        list[str],
+        typer.Option(metavar="SCOPE", help=f"What it may do, repeatable: {', '.join(Scope)}."),
     ],
-    name: Annotated[str, typer.Option(help="What it is for, such as 'till 7'.")] = "cli",
-    days: Annotated[int | None, typer.Option(min=1, help="Stops working after so long.")] = None,
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="What it is for, such as 'till 7'.")
+    ] = "cli",
+    days: Annotated[
+        int | None,
+        typer.Option(min=1, max=DAYS_MAX, metavar="DAYS", help="Stop working after so long."),
+    ] = None,
     program: ProgramOption = None,
     database: DatabaseOption = None,
 ) -> None:
@@ -60,8 +71,9 @@ def list_tokens(
     *, as_json: JsonOption = False, program: ProgramOption = None, database: DatabaseOption = None
 ) -> None:
     """List tokens by what may be shown of them."""
+    now = utc_now()
 
-    async def work() -> list[dict[str, object]]:
+    async def work() -> list[dict[str, Any]]:
         tokens = await identity.list_tokens(await chosen_program(program))
         return [
             {
@@ -82,17 +94,25 @@ def list_tokens(
         print_json(rows)
         return
     for row in rows:
-        state = "revoked" if row["revoked_at"] else " ".join(row["scopes"])  # type: ignore[arg-type] # scopes are a list of text
-        console.print(
-            f"{row['id']}  {row['token']}  {row['partner']} / {row['name']}  {state}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        owner = escape(f"{row['partner']} / {row['name']}")
+        console.print(f"{row['id']}  {row['token']}  {owner}  {_state(row, now=now)}")
+    if not rows:
+        errors.print("There are no tokens yet; `loyalty-graph token create` makes one.")
+
+
+def _state(row: dict[str, Any], *, now: datetime) -> str:
+    if row["revoked_at"]:
+        return "[red]revoked[/]"
+    if row["expires_at"] and row["expires_at"] <= now:
+        return "[red]expired[/]"
+    return " ".join(row["scopes"])
 
 
 @token_app.command()
 def revoke(
-    token: Annotated[str, typer.Argument(help="The token's id, as `token list` shows it.")],
+    token: Annotated[
+        str, typer.Argument(metavar="ID", help="The token's id, as `token list` shows it.")
+    ],
     *,
     program: ProgramOption = None,
     database: DatabaseOption = None,

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from tortoise.expressions import Q
+
 from loyalty_graph.db import assert_in_transaction
 from loyalty_graph.errors import InvalidInputError, NotFoundError
 from loyalty_graph.identifiers import new_id
@@ -13,6 +15,7 @@ from loyalty_graph.programs.rules import ProgramSettings
 
 ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 CACHE_AGE_MAX = timedelta(seconds=1)
+DATABASE = "this database"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +114,15 @@ async def find(slug: str) -> UUID:
     """
     program = await Program.get_or_none(slug=slug)
     if program is None:
-        raise NotFoundError("programme", slug)
+        raise NotFoundError("programme", slug, place=DATABASE)
     return program.id
 
 
-async def real_ones() -> list[str]:
-    """Return the slugs of programmes that are no sandboxes."""
-    rows: list[Any] = await Program.filter(sandbox=False).values_list("slug", flat=True)
-    return rows
+async def others_than_sandbox(slug: str) -> list[str]:
+    """Return the slugs of all programmes but the one of this slug, if that is a sandbox."""
+    others = Program.filter(Q(sandbox=False) | ~Q(slug=slug))
+    slugs: list[Any] = await others.order_by("slug").values_list("slug", flat=True)
+    return slugs
 
 
 async def is_sandbox(program_id: UUID) -> bool:
@@ -133,7 +137,7 @@ async def _read_versions(program_id: UUID, known: list[Version]) -> list[Version
         "-version"
     )
     if not rows and not known:
-        raise NotFoundError("programme", program_id)
+        raise NotFoundError("programme", program_id, place=DATABASE)
     fresh = [
         Version(
             program_id,

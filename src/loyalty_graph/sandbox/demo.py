@@ -1,17 +1,17 @@
-"""The demo: a programme, a year of baskets replayed, an audit, and a report of what happened."""
+"""The demo: a year of baskets replayed, audited and reported, and the access to try it."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from hashlib import sha256
-from pathlib import Path
 from time import perf_counter
 from uuid import UUID
 
 from loyalty_graph.config import bundled
 from loyalty_graph.db import connection, migrate
+from loyalty_graph.errors import InvalidInputError
+from loyalty_graph.identity import service as identity
+from loyalty_graph.identity.rules import Scope, TokenMode
 from loyalty_graph.ledger import reads as ledger_reads
 from loyalty_graph.ledger import service as ledger
 from loyalty_graph.ledger.audit import Audit
@@ -20,6 +20,7 @@ from loyalty_graph.members import reads as members
 from loyalty_graph.programs import service as programs
 from loyalty_graph.purchases import reads as purchases
 from loyalty_graph.sandbox.baskets import instant_of, load_baskets
+from loyalty_graph.sandbox.records import Choice, Finished, Report
 from loyalty_graph.sandbox.replay import Replay
 from loyalty_graph.usecases import program_file, proof
 from loyalty_graph.wallet import service as wallet
@@ -28,72 +29,39 @@ from loyalty_graph.wallet.desk import PassDesk
 BASKETS = "presets/demo/complete-journey.txt.xz"
 PROGRAM = "presets/corner-grocer.toml"
 PASSES_AT_ONCE = 100
+TILL, TOKEN = "Demo till", "demo"
+# Pass signatures tell the years 1950 to 2049; the points of a year before 1970 are nobody's wish.
+TODAY_MIN, TODAY_MAX = date(1971, 1, 1), date(2049, 12, 31)
 
 Tell = Callable[[str, int, int], None]
 """Told of progress: the phase, how much is done, how much there is."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """Which demo: the first `households` (None for all) up to `today`, with this seed."""
+class Access:
+    """What a visitor needs to try the demo: a token, a member, and the link of his card."""
 
-    today: date
-    seed: int
-    households: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What happened, in points and rows; `seconds` are wall time."""
-
-    members: int
-    purchases: int
-    purchase_lines: int
-    points_issued: int
-    points_redeemed: int
-    points_expired: int
-    points_clawed_back: int
-    points_outstanding: int
-    shortfall: int
-    refunds: int
-    redemptions: int
-    passes_issued: int
-    ledger: dict[str, int]
-    seconds: dict[str, float]
-    database: str
+    token: str = field(repr=False)
+    member_number: str
+    card: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A file that says which replay a database holds; it is written when the replay is done."""
-
-    path: Path
-
-    @classmethod
-    def of(cls, url: str, folder: Path) -> "Record":
-        """Return the record of a database; it lies in `folder`."""
-        return cls(folder / f"demo-{sha256(url.encode()).hexdigest()[:12]}.json")
-
-    def read(self) -> tuple[Choice, Report] | None:
-        """Return the finished replay, or None when there is none."""
-        if not self.path.exists():
-            return None
-        kept = json.loads(self.path.read_text(encoding="utf-8"))
-        choice = {**kept["choice"], "today": date.fromisoformat(kept["choice"]["today"])}
-        return Choice(**choice), Report(**kept["report"])
-
-    def write(self, choice: Choice, report: Report) -> None:
-        """Keep a finished replay."""
-        chosen = {**asdict(choice), "today": choice.today.isoformat()}
-        text = json.dumps({"choice": chosen, "report": asdict(report)}, indent=2)
-        self.path.write_text(text, encoding="utf-8")
-
-    def forget(self) -> None:
-        """Forget the replay, before its database is emptied."""
-        self.path.unlink(missing_ok=True)
+def slug() -> str:
+    """Return the slug of the demo's programme."""
+    return program_file.read(bundled(PROGRAM)).program.slug
 
 
-async def prepare(choice: Choice, desk: PassDesk, *, tell: Tell) -> Report:
+def check(choice: Choice) -> None:
+    """Refuse what cannot be replayed.
+
+    Raises:
+        InvalidInputError: Today is not within the years that cards and points are made for.
+    """
+    if not TODAY_MIN <= choice.today <= TODAY_MAX:
+        raise InvalidInputError(f"A demo ends between {TODAY_MIN} and {TODAY_MAX}.", field="today")
+
+
+async def prepare(choice: Choice, desk: PassDesk, *, tell: Tell, made_at: datetime) -> Finished:
     """Migrate the open database, load the programme, replay, audit, issue passes; report."""
     seconds: dict[str, float] = {}
     with _timed(seconds, "migrate"):
@@ -117,22 +85,35 @@ async def prepare(choice: Choice, desk: PassDesk, *, tell: Tell) -> Report:
         )
     with _timed(seconds, "passes"):
         passes = await _issue_passes(program.program_id, desk, now=now, tell=tell)
-    return await _report(program.program_id, audit, passes, seconds)
+    report = await _report(program.program_id, audit, passes, seconds)
+    return Finished(choice, report, program.program_id, made_at)
 
 
-async def demo_program() -> UUID:
-    """Return the demo's programme in the open database.
+async def open_access(desk: PassDesk, *, randomness: bytes, now: datetime) -> Access:
+    """Give out what a visitor needs to try the open demo; tokens of earlier starts stop working.
 
-    Raises:
-        NotFoundError: It was never loaded here.
+    Args:
+        desk: Makes the card's link.
+        randomness: 32 unpredictable bytes, for the token.
+        now: The moment of the start.
     """
-    return await programs.find(program_file.read(bundled(PROGRAM)).program.slug)
-
-
-async def first_member_number(program_id: UUID) -> str:
-    """Return the member number of the household that joined first."""
+    program_id = await programs.find(slug())
+    till = await identity.partner_named(program_id, TILL, now=now)
+    for token in await identity.list_tokens(program_id):
+        if token.partner_id == till.id and token.name == TOKEN and token.revoked_at is None:
+            await identity.revoke_token(program_id, token.id, now=now)
+    made = await identity.create_token(
+        program_id,
+        till.id,
+        name=TOKEN,
+        scopes=[Scope.ADMIN],
+        mode=TokenMode.TEST,
+        randomness=randomness,
+        now=now,
+    )
     [member] = await members.page(program_id, first=1, after=None)
-    return member.number
+    card = await desk.issue(program_id, member.id, now=now)
+    return Access(token=made.text, member_number=member.number, card=card)
 
 
 @contextmanager

@@ -2,32 +2,50 @@
 
 from pathlib import Path
 
-from loyalty_graph.db import connection, migrate, open_database
+from loyalty_graph.db import connection, open_database, pending
+from loyalty_graph.db.migrating import MIGRATIONS
+from loyalty_graph.db.migration_connections import connected
+from loyalty_graph.db.sqlite import RECORD_TABLE
+from loyalty_graph.db.states import read_state
 from loyalty_graph.db.urls import sqlite_path
-from loyalty_graph.errors import DatabaseError
+from loyalty_graph.errors import DatabaseError, DatabaseNotOursError
 from loyalty_graph.programs import service as programs
 
 
-async def empty(url: str) -> None:
-    """Remove all tables of ours, if the database holds sandbox programmes only.
+async def empty(url: str, *, slug: str) -> None:
+    """Remove all tables of ours, if the database holds the sandbox programme `slug` at most.
 
     Raises:
-        DatabaseError: It holds a programme that is not a sandbox, or tables of something else.
+        DatabaseNotOursError: It holds tables of something else; nothing was changed.
+        DatabaseNewerError: A newer version has written it; nothing was changed.
+        DatabaseError: It holds another programme, or a real one; nothing was changed.
     """
     path = sqlite_path(url)
     if path is not None and not path.exists():
         return
     async with open_database(url):
-        await migrate()
-        if real := await programs.real_ones():
+        tables = await _tables()
+        if not tables:
+            return
+        await pending()
+        if others := await programs.others_than_sandbox(slug):
             raise DatabaseError(
-                f"This database holds the programme {real[0]}, which is no sandbox;"
+                f"This database holds the programme {others[0]}, which is not the demo's;"
                 " name another database for the demo."
             )
+        ours = {table.name for table in read_state(MIGRATIONS)["postgres"]} | {RECORD_TABLE}
+        if strangers := sorted(set(tables) - ours):
+            raise DatabaseNotOursError(strangers)
         if path is None:
-            await connection().execute_script("DROP SCHEMA public CASCADE; CREATE SCHEMA public;")
+            names = ", ".join(f'"{name}"' for name in tables)
+            await connection().execute_script(f"DROP TABLE {names}")
     if path is not None:
         _remove(path)
+
+
+async def _tables() -> list[str]:
+    async with connected() as own:
+        return await own.tables()
 
 
 def _remove(path: Path) -> None:

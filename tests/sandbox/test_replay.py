@@ -1,0 +1,156 @@
+"""What the replay does with baskets, beside buying them: returns, redemptions, expiry."""
+
+from array import array
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from loyalty_graph.ledger.models import TransferRow
+from loyalty_graph.purchases.models import Purchase, Refund
+from loyalty_graph.sandbox.baskets import MINUTES_PER_DAY, Baskets
+from loyalty_graph.sandbox.replay import RETURNED_ONE_IN, Replay
+from tests.shop import PROGRAM, open_shop
+
+NEW_YORK = ZoneInfo("America/New_York")
+IN_NEW_YORK: dict[str, Any] = {
+    **PROGRAM,
+    "program": {**PROGRAM["program"], "time_zone": "America/New_York"},
+}
+SEED = 1
+
+
+def baskets_of(first: date, minutes: Sequence[int], *, cents: int = 1000) -> Baskets:
+    """One household's baskets, a line of two mugs each, at these minutes since `first`."""
+    count = len(minutes)
+    return Baskets(
+        first_date=first,
+        last_date=first + timedelta(days=max(minutes) // MINUTES_PER_DAY),
+        product_types=("MUG",),
+        household=array("H", [0] * count),
+        minute=array("I", minutes),
+        store=array("H", [7] * count),
+        first_line=array("I", range(count + 1)),
+        order=array("I", range(count)),
+        product_type=array("B", [0] * count),
+        cents=array("I", [cents] * count),
+        quantity=array("H", [2] * count),
+        discount=array("I", [0] * count),
+        coupon=array("I", [0] * count),
+    )
+
+
+def is_returned(row: int, seed: int = SEED) -> bool:
+    digest = sha256(f"{seed}:returned:{row}".encode()).digest()
+    return int.from_bytes(digest[:8]) % RETURNED_ONE_IN == 0
+
+
+def seed_that_returns_only_row(row: int, *, of: int) -> int:
+    return next(
+        seed
+        for seed in range(1_000_000)
+        if [one for one in range(of) if is_returned(one, seed)] == [row]
+    )
+
+
+async def replay(baskets: Baskets, today: date, *, seed: int = SEED) -> None:
+    opening = datetime.combine(baskets.first_date, datetime.min.time(), tzinfo=NEW_YORK)
+    shop = await open_shop(IN_NEW_YORK, now=opening.astimezone(UTC))
+    await Replay(shop.program_id, baskets, NEW_YORK, seed).run(today)
+
+
+async def refunds() -> list[tuple[str, datetime]]:
+    """Return the basket each refund belongs to, and when it was made, at the shop's clock."""
+    bought = {row.id: row.external_id for row in await Purchase.all()}
+    found = await Refund.all().order_by("refunded_at")
+    return [(bought[one.purchase_id], one.refunded_at.astimezone(NEW_YORK)) for one in found]
+
+
+@pytest.mark.usefixtures("database")
+async def test_one_basket_in_a_hundred_comes_back_a_week_later_at_the_same_minute():
+    first, count = date(2026, 9, 1), 600
+    minutes = [number * 37 + 480 for number in range(count)]
+
+    await replay(baskets_of(first, minutes, cents=4), date(2026, 10, 1))
+
+    expected = [
+        (f"basket-{row}", divmod(minutes[row] + 7 * MINUTES_PER_DAY, MINUTES_PER_DAY))
+        for row in range(count)
+        if is_returned(row)
+    ]
+    found = [
+        (name, ((at.date() - first).days, at.hour * 60 + at.minute)) for name, at in await refunds()
+    ]
+    assert found == expected
+    assert 1 < len(found) < 15
+
+
+@pytest.mark.usefixtures("database")
+async def test_a_return_that_would_fall_on_today_or_later_is_left_out():
+    seed = seed_that_returns_only_row(0, of=1)
+    baskets = baskets_of(date(2026, 9, 1), [600])
+
+    await replay(baskets, date(2026, 9, 8), seed=seed)
+
+    assert await refunds() == []
+
+
+@pytest.mark.usefixtures("database")
+async def test_a_return_on_the_day_before_today_is_made():
+    seed = seed_that_returns_only_row(0, of=1)
+
+    await replay(baskets_of(date(2026, 9, 1), [600]), date(2026, 9, 9), seed=seed)
+
+    assert await refunds() == [("basket-0", datetime(2026, 9, 8, 10, tzinfo=NEW_YORK))]
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(
+    ("case", "first", "expected"),
+    [
+        ("skipped in spring", date(2026, 3, 1), datetime(2026, 3, 8, 7, 30, tzinfo=UTC)),
+        ("standard time in autumn", date(2026, 10, 25), datetime(2026, 11, 1, 7, 30, tzinfo=UTC)),
+    ],
+)
+async def test_the_same_local_minute_is_meant_when_the_clocks_change(
+    case: str, first: date, expected: datetime
+):
+    half_past_two = 150
+
+    await replay(
+        baskets_of(first, [half_past_two]),
+        first + timedelta(days=9),
+        seed=seed_that_returns_only_row(0, of=1),
+    )
+
+    [(_, at)] = await refunds()
+    assert at.astimezone(UTC) == expected
+
+
+@pytest.mark.usefixtures("database")
+async def test_a_thousand_points_are_given_on_the_evening_they_are_there():
+    first = date(2026, 9, 1)
+    dear = baskets_of(first, [600, 600 + MINUTES_PER_DAY], cents=12_000)
+
+    await replay(dear, date(2026, 9, 3), seed=9)
+
+    entries = await TransferRow.all().order_by("sequence")
+    assert [(one.kind, one.points, one.balance_after) for one in entries] == [
+        ("EARN", 600, 600),
+        ("EARN", 600, 1200),
+        ("REDEEM", 1000, 200),
+    ]
+    assert entries[-1].at.astimezone(NEW_YORK) == datetime(2026, 9, 3, tzinfo=NEW_YORK)
+    assert entries[-1].text == "simulated: 1,000 points given for a reward"
+
+
+@pytest.mark.usefixtures("database")
+async def test_points_expire_up_to_the_day_before_today():
+    await replay(baskets_of(date(2026, 1, 5), [600]), date(2026, 7, 7), seed=9)
+
+    entries = await TransferRow.all().order_by("sequence")
+    assert [(one.kind, one.points) for one in entries] == [("EARN", 50), ("EXPIRE", 50)]
+    assert entries[-1].at.astimezone(NEW_YORK) == datetime(2026, 7, 6, tzinfo=NEW_YORK)
