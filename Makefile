@@ -64,7 +64,7 @@ clean:  ## Remove what the commands made
 		.tools/bin/pip install -q --disable-pip-version-check uv; }
 
 .venv/ready: requirements/dev.txt requirements/build.txt pyproject.toml | .tools/bin/uv
-	@echo "Setting up .venv (once)"
+	@echo "Setting up .venv (once)" >&2
 	@$(UV) venv -q --clear --python $(PYTHON_FOUND) .venv
 	@VIRTUAL_ENV=.venv $(UV) pip sync -q --require-hashes --build-constraints requirements/build.txt requirements/dev.txt
 	@VIRTUAL_ENV=.venv $(UV) pip install -q --no-deps --no-build-isolation -e .
