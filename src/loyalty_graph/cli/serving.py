@@ -106,6 +106,12 @@ def run_server(
     """
     if "public_url" not in settings.model_fields_set:
         settings = settings.model_copy(update={"public_url": address_of(listener)})
+    with listener:
+        _serve(settings, listener, announce)
+    say.print("Stopped.")
+
+
+def _serve(settings: Settings, listener: socket.socket, announce: Announce) -> None:
     app = create_app(settings)
     config = uvicorn.Config(
         app,
@@ -120,13 +126,11 @@ def run_server(
     )
 
     async def work() -> None:
-        with listener:
-            async with app.router.lifespan_context(app):
-                server = _Server(config, lambda: announce(app.state.desk))
-                await server.serve(sockets=[listener])
+        async with app.router.lifespan_context(app):
+            server = _Server(config, lambda: announce(app.state.desk))
+            await server.serve(sockets=[listener])
 
     run(work(), loop=config.get_loop_factory())
-    say.print("Stopped.")
 
 
 class _Server(uvicorn.Server):
