@@ -42,6 +42,9 @@ schema: .venv/ready  ## Write schema.graphql from the code
 bench: .venv/ready  ## Measure (ARGS="--suite NAME --json"), a few minutes
 	@$(RUN)python -m bench $(ARGS)
 
+bench-long: .venv/ready  ## Measure what takes minutes: the replay of all baskets
+	@$(RUN)python -m bench --long $(ARGS)
+
 conformance: .venv/ready .tools/conformance/ready  ## Audit GraphQL over HTTP (needs node and npm)
 	@$(RUN)python tools/conformance/run.py .tools/conformance/audit.mjs
 

@@ -1,7 +1,7 @@
-"""Run the suites of this folder: `python -m bench [--suite NAME] [--json]`.
+"""Run the suites of this folder: `python -m bench [--long] [--suite NAME] [--json]`.
 
-A suite is a function that returns rows; a module lists its own under `SUITES`. The exit status is
-1 when a bar does not hold.
+A suite is a function that returns rows; a module lists its own under `SUITES`, or under
+`LONG_SUITES` when it takes minutes. The exit status is 1 when a bar does not hold.
 """
 
 import argparse
@@ -18,26 +18,27 @@ Suite = Callable[[], list[Row]]
 COLUMNS = ("name", "value", "unit", "against", "against_value", "ratio", "bar", "holds")
 
 
-def discover() -> dict[str, Suite]:
-    """Return every suite of every module in this folder, by name."""
+def discover(attribute: str) -> dict[str, Suite]:
+    """Return every suite that the modules of this folder list under `attribute`, by name."""
     found: dict[str, Suite] = {}
     for module in sorted(pkgutil.iter_modules(bench.__path__), key=lambda module: module.name):
         if not module.name.startswith("_"):
-            suites = getattr(importlib.import_module(f"bench.{module.name}"), "SUITES", {})
+            suites = getattr(importlib.import_module(f"bench.{module.name}"), attribute, {})
             assert not set(found) & set(suites), "a suite's name belongs to one module"
             found |= suites
     return found
 
 
 def main(arguments: list[str] | None = None) -> int:
-    suites = discover()
+    usual, long = discover("SUITES"), discover("LONG_SUITES")
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure.")
-    parser.add_argument("--suite", choices=sorted(suites), help="only this one")
+    parser.add_argument("--suite", choices=sorted(usual | long), help="only this one")
+    parser.add_argument("--long", action="store_true", help="the ones that take minutes")
     parser.add_argument("--json", action="store_true", help="one JSON line for each row")
     options = parser.parse_args(arguments)
     held = True
-    for name in [options.suite] if options.suite else sorted(suites):
-        rows = suites[name]()
+    for name in [options.suite] if options.suite else sorted(long if options.long else usual):
+        rows = (usual | long)[name]()
         held &= all(row["holds"] is not False for row in rows)
         print("\n".join(map(json.dumps, rows)) if options.json else table(rows), flush=True)
     return 0 if held else 1

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from tortoise.exceptions import IntegrityError
 
-from loyalty_graph.db import connection, transaction
+from loyalty_graph.db import connection, set_sqlite, transaction
 from loyalty_graph.db.sets import Insert, Lookup, Row, Update, Upsert, Write, fetch, store
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger.models import AccountRow, LotRow, TransferRow
@@ -364,11 +364,8 @@ INSERT INTO lot SELECT member_id, program_id, n, 10, 10, now() FROM account, gen
 
 @pytest.mark.sqlite
 async def test_lookups_use_indexes_on_sqlite(database: Any):
-    from loyalty_graph.db.sets import _lookup_sqlite, _tail
-
     for lookup in LOOKUPS:
-        tail = _tail(lookup, postgres=False)
-        query = _lookup_sqlite(lookup.model, lookup.by, lookup.columns, tail)
+        query = set_sqlite.lookup_sql(lookup)
         values = ["x"] * (len(lookup.by) + 1)
         rows = await database.execute_query_dict(f"EXPLAIN QUERY PLAN {query}", values)
         plan = " ".join(row["detail"] for row in rows)

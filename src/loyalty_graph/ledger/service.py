@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from loyalty_graph.db import assert_in_transaction, connection
-from loyalty_graph.db.sets import Insert, Lookup, Update, Write, fetch, table_name
+from loyalty_graph.db.sets import Insert, Lookup, Row, Update, Write, fetch, table_name
 from loyalty_graph.errors import NotFoundError
 from loyalty_graph.ledger import chain
 from loyalty_graph.ledger.models import AccountRow, LotRow, LotUseRow, TransferRow
@@ -39,39 +39,64 @@ def set_status(member_id: UUID, status: str) -> Update:
     return Update(AccountRow, ("member_id",), ("status",), [(member_id, status)])
 
 
+class Wanted:
+    """Accounts to be locked and loaded, perhaps beside other look-ups of the same batch.
+
+    Spenders come with their first open lots, soonest to expire first; the members of `whole` with
+    all their open lots; the others without any. Unknown members are absent.
+    """
+
+    def __init__(
+        self,
+        member_ids: Iterable[UUID],
+        *,
+        spenders: Iterable[UUID] = (),
+        whole: Iterable[UUID] = (),
+        lots_at_once: int | None = None,
+    ) -> None:
+        self._members = sorted(set(member_ids))
+        self._with_all = sorted(set(whole))
+        self._with_some = sorted(set(spenders) - set(self._with_all))
+        self._lots_at_once = lots_at_once or LOTS_AT_ONCE
+
+    def lookups(self) -> list[Lookup]:
+        """Return the look-ups to be fetched first, in a transaction: they lock the accounts."""
+        assert_in_transaction()
+        keys = [(one,) for one in self._members]
+        return [
+            Lookup(AccountRow, ("member_id",), keys, _ACCOUNT, lock=True),
+            _open_lots(self._with_some, self._lots_at_once),
+            _open_lots(self._with_all, None),
+        ]
+
+    def accounts(self, found: Sequence[Sequence[Sequence[Row]]]) -> dict[UUID, Account]:
+        """Return the accounts from what these look-ups found."""
+        rows_of, some, every = found
+        accounts = {
+            member: _account(member, rows[0])
+            for member, rows in zip(self._members, rows_of, strict=True)
+            if rows
+        }
+        groups = ((self._with_some, some, self._lots_at_once), (self._with_all, every, None))
+        for group, lots_of, limit in groups:
+            for member, rows in zip(group, lots_of, strict=True):
+                if member in accounts:
+                    accounts[member].lots = [Lot(*row) for row in rows]
+                    accounts[member].has_all_lots = limit is None or len(rows) < limit
+        return accounts
+
+
 async def load_accounts(
     program_id: UUID,
     member_ids: Iterable[UUID],
     *,
     spenders: Iterable[UUID] = (),
     whole: Iterable[UUID] = (),
+    lots_at_once: int | None = None,
 ) -> dict[UUID, Account]:
-    """Lock and return the accounts of these members; unknown ones are absent.
-
-    Spenders come with their first open lots, soonest to expire first; the members of `whole` with
-    all their open lots; the others without any.
-    """
-    assert_in_transaction()
-    members = sorted(set(member_ids))
-    with_all = sorted(set(whole))
-    with_some = sorted(set(spenders) - set(with_all))
-    found, some, every = await fetch(
-        program_id,
-        Lookup(AccountRow, ("member_id",), [(one,) for one in members], _ACCOUNT, lock=True),
-        _open_lots(with_some, LOTS_AT_ONCE),
-        _open_lots(with_all, None),
-    )
-    accounts = {
-        member: _account(member, rows[0])
-        for member, rows in zip(members, found, strict=True)
-        if rows
-    }
-    for group, lots_of, limit in ((with_some, some, LOTS_AT_ONCE), (with_all, every, None)):
-        for member, rows in zip(group, lots_of, strict=True):
-            if member in accounts:
-                accounts[member].lots = [Lot(*row) for row in rows]
-                accounts[member].has_all_lots = limit is None or len(rows) < limit
-    return accounts
+    """Lock and return the accounts of these members; see `Wanted`."""
+    wanted = Wanted(member_ids, spenders=spenders, whole=whole, lots_at_once=lots_at_once)
+    return wanted.accounts(await fetch(program_id, *wanted.lookups()))
 
 
 def _account(member_id: UUID, row: tuple[Any, ...]) -> Account:

@@ -6,14 +6,15 @@ a hundred, chosen by a hash of the seed and its row, is partly brought back a we
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import islice
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from loyalty_graph.db import transaction
 from loyalty_graph.errors import LoyaltyError
 from loyalty_graph.members.rules import Reference, ReferenceKind
 from loyalty_graph.members.service import Profile
@@ -30,6 +31,7 @@ RETURNED_AFTER = timedelta(days=7)
 
 Item = TypeVar("Item")
 Progress = Callable[[int], None]
+Bought: TypeAlias = tuple[Basket, purchases.PurchaseRecorded]
 
 
 @dataclass(slots=True)
@@ -41,9 +43,7 @@ class Replay:
     zone: ZoneInfo
     seed: int
     members: dict[int, UUID] = field(default_factory=dict)
-    returns: dict[date, list[tuple[Basket, purchases.PurchaseRecorded]]] = field(
-        default_factory=dict
-    )
+    returns: dict[date, list[Bought]] = field(default_factory=dict)
 
     async def run(self, today: date, *, progress: Progress | None = None) -> None:
         """Replay every day before `today`; `progress` is told how many baskets are done.
@@ -53,7 +53,10 @@ class Replay:
         done = 0
         for day in self._days(today):
             found = self.baskets.on(day) if day <= self.baskets.last_date else []
-            await self._day(day, found)
+            joined, returns = await self._day(day, found)
+            self.members |= joined
+            self.returns.pop(day, None)
+            self.returns.setdefault(day + RETURNED_AFTER, []).extend(returns)
             done += len(found)
             if progress is not None:
                 progress(done)
@@ -64,17 +67,30 @@ class Replay:
             yield day
             day += timedelta(days=1)
 
-    async def _day(self, day: date, found: Sequence[Basket]) -> None:
-        """Replay one programme day: it ends at `now`, when its commands are recorded."""
+    @transaction
+    async def _day(
+        self, day: date, found: Sequence[Basket]
+    ) -> tuple[dict[int, UUID], list[Bought]]:
+        """Replay one programme day: it ends at `now`, when its commands are recorded.
+
+        It is one transaction, so that a page of the database that purchases, returns and expiries
+        of the day change is written once. Return who joined and what will be brought back.
+        """
         now = instant_of(day + timedelta(days=1), 0, self.zone)
-        await self._enrol(found, now=instant_of(day, 0, self.zone))
-        balances = await self._buy(found, now=now)
+        joined = await self._enrol(found, now=instant_of(day, 0, self.zone))
+        bought = await self._buy(found, self.members | joined, now=now)
         await self._bring_back(day, now=now)
         await expiry.run(self.program_id, now=now)
-        await self._redeem(day, balances, now=now)
+        await self._redeem(day, bought, now=now)
+        return joined, [(basket, one) for basket, one in bought if self._is_returned(basket)]
 
-    async def _enrol(self, found: Iterable[Basket], *, now: datetime) -> None:
+    def _is_returned(self, basket: Basket) -> bool:
+        return self._number("returned", basket.row) % RETURNED_ONE_IN == 0
+
+    async def _enrol(self, found: Iterable[Basket], *, now: datetime) -> dict[int, UUID]:
+        """Enrol the households that shop for the first time; return their members."""
         new = sorted({basket.household for basket in found} - self.members.keys())
+        joined: dict[int, UUID] = {}
         for households in _portions(new):
             enrolled = await members.enrol(
                 self.program_id,
@@ -91,27 +107,25 @@ class Replay:
                 ],
                 now=now,
             )
-            self.members.update(zip(households, (member.id for member in enrolled), strict=True))
+            joined.update(zip(households, (member.id for member in enrolled), strict=True))
+        return joined
 
-    async def _buy(self, found: Sequence[Basket], *, now: datetime) -> dict[UUID, int]:
-        """Record the day's purchases; return the balances of the members who bought."""
-        balances: dict[UUID, int] = {}
+    async def _buy(
+        self, found: Sequence[Basket], known: Mapping[int, UUID], *, now: datetime
+    ) -> list[Bought]:
+        """Record the day's purchases; return the baskets with what was recorded."""
+        bought: list[Bought] = []
         for portion in _portions(found):
-            commands = [self._purchase(basket) for basket in portion]
+            commands = [self._purchase(basket, known[basket.household]) for basket in portion]
             answers = await purchases.record(self.program_id, commands, now=now)
-            for basket, answer in zip(portion, answers, strict=True):
-                recorded = _unrefused(answer)
-                balances[recorded.member_id] = recorded.balance_points
-                if self._number("returned", basket.row) % RETURNED_ONE_IN == 0:
-                    due = basket.local_date + RETURNED_AFTER
-                    self.returns.setdefault(due, []).append((basket, recorded))
-        return balances
+            bought += zip(portion, map(_unrefused, answers), strict=True)
+        return bought
 
-    def _purchase(self, basket: Basket) -> purchases.RecordPurchase:
+    def _purchase(self, basket: Basket, member_id: UUID) -> purchases.RecordPurchase:
         return purchases.RecordPurchase(
             caller=CALLER,
             idempotency_key=f"basket-{basket.row}",
-            member=self._reference(self.members[basket.household]),
+            member=self._reference(member_id),
             source=SOURCE,
             external_id=f"basket-{basket.row}",
             purchased_at=instant_of(basket.local_date, basket.minute_of_day, self.zone),
@@ -124,7 +138,7 @@ class Replay:
         return Reference(ReferenceKind.ID, str(member_id))
 
     async def _bring_back(self, day: date, *, now: datetime) -> None:
-        for basket, bought in self.returns.pop(day, []):
+        for basket, bought in self.returns.get(day, []):
             number = self._number("line", basket.row) % len(basket.lines)
             quantity = basket.lines[number].quantity
             await refunds.record(
@@ -141,7 +155,8 @@ class Replay:
                 now=now,
             )
 
-    async def _redeem(self, day: date, balances: dict[UUID, int], *, now: datetime) -> None:
+    async def _redeem(self, day: date, bought: Iterable[Bought], *, now: datetime) -> None:
+        balances = {one.member_id: one.balance_points for _, one in bought}
         wanted = [one for one, balance in balances.items() if balance >= REDEEM_FROM_POINTS]
         for portion in _portions(wanted):
             await redemptions.redeem(

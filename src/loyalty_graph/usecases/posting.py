@@ -11,7 +11,7 @@ from uuid import UUID
 from tortoise.exceptions import IntegrityError
 
 from loyalty_graph import outbox
-from loyalty_graph.db.sets import Write, fetch, store
+from loyalty_graph.db.sets import Lookup, Row, Write, fetch, store
 from loyalty_graph.errors import InvalidInputError, NotFoundError
 from loyalty_graph.idempotency import Answered, Claim, answers
 from loyalty_graph.identifiers import new_id
@@ -42,7 +42,10 @@ class Command(Protocol):
 
 @dataclass(slots=True)
 class Batch:
-    """The state a batch is decided on, and the rows that its decisions add."""
+    """The state a batch is decided on, and the rows that its decisions add.
+
+    `found` is what was looked up for this use case besides.
+    """
 
     program_id: UUID
     now: datetime
@@ -50,6 +53,7 @@ class Batch:
     claims: list[Claim]
     accounts: dict[UUID, Account]
     answered: Answered
+    found: list[list[list[Row]]]
     facts: list[outbox.Fact] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
 
@@ -103,23 +107,30 @@ async def load(
     now: datetime,
     spending: bool = False,
     whole: Iterable[UUID] = (),
+    besides: Sequence[Lookup] = (),
 ) -> Batch:
     """Lock the accounts of these commands' members and return the batch to decide on.
 
-    Accounts are locked before keys are read: a twin of a command in hand elsewhere is then seen.
+    Accounts are locked before keys are read, and before what is looked up `besides`: a twin of a
+    command in hand elsewhere is then seen.
     When `spending`, accounts come with their first open lots; those of `whole` with all of them.
     """
-    found = await members.resolve(program_id, [command.member for command in commands])
-    wanted = [one for one in found if one is not None]
-    accounts = await ledger.load_accounts(
-        program_id,
-        wanted,
-        spenders=wanted if spending else (),
-        whole=whole,
-    )
+    members_found = await members.resolve(program_id, [command.member for command in commands])
+    known = [one for one in members_found if one is not None]
+    wanted = ledger.Wanted(known, spenders=known if spending else (), whole=whole)
     claims = [command.claim for command in commands]
-    [kept] = await fetch(program_id, answers(claims))
-    return Batch(program_id, now, found, claims, accounts, Answered(claims, kept))
+    first = wanted.lookups()
+    state = await fetch(program_id, *first, answers(claims), *besides)
+    kept, *found = state[len(first) :]
+    return Batch(
+        program_id,
+        now,
+        members_found,
+        claims,
+        wanted.accounts(state[: len(first)]),
+        Answered(claims, kept),
+        found,
+    )
 
 
 def check_text(text: str, *, field: str) -> None:

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from loyalty_graph.db import transaction
-from loyalty_graph.db.sets import fetch
 from loyalty_graph.earning import service as earning
 from loyalty_graph.earning.calculators import Calculation, RewardCalculator
 from loyalty_graph.errors import DuplicatePurchaseError, LoyaltyError
@@ -182,10 +181,9 @@ async def _record_sound(
     program_id: UUID, commands: Sequence[RecordPurchase], now: datetime
 ) -> list[PurchaseRecorded | LoyaltyError]:
     terms = [await _terms(program_id, command.purchased_at, now) for command in commands]
-    batch = await posting.load(program_id, commands, now=now)
     keys = list({(command.source, command.external_id) for command in commands})
-    [found] = await fetch(program_id, purchases.receipts(keys))
-    known = {key for key, rows in zip(keys, found, strict=True) if rows}
+    batch = await posting.load(program_id, commands, now=now, besides=[purchases.receipts(keys)])
+    known = {key for key, rows in zip(keys, batch.found[0], strict=True) if rows}
     decided: list[purchases.Recorded] = []
     answers: list[PurchaseRecorded | LoyaltyError] = []
     for place, command in enumerate(commands):

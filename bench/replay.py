@@ -1,0 +1,137 @@
+"""The demo's replay of all baskets with full durability: speed, whether it keeps it, and memory.
+
+Each database is measured in a process of its own, because Tortoise keeps the SQL of one, and the
+peak of a process's memory never falls again. SQLite's page cache is memory it was told to use.
+"""
+
+import asyncio
+import json
+import resource
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from bench.rows import Measured, Row, row
+from bench.servers import postgres
+from loyalty_graph.config import bundled
+from loyalty_graph.db import migrate, open_database
+from loyalty_graph.db.sqlite import CACHE_MB
+from loyalty_graph.sandbox.baskets import instant_of, load_baskets
+from loyalty_graph.sandbox.demo import BASKETS, PROGRAM
+from loyalty_graph.sandbox.replay import Replay
+from loyalty_graph.usecases import program_file
+
+TODAY = date(2026, 11, 22)
+SEED = 1
+MEMORY_MB = 200
+STEADY_BAR = 0.4
+AIMS = {"sqlite": 3_000, "postgres": 5_000}
+
+
+def on_sqlite() -> list[Row]:
+    with tempfile.TemporaryDirectory() as scratch:
+        measured = in_own_process(f"sqlite://{Path(scratch) / 'replay.sqlite3'}")
+    server = f"SQLite {sqlite3.sqlite_version}, synchronous=FULL"
+    return rows("sqlite", measured, server, cache_mb=CACHE_MB)
+
+
+def on_postgres() -> list[Row]:
+    with postgres() as server:
+        measured = in_own_process(server.database("replay"))
+        return rows("postgres", measured, server.version, cache_mb=0)
+
+
+LONG_SUITES: dict[str, Callable[[], list[Row]]] = {
+    "replay": lambda: [*on_sqlite(), *on_postgres()],
+}
+
+
+def rows(name: str, measured: dict[str, Any], server: str, *, cache_mb: int) -> list[Row]:
+    tenths: list[float] = measured["tenths"]
+    memory = measured["peak_mb"] - cache_mb
+    figures = [
+        row(
+            "replay",
+            name,
+            Measured(measured["rate"], "purchases/s"),
+            against="the aim",
+            against_value=AIMS[name],
+            bar=None,
+        ),
+        row(
+            "replay",
+            f"{name}_steady",
+            Measured(tenths[-1], "purchases/s, last tenth"),
+            against="the first tenth",
+            against_value=tenths[0],
+            bar=STEADY_BAR,
+        ),
+        row(
+            "replay",
+            f"{name}_memory",
+            Measured(MEMORY_MB, "MB allowed beside the page cache"),
+            against="peak memory less the page cache",
+            against_value=memory,
+            bar=1.0,
+        ),
+    ]
+    return [{**figure, "server": server, "purchases": measured["purchases"]} for figure in figures]
+
+
+def in_own_process(url: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "bench.replay", url]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+async def replay(url: str) -> dict[str, Any]:
+    """Replay everything into an empty database; return what was measured."""
+    async with open_database(url):
+        await migrate()
+        file = program_file.read(bundled(PROGRAM))
+        zone = file.program.zone
+        baskets = load_baskets(bundled(BASKETS)).ending_before(TODAY)
+        opening = instant_of(baskets.first_date, 0, zone)
+        sandbox = file.model_copy(update={"program": file.program.as_sandbox()})
+        program = await program_file.load(sandbox, now=opening)
+        pace = Pace(len(baskets))
+        await Replay(program.program_id, baskets, zone, SEED).run(TODAY, progress=pace.note)
+    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {
+        "purchases": len(baskets),
+        "rate": len(baskets) / (time.perf_counter() - pace.begun),
+        "tenths": pace.tenths(),
+        "peak_mb": peak_kb / 1024,
+    }
+
+
+class Pace:
+    """When how many baskets were done."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.begun = time.perf_counter()
+        self.seen = [(0, self.begun)]
+
+    def note(self, done: int) -> None:
+        self.seen.append((done, time.perf_counter()))
+
+    def tenths(self) -> list[float]:
+        """Return the baskets per second of each tenth, to the day."""
+        edges = [
+            next(one for one in self.seen if one[0] >= self.total * tenth // 10)
+            for tenth in range(11)
+        ]
+        return [(done - before) / (end - start) for (before, start), (done, end) in pairwise(edges)]
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(replay(sys.argv[1]))))

@@ -1,0 +1,157 @@
+"""Sets on PostgreSQL: columns as arrays, one statement for look-ups, one for all writes."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from tortoise.models import Model
+
+from loyalty_graph.db.columns import (
+    Positions,
+    Row,
+    converted,
+    converted_rows,
+    postgres_types,
+    readers,
+    writers,
+)
+from loyalty_graph.db.set_values import (
+    Lookup,
+    Write,
+    conflict,
+    given,
+    shape,
+    table_name,
+    tail,
+    verb,
+)
+
+
+def _given_rows(model: type[Model], columns: tuple[str, ...], first: int, *, single: bool) -> str:
+    """Return a table of the rows handed in as parameters, from number `first` on.
+
+    A single row comes as plain values: that costs both sides less than arrays of one.
+    """
+    marks = [f"${first + n}::{kind}" for n, kind in enumerate(postgres_types(model, columns))]
+    if single:
+        return f"(values ({', '.join(marks)}))"
+    return f"unnest({', '.join(f'{mark}[]' for mark in marks)})"
+
+
+def _parameters(rows: Sequence[Row], positions: Positions) -> list[Any]:
+    columns = converted(rows, positions)
+    return [column[0] for column in columns] if len(rows) == 1 else columns
+
+
+@lru_cache(maxsize=1024)
+def _lookup_sql(  # noqa: PLR0913, PLR0917 - what tells one statement from another
+    model: type[Model],
+    by: tuple[str, ...],
+    columns: tuple[str, ...],
+    ending: str,
+    place: int,
+    first: int,
+    single: bool,  # noqa: FBT001 - lru_cache is quicker without keywords
+) -> str:
+    # LATERAL pins index look-ups: a plain join was planned as a scan while the table was still
+    # empty, and asyncpg keeps that plan.
+    matches = " and ".join(f't."{column}" = k."{column}"' for column in by)
+    chosen = ", ".join(f't."{column}"' for column in columns)
+    keys = ", ".join(f'"{column}"' for column in by)
+    rows = _given_rows(model, by, first, single=single)
+    numbered = f"(select *, 1 from {rows} v)" if single else f"{rows} with ordinality"
+    return (
+        f"select {place}, k.n::int, r.found from {numbered} k({keys}, n) "
+        f'cross join lateral (select row({chosen}) as found from "{table_name(model)}" t '
+        f"where t.program_id = $1 and {matches}{ending}) r"
+    )
+
+
+def _tail(lookup: Lookup) -> str:
+    # OFFSET 0 is a fence: without one the planner turns the LATERAL back into a plain join.
+    fence = "" if lookup.limit else " offset 0"
+    lock = " for no key update" if lookup.lock else ""
+    return tail(lookup) + fence + lock
+
+
+async def fetch(current: Any, program_id: UUID, lookups: Sequence[Lookup]) -> list[list[list[Row]]]:
+    """Run look-ups on a connection; see `sets.fetch`."""
+    result: list[list[list[Row]]] = [[[] for _ in lookup.keys] for lookup in lookups]
+    for places in _statements(lookups):
+        parts: list[str] = []
+        values: list[Any] = [program_id]
+        for place in places:
+            lookup = lookups[place]
+            parts.append(lookup_sql(lookup, place, len(values) + 1))
+            values += _parameters(lookup.keys, writers(lookup.model, lookup.by, "postgres"))
+        _, found = await current.execute_query(" union all ".join(parts), values)
+        for place, number, row in found:
+            result[place][number - 1].append(row)
+    for lookup, of_keys in zip(lookups, result, strict=True):
+        if positions := readers(lookup.model, lookup.columns, "postgres"):
+            of_keys[:] = [converted_rows(rows, positions) for rows in of_keys]
+    return result
+
+
+def _statements(lookups: Sequence[Lookup]) -> list[list[int]]:
+    """Return which look-ups go together: a locking one alone, so that the next ones see more."""
+    together: list[list[int]] = []
+    joins = False
+    for place, lookup in enumerate(lookups):
+        if not lookup.keys:
+            continue
+        if joins and not lookup.lock:
+            together[-1].append(place)
+        else:
+            together.append([place])
+        joins = not lookup.lock
+    return together
+
+
+def lookup_sql(lookup: Lookup, place: int, first: int) -> str:
+    """Return the statement of a look-up; its rows tell `place`, its keys begin at `first`."""
+    single = len(lookup.keys) == 1
+    ending = _tail(lookup)
+    return _lookup_sql(lookup.model, lookup.by, lookup.columns, ending, place, first, single)
+
+
+@lru_cache(maxsize=1024)
+def write_sql(
+    kind: str,
+    of: tuple[Any, ...],
+    first: int,
+    single: bool,  # noqa: FBT001 - lru_cache is quicker without keywords
+) -> str:
+    """Return a statement that takes its rows as parameters, from number `first` on."""
+    model, by, columns, merge = of
+    table = f'"{table_name(model)}"'
+    names = ", ".join(f'"{column}"' for column in columns)
+    if kind == "update":
+        changes = ", ".join(f'"{column}" = u."{column}"' for column in columns)
+        keys = " and ".join(f'o."{column}" = u."{column}"' for column in by)
+        names = ", ".join(f'"{column}"' for column in (*by, *columns))
+        # As in a look-up; joined plainly, every account of the programme was read for each batch.
+        return (
+            f"update {table} t set {changes} "
+            f"from {_given_rows(model, (*by, *columns), first, single=single)} u({names}) "
+            f"cross join lateral (select o.ctid from {table} o "
+            f"where o.program_id = $1 and {keys} offset 0) old where t.ctid = old.ctid"
+        )
+    insert = (
+        f"insert into {table} (program_id, {names}) "
+        f"select $1::uuid, u.* from {_given_rows(model, columns, first, single=single)} u"
+    )
+    return insert + conflict(by, merge) if kind == "upsert" else insert
+
+
+async def store(current: Any, program_id: UUID, writes: Sequence[Write]) -> None:
+    """Write rows on a connection; see `sets.store`."""
+    parts: list[str] = []
+    values: list[Any] = [program_id]
+    for write in writes:
+        single = len(write.rows) == 1
+        sql = write_sql(verb(write), shape(write), len(values) + 1, single)
+        parts.append(f"w{len(parts)} as ({sql})")
+        values += _parameters(write.rows, writers(write.model, given(write), "postgres"))
+    await current.execute_query(f"with {', '.join(parts)} select 1", values)

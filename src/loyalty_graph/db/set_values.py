@@ -1,0 +1,103 @@
+"""What the hot paths read and write in sets, as values: which rows of which models."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tortoise.models import Model
+
+from loyalty_graph.db.columns import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """For each key the rows of a table that have it, in the order asked for, at most `limit`.
+
+    `lock` keeps the found rows from being changed by others until the transaction ends; keys must
+    be given sorted, so that two transactions never wait for each other.
+    """
+
+    model: type[Model]
+    by: tuple[str, ...]
+    keys: Sequence[Row]
+    columns: tuple[str, ...]
+    where: str = ""
+    order_by: str = ""
+    limit: int | None = None
+    lock: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """New rows; `columns` leaves out `program_id`."""
+
+    model: type[Model]
+    columns: tuple[str, ...]
+    rows: Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """New values for existing rows; each row holds the columns `by`, then those of `columns`.
+
+    The rows, or the account they belong to, were locked in this transaction.
+    """
+
+    model: type[Model]
+    by: tuple[str, ...]
+    columns: tuple[str, ...]
+    rows: Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Upsert:
+    """Rows that are inserted, or merged into the row with the same key as `merge` says.
+
+    `merge` holds (column, expression) pairs; an expression may name `excluded.column` and
+    `table.column`.
+    """
+
+    model: type[Model]
+    by: tuple[str, ...]
+    columns: tuple[str, ...]
+    rows: Sequence[Row]
+    merge: tuple[tuple[str, str], ...]
+
+
+Write = Insert | Update | Upsert
+
+
+def table_name(model: type[Model]) -> str:
+    """Return the name of a model's table."""
+    return model._meta.db_table
+
+
+def tail(lookup: Lookup) -> str:
+    """Return what follows the keys of a look-up in its WHERE; both databases say it alike."""
+    condition = f" and {lookup.where}" if lookup.where else ""
+    order = f" order by {lookup.order_by}" if lookup.order_by else ""
+    return condition + order + (f" limit {lookup.limit}" if lookup.limit else "")
+
+
+def verb(write: Write) -> str:
+    """Return `insert`, `update` or `upsert`."""
+    return type(write).__name__.lower()
+
+
+def shape(write: Write) -> tuple[Any, ...]:
+    """Return what tells one statement from another, whatever rows it is given."""
+    by = () if isinstance(write, Insert) else write.by
+    merge = write.merge if isinstance(write, Upsert) else ()
+    return write.model, by, write.columns, merge
+
+
+def given(write: Write) -> tuple[str, ...]:
+    """Return the columns that each row of a write holds."""
+    return (*write.by, *write.columns) if isinstance(write, Update) else write.columns
+
+
+def conflict(by: tuple[str, ...], merge: tuple[tuple[str, str], ...]) -> str:
+    """Return the end of an upsert; both databases say it alike."""
+    keys = ", ".join(f'"{column}"' for column in by)
+    changes = ", ".join(f'"{column}" = {expression}' for column, expression in merge)
+    return f" on conflict (program_id, {keys}) do update set {changes}"
