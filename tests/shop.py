@@ -3,9 +3,10 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
+from loyalty_graph.errors import LoyaltyError
 from loyalty_graph.ledger.models import AccountRow
 from loyalty_graph.members.models import Member
 from loyalty_graph.members.rules import Reference, ReferenceKind
@@ -43,6 +44,7 @@ GOLDEN = (
 )
 """Earns 27 + 74 + 0 + 7 = 108 points."""
 
+Answer = TypeVar("Answer")
 _numbers = count(1)
 
 
@@ -74,7 +76,7 @@ class Shop:
         self, member: Member, lines: tuple[Line, ...] = GOLDEN, /, **changes: Any
     ) -> purchases.PurchaseRecorded:
         command = self.receipt(member, lines, **changes)
-        return await purchases.record_one(self.program_id, command, now=self.now)
+        return await record_one(self.program_id, command, now=self.now)
 
     def receipt(
         self, member: Member, lines: tuple[Line, ...] = GOLDEN, /, **changes: Any
@@ -112,9 +114,7 @@ class Shop:
             points=points,
             at=self.now,
         )
-        return await redemptions.redeem_points(
-            self.program_id, replace(command, **changes), now=self.now
-        )
+        return await redeem_one(self.program_id, replace(command, **changes), now=self.now)
 
     async def give_back(
         self, taken: redemptions.PointsMoved, **changes: Any
@@ -133,6 +133,26 @@ class Shop:
     async def balance(self, member: Member) -> int:
         account = await AccountRow.get(program_id=self.program_id, member_id=member.id)
         return account.balance_points
+
+
+def only(answers: list[Answer | LoyaltyError]) -> Answer:
+    """Return the answer to a single command; raise it when it is a refusal."""
+    [answer] = answers
+    if isinstance(answer, LoyaltyError):
+        raise answer
+    return answer
+
+
+async def record_one(
+    program_id: UUID, command: purchases.RecordPurchase, *, now: datetime
+) -> purchases.PurchaseRecorded:
+    return only(await purchases.record(program_id, [command], now=now))
+
+
+async def redeem_one(
+    program_id: UUID, command: redemptions.RedeemPoints, *, now: datetime
+) -> redemptions.PointsMoved:
+    return only(await redemptions.redeem_points(program_id, [command], now=now))
 
 
 def by_id(member: Member) -> Reference:

@@ -154,3 +154,23 @@ async def test_points_expire_up_to_the_day_before_today():
     entries = await TransferRow.all().order_by("sequence")
     assert [(one.kind, one.points) for one in entries] == [("EARN", 50), ("EXPIRE", 50)]
     assert entries[-1].at.astimezone(NEW_YORK) == datetime(2026, 7, 6, tzinfo=NEW_YORK)
+
+
+@pytest.mark.usefixtures("database")
+async def test_a_cancelled_redemption_gives_its_points_back_the_next_day():
+    first = date(2026, 9, 1)
+    seed = next(
+        seed
+        for seed in range(100_000)
+        if int.from_bytes(sha256(f"{seed}:cancelled:0".encode()).digest()[:8]) % 50 == 0
+        and not is_returned(0, seed)
+    )
+
+    await replay(baskets_of(first, [600], cents=40_000), date(2026, 9, 4), seed=seed)
+
+    rows = await TransferRow.all().order_by("sequence").values_list("kind", "points", "at")
+    assert [(kind, points, at.astimezone(NEW_YORK).date()) for kind, points, at in rows] == [
+        ("EARN", 2000, first),
+        ("REDEEM", 1000, date(2026, 9, 2)),
+        ("UNREDEEM", 1000, date(2026, 9, 3)),
+    ]

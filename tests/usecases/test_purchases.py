@@ -28,7 +28,7 @@ from loyalty_graph.purchases.models import (
 )
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.usecases import purchases
-from tests.shop import DAY, GOLDEN, NOON, PROGRAM, Shop, open_shop
+from tests.shop import DAY, GOLDEN, NOON, PROGRAM, Shop, open_shop, record_one
 
 TABLES = (
     AccountRow,
@@ -132,10 +132,10 @@ async def test_a_purchase_without_points_has_no_entry(shop: Shop, ada: Member):
 
 async def test_a_retry_gets_the_first_answer_and_changes_nothing(shop: Shop, ada: Member):
     command = shop.receipt(ada)
-    first = await purchases.record_one(shop.program_id, command, now=NOON)
+    first = await record_one(shop.program_id, command, now=NOON)
     before = await everything()
 
-    again = await purchases.record_one(shop.program_id, command, now=NOON + DAY)
+    again = await record_one(shop.program_id, command, now=NOON + DAY)
 
     assert again == replace(first, replayed=True)
     assert await everything() == before
@@ -143,11 +143,11 @@ async def test_a_retry_gets_the_first_answer_and_changes_nothing(shop: Shop, ada
 
 async def test_other_input_under_the_same_key_is_refused(shop: Shop, ada: Member):
     command = shop.receipt(ada)
-    await purchases.record_one(shop.program_id, command, now=NOON)
+    await record_one(shop.program_id, command, now=NOON)
     before = await everything()
 
     with pytest.raises(IdempotencyMismatchError, match="used with other input"):
-        await purchases.record_one(shop.program_id, replace(command, lines=GOLDEN[:1]), now=NOON)
+        await record_one(shop.program_id, replace(command, lines=GOLDEN[:1]), now=NOON)
 
     assert await everything() == before
 
@@ -241,7 +241,7 @@ async def test_twins_at_the_same_moment_count_once(shop: Shop, ada: Member):
     command = shop.receipt(ada)
 
     answers = await asyncio.gather(
-        *(purchases.record_one(shop.program_id, command, now=NOON) for _ in range(8))
+        *(record_one(shop.program_id, command, now=NOON) for _ in range(8))
     )
 
     assert sum(not answer.replayed for answer in answers) == 1
@@ -299,11 +299,11 @@ async def test_a_purchase_is_found_by_its_receipt(shop: Shop, ada: Member):
 
 async def test_an_undated_retry_is_a_retry(shop: Shop, ada: Member):
     command = replace(shop.receipt(ada), is_dated=False)
-    first = await purchases.record_one(shop.program_id, command, now=NOON)
+    first = await record_one(shop.program_id, command, now=NOON)
 
     later = NOON + timedelta(minutes=3)
     retry = replace(command, purchased_at=later)
-    again = await purchases.record_one(shop.program_id, retry, now=later)
+    again = await record_one(shop.program_id, retry, now=later)
 
     assert again == replace(first, replayed=True)
 

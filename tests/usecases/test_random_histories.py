@@ -38,7 +38,7 @@ from loyalty_graph.usecases import (
     redemptions,
     refunds,
 )
-from tests.shop import DAY, PROGRAM, Shop, by_id, open_shop
+from tests.shop import DAY, PROGRAM, Shop, by_id, open_shop, record_one, redeem_one
 from tests.usecases.invariants import (
     check_member,
     check_purchases,
@@ -176,7 +176,7 @@ class Histories(RuleBasedStateMachine):
             assert isinstance(answer, purchases.PurchaseRecorded)
             assert (answer.points, answer.balance_points) == (points, holder.balance)
             self.bought.append((answer, bought))
-            self.done.append((purchases.record_one, command, answer))
+            self.done.append((record_one, command, answer))
 
     @rule(
         who=members,
@@ -192,7 +192,7 @@ class Histories(RuleBasedStateMachine):
             points,
             self.shop.now - days * DAY,
         )
-        answer = self.ask(redemptions.redeem_points, command)
+        answer = self.ask(redeem_one, command)
         holder = self.play[who].holder
         try:
             taken = self.model.redeem(holder, points, command.at)
@@ -334,17 +334,17 @@ class Histories(RuleBasedStateMachine):
         nobody = replace(spend.member, value=str(new_id(self.shop.now)))
         use_case, command, code = {
             "ahead": (
-                redemptions.redeem_points,
+                redeem_one,
                 replace(spend, at=spend.at + DAY),
                 "INVALID_INPUT",
             ),
             "old": (
-                redemptions.redeem_points,
+                redeem_one,
                 replace(spend, at=spend.at - 366 * DAY),
                 "INVALID_INPUT",
             ),
-            "nobody": (redemptions.redeem_points, replace(spend, member=nobody), "NOT_FOUND"),
-            "nothing": (redemptions.redeem_points, replace(spend, points=0), "INVALID_INPUT"),
+            "nobody": (redeem_one, replace(spend, member=nobody), "NOT_FOUND"),
+            "nothing": (redeem_one, replace(spend, points=0), "INVALID_INPUT"),
             "no such": (redemptions.return_points, back, "NOT_FOUND"),
         }[wrong]
         before = self.everything()

@@ -1,8 +1,9 @@
 """The demo's replay: a year of baskets through the product's own use cases, day by day.
 
 Purchases are the study's. What the study does not hold is simulated by fixed rules and labelled so:
-on a day of shopping a member who can spend 1,000 points or more gives 1,000 of them; one basket in
-a hundred, chosen by a hash of the seed and its row, is partly brought back a week later.
+on a day of shopping a member who can spend 1,000 points or more gives 1,000 of them, and one such
+redemption in fifty is cancelled the next day; one basket in a hundred is partly brought back a week
+later. Which ones, a hash of the seed and the basket's row decides.
 """
 
 import hashlib
@@ -28,6 +29,7 @@ SOURCE = "complete-journey"
 REDEEM_FROM_POINTS = 1000
 RETURNED_ONE_IN = 100
 RETURNED_AFTER = timedelta(days=7)
+CANCELLED_ONE_IN = 50
 
 Item = TypeVar("Item")
 Progress = Callable[[int], None]
@@ -44,6 +46,7 @@ class Replay:
     seed: int
     members: dict[int, UUID] = field(default_factory=dict)
     returns: dict[date, list[Bought]] = field(default_factory=dict)
+    cancellations: list[redemptions.PointsMoved] = field(default_factory=list)
 
     async def run(self, today: date, *, progress: Progress | None = None) -> None:
         """Replay every day before `today`; `progress` is told how many baskets are done.
@@ -53,7 +56,7 @@ class Replay:
         done = 0
         for day in self._days(today):
             found = self.baskets.on(day) if day <= self.baskets.last_date else []
-            joined, returns = await self._day(day, found)
+            joined, returns, self.cancellations = await self._day(day, found)
             self.members |= joined
             self.returns.pop(day, None)
             self.returns.setdefault(day + RETURNED_AFTER, []).extend(returns)
@@ -70,22 +73,25 @@ class Replay:
     @transaction
     async def _day(
         self, day: date, found: Sequence[Basket]
-    ) -> tuple[dict[int, UUID], list[Bought]]:
+    ) -> tuple[dict[int, UUID], list[Bought], list[redemptions.PointsMoved]]:
         """Replay one programme day: it ends at `now`, when its commands are recorded.
 
         It is one transaction, so that a page of the database that purchases, returns and expiries
-        of the day change is written once. Return who joined and what will be brought back.
+        of the day change is written once. Return who joined, what will be brought back, and which
+        redemptions will be cancelled.
         """
         now = instant_of(day + timedelta(days=1), 0, self.zone)
         joined = await self._enrol(found, now=instant_of(day, 0, self.zone))
         bought = await self._buy(found, self.members | joined, now=now)
         await self._bring_back(day, now=now)
         await expiry.run(self.program_id, now=now)
-        await self._redeem(day, bought, now=now)
-        return joined, [(basket, one) for basket, one in bought if self._is_returned(basket)]
+        await self._cancel(now=now)
+        spent = await self._redeem(day, bought, now=now)
+        returns = [one for one in bought if self._falls_on(one, "returned", RETURNED_ONE_IN)]
+        return joined, returns, spent
 
-    def _is_returned(self, basket: Basket) -> bool:
-        return self._number("returned", basket.row) % RETURNED_ONE_IN == 0
+    def _falls_on(self, bought: Bought, purpose: str, one_in: int) -> bool:
+        return self._number(purpose, bought[0].row) % one_in == 0
 
     async def _enrol(self, found: Iterable[Basket], *, now: datetime) -> dict[int, UUID]:
         """Enrol the households that shop for the first time; return their members."""
@@ -155,11 +161,34 @@ class Replay:
                 now=now,
             )
 
-    async def _redeem(self, day: date, bought: Iterable[Bought], *, now: datetime) -> None:
-        balances = {one.member_id: one.balance_points for _, one in bought}
-        wanted = [one for one, balance in balances.items() if balance >= REDEEM_FROM_POINTS]
+    async def _cancel(self, *, now: datetime) -> None:
+        for spent in self.cancellations:
+            await redemptions.return_points(
+                self.program_id,
+                redemptions.ReturnPoints(
+                    caller=CALLER,
+                    idempotency_key=f"cancel-{spent.member_id}-{spent.entry_sequence}",
+                    member=self._reference(spent.member_id),
+                    redemption_id=spent.redemption_id,
+                    at=now,
+                    text="simulated: cancelled the next day",
+                ),
+                now=now,
+            )
+
+    async def _redeem(
+        self, day: date, bought: Iterable[Bought], *, now: datetime
+    ) -> list[redemptions.PointsMoved]:
+        """Spend the points of those who have enough; return what will be cancelled."""
+        latest = {one.member_id: (basket, one) for basket, one in bought}
+        wanted = [
+            member_id
+            for member_id, (_, one) in latest.items()
+            if one.balance_points >= REDEEM_FROM_POINTS
+        ]
+        spent: list[redemptions.PointsMoved] = []
         for portion in _portions(wanted):
-            await redemptions.redeem(
+            answers = await redemptions.redeem_points(
                 self.program_id,
                 [
                     redemptions.RedeemPoints(
@@ -174,6 +203,12 @@ class Replay:
                 ],
                 now=now,
             )
+            spent += [one for one in answers if isinstance(one, redemptions.PointsMoved)]
+        return [
+            one
+            for one in spent
+            if self._falls_on(latest[one.member_id], "cancelled", CANCELLED_ONE_IN)
+        ]
 
     def _number(self, purpose: str, row: int) -> int:
         """Return a number that depends on nothing but the seed, the purpose and the row."""

@@ -196,20 +196,6 @@ async def _record_sound(
     return answers
 
 
-async def record_one(
-    program_id: UUID, command: RecordPurchase, *, now: datetime
-) -> PurchaseRecorded:
-    """Record one purchase.
-
-    Raises:
-        LoyaltyError: It was refused; nothing was written.
-    """
-    [answer] = await record(program_id, [command], now=now)
-    if isinstance(answer, LoyaltyError):
-        raise answer
-    return answer
-
-
 async def _terms(program_id: UUID, at: datetime, now: datetime) -> _Terms:
     version = await programs.in_force(program_id, at, now=now)
     present = await programs.in_force(program_id, now, now=now)

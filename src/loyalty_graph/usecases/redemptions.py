@@ -90,7 +90,7 @@ class PointsMoved:
 
 @posting.settling_conflicts
 @transaction
-async def redeem(
+async def redeem_points(
     program_id: UUID, commands: Sequence[RedeemPoints], *, now: datetime
 ) -> list[PointsMoved | LoyaltyError]:
     """Take points from members, from those that expire first; one answer or refusal for each.
@@ -102,18 +102,6 @@ async def redeem(
     sound = [one for one, fault in zip(commands, answers, strict=True) if fault is None]
     decided = iter(await _redeem_sound(program_id, sound, now) if sound else ())
     return [next(decided) if fault is None else fault for fault in answers]
-
-
-async def redeem_points(program_id: UUID, command: RedeemPoints, *, now: datetime) -> PointsMoved:
-    """Take points from one member.
-
-    Raises:
-        LoyaltyError: It was refused; nothing was written.
-    """
-    [answer] = await redeem(program_id, [command], now=now)
-    if isinstance(answer, LoyaltyError):
-        raise answer
-    return answer
 
 
 def _fault(command: RedeemPoints) -> LoyaltyError | None:
