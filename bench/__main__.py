@@ -18,7 +18,7 @@ Suite = Callable[[], list[Row]]
 COLUMNS = ("name", "value", "unit", "against", "against_value", "ratio", "bar", "holds")
 
 
-def discover(attribute: str) -> dict[str, Suite]:
+def discover(attribute: str = "SUITES") -> dict[str, Suite]:
     """Return every suite that the modules of this folder list under `attribute`, by name."""
     found: dict[str, Suite] = {}
     for module in sorted(pkgutil.iter_modules(bench.__path__), key=lambda module: module.name):

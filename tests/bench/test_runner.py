@@ -16,12 +16,18 @@ def suite(*, ratio: float, bar: float | None):
 @pytest.fixture
 def suites(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     found: dict[str, object] = {}
-    monkeypatch.setattr("bench.__main__.discover", lambda: found)
+    listed = {"SUITES": found, "LONG_SUITES": {}}
+    monkeypatch.setattr("bench.__main__.discover", lambda attribute: listed[attribute])
     return found
 
 
 def test_the_passes_are_among_the_suites():
-    assert "passes" in discover()
+    assert {"ledger", "passes"} <= discover().keys()
+
+
+def test_what_takes_minutes_stands_apart():
+    assert "replay" in discover("LONG_SUITES")
+    assert "replay" not in discover()
 
 
 def test_each_row_is_a_line_of_json(suites: dict[str, object], capsys: pytest.CaptureFixture[str]):
