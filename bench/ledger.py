@@ -20,6 +20,7 @@ from uuid import UUID
 
 from bench.rows import Measured, Row, alternate, row
 from bench.servers import TPCB_SCALE, postgres
+from loyalty_graph.app import GATHERING
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import bundled
 from loyalty_graph.db import Gatherer, migrate, open_database
@@ -36,9 +37,6 @@ WARM_UP_S = 1.5
 POSTGRES_BARS = {64: 1.8, 16: 0.7, 1: 0.4}
 SQLITE_BAR = 2.5
 SQLITE_CALLERS = 64
-# Two transactions at a time keep the server busy while the other is decided in Python.
-WRITERS = 2
-BATCH_MAX = 32
 LINES = (Line("GROCERY", 3, 249), Line("PRODUCE", 1, 399), Line("BAKERY", 2, 120, 40))
 
 Buy = Callable[[purchases.RecordPurchase], Awaitable[purchases.PurchaseRecorded]]
@@ -102,6 +100,7 @@ class Shop:
     members: list[Reference]
     numbers: "count[int]"
     chance: random.Random
+    dialect: str
 
     @classmethod
     @contextmanager
@@ -111,7 +110,9 @@ class Shop:
             runner.run(database.__aenter__())
             try:
                 program_id, found = runner.run(_filled())
-                yield cls(runner, program_id, found, count(), random.Random(1))  # noqa: S311 - no secret
+                chance = random.Random(1)  # noqa: S311 - no secret
+                dialect = "sqlite" if url.startswith("sqlite") else "postgres"
+                yield cls(runner, program_id, found, count(), chance, dialect)
             finally:
                 runner.run(database.__aexit__(None, None, None))
 
@@ -120,7 +121,7 @@ class Shop:
         return self.runner.run(self._gathered(callers, seconds))
 
     async def _gathered(self, callers: int, seconds: float) -> float:
-        async with Gatherer(self._record, limit=BATCH_MAX, writers=WRITERS) as buy:
+        async with Gatherer(self._record, **GATHERING[self.dialect]) as buy:
             return await self._rate(buy, callers, seconds)
 
     async def _record(

@@ -60,7 +60,7 @@ def claim(caller: str, key: str, given: dict[str, Any]) -> Claim:
         canonical = orjson.dumps(given, default=_plain, option=CANONICAL)
     except orjson.JSONEncodeError as error:
         raise InvalidInputError(f"The input cannot be kept: {error}.") from error
-    if _NUL.search(canonical):
+    if b"u0000" in canonical and _NUL.search(canonical):
         raise InvalidInputError("The input cannot be kept: it holds the character NUL.")
     return Claim(caller, key, hashlib.sha256(canonical).digest())
 

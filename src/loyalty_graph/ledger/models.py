@@ -63,7 +63,8 @@ class TransferRow(Model):
         table = "transfer"
         constraints = [
             PrimaryKey("program_id", "member_id", "sequence"),
-            Unique("program_id", "member_id", "kind", "reference", name="transfer_once"),
+            # The member comes last: references ascend, so the index grows at its end.
+            Unique("program_id", "kind", "reference", "member_id", name="transfer_once"),
             Check("points > 0", name="transfer_points_positive"),
             Check("debit <> credit", name="transfer_two_accounts"),
             AppendOnly(),

@@ -249,7 +249,7 @@ CREATE TABLE "transfer" (
     CONSTRAINT "transfer_points_positive" CHECK (points > 0),
     CONSTRAINT "transfer_two_accounts" CHECK (debit <> credit)
 );
-CREATE UNIQUE INDEX "transfer_once" ON "transfer" ("program_id", "member_id", "kind", "reference");
+CREATE UNIQUE INDEX "transfer_once" ON "transfer" ("program_id", "kind", "reference", "member_id");
 CREATE OR REPLACE FUNCTION "refuse_change"() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN

@@ -248,7 +248,7 @@ CREATE TABLE "transfer" (
     CONSTRAINT "transfer_points_positive" CHECK (points > 0),
     CONSTRAINT "transfer_two_accounts" CHECK (debit <> credit)
 );
-CREATE UNIQUE INDEX "transfer_once" ON "transfer" ("program_id", "member_id", "kind", "reference");
+CREATE UNIQUE INDEX "transfer_once" ON "transfer" ("program_id", "kind", "reference", "member_id");
 CREATE TRIGGER "transfer_refuses_update" BEFORE UPDATE ON "transfer" BEGIN
     SELECT RAISE(ABORT, 'transfer is append-only: its rows are never changed or removed');
 END;

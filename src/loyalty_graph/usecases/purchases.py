@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from loyalty_graph.purchases.rules import Channel, Line, check_lines, check_rece
 from loyalty_graph.usecases import posting
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RecordPurchase:
     """A receipt to be recorded for a member; `source` and `external_id` name it.
 
@@ -40,7 +41,7 @@ class RecordPurchase:
     channel: Channel = Channel.POS
     is_dated: bool = True
 
-    @property
+    @cached_property
     def claim(self) -> Claim:
         """The wish to count once."""
         dated = self.purchased_at if self.is_dated else None

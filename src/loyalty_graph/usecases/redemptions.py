@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from loyalty_graph.usecases import posting
 POINTS_MAX = 10**15
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RedeemPoints:
     """Points a member gives for something; `text` says for what."""
 
@@ -31,7 +32,7 @@ class RedeemPoints:
     at: datetime
     text: str = ""
 
-    @property
+    @cached_property
     def claim(self) -> Claim:
         """The wish to count once."""
         given = {
