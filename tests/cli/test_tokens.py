@@ -105,7 +105,7 @@ def test_one_that_has_stopped_is_listed_as_expired(call: CommandLine, shop_url: 
             "no such programme",
             ["list", "--program", "tea"],
             1,
-            "NOT_FOUND There is no programme te",
+            "NOT_FOUND There is no programme tea",
         ),
     ],
 )
