@@ -216,6 +216,8 @@ def test_ctrl_c_ends_a_replay_on_a_terminal_without_a_traceback(database_url: st
         stdout=theirs,
         stderr=theirs,
         env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"},
+        # Who runs the tests in the background has Ctrl-C ignored, and so had its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - one thread
     )
     os.close(theirs)
     seen = b""
