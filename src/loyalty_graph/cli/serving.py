@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -112,6 +113,9 @@ def run_server(
 
 
 def _serve(settings: Settings, listener: socket.socket, announce: Announce) -> None:
+    # Refusals and failures by request id; libraries only when something is wrong.
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("loyalty_graph").setLevel(logging.INFO)
     app = create_app(settings)
     config = uvicorn.Config(
         app,
