@@ -122,7 +122,7 @@ def test_a_changed_projection_is_found_and_mended(
     ("case", "words", "message"),
     [
         ("no such member", ["--member", str(new_id(NOON))], "NOT_FOUND There is no member"),
-        ("no member at all", ["--member", "Ada"], "INVALID_INPUT Ada is no member id"),
+        ("no member at all", ["--member", "Ada"], "NOT_FOUND There is no member Ada"),
         ("no such programme", ["--program", "tea"], "NOT_FOUND There is no programme tea in this"),
     ],
 )

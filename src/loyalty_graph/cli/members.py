@@ -1,52 +1,29 @@
 """Commands about members: look at one, suspend or close one."""
 
 from typing import Annotated, Any
-from uuid import UUID
 
 import typer
 from rich.markup import escape
 
-from loyalty_graph.cli.options import DatabaseOption, JsonOption, ProgramOption, chosen_program
+from loyalty_graph.cli.options import (
+    DatabaseOption,
+    JsonOption,
+    MemberArgument,
+    ProgramOption,
+    chosen_program,
+    reference_of,
+)
 from loyalty_graph.cli.output import console, in_database, print_json, run
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import load_settings
 from loyalty_graph.ledger import reads as ledger
 from loyalty_graph.members import service as members
-from loyalty_graph.members.rules import (
-    NUMBER_DIGITS,
-    MemberStatus,
-    Reference,
-    ReferenceKind,
-)
+from loyalty_graph.members.rules import MemberStatus
 from loyalty_graph.usecases import members as usecase
 
 ENTRIES_SHOWN = 10
 
 member_app = typer.Typer(help="Members: look at one, suspend or close one.", no_args_is_help=True)
-MemberArgument = Annotated[
-    str, typer.Argument(help="A member number, e-mail, phone (+49…), external id or id.")
-]
-
-
-def reference_of(text: str) -> Reference:
-    """Return what a command line says of a member, told apart by its form."""
-    if "@" in text:
-        kind = ReferenceKind.EMAIL
-    elif text.startswith("+"):
-        kind = ReferenceKind.PHONE
-    elif len(digits := text.replace(" ", "")) == NUMBER_DIGITS and digits.isdecimal():
-        kind = ReferenceKind.NUMBER
-    else:
-        kind = ReferenceKind.ID if _is_id(text) else ReferenceKind.EXTERNAL_ID
-    return members.reference(kind, text)
-
-
-def _is_id(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 @member_app.command()

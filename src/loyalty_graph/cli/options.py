@@ -5,8 +5,8 @@ from uuid import UUID
 
 import typer
 
-from loyalty_graph.members import rules as members
-from loyalty_graph.members import service as member_service
+from loyalty_graph.members import service as members
+from loyalty_graph.members.rules import NUMBER_DIGITS, Reference, ReferenceKind
 from loyalty_graph.programs import service as programs
 
 DatabaseOption = Annotated[
@@ -20,6 +20,11 @@ ProgramOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
 
+MemberArgument = Annotated[
+    str, typer.Argument(help="A member number, e-mail, phone (+49…), external id or id.")
+]
+
+
 async def chosen_program(slug: str | None) -> UUID:
     """Return the programme a command is about.
 
@@ -30,13 +35,32 @@ async def chosen_program(slug: str | None) -> UUID:
     return await (programs.only_program() if slug is None else programs.find(slug))
 
 
+def reference_of(text: str) -> Reference:
+    """Return what a command line says of a member, told apart by its form."""
+    if "@" in text:
+        kind = ReferenceKind.EMAIL
+    elif text.startswith("+"):
+        kind = ReferenceKind.PHONE
+    elif len(digits := text.replace(" ", "")) == NUMBER_DIGITS and digits.isdecimal():
+        kind = ReferenceKind.NUMBER
+    else:
+        kind = ReferenceKind.ID if _is_id(text) else ReferenceKind.EXTERNAL_ID
+    return members.reference(kind, text)
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
 async def member_of(program_id: UUID, text: str) -> UUID:
-    """Return the member whom a command names by number or id.
+    """Return the member whom a command names.
 
     Raises:
-        InvalidInputError: It is neither.
+        InvalidInputError: The text can be no such name.
         NotFoundError: There is no such member.
     """
-    is_number = len(text.replace(" ", "")) == members.NUMBER_DIGITS
-    kind = members.ReferenceKind.NUMBER if is_number else members.ReferenceKind.ID
-    return (await member_service.find(program_id, member_service.reference(kind, text))).id
+    return (await members.find(program_id, reference_of(text))).id

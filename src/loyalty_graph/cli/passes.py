@@ -12,6 +12,7 @@ from rich.markup import escape
 from loyalty_graph.cli.options import (
     DatabaseOption,
     JsonOption,
+    MemberArgument,
     ProgramOption,
     chosen_program,
     member_of,
@@ -37,7 +38,7 @@ FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A pass file 
 
 @pass_app.command()
 def build(
-    member: Annotated[str, typer.Argument(metavar="MEMBER", help="A member number or id.")],
+    member: MemberArgument,
     *,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="Where to.")
