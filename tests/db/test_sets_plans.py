@@ -42,7 +42,7 @@ async def test_a_look_up_planned_on_an_empty_table_uses_every_column_of_its_key(
     plan = await plan_of(sql)
 
     assert "Seq Scan" not in plan
-    assert key_columns(plan) == ["program_id", *by]
+    assert sorted(key_columns(plan)) == sorted(["program_id", *by])
 
 
 @pytest.mark.parametrize("single", [True, False])
@@ -56,7 +56,7 @@ async def test_an_update_planned_on_an_empty_table_uses_every_column_of_its_key(
     plan = await plan_of(sql)
 
     assert "Seq Scan" not in plan
-    assert key_columns(plan) == ["program_id", *by]
+    assert sorted(key_columns(plan)) == sorted(["program_id", *by])
 
 
 @transaction

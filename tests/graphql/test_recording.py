@@ -326,7 +326,7 @@ def test_single_calls_at_one_time_are_gathered_and_do_not_disturb_each_other(
     assert codes == ["INVALID_INPUT", "NOT_FOUND"]
     assert [answer["points"] for answer in answers] == [27, None, None, 27, 27]
     assert sum(sizes) == len(given)
-    assert len(sizes) <= 3
+    assert len(sizes) < len(given)
     assert api.run(api.shop.balance, ada) == 3 * 27
 
 
