@@ -7,7 +7,7 @@ PYTHON_FOUND := $(shell for p in $(PYTHON) python3.13 python3.12 python3.11 pyth
 UV := $(shell command -v uv || echo .tools/bin/uv)
 RUN := .venv/bin/
 
-.PHONY: help demo test check fix schema bench bench-long mutants conformance lock clean
+.PHONY: help demo test check fix schema bench bench-long conformance lock clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
