@@ -107,15 +107,27 @@ def run_server(
     """
     if "public_url" not in settings.model_fields_set:
         settings = settings.model_copy(update={"public_url": address_of(listener)})
-    with listener:
+    with listener, _logged():
         _serve(settings, listener, announce)
     say.print("Stopped.")
 
 
+@contextmanager
+def _logged() -> Iterator[None]:
+    """Write refusals and failures to standard error, by request id, while serving."""
+    logger, handler = logging.getLogger("loyalty_graph"), logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
+
+
 def _serve(settings: Settings, listener: socket.socket, announce: Announce) -> None:
-    # Refusals and failures by request id; libraries only when something is wrong.
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("loyalty_graph").setLevel(logging.INFO)
     app = create_app(settings)
     config = uvicorn.Config(
         app,
