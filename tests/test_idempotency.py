@@ -20,7 +20,7 @@ def asked(key: str = "k", caller: str = "partner:till", **given: Any) -> Claim:
 
 @transaction
 async def answered(*claims: Claim, program_id: object = PROGRAM) -> Answered:
-    [found] = await fetch(program_id, answers(claims))  # type: ignore[arg-type]
+    [found] = await fetch(program_id, answers(claims))
     return Answered(claims, found)
 
 

@@ -275,7 +275,7 @@ def test_an_address_of_another_machine_is_named():
 
 @pytest.mark.parametrize(
     ("host", "name"),
-    [("0.0.0.0", "127.0.0.1"), ("::1", "[::1]"), ("::", "[::1]")],  # noqa: S104
+    [("0.0.0.0", "127.0.0.1"), ("::1", "[::1]"), ("::", "[::1]")],  # noqa: S104 - how it is named, not opened
 )
 def test_an_address_is_one_that_can_be_opened_here(host: str, name: str):
     try:

@@ -45,7 +45,7 @@ async def ada_earns(*lots: tuple[int, int]) -> None:
 
 @transaction
 async def load(**how: object) -> dict[object, Account]:
-    return dict(await service.load_accounts(PROGRAM, [BOB, ADA, CARL, ADA], **how))  # type: ignore[arg-type]
+    return dict(await service.load_accounts(PROGRAM, [BOB, ADA, CARL, ADA], **how))
 
 
 async def test_accounts_are_loaded_without_lots_unless_somebody_spends():

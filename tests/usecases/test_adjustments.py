@@ -26,7 +26,7 @@ async def rows() -> list[object]:
 
 async def change(shop: Shop, ada: Member, amount: int, /, **changes: object) -> PointsAdjusted:
     command = AdjustPoints("staff:1", f"key {amount}", by_id(ada), amount, "a spilled coffee")
-    return await adjust(shop.program_id, replace(command, **changes), now=shop.now)  # type: ignore[arg-type]
+    return await adjust(shop.program_id, replace(command, **changes), now=shop.now)
 
 
 async def test_points_given_by_hand_expire_like_earned_ones(shop: Shop, ada: Member):

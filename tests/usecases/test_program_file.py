@@ -52,9 +52,9 @@ async def test_a_second_load_is_the_second_version_and_the_first_stays(shop: Sho
     found = (
         await Purchase.all().order_by("recorded_at", "id").values_list("rule_version", flat=True)
     )
-    assert sorted(found) == [1, 1, 2]  # type: ignore[type-var]
+    assert sorted(found) == [1, 1, 2]
     names = await ProgramVersion.all().order_by("version").values_list("settings", flat=True)
-    assert [one["name"] for one in names] == ["Bean Club", "Tea Club"]  # type: ignore[index]
+    assert [one["name"] for one in names] == ["Bean Club", "Tea Club"]
 
 
 async def test_loads_at_the_same_moment_become_versions_one_after_the_other(database: object):

@@ -422,7 +422,7 @@ def run(database_url: str) -> Iterator[Run]:
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         runner.run(stack.enter_async_context(open_database(database_url)))
-        yield runner.run  # type: ignore[misc]
+        yield runner.run
         runner.run(stack.aclose())
 
 
@@ -440,7 +440,7 @@ def play_histories(run: Run, *, months: int | None, may_owe: bool, examples: int
 
 @pytest.mark.parametrize("may_owe", [False, True], ids=["clamped", "debt"])
 @pytest.mark.parametrize("months", [6, None], ids=["expiring", "lasting"])
-def test_every_history_ends_as_the_naive_shop_says(run: Run, months: int | None, may_owe: bool):  # noqa: FBT001
+def test_every_history_ends_as_the_naive_shop_says(run: Run, months: int | None, may_owe: bool):  # noqa: FBT001 - a parameter of the table
     play_histories(run, months=months, may_owe=may_owe, examples=15)
 
 
