@@ -109,12 +109,12 @@ def _positions(
     )
 
 
-def converted(rows: Iterable[Row], positions: Positions) -> list[list[Any]]:
+def converted(rows: Iterable[Row], positions: Positions) -> list[tuple[Any, ...]]:
     """Return the columns of these rows, converted; none when there are no rows."""
-    columns: list[Any] = list(zip(*rows, strict=True))
+    columns = list(zip(*rows, strict=True))
     for position, convert in positions if columns else ():
-        columns[position] = map(convert, columns[position])
-    return [list(column) for column in columns]
+        columns[position] = tuple(map(convert, columns[position]))
+    return columns
 
 
 def converted_rows(rows: Sequence[Row], positions: Positions) -> list[Row]:
