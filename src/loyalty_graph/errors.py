@@ -115,7 +115,9 @@ class MemberExistsError(LoyaltyError):
 
     def __init__(self, kind: str) -> None:
         name = kind.lower().replace("_", " ")
-        super().__init__(f"This {name} belongs to a member already.", field="member")
+        first, *rest = name.split()
+        field = first + "".join(word.capitalize() for word in rest)
+        super().__init__(f"This {name} belongs to a member already.", field=field)
 
 
 class MemberNotActiveError(LoyaltyError):

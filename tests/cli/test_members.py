@@ -50,7 +50,8 @@ def test_who_is_not_there_is_told_by_what_was_asked(
 
 
 def test_a_status_that_cannot_follow_is_refused(call: CommandLine, ada: Member):
-    call("member", "status", ada.number, "CLOSED")
+    closed = call("member", "status", ada.number, "CLOSED")
+    assert closed.out == f"✓ Member {ada.number} is closed; 216 points forfeited.\n"
 
     done = call("member", "status", ada.number, "ACTIVE")
 

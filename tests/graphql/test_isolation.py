@@ -171,6 +171,21 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
         {"i": {}},
     ),
     (
+        "members:write",
+        "mutation ($i: UpdateMemberInput!) { updateMember(input: $i) { userErrors { code } } }",
+        {"i": {"member": {"id": "x"}}},
+    ),
+    (
+        "members:write",
+        "mutation ($i: SetConsentInput!) { setConsent(input: $i) { userErrors { code } } }",
+        {"i": {"member": {"id": "x"}, "consents": []}},
+    ),
+    (
+        "members:write",
+        "mutation ($i: CloseMemberInput!) { closeMember(input: $i) { forfeited } }",
+        {"i": {"idempotencyKey": "k", "member": {"id": "x"}}},
+    ),
+    (
         "purchases:write",
         "mutation ($i: RecordPurchaseInput!) { recordPurchase(input: $i) { points } }",
         {

@@ -87,8 +87,10 @@ def test_who_knows_nothing_of_a_member_can_still_enrol_one(api: Api):
         pytest.param({"firstName": "x" * 101}, "INVALID_INPUT", "firstName", id="name"),
         pytest.param({"locale": "x" * 21}, "INVALID_INPUT", "locale", id="locale"),
         pytest.param({"source": "x" * 41}, "INVALID_INPUT", "source", id="source"),
-        pytest.param({"email": "ADA@example.com"}, "MEMBER_EXISTS", "member", id="known e-mail"),
-        pytest.param({"externalId": "crm-7"}, "MEMBER_EXISTS", "member", id="known external id"),
+        pytest.param({"email": "ADA@example.com"}, "MEMBER_EXISTS", "email", id="known e-mail"),
+        pytest.param(
+            {"externalId": "crm-7"}, "MEMBER_EXISTS", "externalId", id="known external id"
+        ),
     ],
 )
 def test_a_refused_enrolment_changes_nothing(

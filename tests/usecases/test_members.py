@@ -1,8 +1,14 @@
+import asyncio
 from datetime import date
 
 import pytest
 
-from loyalty_graph.errors import InvalidInputError, LoyaltyError, MemberExistsError
+from loyalty_graph.errors import (
+    IdempotencyMismatchError,
+    InvalidInputError,
+    LoyaltyError,
+    MemberExistsError,
+)
 from loyalty_graph.ledger.chain import genesis
 from loyalty_graph.ledger.models import AccountRow
 from loyalty_graph.members import reads
@@ -10,7 +16,7 @@ from loyalty_graph.members.models import Consent, Member, MemberReference
 from loyalty_graph.members.rules import ConsentPurpose
 from loyalty_graph.members.service import Profile
 from loyalty_graph.outbox import FactRow
-from loyalty_graph.usecases.members import Enrolment, enrol
+from loyalty_graph.usecases.members import Enrolment, enrol, enrol_once
 from tests.shop import NOON, Shop
 
 TABLES = (AccountRow, Consent, FactRow, Member, MemberReference)
@@ -96,3 +102,49 @@ async def test_a_batch_is_enrolled_in_its_order(shop: Shop):
 
     assert [one.external_id for one in members] == [str(number) for number in range(20)]
     assert await AccountRow.all().count() == 20
+
+
+async def test_an_enrolment_with_a_key_counts_once(shop: Shop):
+    wanted = Enrolment(Profile(email="bob@example.com", birthday=date(1990, 12, 10)))
+    claim = wanted.claim("partner:till", "join-1")
+
+    first, was_replayed = await enrol_once(shop.program_id, claim, wanted, now=NOON)
+    again, is_replayed = await enrol_once(shop.program_id, claim, wanted, now=NOON)
+
+    assert (again.id, was_replayed, is_replayed) == (first.id, False, True)
+    assert await Member.all().count() == 1
+
+
+async def test_many_retries_at_once_enrol_one_member(shop: Shop):
+    wanted = Enrolment(Profile(email="bob@example.com"))
+    claim = wanted.claim("partner:till", "join-1")
+
+    done = await asyncio.gather(
+        *(enrol_once(shop.program_id, claim, wanted, now=NOON) for _ in range(20))
+    )
+
+    assert len({member.id for member, _ in done}) == 1
+    assert sorted(replayed for _, replayed in done) == [False, *[True] * 19]
+    assert await Member.all().count() == 1
+
+
+async def test_the_key_of_another_enrolment_is_refused(shop: Shop):
+    wanted = Enrolment(Profile(email="bob@example.com"))
+    other = Enrolment(Profile(email="cleo@example.com"))
+    await enrol_once(shop.program_id, wanted.claim("partner:till", "k"), wanted, now=NOON)
+    before = await rows()
+
+    with pytest.raises(IdempotencyMismatchError):
+        await enrol_once(shop.program_id, other.claim("partner:till", "k"), other, now=NOON)
+
+    assert await rows() == before
+
+
+async def test_a_taken_address_is_refused_with_a_fresh_key_too(shop: Shop, ada: Member):
+    wanted = Enrolment(Profile(email="ada@example.com"))
+    before = await rows()
+
+    with pytest.raises(MemberExistsError):
+        await enrol_once(shop.program_id, wanted.claim("partner:till", "k"), wanted, now=NOON)
+
+    assert await rows() == before

@@ -16,10 +16,13 @@ from loyalty_graph.cli.options import (
 from loyalty_graph.cli.output import console, in_database, print_json, run
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import load_settings
+from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import reads as ledger
+from loyalty_graph.members import reads
 from loyalty_graph.members import service as members
 from loyalty_graph.members.rules import MemberStatus
 from loyalty_graph.usecases import members as usecase
+from loyalty_graph.usecases import membership
 
 ENTRIES_SHOWN = 10
 
@@ -84,12 +87,17 @@ def status(
     program: ProgramOption = None,
     database: DatabaseOption = None,
 ) -> None:
-    """Suspend a member, make him active again, or close him for good."""
+    """Suspend a member, make him active again, or close him for good: his points are forfeited."""
 
     async def work() -> str:
-        program_id = await chosen_program(program)
-        changed = await usecase.set_status(program_id, reference_of(member), becomes, now=utc_now())
-        return changed.number
+        program_id, wanted, now = await chosen_program(program), reference_of(member), utc_now()
+        if becomes is MemberStatus.CLOSED:
+            command = membership.CloseMember("cli", f"close-{new_id(now)}", wanted)
+            done = await membership.close(program_id, command, now=now)
+            closed = (await reads.members(program_id, [done.member_id]))[done.member_id]
+            return f"Member {closed.number} is closed; {done.forfeited_points:,} points forfeited."
+        changed = await usecase.set_status(program_id, wanted, becomes, now=now)
+        return f"Member {changed.number} is {becomes.lower()}."
 
-    number = run(in_database(database or load_settings().database_url, work))
-    console.print(f"[green]✓[/] Member {number} is {becomes.lower()}.")
+    done = run(in_database(database or load_settings().database_url, work))
+    console.print(f"[green]✓[/] {done}")

@@ -97,6 +97,8 @@ def _taken_back(told: Told) -> str:
 
 
 def _expired(told: Told) -> str:
+    if told.why.get("by") == "closing":
+        return f"{told.amount} forfeited: the membership was closed."
     # Points live to the end of a day; the instant they end at belongs to the next one.
     last_day = (told.entry.at - timedelta(microseconds=1)).astimezone(told.settings.zone).date()
     return f"{told.amount} expired at the end of {last_day.isoformat()}."

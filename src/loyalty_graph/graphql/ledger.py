@@ -41,7 +41,7 @@ describe_enum(
         Kind.REVERSE: "Points taken back, because goods were brought back.",
         Kind.FORGIVE: "The part of a claw-back that was spent already, forgiven.",
         Kind.RECLAIM: "Points that were forgiven, taken after all: a redemption was cancelled.",
-        Kind.EXPIRE: "Points whose date has passed.",
+        Kind.EXPIRE: "Points whose date has passed, or whose member was closed.",
         Kind.ADJUST: "Points added or taken by hand, with a reason.",
     },
     name="LedgerEntryKind",

@@ -1,4 +1,4 @@
-"""Members: who they are, what they have, what they did, and joining."""
+"""Members: who they are, what they have, and what they did."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,12 +12,12 @@ from loyalty_graph.errors import NotFoundError
 from loyalty_graph.graphql.connections import Connection, connection
 from loyalty_graph.graphql.context import Info
 from loyalty_graph.graphql.enums import describe_enum
-from loyalty_graph.graphql.errors import Payload, RefusalsAsData
 from loyalty_graph.graphql.ids import encode_id
-from loyalty_graph.graphql.inputs import Input, MemberRef, bounded
+from loyalty_graph.graphql.inputs import MemberRef
 from loyalty_graph.graphql.ledger import LedgerEntry, Wallet, entry_of, wallets
 from loyalty_graph.graphql.money import Money, money_of
 from loyalty_graph.graphql.nodes import Node, batched, loads
+from loyalty_graph.graphql.passes import Pass, pass_of
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.ledger import reads as ledger
@@ -27,10 +27,8 @@ from loyalty_graph.members.rules import ConsentPurpose, MemberStatus
 from loyalty_graph.paging import PAGE_SIZE_DEFAULT, Cursor, page_of, page_size
 from loyalty_graph.programs import service as programs
 from loyalty_graph.purchases import reads as purchases
-from loyalty_graph.usecases import members as enrolling
+from loyalty_graph.wallet import reads as cards
 
-LOCALE_CHARACTERS_MAX = 20
-SOURCE_CHARACTERS_MAX = 40
 PURPOSES: list[str] = list(ConsentPurpose)
 MEMBERS = Cursor("members", (UUID,))
 ENTRIES = Cursor("entries", (int,))
@@ -128,6 +126,11 @@ class Member(Node):
     async def last_purchase_at(self, info: Info) -> datetime | None:
         return (await batched(info, _summaries, self.key)).last_at
 
+    @strawberry.field(description="The cards that were issued; empty before the first.")
+    async def passes(self, info: Info) -> list[Pass]:
+        rows = await batched(info, _passes, self.key)
+        return [pass_of(info.context, row) for row in rows]
+
 
 def member_of(row: reads.Member) -> Member:
     """Return a member as the API shows one."""
@@ -174,6 +177,14 @@ async def _consents(
         ]
         for member_id in member_ids
     ]
+
+
+async def _passes(
+    member_ids: Sequence[UUID], *, program_id: UUID, now: datetime
+) -> list[list[cards.Card]]:
+    del now
+    found = await cards.passes(program_id, member_ids)
+    return [found[member_id] for member_id in member_ids]
 
 
 async def _newest_entries(
@@ -260,70 +271,3 @@ class MemberQuery:
             node=member_of,
             count=lambda: reads.count(program_id),
         )
-
-
-@strawberry.input(description="A new member; give what you know, everything else may come later.")
-class EnrolMemberInput:
-    """The input of enrolMember."""
-
-    external_id: str | None = strawberry.field(
-        default=None, description="The member's id in your own system; at most 100 characters."
-    )
-    email: str | None = strawberry.field(default=None, description="An e-mail address.")
-    phone: str | None = strawberry.field(
-        default=None, description="A phone number in international form, such as +4915112345678."
-    )
-    first_name: str | None = strawberry.field(default=None, description="The first name.")
-    last_name: str | None = strawberry.field(default=None, description="The last name.")
-    birthday: date | None = strawberry.field(default=None, description="The day of birth.")
-    locale: str = strawberry.field(
-        default="en", description="The language to use, such as en or de-AT."
-    )
-    consents: list[ConsentPurpose] = strawberry.field(
-        default_factory=list, description="What the member allowed on joining."
-    )
-    source: str = strawberry.field(
-        default="api", description="Where the consents were given, such as till or app."
-    )
-
-    def enrolment(self) -> enrolling.Enrolment:
-        """Return the use case's input.
-
-        Raises:
-            InvalidInputError: a text is too long.
-        """
-        profile = members.Profile(
-            external_id=self.external_id,
-            email=self.email,
-            phone=self.phone,
-            first_name=self.first_name,
-            last_name=self.last_name,
-            birthday=self.birthday,
-            locale=bounded(self.locale, LOCALE_CHARACTERS_MAX, field="locale") or "en",
-        )
-        source = bounded(self.source, SOURCE_CHARACTERS_MAX, field="source") or "api"
-        return enrolling.Enrolment(profile, tuple(dict.fromkeys(self.consents)), source)
-
-
-@strawberry.type(description="What enrolMember did.")
-class EnrolMemberPayload(Payload):
-    """The answer of enrolMember."""
-
-    member: Member | None = strawberry.field(default=None, description="The new member.")
-
-
-@strawberry.type
-class MemberMutation:
-    """Mutations of members."""
-
-    @strawberry.mutation(
-        description="Makes somebody a member, with a number and an empty wallet.",
-        extensions=[NeedsScope(Scope.MEMBERS_WRITE), RefusalsAsData(EnrolMemberPayload)],
-    )
-    async def enrol_member(
-        self, info: Info, given: Input[EnrolMemberInput]
-    ) -> EnrolMemberPayload | None:
-        context = info.context
-        wanted = given.enrolment()
-        [row] = await enrolling.enrol(context.program_id, [wanted], now=context.now)
-        return EnrolMemberPayload(member=member_of(row))

@@ -1,14 +1,17 @@
 """Passes in the API: a member's card, and the link that opens it."""
 
+from datetime import datetime
+
 import strawberry
 
-from loyalty_graph.graphql.context import Info
+from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData
 from loyalty_graph.graphql.inputs import Input, MemberRef
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.members import service as members
+from loyalty_graph.wallet import reads, service
 from loyalty_graph.wallet.service import Platform
 
 describe_enum(
@@ -23,12 +26,27 @@ describe_enum(
 class Pass:
     """A pass and its link."""
 
+    serial: str = strawberry.field(description="Stays the same however often the card changes.")
     platform: Platform = strawberry.field(description="Whose wallet it lives in.")
+    template: str = strawberry.field(description="How it is laid out, such as store-card.")
+    issued_at: datetime = strawberry.field(description="When the member first got it.")
     url: str = strawberry.field(
         description="Opens the card for the points of that moment; good for a week."
     )
     development: bool = strawberry.field(
         description="Signed without Apple's certificate: phones will not add it."
+    )
+
+
+def pass_of(context: Context, row: reads.Card) -> Pass:
+    """Return a pass as the API shows one, with a fresh link."""
+    return Pass(
+        serial=row.serial,
+        platform=Platform(row.platform),
+        template=row.template,
+        issued_at=row.issued_at,
+        url=context.desk.link(context.program_id, row.serial, now=context.now),
+        development=context.desk.development,
     )
 
 
@@ -59,6 +77,6 @@ class PassMutation:
     async def issue_pass(self, info: Info, given: Input[IssuePassInput]) -> IssuePassPayload | None:
         context, wanted = info.context, given.member.reference(field="member")
         member = await members.find(context.program_id, wanted)
-        url = await context.desk.issue(context.program_id, member.id, now=context.now)
-        card = Pass(platform=Platform.APPLE, url=url, development=context.desk.development)
-        return IssuePassPayload(issued=card)
+        await service.issue(context.program_id, [member.id], now=context.now)
+        [row] = (await reads.passes(context.program_id, [member.id]))[member.id]
+        return IssuePassPayload(issued=pass_of(context, row))

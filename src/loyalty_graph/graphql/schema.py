@@ -10,7 +10,8 @@ from loyalty_graph.graphql.context import OperationContext
 from loyalty_graph.graphql.errors import TellErrors, log_errors
 from loyalty_graph.graphql.ledger import LedgerMutation, LedgerQuery
 from loyalty_graph.graphql.limits import DocumentGate
-from loyalty_graph.graphql.members import MemberMutation, MemberQuery
+from loyalty_graph.graphql.members import MemberQuery
+from loyalty_graph.graphql.membership import MembershipMutation
 from loyalty_graph.graphql.nodes import NodeQuery
 from loyalty_graph.graphql.passes import PassMutation
 from loyalty_graph.graphql.programs import ProgramQuery
@@ -51,7 +52,7 @@ class Query(ProgramQuery, MemberQuery, PurchaseQuery, RecordingQuery, LedgerQuer
 
 
 @strawberry.type(description="Everything that can be done. One input each; refusals are data.")
-class Mutation(MemberMutation, RecordingMutation, RefundMutation, LedgerMutation, PassMutation):
+class Mutation(MembershipMutation, RecordingMutation, RefundMutation, LedgerMutation, PassMutation):
     """The root of mutations; each subject brings its own."""
 
 

@@ -240,6 +240,21 @@ def expire(account: Account, *, now: datetime) -> list[Transfer]:
     return [_expire_lot(account, lot, now) for lot in due]
 
 
+def forfeit(account: Account, cause: Cause) -> Transfer | None:
+    """Take every point that is left when a membership ends; None when nothing is left.
+
+    Lots past their date expire first, by transfers of their own. It may follow no other forfeit
+    under the same reference. The account must hold all its open lots.
+    """
+    assert account.has_all_lots, "every lot is emptied"
+    expire(account, now=cause.recorded_at)
+    points = sum(lot.remaining for lot in account.lots)
+    if not points:
+        return None
+    uses = _take(account.lots, points)
+    return _post(account, Kind.EXPIRE, Book.MEMBER, Book.EXPIRED, points, cause, uses)
+
+
 def adjust(account: Account, points: int, cause: Cause, *, expires_at: datetime) -> Transfer:
     """Add points by hand, or take them with a number below zero.
 

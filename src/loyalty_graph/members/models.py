@@ -6,7 +6,7 @@ from uuid import UUID
 from tortoise import fields
 from tortoise.models import Model
 
-from loyalty_graph.db.constraints import PrimaryKey
+from loyalty_graph.db.constraints import AppendOnly, PrimaryKey
 
 
 class Member(Model):
@@ -56,4 +56,4 @@ class Consent(Model):
 
     class Meta(Model.Meta):
         table = "consent"
-        constraints = [PrimaryKey("program_id", "member_id", "id")]
+        constraints = [PrimaryKey("program_id", "member_id", "id"), AppendOnly()]

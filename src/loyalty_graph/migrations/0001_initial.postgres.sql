@@ -28,6 +28,13 @@ CREATE TABLE "consent" (
     "source" VARCHAR(40) NOT NULL,
     CONSTRAINT "consent_pkey" PRIMARY KEY ("program_id", "member_id", "id")
 );
+CREATE OR REPLACE FUNCTION "refuse_change"() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only: its rows are never changed or removed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER "consent_refuses_change" BEFORE UPDATE OR DELETE ON "consent" FOR EACH ROW EXECUTE FUNCTION "refuse_change"();
+CREATE TRIGGER "consent_refuses_truncate" BEFORE TRUNCATE ON "consent" FOR EACH STATEMENT EXECUTE FUNCTION "refuse_change"();
 CREATE TABLE "earning_rules" (
     "program_id" UUID NOT NULL,
     "version" INT NOT NULL,

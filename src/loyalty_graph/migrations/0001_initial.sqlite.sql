@@ -28,6 +28,12 @@ CREATE TABLE "consent" (
     "source" VARCHAR(40) NOT NULL,
     CONSTRAINT "consent_pkey" PRIMARY KEY ("program_id", "member_id", "id")
 );
+CREATE TRIGGER "consent_refuses_update" BEFORE UPDATE ON "consent" BEGIN
+    SELECT RAISE(ABORT, 'consent is append-only: its rows are never changed or removed');
+END;
+CREATE TRIGGER "consent_refuses_delete" BEFORE DELETE ON "consent" BEGIN
+    SELECT RAISE(ABORT, 'consent is append-only: its rows are never changed or removed');
+END;
 CREATE TABLE "earning_rules" (
     "program_id" CHAR(36) NOT NULL,
     "version" INT NOT NULL,

@@ -7,9 +7,12 @@ from uuid import UUID
 
 from loyalty_graph import outbox
 from loyalty_graph.db import transaction
-from loyalty_graph.db.sets import store
+from loyalty_graph.db.sets import fetch, store
+from loyalty_graph.errors import MemberExistsError
+from loyalty_graph.idempotency import Answered, Claim, answers, claim
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import service as ledger
+from loyalty_graph.members import reads
 from loyalty_graph.members import service as members
 from loyalty_graph.members.models import Member
 from loyalty_graph.members.rules import (
@@ -32,6 +35,14 @@ class Enrolment:
     consents: tuple[ConsentPurpose, ...] = ()
     source: str = "api"
 
+    def claim(self, caller: str, key: str) -> Claim:
+        """Return the wish that this enrolment counts once under a caller's key."""
+        profile = self.profile
+        given = {name: getattr(profile, name) for name in Profile.__dataclass_fields__}
+        born = None if profile.birthday is None else profile.birthday.isoformat()
+        asked = [self.consents, self.source]
+        return claim(caller, key, {"enrolMember": [{**given, "birthday": born}, *asked]})
+
 
 @posting.settling_conflicts
 @transaction
@@ -44,6 +55,44 @@ async def enrol(
         InvalidInputError: A field cannot be used.
         MemberExistsError: An e-mail, phone number or external id belongs to a member already.
     """
+    return await _enrol(program_id, enrolments, now=now)
+
+
+async def enrol_once(
+    program_id: UUID, wanted: Claim, enrolment: Enrolment, *, now: datetime
+) -> tuple[Member, bool]:
+    """Enrol a member once under a key; return him, and whether this was a retry.
+
+    Raises:
+        InvalidInputError: A field cannot be used.
+        MemberExistsError: An e-mail, phone number or external id belongs to a member already.
+        IdempotencyMismatchError: The key was used with other input.
+    """
+    try:
+        return await _enrol_once(program_id, wanted, enrolment, now=now)
+    except MemberExistsError:
+        # It may be a twin of this call that took the address after the key was looked for.
+        return await _enrol_once(program_id, wanted, enrolment, now=now)
+
+
+@posting.settling_conflicts
+@transaction
+async def _enrol_once(
+    program_id: UUID, wanted: Claim, enrolment: Enrolment, *, now: datetime
+) -> tuple[Member, bool]:
+    answered = Answered([wanted], (await fetch(program_id, answers([wanted])))[0])
+    if (earlier := answered.earlier(wanted)) is not None:
+        member_id = UUID(earlier["member"])
+        return (await reads.members(program_id, [member_id]))[member_id], True
+    [member] = await _enrol(program_id, [enrolment], now=now)
+    answered.keep(wanted, {"member": str(member.id)})
+    await store(program_id, [answered.write(now=now)])
+    return member, False
+
+
+async def _enrol(
+    program_id: UUID, enrolments: Sequence[Enrolment], *, now: datetime
+) -> list[Member]:
     assert len(enrolments) <= ENROL_MAX, "the door limits the batch"
     profiles = [one.profile.checked() for one in enrolments]
     enrolled, rows = await members.add(program_id, profiles, now=now)
@@ -70,14 +119,16 @@ async def enrol(
 async def set_status(
     program_id: UUID, wanted: Reference, status: MemberStatus, *, now: datetime
 ) -> Member:
-    """Suspend a member, make him active again, or close him for good.
+    """Suspend a member, or make him active again.
 
-    Only active members earn and spend; points stay where they are and expire as before.
+    Only active members earn and spend; points stay where they are and expire as before. Closing is
+    a use case of its own (`membership.close`), because it forfeits points.
 
     Raises:
         NotFoundError: No such member.
         InvalidInputError: The member cannot move to this status.
     """
+    assert status is not MemberStatus.CLOSED, "closing forfeits points"
     member = await members.find(program_id, wanted)
     await ledger.load_accounts(program_id, [member.id])
     await member.refresh_from_db(fields=["status"])

@@ -1,0 +1,171 @@
+"""What becomes of a membership: its particulars change, consents are asked, and one day it ends."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from loyalty_graph import outbox
+from loyalty_graph.db import transaction
+from loyalty_graph.db.sets import store
+from loyalty_graph.idempotency import Claim, claim
+from loyalty_graph.identifiers import new_id
+from loyalty_graph.ledger import rules as ledger_rules
+from loyalty_graph.ledger import service as ledger
+from loyalty_graph.members import changing, reads
+from loyalty_graph.members import service as members
+from loyalty_graph.members.models import Member
+from loyalty_graph.members.rules import (
+    ConsentPurpose,
+    MemberStatus,
+    Reference,
+    check_next_status,
+)
+from loyalty_graph.usecases import posting
+
+
+@posting.settling_conflicts
+@transaction
+async def update(
+    program_id: UUID, wanted: Reference, changes: Mapping[str, Any], *, now: datetime
+) -> Member:
+    """Change what is known of a member; None forgets, what is not named stays.
+
+    `changes` holds the names of a `Profile`'s fields. The fact that tells of it names what changed,
+    not the values: they are a person's. A change that changes nothing writes nothing. A closed
+    member may be changed too: without an address he can join anew with it.
+
+    Raises:
+        NotFoundError: No such member.
+        InvalidInputError: A value cannot be used.
+        MemberExistsError: An e-mail, phone number or external id belongs to another member.
+        MemberNotActiveError: The member is merged or erased.
+    """
+    member = await changing.lock(program_id, wanted)
+    changed, writes = await changing.change(member, changes)
+    if changed:
+        fact = outbox.Fact(new_id(now), "member.updated", member.id, now, {"changed": changed})
+        marks = outbox.mark_cards([member.id], now=now)
+        await store(program_id, [*writes, outbox.facts([fact]), marks])
+    return member
+
+
+@transaction
+async def set_consents(
+    program_id: UUID,
+    wanted: Reference,
+    answers: Mapping[ConsentPurpose, bool],
+    *,
+    source: str,
+    now: datetime,
+) -> Member:
+    """Keep what a member allowed or refused; `source` says where he was asked.
+
+    Every answer is kept, also one given before: when somebody last said yes is a proof. The fact
+    names only the purposes whose answer is another than before.
+
+    Raises:
+        NotFoundError: No such member.
+        MemberNotActiveError: The member is merged or erased.
+    """
+    member = await changing.lock(program_id, wanted)
+    newest = (await reads.consents(program_id, [member.id]))[member.id]
+    before = {one.purpose: one.granted for one in newest}
+    asked = [
+        members.Asked(member.id, purpose, granted=granted, source=source)
+        for purpose, granted in answers.items()
+    ]
+    changed = {
+        one.purpose.value: one.granted for one in asked if before.get(one.purpose) != one.granted
+    }
+    facts = [outbox.Fact(new_id(now), "consent.changed", member.id, now, {"granted": changed})]
+    await store(
+        program_id,
+        [members.consents(asked, now=now), outbox.facts(facts if changed else [])],
+    )
+    return member
+
+
+@dataclass(frozen=True, slots=True)
+class CloseMember:
+    """A membership to end."""
+
+    caller: str
+    idempotency_key: str
+    member: Reference
+
+    @property
+    def claim(self) -> Claim:
+        """The wish to count once."""
+        given = {"closeMember": [self.member.kind, self.member.value]}
+        return claim(self.caller, self.idempotency_key, given)
+
+
+@dataclass(frozen=True, slots=True)
+class MemberClosed:
+    """The answer: who was closed, and the points that were forfeited."""
+
+    member_id: UUID
+    forfeited_points: int
+    replayed: bool = False
+
+
+@posting.settling_conflicts
+@transaction
+async def close(program_id: UUID, command: CloseMember, *, now: datetime) -> MemberClosed:
+    """End a membership for good; points that are left are forfeited by an entry of kind EXPIRE.
+
+    Whoever is closed neither earns nor spends, but goods may still come back, and debt stays on
+    the books. Closing again forfeits nothing and writes nothing but the answer.
+
+    Raises:
+        NotFoundError: No such member.
+        InvalidInputError: The member was merged or erased.
+        IdempotencyMismatchError: The key was used with other input.
+    """
+    batch = await posting.load(program_id, [command], now=now, spending=True)
+    if (earlier := batch.earlier(0)) is not None:
+        return MemberClosed(UUID(earlier["member"]), earlier["forfeited"], replayed=True)
+    account = batch.account(0, command.member)
+    if not account.has_all_lots:
+        batch = await posting.load(program_id, [command], now=now, whole=[account.member_id])
+        account = batch.account(0, command.member)
+    forfeited = 0
+    if account.status != MemberStatus.CLOSED:
+        forfeited = await _end(batch, account, command)
+    kept = {"member": str(account.member_id), "forfeited": forfeited}
+    batch.answer(0, kept)
+    await batch.store()
+    return MemberClosed(account.member_id, forfeited)
+
+
+async def _end(batch: posting.Batch, account: ledger_rules.Account, command: CloseMember) -> int:
+    before, member_id, now = MemberStatus(account.status), account.member_id, batch.now
+    check_next_status(before, MemberStatus.CLOSED)
+    cause = ledger_rules.Cause(
+        reference=str(member_id),
+        at=now,
+        recorded_at=now,
+        actor=command.caller,
+        explanation={"by": "closing"},
+        salt=posting.salt(),
+    )
+    transfer = ledger_rules.forfeit(account, cause)
+    forfeited = 0 if transfer is None else transfer.points
+    batch.record(
+        "member.closed",
+        member_id,
+        **{"from": before, "forfeited": forfeited, "balance": account.balance},
+    )
+    # Apart from the batch, which writes the same account's row.
+    await store(
+        batch.program_id,
+        [
+            members.set_status(member_id, MemberStatus.CLOSED),
+            ledger.set_status(member_id, MemberStatus.CLOSED),
+        ],
+    )
+    if not account.posted:
+        await store(batch.program_id, [outbox.mark_cards([member_id], now=now)])
+    return forfeited
