@@ -17,7 +17,7 @@ SECOND = timedelta(seconds=1)
 @transaction
 async def load(now: datetime, **changes: object) -> Version:
     settings = ProgramSettings.model_validate({**PROGRAM["program"], **changes})
-    return await service.store_version(settings, now=now)
+    return await service.store_version(settings, file={}, now=now)
 
 
 async def test_the_first_version_is_in_force_from_the_beginning_of_time(database: object):
@@ -51,6 +51,7 @@ async def test_another_process_sees_a_new_version_a_second_later(database: objec
         program_id=first.program_id,
         version=2,
         settings=first.settings.model_dump(mode="json"),
+        file={},
         in_force_from=NOON,
         loaded_at=NOON,
     )
@@ -103,4 +104,4 @@ async def test_storing_a_version_needs_a_transaction(database: object):
     settings = ProgramSettings.model_validate(PROGRAM["program"])
 
     with pytest.raises(AssertionError, match="inside a transaction only"):
-        await service.store_version(settings, now=NOON)
+        await service.store_version(settings, file={}, now=NOON)

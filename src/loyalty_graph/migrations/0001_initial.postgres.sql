@@ -160,6 +160,7 @@ CREATE TABLE "program_version" (
     "program_id" UUID NOT NULL,
     "version" INT NOT NULL,
     "settings" JSONB NOT NULL,
+    "file" JSONB NOT NULL,
     "in_force_from" TIMESTAMPTZ NOT NULL,
     "loaded_at" TIMESTAMPTZ NOT NULL,
     CONSTRAINT "program_version_pkey" PRIMARY KEY ("program_id", "version")

@@ -158,6 +158,7 @@ CREATE TABLE "program_version" (
     "program_id" CHAR(36) NOT NULL,
     "version" INT NOT NULL,
     "settings" JSON NOT NULL,
+    "file" JSON NOT NULL,
     "in_force_from" TIMESTAMP NOT NULL,
     "loaded_at" TIMESTAMP NOT NULL,
     CONSTRAINT "program_version_pkey" PRIMARY KEY ("program_id", "version")

@@ -24,11 +24,16 @@ class Program(Model):
 
 
 class ProgramVersion(Model):
-    """The settings of a programme from `in_force_from` until the next version."""
+    """The settings of a programme from `in_force_from` until the next version.
+
+    `file` is the whole programme file, for comparing it with the next; each package keeps its own
+    part besides.
+    """
 
     program_id: UUID = fields.UUIDField(primary_key=True)
     version: int = fields.IntField()
     settings: dict[str, Any] = fields.JSONField()
+    file: dict[str, Any] = fields.JSONField()
     in_force_from: datetime = fields.DatetimeField()
     loaded_at: datetime = fields.DatetimeField()
 

@@ -39,8 +39,12 @@ class _Known:
 _known: dict[UUID, _Known] = {}
 
 
-async def store_version(settings: ProgramSettings, *, now: datetime) -> Version:
+async def store_version(
+    settings: ProgramSettings, *, file: dict[str, Any], now: datetime
+) -> Version:
     """Store these settings as the next version of the programme of their slug, in force from now.
+
+    `file` is the whole programme file they came from.
 
     The first version of a programme is in force from the beginning of time, so that an import can
     bring older purchases.
@@ -66,6 +70,7 @@ async def store_version(settings: ProgramSettings, *, now: datetime) -> Version:
         program_id=program.id,
         version=program.version,
         settings=settings.model_dump(mode="json"),
+        file=file,
         in_force_from=in_force_from,
         loaded_at=now,
     )
@@ -89,6 +94,14 @@ async def in_force(program_id: UUID, at: datetime, *, now: datetime) -> Version:
     return next(
         (version for version in known.versions if version.in_force_from <= at), known.versions[-1]
     )
+
+
+async def file_before(version: Version) -> dict[str, Any] | None:
+    """Return the programme file of the version before this one; None for the first."""
+    row = await ProgramVersion.get_or_none(
+        program_id=version.program_id, version=version.number - 1
+    )
+    return None if row is None else row.file
 
 
 async def only_program() -> UUID:

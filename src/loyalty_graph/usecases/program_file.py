@@ -14,6 +14,7 @@ from loyalty_graph.errors import ProgramFileError
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import Branding, ProgramSettings
 from loyalty_graph.usecases import posting
+from loyalty_graph.usecases.program_changes import Change, changes
 
 
 class ProgramFile(BaseModel):
@@ -79,6 +80,13 @@ async def load(file: ProgramFile, *, now: datetime) -> programs.Version:
     Raises:
         InvalidInputError: It cannot follow the programme's earlier versions.
     """
-    version = await programs.store_version(file.program, now=now)
+    whole = file.model_dump(mode="json")
+    version = await programs.store_version(file.program, file=whole, now=now)
     await earning.store_rules(version.program_id, version.number, file.earning)
     return version
+
+
+async def changed_by(file: ProgramFile, version: programs.Version) -> list[Change] | None:
+    """Return what differs from the version before, place by place; None for the first version."""
+    before = await programs.file_before(version)
+    return None if before is None else changes(before, file.model_dump(mode="json"))
