@@ -23,6 +23,7 @@ MODEL_MODULES: list[str] = [
     "loyalty_graph.purchases.models",
     "loyalty_graph.earning.models",
     "loyalty_graph.wallet.models",
+    "loyalty_graph.jobs.models",
     "loyalty_graph.outbox",
     "loyalty_graph.idempotency",
 ]

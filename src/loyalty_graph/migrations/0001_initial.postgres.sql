@@ -61,6 +61,21 @@ CREATE TABLE "idempotency" (
     "created_at" TIMESTAMPTZ NOT NULL,
     CONSTRAINT "idempotency_pkey" PRIMARY KEY ("program_id", "caller", "key")
 );
+CREATE TABLE "job" (
+    "id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "kind" VARCHAR(60) NOT NULL,
+    "key" VARCHAR(120) NOT NULL,
+    "due_at" TIMESTAMPTZ NOT NULL,
+    "attempts" INT NOT NULL,
+    "lease" UUID,
+    "leased_until" TIMESTAMPTZ,
+    "dead_at" TIMESTAMPTZ,
+    "error" VARCHAR(100) NOT NULL,
+    CONSTRAINT "job_pkey" PRIMARY KEY ("program_id", "id")
+);
+CREATE UNIQUE INDEX "job_once" ON "job" ("program_id", "kind", "key");
+CREATE INDEX "job_due" ON "job" ("kind", "due_at") WHERE dead_at IS NULL;
 CREATE TABLE "ledger_audit" (
     "id" UUID NOT NULL,
     "program_id" UUID NOT NULL,
@@ -233,6 +248,12 @@ CREATE TABLE "refund_line" (
     "quantity" INT NOT NULL,
     CONSTRAINT "refund_line_pkey" PRIMARY KEY ("program_id", "member_id", "refund_id", "number"),
     CONSTRAINT "refund_line_quantity_positive" CHECK (quantity > 0)
+);
+CREATE TABLE "schedule" (
+    "kind" VARCHAR(60) NOT NULL,
+    "program_id" UUID NOT NULL,
+    "next_at" TIMESTAMPTZ NOT NULL,
+    CONSTRAINT "schedule_pkey" PRIMARY KEY ("program_id", "kind")
 );
 CREATE TABLE "transfer" (
     "member_id" UUID NOT NULL,

@@ -60,6 +60,21 @@ CREATE TABLE "idempotency" (
     "created_at" TIMESTAMP NOT NULL,
     CONSTRAINT "idempotency_pkey" PRIMARY KEY ("program_id", "caller", "key")
 );
+CREATE TABLE "job" (
+    "id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "kind" VARCHAR(60) NOT NULL,
+    "key" VARCHAR(120) NOT NULL,
+    "due_at" TIMESTAMP NOT NULL,
+    "attempts" INT NOT NULL,
+    "lease" CHAR(36),
+    "leased_until" TIMESTAMP,
+    "dead_at" TIMESTAMP,
+    "error" VARCHAR(100) NOT NULL,
+    CONSTRAINT "job_pkey" PRIMARY KEY ("program_id", "id")
+);
+CREATE UNIQUE INDEX "job_once" ON "job" ("program_id", "kind", "key");
+CREATE INDEX "job_due" ON "job" ("kind", "due_at") WHERE dead_at IS NULL;
 CREATE TABLE "ledger_audit" (
     "id" CHAR(36) NOT NULL,
     "program_id" CHAR(36) NOT NULL,
@@ -231,6 +246,12 @@ CREATE TABLE "refund_line" (
     "quantity" INT NOT NULL,
     CONSTRAINT "refund_line_pkey" PRIMARY KEY ("program_id", "member_id", "refund_id", "number"),
     CONSTRAINT "refund_line_quantity_positive" CHECK (quantity > 0)
+);
+CREATE TABLE "schedule" (
+    "kind" VARCHAR(60) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "next_at" TIMESTAMP NOT NULL,
+    CONSTRAINT "schedule_pkey" PRIMARY KEY ("program_id", "kind")
 );
 CREATE TABLE "transfer" (
     "member_id" CHAR(36) NOT NULL,
