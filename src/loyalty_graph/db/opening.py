@@ -21,6 +21,8 @@ MODEL_MODULES: list[str] = [
     "loyalty_graph.identity.models",
     "loyalty_graph.ledger.models",
     "loyalty_graph.purchases.models",
+    "loyalty_graph.benefits.models",
+    "loyalty_graph.tiers.models",
     "loyalty_graph.earning.models",
     "loyalty_graph.wallet.models",
     "loyalty_graph.jobs.models",

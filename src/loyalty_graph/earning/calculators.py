@@ -2,21 +2,38 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from loyalty_graph.earning.rules import POINTS_MAX, EarningSettings, UnknownProductTypes
-from loyalty_graph.errors import InvalidInputError, UnknownProductTypeError
+from loyalty_graph.benefits.rules import Multiplier, multiplied
+from loyalty_graph.earning.rules import EarningSettings, UnknownProductTypes, check_points
+from loyalty_graph.errors import UnknownProductTypeError
 from loyalty_graph.purchases.rules import Line
 
 
 @dataclass(frozen=True, slots=True)
 class Calculation:
-    """Points for a purchase; `line_points` stand beside the lines, `steps` hold JSON values."""
+    """Points for a purchase; `line_points` stand beside the lines, `steps` hold JSON values.
+
+    `points` are the lines' points, times the `multipliers` of the member.
+    """
 
     points: int
     line_points: tuple[int, ...]
     steps: tuple[dict[str, Any], ...]
+    multipliers: tuple[Multiplier, ...] = ()
+
+    def times(self, multipliers: Sequence[Multiplier]) -> "Calculation":
+        """Return the same lines with all their points multiplied, rounded down once.
+
+        Raises:
+            InvalidInputError: The points are more than one purchase may earn.
+        """
+        if not multipliers:
+            return self
+        points = multiplied(sum(self.line_points), multipliers)
+        check_points(points)
+        return replace(self, points=points, multipliers=tuple(multipliers))
 
 
 class RewardCalculator(ABC):
@@ -51,11 +68,7 @@ class ProductTypeRewardCalculator(RewardCalculator):
         steps = tuple(self._step(line) for line in lines)
         line_points = tuple(step["points"] for step in steps)
         points = sum(line_points)
-        if points > POINTS_MAX:
-            raise InvalidInputError(
-                f"This would earn {points} points; a purchase earns at most {POINTS_MAX}.",
-                field="lines",
-            )
+        check_points(points)
         return Calculation(points, line_points, steps)
 
     def _step(self, line: Line) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from loyalty_graph.errors import InvalidInputError
+
 POINTS_MAX = 10**15
 """What one purchase may earn: sums of it stay within 64 bits."""
 
@@ -86,6 +88,19 @@ class EarningSettings(_Settings):
         if both := sorted(set(rated) & set(self.excluded_product_types)):
             raise ValueError(f"{', '.join(both)} cannot have a rate and be excluded")
         return self
+
+
+def check_points(points: int) -> None:
+    """Refuse points beyond what one purchase may earn.
+
+    Raises:
+        InvalidInputError: They are more.
+    """
+    if points > POINTS_MAX:
+        raise InvalidInputError(
+            f"This would earn {points} points; a purchase earns at most {POINTS_MAX}.",
+            field="lines",
+        )
 
 
 def round_points(numerator: int, denominator: int, rounding: Rounding) -> int:

@@ -12,6 +12,32 @@ CREATE TABLE "account" (
     CONSTRAINT "account_pkey" PRIMARY KEY ("program_id", "member_id"),
     CONSTRAINT "account_qualifying_not_negative" CHECK (qualifying_points >= 0)
 ) WITH (fillfactor = 70);
+CREATE TABLE "benefit_rules" (
+    "program_id" UUID NOT NULL,
+    "version" INT NOT NULL,
+    "settings" JSONB NOT NULL,
+    CONSTRAINT "benefit_rules_pkey" PRIMARY KEY ("program_id", "version")
+);
+CREATE TABLE "benefit_use" (
+    "member_id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "benefit" VARCHAR(30) NOT NULL,
+    "period" DATE NOT NULL,
+    "number" INT NOT NULL,
+    "used_at" TIMESTAMPTZ NOT NULL,
+    "source" VARCHAR(12) NOT NULL,
+    "code" VARCHAR(30) NOT NULL,
+    "actor" VARCHAR(80) NOT NULL,
+    CONSTRAINT "benefit_use_pkey" PRIMARY KEY ("program_id", "member_id", "benefit", "period", "number"),
+    CONSTRAINT "benefit_use_number_positive" CHECK (number > 0)
+);
+CREATE OR REPLACE FUNCTION "refuse_change"() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only: its rows are never changed or removed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER "benefit_use_refuses_change" BEFORE UPDATE OR DELETE ON "benefit_use" FOR EACH ROW EXECUTE FUNCTION "refuse_change"();
+CREATE TRIGGER "benefit_use_refuses_truncate" BEFORE TRUNCATE ON "benefit_use" FOR EACH STATEMENT EXECUTE FUNCTION "refuse_change"();
 CREATE TABLE "card_mark" (
     "member_id" UUID NOT NULL,
     "program_id" UUID NOT NULL,
@@ -196,6 +222,7 @@ CREATE TABLE "purchase" (
     "points" BIGINT NOT NULL,
     "entry_sequence" INT,
     "rule_version" INT NOT NULL,
+    "multipliers" JSONB,
     CONSTRAINT "purchase_pkey" PRIMARY KEY ("program_id", "member_id", "id")
 );
 CREATE TABLE "purchase_line" (
@@ -255,6 +282,48 @@ CREATE TABLE "schedule" (
     "next_at" TIMESTAMPTZ NOT NULL,
     CONSTRAINT "schedule_pkey" PRIMARY KEY ("program_id", "kind")
 );
+CREATE TABLE "tier_change" (
+    "member_id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "sequence" INT NOT NULL,
+    "kind" VARCHAR(16) NOT NULL,
+    "tier_before" VARCHAR(30),
+    "tier_after" VARCHAR(30),
+    "at" TIMESTAMPTZ NOT NULL,
+    "recorded_at" TIMESTAMPTZ NOT NULL,
+    "rule_version" INT NOT NULL,
+    "actor" VARCHAR(80) NOT NULL,
+    "reason" TEXT NOT NULL,
+    CONSTRAINT "tier_change_pkey" PRIMARY KEY ("program_id", "member_id", "sequence")
+);
+CREATE OR REPLACE FUNCTION "refuse_change"() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only: its rows are never changed or removed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER "tier_change_refuses_change" BEFORE UPDATE OR DELETE ON "tier_change" FOR EACH ROW EXECUTE FUNCTION "refuse_change"();
+CREATE TRIGGER "tier_change_refuses_truncate" BEFORE TRUNCATE ON "tier_change" FOR EACH STATEMENT EXECUTE FUNCTION "refuse_change"();
+CREATE TABLE "tier_rules" (
+    "program_id" UUID NOT NULL,
+    "version" INT NOT NULL,
+    "settings" JSONB NOT NULL,
+    CONSTRAINT "tier_rules_pkey" PRIMARY KEY ("program_id", "version")
+);
+CREATE TABLE "tier_standing" (
+    "member_id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "earned" VARCHAR(30),
+    "ends_on" DATE,
+    "since" TIMESTAMPTZ,
+    "override" VARCHAR(30),
+    "override_until" TIMESTAMPTZ,
+    "measure" VARCHAR(40) NOT NULL,
+    "amounts" JSONB NOT NULL,
+    "sequence" INT NOT NULL,
+    "review_at" TIMESTAMPTZ,
+    CONSTRAINT "tier_standing_pkey" PRIMARY KEY ("program_id", "member_id")
+) WITH (fillfactor = 70);
+CREATE INDEX "tier_review_due" ON "tier_standing" ("program_id", "review_at") WHERE review_at IS NOT NULL;
 CREATE TABLE "transfer" (
     "member_id" UUID NOT NULL,
     "program_id" UUID NOT NULL,

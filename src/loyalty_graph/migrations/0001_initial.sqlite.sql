@@ -12,6 +12,31 @@ CREATE TABLE "account" (
     CONSTRAINT "account_pkey" PRIMARY KEY ("program_id", "member_id"),
     CONSTRAINT "account_qualifying_not_negative" CHECK (qualifying_points >= 0)
 );
+CREATE TABLE "benefit_rules" (
+    "program_id" CHAR(36) NOT NULL,
+    "version" INT NOT NULL,
+    "settings" JSON NOT NULL,
+    CONSTRAINT "benefit_rules_pkey" PRIMARY KEY ("program_id", "version")
+);
+CREATE TABLE "benefit_use" (
+    "member_id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "benefit" VARCHAR(30) NOT NULL,
+    "period" DATE NOT NULL,
+    "number" INT NOT NULL,
+    "used_at" TIMESTAMP NOT NULL,
+    "source" VARCHAR(12) NOT NULL,
+    "code" VARCHAR(30) NOT NULL,
+    "actor" VARCHAR(80) NOT NULL,
+    CONSTRAINT "benefit_use_pkey" PRIMARY KEY ("program_id", "member_id", "benefit", "period", "number"),
+    CONSTRAINT "benefit_use_number_positive" CHECK (number > 0)
+);
+CREATE TRIGGER "benefit_use_refuses_update" BEFORE UPDATE ON "benefit_use" BEGIN
+    SELECT RAISE(ABORT, 'benefit_use is append-only: its rows are never changed or removed');
+END;
+CREATE TRIGGER "benefit_use_refuses_delete" BEFORE DELETE ON "benefit_use" BEGIN
+    SELECT RAISE(ABORT, 'benefit_use is append-only: its rows are never changed or removed');
+END;
 CREATE TABLE "card_mark" (
     "member_id" CHAR(36) NOT NULL,
     "program_id" CHAR(36) NOT NULL,
@@ -194,6 +219,7 @@ CREATE TABLE "purchase" (
     "points" BIGINT NOT NULL,
     "entry_sequence" INT,
     "rule_version" INT NOT NULL,
+    "multipliers" JSON,
     CONSTRAINT "purchase_pkey" PRIMARY KEY ("program_id", "member_id", "id")
 );
 CREATE TABLE "purchase_line" (
@@ -253,6 +279,47 @@ CREATE TABLE "schedule" (
     "next_at" TIMESTAMP NOT NULL,
     CONSTRAINT "schedule_pkey" PRIMARY KEY ("program_id", "kind")
 );
+CREATE TABLE "tier_change" (
+    "member_id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "sequence" INT NOT NULL,
+    "kind" VARCHAR(16) NOT NULL,
+    "tier_before" VARCHAR(30),
+    "tier_after" VARCHAR(30),
+    "at" TIMESTAMP NOT NULL,
+    "recorded_at" TIMESTAMP NOT NULL,
+    "rule_version" INT NOT NULL,
+    "actor" VARCHAR(80) NOT NULL,
+    "reason" TEXT NOT NULL,
+    CONSTRAINT "tier_change_pkey" PRIMARY KEY ("program_id", "member_id", "sequence")
+);
+CREATE TRIGGER "tier_change_refuses_update" BEFORE UPDATE ON "tier_change" BEGIN
+    SELECT RAISE(ABORT, 'tier_change is append-only: its rows are never changed or removed');
+END;
+CREATE TRIGGER "tier_change_refuses_delete" BEFORE DELETE ON "tier_change" BEGIN
+    SELECT RAISE(ABORT, 'tier_change is append-only: its rows are never changed or removed');
+END;
+CREATE TABLE "tier_rules" (
+    "program_id" CHAR(36) NOT NULL,
+    "version" INT NOT NULL,
+    "settings" JSON NOT NULL,
+    CONSTRAINT "tier_rules_pkey" PRIMARY KEY ("program_id", "version")
+);
+CREATE TABLE "tier_standing" (
+    "member_id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "earned" VARCHAR(30),
+    "ends_on" DATE,
+    "since" TIMESTAMP,
+    "override" VARCHAR(30),
+    "override_until" TIMESTAMP,
+    "measure" VARCHAR(40) NOT NULL,
+    "amounts" JSON NOT NULL,
+    "sequence" INT NOT NULL,
+    "review_at" TIMESTAMP,
+    CONSTRAINT "tier_standing_pkey" PRIMARY KEY ("program_id", "member_id")
+);
+CREATE INDEX "tier_review_due" ON "tier_standing" ("program_id", "review_at") WHERE review_at IS NOT NULL;
 CREATE TABLE "transfer" (
     "member_id" CHAR(36) NOT NULL,
     "program_id" CHAR(36) NOT NULL,

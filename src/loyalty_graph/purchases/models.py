@@ -10,7 +10,10 @@ from loyalty_graph.db.constraints import Check, FillFactor, PrimaryKey, Unique
 
 
 class Purchase(Model):
-    """A receipt. Amounts are net of discounts, without tax, in minor units of `currency`."""
+    """A receipt. Amounts are net of discounts, without tax, in minor units of `currency`.
+
+    `points` are the lines' points times the `multipliers` that held for the member, if any.
+    """
 
     id: UUID = fields.UUIDField(primary_key=True)
     program_id: UUID = fields.UUIDField()
@@ -27,6 +30,7 @@ class Purchase(Model):
     points: int = fields.BigIntField()
     entry_sequence: int | None = fields.IntField(null=True)
     rule_version: int = fields.IntField()
+    multipliers: list[list[str]] | None = fields.JSONField(null=True)
 
     class Meta(Model.Meta):
         table = "purchase"

@@ -1,5 +1,6 @@
 """Purchases with their lines and refunds, many at once, one statement each."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -132,3 +133,33 @@ async def counts(program_id: UUID) -> Counts:
         await PurchaseLine.filter(program_id=program_id).count(),
         await Refund.filter(program_id=program_id).count(),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What is left of a purchase after its refunds, on the day it was made."""
+
+    purchased_at: datetime
+    spend_minor: int
+    points: int
+
+
+async def counted(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, list[Counted]]:
+    """Return what is left of each of these members' purchases."""
+    keys = [(one,) for one in member_ids]
+    bought, back = await fetch(
+        program_id,
+        Lookup(Purchase, ("member_id",), keys, ("id", "purchased_at", "total_minor", "points")),
+        Lookup(Refund, ("member_id",), keys, ("purchase_id", "amount_minor", "due_points")),
+    )
+    found: dict[UUID, list[Counted]] = {}
+    for member_id, purchased, refunded in zip(member_ids, bought, back, strict=True):
+        amounts, points = Counter[UUID](), Counter[UUID]()
+        for purchase_id, amount, due in refunded:
+            amounts[purchase_id] += amount
+            points[purchase_id] += due
+        found[member_id] = [
+            Counted(at, total - amounts[key], earned - points[key])
+            for key, at, total, earned in purchased
+        ]
+    return found

@@ -30,7 +30,10 @@ _LINE = (
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A purchase that was decided; `line_points` stand beside `lines`."""
+    """A purchase that was decided; `line_points` stand beside `lines`.
+
+    `multipliers` are those that `points` were multiplied by, as JSON values.
+    """
 
     id: UUID
     member_id: UUID
@@ -46,6 +49,7 @@ class Recorded:
     points: int
     entry_sequence: int | None
     rule_version: int
+    multipliers: list[list[str]] | None = None
 
     @property
     def total_minor(self) -> int:
@@ -132,6 +136,7 @@ _PURCHASE = (
     "points",
     "entry_sequence",
     "rule_version",
+    "multipliers",
 )
 
 
@@ -175,6 +180,7 @@ def _purchase_row(one: Recorded) -> tuple[object, ...]:
         one.points,
         one.entry_sequence,
         one.rule_version,
+        one.multipliers,
     )
 
 

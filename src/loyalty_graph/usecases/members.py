@@ -22,6 +22,8 @@ from loyalty_graph.members.rules import (
     check_next_status,
 )
 from loyalty_graph.members.service import Profile
+from loyalty_graph.programs import service as programs
+from loyalty_graph.tiers import service as tiers
 from loyalty_graph.usecases import posting
 
 ENROL_MAX = 500
@@ -103,12 +105,14 @@ async def _enrol(
         for purpose in one.consents
     ]
     facts = [outbox.Fact(new_id(now), "member.enrolled", one, now, {}) for one in ids]
+    scheme = await tiers.scheme(await programs.in_force(program_id, now, now=now))
     await store(
         program_id,
         [
             *rows,
             members.consents(asked, now=now),
             ledger.open_accounts(program_id, ids),
+            *([] if scheme is None else [tiers.opened(scheme, ids, now=now)]),
             outbox.facts(facts),
         ],
     )

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import wraps
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
@@ -22,6 +22,7 @@ from loyalty_graph.members.rules import Reference
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
+ByMember: TypeAlias = Callable[[Sequence[UUID]], Lookup]
 
 SALT_BYTES = 16
 TEXT_LENGTH_MAX = 500
@@ -44,7 +45,8 @@ class Command(Protocol):
 class Batch:
     """The state a batch is decided on, and the rows that its decisions add.
 
-    `found` is what was looked up for this use case besides.
+    `found` is what was looked up for this use case besides, `of_members` what for each member.
+    `shown` are members whose cards show something else now, though no points of theirs moved.
     """
 
     program_id: UUID
@@ -54,8 +56,10 @@ class Batch:
     accounts: dict[UUID, Account]
     answered: Answered
     found: list[list[list[Row]]]
+    of_members: dict[ByMember, dict[UUID, list[Row]]]
     facts: list[outbox.Fact] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
+    shown: set[UUID] = field(default_factory=set)
 
     def account(self, place: int, wanted: Reference) -> Account:
         """Return the account of the batch's command at `place`.
@@ -86,7 +90,7 @@ class Batch:
         self.facts.append(outbox.Fact(new_id(self.now), kind, member_id, self.now, payload))
 
     async def store(self) -> None:
-        """Write everything that was decided, and mark the cards of members whose points moved."""
+        """Write everything that was decided, and mark the cards that show something old now."""
         moved = [account.member_id for account in self.accounts.values() if account.posted]
         await store(
             self.program_id,
@@ -95,12 +99,12 @@ class Batch:
                 *ledger.writes(self.accounts.values()),
                 self.answered.write(now=self.now),
                 outbox.facts(self.facts),
-                outbox.mark_cards(moved, now=self.now),
+                outbox.mark_cards([*moved, *self.shown], now=self.now),
             ],
         )
 
 
-async def load(
+async def load(  # noqa: PLR0913 - all that one statement may look up
     program_id: UUID,
     commands: Sequence[Command],
     *,
@@ -108,11 +112,12 @@ async def load(
     spending: bool = False,
     whole: Iterable[UUID] = (),
     besides: Sequence[Lookup] = (),
+    by_member: Sequence[ByMember] = (),
 ) -> Batch:
     """Lock the accounts of these commands' members and return the batch to decide on.
 
-    Accounts are locked before keys are read, and before what is looked up `besides`: a twin of a
-    command in hand elsewhere is then seen.
+    Accounts are locked before keys are read, and before what is looked up `besides` and `by_member`
+    (in the same statement): a twin of a command in hand elsewhere is then seen.
     When `spending`, accounts come with their first open lots; those of `whole` with all of them.
     """
     members_found = await members.resolve(program_id, [command.member for command in commands])
@@ -120,8 +125,14 @@ async def load(
     wanted = ledger.Wanted(known, spenders=known if spending else (), whole=whole)
     claims = [command.claim for command in commands]
     first = wanted.lookups()
-    state = await fetch(program_id, *first, answers(claims), *besides)
+    each = sorted(set(known))
+    personal = [lookup(each) for lookup in by_member]
+    state = await fetch(program_id, *first, answers(claims), *besides, *personal)
     kept, *found = state[len(first) :]
+    of_members = {
+        lookup: dict(zip(each, rows, strict=True))
+        for lookup, rows in zip(by_member, found[len(besides) :], strict=True)
+    }
     return Batch(
         program_id,
         now,
@@ -129,7 +140,8 @@ async def load(
         claims,
         wanted.accounts(state[: len(first)]),
         Answered(claims, kept),
-        found,
+        found[: len(besides)],
+        of_members,
     )
 
 

@@ -1,18 +1,23 @@
 """Loading a programme file: each package gets its own part, as the programme's next version."""
 
 import tomllib
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from loyalty_graph.benefits import service as benefits
+from loyalty_graph.benefits.rules import BENEFITS_MAX, Benefit, check_benefits
 from loyalty_graph.db import transaction
 from loyalty_graph.earning import service as earning
 from loyalty_graph.earning.rules import EarningSettings
 from loyalty_graph.errors import ProgramFileError
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import Branding, ProgramSettings
+from loyalty_graph.tiers import service as tiers
+from loyalty_graph.tiers.rules import TierSettings
 from loyalty_graph.usecases import posting
 from loyalty_graph.usecases.program_changes import Change, changes
 
@@ -24,6 +29,10 @@ class ProgramFile(BaseModel):
 
     program: ProgramSettings
     earning: EarningSettings
+    benefits: Annotated[
+        tuple[Benefit, ...], Field(max_length=BENEFITS_MAX), AfterValidator(check_benefits)
+    ] = ()
+    tiers: TierSettings | None = None
 
 
 def read(path: Path) -> ProgramFile:
@@ -55,13 +64,26 @@ def check(data: dict[str, Any], *, name: str) -> ProgramFile:
         branding = parts.pop("branding", Branding().model_dump())
         parts["program"] = {**parts["program"], "branding": branding}
     try:
-        return ProgramFile.model_validate(parts)
+        file = ProgramFile.model_validate(parts)
     except ValidationError as error:
         faults = "; ".join(
             f"{_place(fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}"
             for fault in error.errors()
         )
         raise ProgramFileError(f"{name}: {faults}.") from error
+    if strangers := "; ".join(_unknown_benefits(file)):
+        raise ProgramFileError(f"{name}: {strangers}.")
+    return file
+
+
+def _unknown_benefits(file: ProgramFile) -> Iterator[str]:
+    """Say where the tiers name benefits that the file does not define."""
+    known = {one.code for one in file.benefits}
+    for place, level in enumerate(file.tiers.levels if file.tiers else ()):
+        for number, code in enumerate(level.benefits):
+            if code not in known:
+                here = f"tiers.levels[{place}].benefits[{number}]"
+                yield f"{here}: there is no benefit {code}; write it as [[benefits]]"
 
 
 def _place(location: tuple[int | str, ...]) -> str:
@@ -83,6 +105,8 @@ async def load(file: ProgramFile, *, now: datetime) -> programs.Version:
     whole = file.model_dump(mode="json")
     version = await programs.store_version(file.program, file=whole, now=now)
     await earning.store_rules(version.program_id, version.number, file.earning)
+    await benefits.store_rules(version.program_id, version.number, file.benefits)
+    await tiers.store_rules(version.program_id, version.number, file.tiers)
     return version
 
 

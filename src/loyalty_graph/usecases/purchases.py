@@ -14,12 +14,17 @@ from loyalty_graph.errors import DuplicatePurchaseError, LoyaltyError
 from loyalty_graph.idempotency import Claim, claim
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import rules as ledger
+from loyalty_graph.members import service as members
 from loyalty_graph.members.rules import Reference
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import ProgramSettings, check_offset
 from loyalty_graph.purchases import service as purchases
 from loyalty_graph.purchases.rules import Channel, Line, check_lines, check_receipt
+from loyalty_graph.tiers import reads as tier_reads
+from loyalty_graph.tiers import service as tiers
+from loyalty_graph.tiers.standing import Scheme
 from loyalty_graph.usecases import posting
+from loyalty_graph.usecases.tiering import Tiering, multipliers
 
 
 @dataclass(frozen=True)
@@ -109,12 +114,22 @@ class PurchaseRecorded:
 class _Terms:
     """What a purchase is decided by: the version in force when it was made.
 
-    How old it may be is for the `present` settings to say.
+    How old it may be is for the `present` settings to say. `scheme` are its tiers, if it has any.
     """
 
     version: programs.Version
     present: ProgramSettings
     calculator: RewardCalculator
+    scheme: Scheme | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Progress:
+    """What a batch has come to so far: receipts that are known, purchases, members' tiers."""
+
+    known: set[tuple[str, str]]
+    decided: list[purchases.Recorded]
+    tiering: Tiering
 
 
 @posting.settling_conflicts
@@ -183,16 +198,26 @@ async def _record_sound(
 ) -> list[PurchaseRecorded | LoyaltyError]:
     terms = [await _terms(program_id, command.purchased_at, now) for command in commands]
     keys = list({(command.source, command.external_id) for command in commands})
-    batch = await posting.load(program_id, commands, now=now, besides=[purchases.receipts(keys)])
+    tiering = await Tiering.of(program_id, now=now)
+    batch = await posting.load(
+        program_id,
+        commands,
+        now=now,
+        besides=[purchases.receipts(keys)],
+        by_member=tiering.lookups,
+    )
+    times = [command.purchased_at for command in commands]
+    await tiering.take(batch, zip(batch.members, times, strict=True))
     known = {key for key, rows in zip(keys, batch.found[0], strict=True) if rows}
-    decided: list[purchases.Recorded] = []
+    so_far = _Progress(known, [], tiering)
     answers: list[PurchaseRecorded | LoyaltyError] = []
     for place, command in enumerate(commands):
         try:
-            answers.append(_decide(batch, place, command, terms[place], known, decided))
+            answers.append(_decide(batch, place, command, terms[place], so_far))
         except LoyaltyError as refusal:
             answers.append(refusal)
-    batch.writes.extend(purchases.writes(decided))
+    batch.writes.extend(purchases.writes(so_far.decided))
+    tiering.add_to(batch)
     await batch.store()
     return answers
 
@@ -200,7 +225,8 @@ async def _record_sound(
 async def _terms(program_id: UUID, at: datetime, now: datetime) -> _Terms:
     version = await programs.in_force(program_id, at, now=now)
     present = await programs.in_force(program_id, now, now=now)
-    return _Terms(version, present.settings, await earning.calculator(program_id, version.number))
+    calculator = await earning.calculator(program_id, version.number)
+    return _Terms(version, present.settings, calculator, await tiers.scheme(version))
 
 
 def _decide(
@@ -208,20 +234,27 @@ def _decide(
     place: int,
     command: RecordPurchase,
     terms: _Terms,
-    known: set[tuple[str, str]],
-    decided: list[purchases.Recorded],
+    so_far: _Progress,
 ) -> PurchaseRecorded:
     if (earlier := batch.earlier(place)) is not None:
         return PurchaseRecorded.replay(earlier)
     terms.present.check_time(command.purchased_at, now=batch.now, field="purchasedAt")
     account = batch.account(place, command.member)
     ledger.check_active(account)
-    if (command.source, command.external_id) in known:
+    if (command.source, command.external_id) in so_far.known:
         raise DuplicatePurchaseError(command.source, command.external_id)
     calculation = terms.calculator.calculate(command.lines)
+    tier = so_far.tiering.tier_at(account.member_id, command.purchased_at)
+    calculation = calculation.times(multipliers(terms.scheme, tier))
     recorded = _credit(batch, account, command, terms, calculation)
-    known.add((command.source, command.external_id))
-    decided.append(recorded)
+    so_far.known.add((command.source, command.external_id))
+    so_far.decided.append(recorded)
+    so_far.tiering.count(
+        account.member_id,
+        spend_minor=recorded.total_minor,
+        points=recorded.points,
+        at=command.purchased_at,
+    )
     return _answer(batch, place, account, recorded)
 
 
@@ -263,12 +296,20 @@ def _credit(
         points=calculation.points,
         entry_sequence=entry_sequence,
         rule_version=terms.version.number,
+        multipliers=[one.to_json() for one in calculation.multipliers] or None,
     )
 
 
 def explanation(calculator: RewardCalculator, calculation: Calculation) -> dict[str, Any]:
     """Return why a purchase earned its points, as JSON values."""
-    return {"calculator": calculator.name, "steps": list(calculation.steps)}
+    why: dict[str, Any] = {"calculator": calculator.name, "steps": list(calculation.steps)}
+    if calculation.multipliers:
+        why["multiplied"] = {
+            "from": sum(calculation.line_points),
+            "by": [one.to_json() for one in calculation.multipliers],
+            "to": calculation.points,
+        }
+    return why
 
 
 def _answer(
@@ -303,11 +344,19 @@ class Simulation:
 
 
 async def simulate(
-    program_id: UUID, lines: Sequence[Line], *, purchased_at: datetime, now: datetime
+    program_id: UUID,
+    lines: Sequence[Line],
+    *,
+    purchased_at: datetime,
+    now: datetime,
+    member: Reference | None = None,
 ) -> Simulation:
     """Return what these lines would earn under the rules in force at `purchased_at`.
 
+    With a `member` they earn what his tier then earns.
+
     Raises:
+        NotFoundError: No such member.
         InvalidInputError: The lines or the time cannot be a purchase's.
         UnknownProductTypeError: The programme refuses a product type.
     """
@@ -316,6 +365,11 @@ async def simulate(
     terms.present.check_time(purchased_at, now=now, field="purchasedAt")
     check_lines(lines)
     calculation = terms.calculator.calculate(lines)
+    if member is not None:
+        tier = await tier_reads.tier_at(
+            program_id, (await members.find(program_id, member)).id, purchased_at, now=now
+        )
+        calculation = calculation.times(multipliers(terms.scheme, tier))
     why = explanation(terms.calculator, calculation)
     expires_at = terms.version.settings.expires_at(purchased_at)
     return Simulation(terms.version, calculation, why, expires_at)

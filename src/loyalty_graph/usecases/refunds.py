@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from loyalty_graph.benefits.rules import Multiplier
 from loyalty_graph.db import transaction
 from loyalty_graph.earning import service as earning
 from loyalty_graph.errors import DuplicateRefundError, InvalidInputError
@@ -19,6 +20,7 @@ from loyalty_graph.purchases import service as purchases
 from loyalty_graph.purchases.models import Purchase
 from loyalty_graph.purchases.rules import Line, bring_back, check_external_id
 from loyalty_graph.usecases import posting
+from loyalty_graph.usecases.tiering import Tiering
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ async def record(program_id: UUID, command: RecordRefund, *, now: datetime) -> R
         IdempotencyMismatchError: The key was used with other input.
     """
     _check(command)
-    batch = await posting.load(program_id, [command], now=now, whole=[command.member_id])
+    batch, tiering = await _load(program_id, command, now=now)
     if (earlier := batch.earlier(0)) is not None:
         return RefundRecorded.replay(earlier)
     account = batch.account(0, command.member)
@@ -153,7 +155,24 @@ async def record(program_id: UUID, command: RecordRefund, *, now: datetime) -> R
         quantities=quantities,
         lines_after=tuple(after),
     )
+    _count(tiering, purchase, returned)
+    tiering.add_to(batch)
     return await _store(batch, account, returned)
+
+
+async def _load(
+    program_id: UUID, command: RecordRefund, *, now: datetime
+) -> tuple[posting.Batch, Tiering]:
+    tiering = await Tiering.of(program_id, now=now)
+    batch = await posting.load(
+        program_id,
+        [command],
+        now=now,
+        whole=[command.member_id],
+        by_member=tiering.lookups,
+    )
+    await tiering.take(batch)
+    return batch, tiering
 
 
 def _check(command: RecordRefund) -> None:
@@ -196,8 +215,9 @@ async def _due(
 ) -> tuple[int, ledger.Cause]:
     """Return the points to take back, and why."""
     calculator = await earning.calculator(program_id, purchase.rule_version)
-    points_before = calculator.calculate(before).points
-    calculation = calculator.calculate(after)
+    pinned = [Multiplier.from_json(one) for one in purchase.multipliers or ()]
+    points_before = calculator.calculate(before).times(pinned).points
+    calculation = calculator.calculate(after).times(pinned)
     due = points_before - calculation.points
     assert due >= 0, "bringing goods back never earns points"
     cause = ledger.Cause(
@@ -217,6 +237,15 @@ async def _due(
         salt=posting.salt(),
     )
     return due, cause
+
+
+def _count(tiering: Tiering, purchase: Purchase, returned: purchases.Returned) -> None:
+    tiering.count(
+        returned.member_id,
+        spend_minor=-returned.amount_minor,
+        points=-returned.due_points,
+        at=purchase.purchased_at,
+    )
 
 
 async def _store(

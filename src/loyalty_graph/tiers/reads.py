@@ -1,0 +1,167 @@
+"""Which tier members have, where they stand and how they came there, many at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from loyalty_graph.benefits.rules import Grant
+from loyalty_graph.db.sets import Lookup, fetch
+from loyalty_graph.programs import service as programs
+from loyalty_graph.tiers import service
+from loyalty_graph.tiers import standing as standing_rules
+from loyalty_graph.tiers.models import TierChange
+from loyalty_graph.tiers.rules import TierLevel, TierSettings
+from loyalty_graph.tiers.standing import (
+    ChangeKind,
+    Outlook,
+    Scheme,
+    Standing,
+    advance,
+    outlook,
+    value,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a member stands: the tier, what was counted in the present window, what comes next.
+
+    Amounts are minor units of the currency or points, as the programme's basis says. `since` is
+    None for a tier had since joining. `settings` are the tiers these are of.
+    """
+
+    tier: str | None
+    since: datetime | None
+    value: int
+    next: TierLevel | None
+    missing: int
+    outlook: Outlook
+    settings: TierSettings
+
+    @property
+    def level(self) -> TierLevel | None:
+        """Return the tier, or None when the member has none."""
+        return self.settings.level(self.tier)
+
+
+@dataclass(frozen=True, slots=True)
+class PastChange:
+    """A change of a member's tier, with who made it and why."""
+
+    sequence: int
+    kind: ChangeKind
+    tier_before: str | None
+    tier_after: str | None
+    at: datetime
+    reason: str
+
+
+_PAST = ("sequence", "kind", "tier_before", "tier_after", "at", "reason")
+
+
+async def settings(program_id: UUID, *, now: datetime) -> TierSettings | None:
+    """Return the programme's tiers, or None when it has none."""
+    scheme = await _scheme(program_id, now)
+    return None if scheme is None else scheme.settings
+
+
+async def tiers_of(
+    program_id: UUID, member_ids: Sequence[UUID], *, now: datetime
+) -> dict[UUID, str]:
+    """Return the code of each member's tier at `now`; who has none is absent.
+
+    What time alone has brought meanwhile counts, whether or not the review has run.
+    """
+    found = await statuses(program_id, member_ids, now=now)
+    return {member_id: one.tier for member_id, one in found.items() if one.tier is not None}
+
+
+async def statuses(
+    program_id: UUID, member_ids: Sequence[UUID], *, now: datetime
+) -> dict[UUID, Status]:
+    """Return where each member stands at `now`; empty when the programme has no tiers."""
+    scheme = await _scheme(program_id, now)
+    if scheme is None or not member_ids:
+        return {}
+    [rows] = await fetch(program_id, service.standings(member_ids))
+    found = dict(zip(member_ids, rows, strict=True))
+    standings = await service.known(program_id, scheme, found, now=now)
+    return {member_id: _status(scheme, one, now) for member_id, one in standings.items()}
+
+
+def _status(scheme: Scheme, standing: Standing, now: datetime) -> Status:
+    standing, _ = advance(scheme, standing, now)
+    counted = value(scheme, standing, scheme.day(now))
+    following = scheme.settings.above(standing.tier)
+    return Status(
+        tier=standing.tier,
+        since=standing.since,
+        value=counted,
+        next=following,
+        missing=max(0, following.entry - counted) if following else 0,
+        outlook=outlook(scheme, standing),
+        settings=scheme.settings,
+    )
+
+
+async def tier_at(program_id: UUID, member_id: UUID, at: datetime, *, now: datetime) -> str | None:
+    """Return the code of a member's tier at an instant, or None when he had none."""
+    scheme = await _scheme(program_id, now)
+    if scheme is None:
+        return None
+    [[rows]] = await fetch(program_id, service.standings([member_id]))
+    standings = await service.known(program_id, scheme, {member_id: rows}, now=now)
+    standing, changes = advance(scheme, standings[member_id], at)
+    if standing.since is not None and at < standing.since:
+        earlier = await service.changes(program_id, [member_id])
+        changes = (*earlier[member_id], *changes)
+    return standing_rules.tier_at(standing, changes, at)
+
+
+async def grants(
+    program_id: UUID, member_ids: Sequence[UUID], *, now: datetime
+) -> dict[UUID, list[Grant]]:
+    """Return the benefits that members have by their tier at `now`."""
+    found = await statuses(program_id, member_ids, now=now)
+    return {
+        member_id: [
+            Grant(one.benefit, one.source, one.code, status.outlook.until)
+            for one in status.settings.grants(status.tier)
+        ]
+        for member_id, status in found.items()
+    }
+
+
+async def history(
+    program_id: UUID, member_ids: Sequence[UUID], *, limit: int, before: int | None = None
+) -> dict[UUID, list[PastChange]]:
+    """Return each member's newest changes, at most `limit`, those before a sequence if given."""
+    keys = [(one,) for one in member_ids]
+    where = "" if before is None else f"sequence < {int(before)}"
+    [found] = await fetch(
+        program_id,
+        Lookup(
+            TierChange,
+            ("member_id",),
+            keys,
+            _PAST,
+            where=where,
+            order_by="sequence DESC",
+            limit=limit,
+        ),
+    )
+    return {
+        member_id: [PastChange(row[0], ChangeKind(row[1]), *row[2:]) for row in rows]
+        for member_id, rows in zip(member_ids, found, strict=True)
+    }
+
+
+async def history_counts(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Return how many changes each member has had: the sequence of the newest one."""
+    newest = await history(program_id, member_ids, limit=1)
+    return {member_id: one[0].sequence if one else 0 for member_id, one in newest.items()}
+
+
+async def _scheme(program_id: UUID, now: datetime) -> Scheme | None:
+    return await service.scheme(await programs.in_force(program_id, now, now=now))
