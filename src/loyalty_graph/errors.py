@@ -13,6 +13,11 @@ LoyaltyError
 ├── InsufficientPointsError       INSUFFICIENT_POINTS       fewer spendable points than asked for
 ├── RefundTooLargeError           REFUND_TOO_LARGE          more units than are left to return
 ├── UnknownProductTypeError       UNKNOWN_PRODUCT_TYPE      a programme that refuses strangers
+├── SubscriptionExistsError       SUBSCRIPTION_EXISTS       the member has a subscription already
+├── SubscriptionStateError        SUBSCRIPTION_STATE        not in the state it is in
+├── SubscriptionCancelledError    SUBSCRIPTION_CANCELLED    paid after it was cancelled
+├── SubscriptionExpiredError      SUBSCRIPTION_EXPIRED      paid after it had ended
+├── DuplicatePaymentError         DUPLICATE_PAYMENT         this id is another payment's
 ├── ProgramFileError              PROGRAM_FILE              a programme file that cannot be loaded
 ├── TemplateError                 TEMPLATE                  a card template that cannot be used
 ├── CertificateError              CERTIFICATE               signing material that does not fit
@@ -160,6 +165,66 @@ class UnknownProductTypeError(LoyaltyError):
             f"Product type {product_type} is not known here; known are {', '.join(known)}.",
             field="lines",
         )
+
+
+class SubscriptionExistsError(LoyaltyError):
+    """The member has a subscription that has not ended."""
+
+    code = "SUBSCRIPTION_EXISTS"
+
+    def __init__(self, plan: str, status: str) -> None:
+        super().__init__(
+            f"The member has a subscription to {plan} already; it is {_words(status)}.",
+            field="member",
+        )
+
+
+class SubscriptionStateError(LoyaltyError):
+    """A subscription is in a state in which this cannot happen to it."""
+
+    code = "SUBSCRIPTION_STATE"
+
+    def __init__(self, status: str, doing: str) -> None:
+        super().__init__(f"A subscription that is {_words(status)} cannot be {doing}.")
+
+
+class SubscriptionCancelledError(LoyaltyError):
+    """A payment came for a subscription that was cancelled; it should be given back."""
+
+    code = "SUBSCRIPTION_CANCELLED"
+
+    def __init__(self, cancelled_at: object) -> None:
+        super().__init__(
+            f"The subscription was cancelled at {cancelled_at}; give the payment back,"
+            " or reactivate the subscription first."
+        )
+
+
+class SubscriptionExpiredError(LoyaltyError):
+    """A payment came for a subscription that had ended when it was made."""
+
+    code = "SUBSCRIPTION_EXPIRED"
+
+    def __init__(self, ended_at: object) -> None:
+        super().__init__(
+            f"The subscription ended at {ended_at}, before this payment; give it back,"
+            " or subscribe the member anew."
+        )
+
+
+class DuplicatePaymentError(LoyaltyError):
+    """The external id of a payment belongs to one that says something else."""
+
+    code = "DUPLICATE_PAYMENT"
+
+    def __init__(self, external_id: str) -> None:
+        super().__init__(
+            f"Payment {external_id} is recorded already, with other details.", field="externalId"
+        )
+
+
+def _words(status: str) -> str:
+    return status.lower().replace("_", " ")
 
 
 class ProgramFileError(LoyaltyError):

@@ -1,0 +1,1 @@
+"""Paid memberships: plans, the course of a member's subscription, and who collects the fee."""
