@@ -175,7 +175,7 @@ async def _everything() -> list[object]:
 @contextmanager
 def open_api(database_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     """Start the application on this database, with a shop, at noon."""
-    settings = Settings(database_url=database_url, data_dir=folder)
+    settings = Settings(database_url=database_url, data_dir=folder, worker=False)
     started: list[Api] = []
     with monkeypatch.context() as patch:
         patch.setattr("loyalty_graph.app.utc_now", lambda: started[0].now if started else NOON)

@@ -18,6 +18,8 @@ from loyalty_graph.identity import service as identity
 from loyalty_graph.usecases import purchases
 from loyalty_graph.wallet.desk import open_desk
 from loyalty_graph.web import passes
+from loyalty_graph.worker.loops import Loop, running
+from loyalty_graph.worker.numbering import Numbering
 
 # Measured with 64 callers: SQLite has one writer; PostgreSQL is busiest with three small batches.
 GATHERING = {"sqlite": {"writers": 1, "limit": 128}, "postgres": {"writers": 3, "limit": 24}}
@@ -42,7 +44,7 @@ def create_app(settings: Settings) -> Starlette:
         app.state.desk, app.state.clock = desk, utc_now
         async with open_database(settings.database_url):
             await migrate()
-            async with record_purchase:
+            async with record_purchase, running(loops_of(settings)):
                 yield
 
     return Starlette(
@@ -56,6 +58,11 @@ def create_app(settings: Settings) -> Starlette:
             *passes.routes,
         ],
     )
+
+
+def loops_of(settings: Settings) -> list[Loop]:
+    """Return what this process does beside answering; nothing when workers of their own do it."""
+    return [Numbering(clock=utc_now).loop] if settings.worker else []
 
 
 def _gatherer(

@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65535)
     public_url: str = Field(default_factory=_default_public_url, pattern=r"^https?://[^/]")
     secret_key: SecretStr | None = Field(default=None, min_length=SECRET_KEY_LENGTH_MIN)
+    # Off where `loyalty-graph worker` runs in processes of its own.
+    worker: bool = True
 
     apple_certificate: Path | None = None
     apple_key: Path | None = None

@@ -81,6 +81,17 @@ def serve(
 
 
 @app.command()
+def worker(*, database: DatabaseOption = None) -> None:
+    """Do what nobody asks for, such as numbering facts, until stopped.
+
+    `serve` does it too, unless LOYALTY_WORKER is off. Any number of workers may run.
+    """
+    from loyalty_graph.cli import working
+
+    working.work(database=database)
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     typer.echo(__version__)

@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from rich.console import Console
 
 from loyalty_graph import __version__
 from loyalty_graph.app import create_app
-from loyalty_graph.cli.output import console, database_name, print_named, run
+from loyalty_graph.cli.output import console, database_name, logged, print_named, run
 from loyalty_graph.config import Settings, load_settings
 from loyalty_graph.errors import SettingsError
 from loyalty_graph.graphql.view import BODY_BYTES_MAX
@@ -107,24 +106,9 @@ def run_server(
     """
     if "public_url" not in settings.model_fields_set:
         settings = settings.model_copy(update={"public_url": address_of(listener)})
-    with listener, _logged():
+    with listener, logged():
         _serve(settings, listener, announce)
     say.print("Stopped.")
-
-
-@contextmanager
-def _logged() -> Iterator[None]:
-    """Write refusals and failures to standard error, by request id, while serving."""
-    logger, handler = logging.getLogger("loyalty_graph"), logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-        logger.removeHandler(handler)
 
 
 def _serve(settings: Settings, listener: socket.socket, announce: Announce) -> None:

@@ -26,7 +26,8 @@ MODEL_MODULES: list[str] = [
     "loyalty_graph.earning.models",
     "loyalty_graph.wallet.models",
     "loyalty_graph.jobs.models",
-    "loyalty_graph.outbox",
+    "loyalty_graph.outbox.models",
+    "loyalty_graph.leases",
     "loyalty_graph.idempotency",
 ]
 CLOSE_GRACE_S = 10.0

@@ -75,7 +75,14 @@ CREATE TABLE "fact" (
     "sequence" BIGINT,
     CONSTRAINT "fact_pkey" PRIMARY KEY ("program_id", "id")
 );
-CREATE INDEX "fact_unnumbered" ON "fact" ("program_id") WHERE sequence IS NULL;
+CREATE UNIQUE INDEX "fact_sequence" ON "fact" ("program_id", "sequence") WHERE sequence IS NOT NULL;
+CREATE INDEX "fact_unnumbered" ON "fact" ("id") WHERE sequence IS NULL;
+CREATE INDEX "fact_of_member" ON "fact" ("program_id", "member_id", "sequence") WHERE sequence IS NOT NULL;
+CREATE TABLE "fact_count" (
+    "program_id" CHAR(36) NOT NULL,
+    "highest" BIGINT NOT NULL,
+    CONSTRAINT "fact_count_pkey" PRIMARY KEY ("program_id")
+);
 CREATE TABLE "idempotency" (
     "key" VARCHAR(255) NOT NULL,
     "program_id" CHAR(36) NOT NULL,
@@ -100,6 +107,13 @@ CREATE TABLE "job" (
 );
 CREATE UNIQUE INDEX "job_once" ON "job" ("program_id", "kind", "key");
 CREATE INDEX "job_due" ON "job" ("kind", "due_at") WHERE dead_at IS NULL;
+CREATE TABLE "lease" (
+    "name" VARCHAR(60) NOT NULL,
+    "holder" CHAR(36) NOT NULL,
+    "fence" BIGINT NOT NULL,
+    "until" TIMESTAMP NOT NULL,
+    CONSTRAINT "lease_pkey" PRIMARY KEY ("name")
+);
 CREATE TABLE "ledger_audit" (
     "id" CHAR(36) NOT NULL,
     "program_id" CHAR(36) NOT NULL,

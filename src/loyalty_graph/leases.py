@@ -1,0 +1,94 @@
+"""Leases: what one process at a time may do, held as a row that is taken and renewed.
+
+The clocks of several machines differ, and a holder may sleep through the end of its lease. So the
+clock only decides when another may try; what a holder writes, it writes in a transaction that
+locks the row and finds its own fence in it (`lock`).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from tortoise import fields
+from tortoise.exceptions import IntegrityError
+from tortoise.expressions import F
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
+
+from loyalty_graph.db import assert_in_transaction, transaction
+
+NAME_CHARACTERS_MAX = 60
+
+
+class LeaseRow(Model):
+    """Who holds a lease until when. It belongs to the database, not to a programme."""
+
+    name = fields.CharField(max_length=NAME_CHARACTERS_MAX, primary_key=True)
+    holder: UUID = fields.UUIDField()
+    fence: int = fields.BigIntField()
+    until: datetime = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "lease"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A lease that was taken; `fence` grows with each new holder."""
+
+    name: str
+    holder: UUID
+    fence: int
+    until: datetime
+
+
+async def take(name: str, holder: UUID, *, now: datetime, life: timedelta) -> Lease | None:
+    """Take a lease that nobody holds any more, for `life`; None while somebody does.
+
+    Args:
+        name: What may be done under it.
+        holder: An id of the caller's own, new for each process.
+        now: The moment.
+        life: How long it is held unless renewed; far more than clocks may differ.
+    """
+    try:
+        return await _take(name, holder, now, now + life)
+    except IntegrityError:
+        return None  # Another one made the row a moment before.
+
+
+@transaction
+async def _take(name: str, holder: UUID, now: datetime, until: datetime) -> Lease | None:
+    free = LeaseRow.filter(name=name, until__lte=now)
+    taken = await free.update(holder=holder, until=until, fence=F("fence") + 1)
+    row = await LeaseRow.get_or_none(name=name)
+    if row is None:
+        row = await LeaseRow.create(name=name, holder=holder, fence=1, until=until)
+    elif not taken:
+        return None
+    return Lease(name, holder, row.fence, until)
+
+
+@transaction
+async def renew(lease: Lease, *, now: datetime, life: timedelta) -> Lease | None:
+    """Hold a lease for `life` from now on; None when another one has taken it meanwhile."""
+    until = now + life
+    if not await _own(lease).update(until=until):
+        return None
+    return Lease(lease.name, lease.holder, lease.fence, until)
+
+
+@transaction
+async def release(lease: Lease, *, now: datetime) -> None:
+    """Let the next one take it at once."""
+    await _own(lease).update(until=now)
+
+
+async def lock(lease: Lease) -> bool:
+    """Keep a lease from changing hands until the transaction ends; False when it has already."""
+    assert_in_transaction()
+    return await _own(lease).select_for_update().get_or_none() is not None
+
+
+def _own(lease: Lease) -> QuerySet[LeaseRow]:
+    return LeaseRow.filter(name=lease.name, holder=lease.holder, fence=lease.fence)

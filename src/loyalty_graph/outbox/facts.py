@@ -1,0 +1,61 @@
+"""Facts and marks on cards: how a use case writes them, and how facts are read by their number."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from loyalty_graph.db.sets import Insert, Upsert
+from loyalty_graph.outbox.models import CardMark, FactCount, FactRow
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A fact to be stored: past tense, dotted (`purchase.recorded`); the payload holds JSON."""
+
+    id: UUID
+    kind: str
+    member_id: UUID | None
+    at: datetime
+    payload: dict[str, Any]
+
+
+def facts(rows: Iterable[Fact]) -> Insert:
+    """Return the write that stores these facts."""
+    return Insert(
+        FactRow,
+        ("id", "kind", "member_id", "at", "payload"),
+        [(row.id, row.kind, row.member_id, row.at, row.payload) for row in rows],
+    )
+
+
+def mark_cards(member_ids: Iterable[UUID], *, now: datetime) -> Upsert:
+    """Return the write that says: the cards of these members show something old."""
+    return Upsert(
+        CardMark,
+        ("member_id",),
+        ("member_id", "marked_at"),
+        [(member_id, now) for member_id in sorted(set(member_ids))],
+        merge=(("marked_at", "excluded.marked_at"),),
+    )
+
+
+async def newest(program_id: UUID) -> int:
+    """Return the highest number given in a programme so far, 0 before the first."""
+    found = await FactCount.get_or_none(program_id=program_id)
+    return found.highest if found else 0
+
+
+async def numbered_after(
+    program_id: UUID, sequence: int, *, member_id: UUID | None = None, limit: int
+) -> Sequence[FactRow]:
+    """Return the facts with higher numbers, lowest first; of one member when he is named.
+
+    Numbers become visible in their order: whoever reads on from the highest he has seen misses
+    nothing and sees nothing twice.
+    """
+    wanted = FactRow.filter(program_id=program_id, sequence__gt=sequence)
+    if member_id is not None:
+        wanted = wanted.filter(member_id=member_id)
+    return await wanted.order_by("sequence").limit(limit)

@@ -1,0 +1,59 @@
+"""The numbering step: committed facts get the next integers of their programme, one by one.
+
+Only the holder of one lease numbers, and each step locks that lease: a number becomes visible after
+all lower ones. The place for `pass.update_tag` is the same transaction.
+"""
+
+from collections import defaultdict
+from uuid import UUID
+
+from loyalty_graph import leases
+from loyalty_graph.db import transaction
+from loyalty_graph.db.sets import Update, store
+from loyalty_graph.leases import Lease
+from loyalty_graph.outbox.models import FactCount, FactRow
+
+NUMBERING = "numbering"
+"""The name of the lease."""
+BATCH_MAX = 1_000
+
+
+async def waiting() -> bool:
+    """Say whether facts wait for a number; asks without disturbing those who write."""
+    # The order makes PostgreSQL use the index of these rows, also on a table it knows nothing of.
+    return bool(await FactRow.filter(sequence=None).order_by("id").limit(1).values_list("id"))
+
+
+@transaction
+async def number(lease: Lease, *, limit: int = BATCH_MAX) -> int | None:
+    """Number the oldest facts that have no number; return how many, or None without the lease.
+
+    Within a step facts are in the order of their ids, that is, of the requests that made them.
+    """
+    if not await leases.lock(lease):
+        return None
+    found = FactRow.filter(sequence=None).order_by("id").limit(limit)
+    rows = await found.values_list("program_id", "id")
+    waiting_facts: defaultdict[UUID, list[UUID]] = defaultdict(list)
+    for program_id, fact_id in rows:
+        waiting_facts[program_id].append(fact_id)
+    first = await _take({program: len(ids) for program, ids in waiting_facts.items()})
+    for program_id, ids in waiting_facts.items():
+        numbers = [(fact_id, first[program_id] + place) for place, fact_id in enumerate(ids)]
+        await store(program_id, [Update(FactRow, ("id",), ("sequence",), numbers)])
+    return len(rows)
+
+
+async def _take(wanted: dict[UUID, int]) -> dict[UUID, int]:
+    """Take this many numbers for each programme; return the first of each."""
+    known = {row.program_id: row for row in await FactCount.filter(program_id__in=list(wanted))}
+    first = {}
+    for program_id, count in wanted.items():
+        row = known.get(program_id)
+        first[program_id] = row.highest + 1 if row else 1
+        if row is None:
+            await FactCount.create(program_id=program_id, highest=count)
+        else:
+            row.highest += count
+            await row.save(update_fields=["highest"])
+    return first

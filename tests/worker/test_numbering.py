@@ -1,0 +1,74 @@
+from datetime import datetime, timedelta
+
+import pytest
+
+from loyalty_graph import outbox
+from loyalty_graph.worker.numbering import IDLE_S, OTHERS_TURN_S, Numbering
+from tests.outbox.test_numbering import PROGRAMS, happen, numbers
+from tests.shop import NOON
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+async def test_it_numbers_what_waits_and_then_rests():
+    loop = Numbering(clock=Clock()).loop
+    await happen(PROGRAMS[0], None, None)
+
+    pauses = [await loop.step(), await loop.step()]
+
+    assert pauses == [0.0, IDLE_S]
+    assert await numbers(PROGRAMS[0]) == [1, 2]
+
+
+async def test_another_one_waits_for_its_turn_and_gets_it_when_the_first_stops():
+    clock = Clock()
+    first, second = Numbering(clock=clock), Numbering(clock=clock)
+    await first.step()
+    await happen(PROGRAMS[0], None)
+
+    assert await second.step() == OTHERS_TURN_S
+    assert await outbox.newest(PROGRAMS[0]) == 0
+    await first.close()
+    assert await second.step() == 0.0
+    assert await outbox.newest(PROGRAMS[0]) == 1
+    await first.close()
+
+
+async def test_a_lease_is_renewed_while_it_works():
+    clock = Clock()
+    first, second = Numbering(clock=clock), Numbering(clock=clock)
+
+    for _ in range(5):
+        assert await first.step() == IDLE_S
+        assert await second.step() == OTHERS_TURN_S
+        clock.pass_(4)
+
+
+async def test_who_slept_too_long_gives_way():
+    clock = Clock()
+    first, second = Numbering(clock=clock), Numbering(clock=clock)
+    await first.step()
+    clock.pass_(11)
+    assert await second.step() == IDLE_S
+
+    assert await first.step() == OTHERS_TURN_S
+
+    # Its own clock had stood still: it believes in its lease, but the fence is another's.
+    clock.pass_(11)
+    assert await first.step() == IDLE_S
+    second_clock_stands = Numbering(clock=lambda: NOON)
+    second_clock_stands._lease = second._lease
+    await happen(PROGRAMS[0], None)
+    assert await second_clock_stands.step() == 0.0
+    assert await outbox.newest(PROGRAMS[0]) == 0
