@@ -21,7 +21,7 @@ test: .venv/ready  ## Every test on SQLite and PostgreSQL, coverage combined
 	LOYALTY_TEST_DATABASE=postgres $(RUN)coverage run -m pytest -q -m "" $(ARGS)
 	@$(RUN)coverage combine --quiet && $(RUN)python tools/check_coverage.py
 
-check: .venv/ready  ## Format, lint, types, import contracts, house rules, dead code, dependencies, spelling
+check: .venv/ready  ## Format, lint, types, import contracts, house rules, schema, dead code, dependencies, spelling
 	$(RUN)ruff format --check .
 	$(RUN)ruff check .
 	$(RUN)mypy
@@ -31,13 +31,17 @@ check: .venv/ready  ## Format, lint, types, import contracts, house rules, dead 
 	$(RUN)deptry src
 	$(RUN)codespell
 	@$(RUN)python tools/check_schema.py
+	@$(RUN)python tools/error_table.py --check
+	@$(RUN)python tools/lint_schema.py
+	@$(RUN)python tools/schema_changes.py
 
 fix: .venv/ready  ## Format and mend what can be mended
 	$(RUN)ruff format .
 	$(RUN)ruff check --fix .
 
-schema: .venv/ready  ## Write schema.graphql from the code
+schema: .venv/ready  ## Write schema.graphql and docs/errors.md from the code
 	$(RUN)loyalty-graph schema print > schema.graphql.new && mv schema.graphql.new schema.graphql
+	$(RUN)python tools/error_table.py
 
 bench: .venv/ready  ## Measure (ARGS="--suite NAME --json"), a few minutes
 	@$(RUN)python -m bench $(ARGS)

@@ -1,41 +1,11 @@
-"""The committed schema is the one that is served, and every part of it is described."""
+"""The committed schema is the one that is served, and what it asks of whom."""
 
 from pathlib import Path
 
 import pytest
-from graphql import (
-    GraphQLEnumType,
-    GraphQLInputObjectType,
-    GraphQLInterfaceType,
-    GraphQLNamedType,
-    GraphQLObjectType,
-)
 
 from loyalty_graph.graphql.schema import SCHEMA
 from tools import check_schema
-
-
-def undescribed(kind: GraphQLNamedType) -> list[str]:
-    parts = [("", kind)]
-    if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType):
-        for name, field in kind.fields.items():
-            parts.append((name, field))
-            parts += [(f"{name}({argument})", one) for argument, one in field.args.items()]
-    elif isinstance(kind, GraphQLInputObjectType):
-        parts += list(kind.fields.items())
-    elif isinstance(kind, GraphQLEnumType):
-        parts += list(kind.values.items())
-    return [f"{kind.name}.{name}" for name, part in parts if not part.description]
-
-
-def test_everything_in_the_schema_is_described():
-    kinds = SCHEMA._schema.type_map.values()
-
-    missing = [
-        place for kind in kinds if not kind.name.startswith("__") for place in undescribed(kind)
-    ]
-
-    assert missing == []
 
 
 def test_every_root_field_needs_a_scope_but_the_public_ones():
@@ -51,18 +21,6 @@ def test_every_root_field_needs_a_scope_but_the_public_ones():
     }
 
     assert open_to_all == {"version", "program", "ledgerIntegrity"}
-
-
-def test_every_mutation_takes_one_input_and_may_be_null():
-    core = SCHEMA._schema
-    assert core.mutation_type is not None
-
-    for name, field in core.mutation_type.fields.items():
-        kind = name[0].upper() + name[1:]
-        assert {argument: str(one.type) for argument, one in field.args.items()} == {
-            "input": f"{kind}Input!"
-        }
-        assert str(field.type) == f"{kind}Payload"
 
 
 def test_the_committed_schema_is_the_one_that_is_served():

@@ -34,6 +34,8 @@ class LoyaltyError(Exception):
     """An expected failure: it is told to the caller, and nothing was written."""
 
     code: ClassVar[str] = "LOYALTY"
+    is_told: ClassVar[bool] = True
+    """Whether callers of the API are told it; the rest is the operator's to mend."""
 
     def __init__(self, message: str, *, field: str | None = None) -> None:
         super().__init__(message)
@@ -231,30 +233,35 @@ class ProgramFileError(LoyaltyError):
     """A programme file cannot be loaded; the message names the place."""
 
     code = "PROGRAM_FILE"
+    is_told = False
 
 
 class TemplateError(LoyaltyError):
     """A card template cannot be used; the message names the file and the fault."""
 
     code = "TEMPLATE"
+    is_told = False
 
 
 class CertificateError(LoyaltyError):
     """A certificate, key or issuer does not fit; the message says which and how."""
 
     code = "CERTIFICATE"
+    is_told = False
 
 
 class SettingsError(LoyaltyError):
     """A setting cannot be used; the message names it, without its value."""
 
     code = "SETTINGS"
+    is_told = False
 
 
 class DatabaseError(LoyaltyError):
     """The database cannot be opened or used; the message says why."""
 
     code = "DATABASE"
+    is_told = False
 
 
 class DatabaseNotOursError(DatabaseError):

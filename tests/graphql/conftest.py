@@ -12,6 +12,7 @@ import strawberry
 from starlette.testclient import TestClient
 
 from loyalty_graph.errors import (
+    DatabaseError,
     ForbiddenError,
     InsufficientPointsError,
     InvalidInputError,
@@ -147,6 +148,8 @@ class CupboardMutation:
             raise ForbiddenError("points:adjust")
         if number == 500:
             raise RuntimeError("the password is swordfish")
+        if number == 503:
+            raise DatabaseError("The database at swordfish is gone.")
         if number < 0:
             raise InsufficientPointsError(needed=5, available=3)
         return FillPayload(cup=Cup(number=number))

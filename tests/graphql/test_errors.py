@@ -33,6 +33,15 @@ async def test_a_refused_mutation_answers_with_data():
     }
 
 
+async def test_what_only_the_operator_can_mend_is_not_told(caplog: pytest.LogCaptureFixture):
+    data, errors = await ask("mutation { fill(number: 503) { userErrors { message } } }")
+
+    assert data == {"fill": None}
+    assert [error["code"] for error in errors] == ["INTERNAL"]
+    assert "swordfish" not in str(errors)
+    assert "swordfish" in caplog.text
+
+
 async def test_a_mutation_that_was_done_has_no_user_errors():
     data, errors = await ask("mutation { fill(number: 2) { cup { number } userErrors { code } } }")
 

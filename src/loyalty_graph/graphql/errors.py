@@ -10,6 +10,7 @@ from strawberry.extensions import FieldExtension, MaskErrors
 
 from loyalty_graph.errors import ForbiddenError, LoyaltyError, UnauthenticatedError
 from loyalty_graph.graphql.context import Info
+from loyalty_graph.graphql.error_codes import ErrorCode
 
 BAD_REQUEST = "BAD_REQUEST"
 INTERNAL = "INTERNAL"
@@ -20,9 +21,7 @@ logger = logging.getLogger(__name__)
 class UserError:
     """A LoyaltyError, as data."""
 
-    code: str = strawberry.field(
-        description="What kind of refusal, such as INSUFFICIENT_POINTS. Codes never change meaning."
-    )
+    code: ErrorCode = strawberry.field(description="What kind of refusal it is.")
     message: str = strawberry.field(description="What is wrong and what would do, in a sentence.")
     field: str | None = strawberry.field(description="The field of the input it is about, if one.")
 
@@ -54,6 +53,8 @@ class RefusalsAsData(FieldExtension):
         except (UnauthenticatedError, ForbiddenError):
             raise
         except LoyaltyError as error:
+            if not error.is_told:
+                raise
             # Its message may hold what a person is found by; the log holds only the code.
             logger.info(
                 "Request %s: %s was refused: %s",
@@ -66,7 +67,7 @@ class RefusalsAsData(FieldExtension):
 
 def user_error(error: LoyaltyError) -> UserError:
     """Return the refusal as data."""
-    return UserError(code=error.code, message=error.message, field=error.field)
+    return UserError(code=ErrorCode(error.code), message=error.message, field=error.field)
 
 
 class TellErrors(MaskErrors):
@@ -84,10 +85,10 @@ def told(error: GraphQLError, *, request_id: str) -> GraphQLError:
     """Return an error as a client may see it, with its code and without our insides."""
     cause = root_cause(error)
     message, extensions = error.message, {"code": BAD_REQUEST}
-    if isinstance(cause, LoyaltyError):
-        extensions = {"code": cause.code} | ({"field": cause.field} if cause.field else {})
-    elif is_ours(error):
+    if is_ours(error):
         message, extensions = internal_error(request_id)
+    elif isinstance(cause, LoyaltyError):
+        extensions = {"code": cause.code} | ({"field": cause.field} if cause.field else {})
     return GraphQLError(
         message, error.nodes, error.source, error.positions, error.path, extensions=extensions
     )
@@ -118,7 +119,7 @@ def is_ours(error: GraphQLError) -> bool:
     """
     cause = root_cause(error)
     if cause is not None:
-        return not isinstance(cause, LoyaltyError)
+        return not (isinstance(cause, LoyaltyError) and cause.is_told)
     raised = error
     while isinstance(raised.original_error, GraphQLError):
         raised = raised.original_error

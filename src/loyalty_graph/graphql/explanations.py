@@ -32,7 +32,7 @@ class ExplanationStep:
     """A line of the explanation."""
 
     text: str = strawberry.field(
-        description="Such as: COFFEE: 13.50 EUR at 2 per 1.00 EUR, rounded down = 27"
+        description="Such as: COFFEE: 13.50 EUR at 2 per 1.00 EUR, rounded down = 27."
     )
     product_type: str = strawberry.field(description="The product type of the line.")
     amount: Money = strawberry.field(description="What counted, net of discounts, without tax.")

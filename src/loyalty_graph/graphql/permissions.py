@@ -30,7 +30,12 @@ class NeedsScope(FieldExtension):
         self.scope = scope
 
     def apply(self, field: StrawberryField) -> None:
-        """Write the scope into the schema: as a directive and at the description's end."""
+        """Write the scope into the schema: as a directive and at the description's end.
+
+        A field of a base type is shared by the types made of it, and written once.
+        """
+        if any(isinstance(one, NeedsScopeDirective) for one in field.directives):
+            return
         field.directives = [*field.directives, NeedsScopeDirective(scope=self.scope.value)]
         field.description = f"{field.description or ''} Needs the scope `{self.scope.value}`."
 
