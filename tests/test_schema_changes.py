@@ -7,7 +7,8 @@ import pytest
 
 from tools import schema_changes
 
-CUP = "type Query { cup: Cup } type Cup { name: String! colour: String! size: Int age: Int } enum Size { S L }"
+CUP = """type Query { cup: Cup } enum Size { S L }
+type Cup { name: String! colour: String! size: Int age: Int }"""
 BREAK = "Field Cup.size was removed."
 
 
@@ -22,7 +23,7 @@ BREAK = "Field Cup.size was removed."
         ),
         ("size: Int", "", [BREAK]),
         ("S L", "S", ["Enum value Size.L was removed."]),
-        (" enum Size { S L }", "", ["Size was removed."]),
+        ("enum Size { S L }", "", ["Size was removed."]),
         ("cup: Cup", "cup(id: ID!): Cup", ["A required argument Query.cup(id:) was added."]),
     ],
 )
