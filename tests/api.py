@@ -31,11 +31,13 @@ from loyalty_graph.purchases.models import (
     Refund,
     RefundLine,
 )
+from loyalty_graph.wallet.models import CardLinkRow
 from tests.shop import NOON, PROGRAM, Shop, open_shop
 
 Result = TypeVar("Result")
 TABLES: tuple[type[Model], ...] = (
     AccountRow,
+    CardLinkRow,
     CardMark,
     Consent,
     FactRow,
@@ -201,3 +203,9 @@ def receipt(member: Member, /, **changes: Any) -> dict[str, Any]:
         "lines": GOLDEN_LINES,
         **changes,
     }
+
+
+def card_link(member: Member, /, **changes: Any) -> dict[str, Any]:
+    """Return the input of createCardLink."""
+    number = next(_numbers)
+    return {"idempotencyKey": f"key-{number}", "member": {"id": member_id(member)}, **changes}

@@ -15,9 +15,11 @@ from loyalty_graph.db import Gatherer, connection, migrate, open_database
 from loyalty_graph.graphql.schema import SCHEMA
 from loyalty_graph.graphql.view import LoyaltyView
 from loyalty_graph.identity import service as identity
-from loyalty_graph.usecases import purchases
+from loyalty_graph.usecases import card_page, purchases
 from loyalty_graph.wallet.desk import open_desk
-from loyalty_graph.web import passes
+from loyalty_graph.web import home, pages, passes
+from loyalty_graph.web.card import CardDoor
+from loyalty_graph.web.watching import CardWatch
 from loyalty_graph.worker.loops import Loop, running
 from loyalty_graph.worker.numbering import Numbering
 
@@ -31,6 +33,7 @@ def create_app(settings: Settings) -> Starlette:
     """Return the application; the database is open from its start-up to its shut-down."""
     record_purchase = _gatherer(settings.database_url)
     desk = open_desk(settings, now=utc_now())
+    watch = CardWatch(card_page.states, clock=utc_now)
     view = LoyaltyView(
         SCHEMA,
         desk=desk,
@@ -41,7 +44,7 @@ def create_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        app.state.desk, app.state.clock = desk, utc_now
+        app.state.desk, app.state.clock, app.state.watch = desk, utc_now, watch
         async with open_database(settings.database_url):
             await migrate()
             async with record_purchase, running(loops_of(settings)):
@@ -56,6 +59,9 @@ def create_app(settings: Settings) -> Starlette:
             Route("/healthz", _healthy),
             Route("/readyz", _ready),
             *passes.routes,
+            *CardDoor(desk, watch).routes,
+            *home.routes,
+            *pages.routes,
         ],
     )
 

@@ -7,10 +7,10 @@ import pytest
 from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.graphql.schema import SCHEMA
 from loyalty_graph.members.models import Member
-from tests.api import GOLDEN_LINES, OTHER_PROGRAM, Api, member_id, receipt
+from tests.api import GOLDEN_LINES, OTHER_PROGRAM, Api, card_link, member_id, receipt
 
 NODE = "query ($id: ID!) { node(id: $id) { __typename id } }"
-NODE_TYPES = {"Program", "Member", "Purchase", "LedgerEntry"}
+NODE_TYPES = {"Program", "Member", "Purchase", "LedgerEntry", "CardLink"}
 EVERY_SCOPE = ("members:read", "members:write", "purchases:write", "points:adjust")
 
 
@@ -30,6 +30,7 @@ def ids(api: Api, ada: Member) -> dict[str, str]:
         "Member": member_id(ada),
         "Purchase": encode_id("Purchase", ada.id, bought.purchase_id),
         "LedgerEntry": encode_id("LedgerEntry", ada.id, 1),
+        "CardLink": api.do("createCardLink", card_link(ada), "link { id }")["link"]["id"],
     }
 
 
@@ -137,6 +138,16 @@ def test_purchases_of_another_programme_cannot_be_refunded(
         assert code == "NOT_FOUND"
 
 
+def test_links_of_another_programme_can_neither_be_made_nor_revoked(
+    api: Api, ada: Member, ids: dict[str, str], stranger: str
+):
+    making = api.refusal("createCardLink", card_link(ada), token=stranger)
+    revoking = api.refusal("revokeCardLink", {"link": ids["CardLink"]}, token=stranger)
+
+    assert making == ("NOT_FOUND", "member")
+    assert revoking == ("NOT_FOUND", "link")
+
+
 def test_keys_receipts_and_addresses_of_another_programme_are_free(
     api: Api, ada: Member, ids: dict[str, str], stranger: str
 ):
@@ -220,6 +231,16 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
         "passes:issue",
         "mutation ($i: IssuePassInput!) { issuePass(input: $i) { pass { url } } }",
         {"i": {"member": {"id": "x"}}},
+    ),
+    (
+        "passes:issue",
+        "mutation ($i: CreateCardLinkInput!) { createCardLink(input: $i) { replayed } }",
+        {"i": {"idempotencyKey": "k", "member": {"id": "x"}}},
+    ),
+    (
+        "passes:issue",
+        "mutation ($i: RevokeCardLinkInput!) { revokeCardLink(input: $i) { link { id } } }",
+        {"i": {"link": "x"}},
     ),
 ]
 

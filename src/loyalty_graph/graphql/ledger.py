@@ -7,16 +7,16 @@ from uuid import UUID
 
 import strawberry
 
-from loyalty_graph.graphql import explanations
+from loyalty_graph.graphql import reasons
 from loyalty_graph.graphql.context import Info
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData
-from loyalty_graph.graphql.explanations import Explanation
 from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.graphql.inputs import Input, MemberRef
 from loyalty_graph.graphql.nodes import Node, batched, load, loads
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.graphql.programs import Slug, program_asked_for
+from loyalty_graph.graphql.reasons import Explanation
 from loyalty_graph.graphql.scalars import Count, Points
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.ledger import audit, reads
@@ -175,7 +175,7 @@ async def _explanations(
     entries: Sequence[reads.Entry], *, program_id: UUID, now: datetime
 ) -> list[Explanation | None]:
     version = await programs.in_force(program_id, now, now=now)
-    return [explanations.explain_entry(entry, version.settings) for entry in entries]
+    return [reasons.explain_entry(entry, version.settings) for entry in entries]
 
 
 @strawberry.type(

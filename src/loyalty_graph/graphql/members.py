@@ -9,6 +9,7 @@ from uuid import UUID
 import strawberry
 
 from loyalty_graph.errors import NotFoundError
+from loyalty_graph.graphql.card_links import CardLink, link_of, working_links
 from loyalty_graph.graphql.connections import Connection, connection
 from loyalty_graph.graphql.context import Info
 from loyalty_graph.graphql.enums import describe_enum
@@ -130,6 +131,17 @@ class Member(Node):
     async def passes(self, info: Info) -> list[Pass]:
         rows = await batched(info, _passes, self.key)
         return [pass_of(info.context, row) for row in rows]
+
+    @strawberry.field(description="The links to the card page that work, newest first.")
+    async def card_links(self, info: Info) -> list[CardLink]:
+        return [link_of(link) for link in await batched(info, working_links, self.key)]
+
+    @strawberry.field(
+        description="The newest link to the card page; null when there is none that can be shown."
+    )
+    async def card_url(self, info: Info) -> str | None:
+        links = await batched(info, working_links, self.key)
+        return next(filter(None, map(info.context.desk.card_url, links)), None)
 
 
 def member_of(row: reads.Member) -> Member:

@@ -9,11 +9,11 @@ import strawberry
 from loyalty_graph.errors import InvalidInputError, LoyaltyError
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData, user_error
-from loyalty_graph.graphql.explanations import Explanation, explain_purchase
 from loyalty_graph.graphql.inputs import Input, MemberRef, bounded
 from loyalty_graph.graphql.money import Money, minor_of, money_of
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.graphql.purchases import KEY, PurchasePayload, currency_of
+from loyalty_graph.graphql.reasons import Explanation, explain_purchase
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.programs.rules import NEVER

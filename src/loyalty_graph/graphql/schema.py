@@ -6,6 +6,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from loyalty_graph import __version__
+from loyalty_graph.graphql.card_links import CardLinkMutation
 from loyalty_graph.graphql.context import OperationContext
 from loyalty_graph.graphql.errors import TellErrors, log_errors
 from loyalty_graph.graphql.ledger import LedgerMutation, LedgerQuery
@@ -52,7 +53,14 @@ class Query(ProgramQuery, MemberQuery, PurchaseQuery, RecordingQuery, LedgerQuer
 
 
 @strawberry.type(description="Everything that can be done. One input each; refusals are data.")
-class Mutation(MembershipMutation, RecordingMutation, RefundMutation, LedgerMutation, PassMutation):
+class Mutation(
+    MembershipMutation,
+    RecordingMutation,
+    RefundMutation,
+    LedgerMutation,
+    PassMutation,
+    CardLinkMutation,
+):
     """The root of mutations; each subject brings its own."""
 
 

@@ -38,6 +38,16 @@ BEGIN
 END $$;
 CREATE TRIGGER "benefit_use_refuses_change" BEFORE UPDATE OR DELETE ON "benefit_use" FOR EACH ROW EXECUTE FUNCTION "refuse_change"();
 CREATE TRIGGER "benefit_use_refuses_truncate" BEFORE TRUNCATE ON "benefit_use" FOR EACH STATEMENT EXECUTE FUNCTION "refuse_change"();
+CREATE TABLE "card_link" (
+    "id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "member_id" UUID NOT NULL,
+    "token_sha256" VARCHAR(64) NOT NULL,
+    "created_at" TIMESTAMPTZ NOT NULL,
+    "revoked_at" TIMESTAMPTZ,
+    CONSTRAINT "card_link_pkey" PRIMARY KEY ("program_id", "member_id", "id")
+);
+CREATE UNIQUE INDEX "card_link_token" ON "card_link" ("token_sha256");
 CREATE TABLE "card_mark" (
     "member_id" UUID NOT NULL,
     "program_id" UUID NOT NULL,

@@ -37,6 +37,16 @@ END;
 CREATE TRIGGER "benefit_use_refuses_delete" BEFORE DELETE ON "benefit_use" BEGIN
     SELECT RAISE(ABORT, 'benefit_use is append-only: its rows are never changed or removed');
 END;
+CREATE TABLE "card_link" (
+    "id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "member_id" CHAR(36) NOT NULL,
+    "token_sha256" VARCHAR(64) NOT NULL,
+    "created_at" TIMESTAMP NOT NULL,
+    "revoked_at" TIMESTAMP,
+    CONSTRAINT "card_link_pkey" PRIMARY KEY ("program_id", "member_id", "id")
+);
+CREATE UNIQUE INDEX "card_link_token" ON "card_link" ("token_sha256");
 CREATE TABLE "card_mark" (
     "member_id" CHAR(36) NOT NULL,
     "program_id" CHAR(36) NOT NULL,

@@ -11,6 +11,7 @@ from loyalty_graph.signing import read_link, sign_link
 from loyalty_graph.wallet import service
 from loyalty_graph.wallet.apple_pass import CardPrinter
 from loyalty_graph.wallet.development_ca import development_signer
+from loyalty_graph.wallet.links import CardLink
 from loyalty_graph.wallet.signing import PassIdentity, Signer, SigningFiles, load_signer
 from loyalty_graph.wallet.templates import load_template
 
@@ -58,6 +59,11 @@ class PassDesk:
         )
         return f"{self.public_url}/passes/{token}"
 
+    def card_url(self, link: CardLink) -> str | None:
+        """Return where a link's card page is; None when it does not work, or cannot be told."""
+        token = link.token(self.link_key)
+        return f"{self.public_url}/c/{token}" if token and link.revoked_at is None else None
+
     async def file_behind(self, token: str, *, now: datetime) -> bytes:
         """Return the pass file a link's token opens, signed now for the present balance.
 
@@ -71,6 +77,16 @@ class PassDesk:
         member_id = await service.holder(program_id, serial)
         files = await self.files(program_id, {member_id: serial}, now=now)
         return files[member_id]
+
+    async def pass_of(self, program_id: UUID, member_id: UUID, *, now: datetime) -> bytes:
+        """Return a member's pass file, signed now; the member gets a pass unless there is one.
+
+        Raises:
+            NotFoundError: No such member.
+            MemberNotActiveError: The member is closed, suspended or erased.
+        """
+        serials = await service.issue(program_id, [member_id], now=now)
+        return (await self.files(program_id, serials, now=now))[member_id]
 
     async def files(
         self, program_id: UUID, serials: dict[UUID, str], *, now: datetime

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from loyalty_graph.wallet.colours import Colours
 from loyalty_graph.wallet.placeholders import Kind, Name
+
+MOMENT = timedelta.resolution
 
 VOCABULARY: Mapping[str, Name] = {
     "program.name": Name(Kind.TEXT),
@@ -53,7 +55,8 @@ class CardFace:
     def values(self) -> dict[str, str | int | date | None]:
         """Return the value of every name of `VOCABULARY`; None and "" where there is none."""
         zone = ZoneInfo(self.time_zone)
-        expires = self.expires_at if self.expiring_points else None
+        # They can be spent up to this instant, so the last day is the one before it.
+        last = self.expires_at - MOMENT if self.expires_at and self.expiring_points else None
         return {
             "program.name": self.program_name,
             "program.terms": self.terms,
@@ -64,8 +67,8 @@ class CardFace:
             "member.tier": self.tier_name,
             "points.balance": self.points_balance,
             "points.unit": self.points_unit,
-            "points.expiring": self.expiring_points if expires else None,
-            "points.expires_on": expires.astimezone(zone).date() if expires else None,
+            "points.expiring": self.expiring_points if last else None,
+            "points.expires_on": last.astimezone(zone).date() if last else None,
             "card.last_change": self.last_change,
             "card.message": self.message,
         }

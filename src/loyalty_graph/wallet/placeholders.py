@@ -20,6 +20,7 @@ PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 INSIDE = re.compile(r"\s*([a-z_]+(?:\.[a-z_]+)*)\s*(?:\|\s*([a-z_]+)\s*)?")
 CACHED_DATES, CACHED_LOCALES = 4096, 256
 BY_THREE = (3, 3)
+FIRST_STRONG, ISOLATE_END = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
 
 
 class Kind(StrEnum):
@@ -79,7 +80,8 @@ class Text:
             value: Any = values[name]
             if value is None or value == "":
                 return None
-            written.append(value if write is None else write(value, locale))
+            text = value if write is None else write(value, locale)
+            written.append(_isolated(text, locale) if len(self.parts) > 1 else text)
         return "".join(written)
 
 
@@ -220,6 +222,19 @@ def _placeholder(
     if FILTERS[filter_name].kind is not kind:
         raise PlaceholderError(f"the filter {filter_name} does not fit {name}, {kind}: {fitting}")
     return name, FILTERS[filter_name].write
+
+
+def _isolated(text: str, locale: str) -> str:
+    """Return a value that stands in a text as its own unit, if the locale runs right to left.
+
+    Unicode's isolates (UAX 9) keep a date in order within words of the other direction.
+    """
+    return f"{FIRST_STRONG}{text}{ISOLATE_END}" if _is_right_to_left(locale) else text
+
+
+@lru_cache(CACHED_LOCALES)
+def _is_right_to_left(locale: str) -> bool:
+    return Locale.parse(locale).text_direction == "rtl"
 
 
 @lru_cache(CACHED_LOCALES)

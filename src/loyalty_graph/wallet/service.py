@@ -19,6 +19,7 @@ from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.wallet.colours import Colours, parse_colour
 from loyalty_graph.wallet.face import CardFace
+from loyalty_graph.wallet.locales import known_locale
 from loyalty_graph.wallet.models import SERIAL_LENGTH, PassRow
 
 TEMPLATE = "store-card"
@@ -124,7 +125,7 @@ def _face(
         points_balance=balance,
         points_unit=settings.points.unit_one if balance == 1 else settings.points.unit_other,
         time_zone=settings.time_zone,
-        locale=member.locale,
+        locale=known_locale(member.locale),
         expiring_points=soonest.points if soonest else 0,
         expires_at=soonest.expires_at if soonest else None,
         last_change=_last_change(newest[0], settings) if newest else None,

@@ -5,10 +5,10 @@ from uuid import UUID
 
 import pytest
 
-from loyalty_graph.graphql.explanations import SENTENCES, explain_entry
 from loyalty_graph.ledger.reads import Entry
 from loyalty_graph.ledger.rules import Kind
 from loyalty_graph.programs.rules import ProgramSettings
+from loyalty_graph.usecases.explanations import SENTENCES, explain_entry
 from tests.shop import NOON, PROGRAM
 
 SETTINGS = ProgramSettings.model_validate(PROGRAM["program"])

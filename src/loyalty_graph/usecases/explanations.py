@@ -2,14 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
-import strawberry
-
 from loyalty_graph.earning.rules import Granularity, Rounding
-from loyalty_graph.graphql.money import Money, money_of
-from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.ledger.reads import Entry
 from loyalty_graph.ledger.rules import Kind
 from loyalty_graph.money import Money as Amount
@@ -27,26 +23,39 @@ STEPPED = {
 }
 
 
-@strawberry.type(description="One step of the reckoning: usually a line of the receipt.")
-class ExplanationStep:
-    """A line of the explanation."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the reckoning: usually a line of the receipt."""
 
-    text: str = strawberry.field(
-        description="Such as: COFFEE: 13.50 EUR at 2 per 1.00 EUR, rounded down = 27."
-    )
-    product_type: str = strawberry.field(description="The product type of the line.")
-    amount: Money = strawberry.field(description="What counted, net of discounts, without tax.")
-    points: Points = strawberry.field(description="What the step came to.")
+    text: str
+    product_type: str
+    amount_minor: int
+    points: int
 
 
-@strawberry.type(description="Why points moved, for a person to read.")
+@dataclass(frozen=True, slots=True)
 class Explanation:
-    """A summary and its steps."""
+    """One sentence, and the reckoning step by step, empty where nothing was reckoned."""
 
-    summary: str = strawberry.field(description="One sentence.")
-    steps: list[ExplanationStep] = strawberry.field(
-        description="The reckoning, step by step; empty where nothing was reckoned."
-    )
+    summary: str
+    steps: list[Step]
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How numbers, amounts and dates are written in the sentences."""
+
+    number: Callable[[int], str]
+    money: Callable[[Amount], str]
+    date: Callable[[date], str]
+
+
+PLAIN = Writing(
+    number=str,
+    money=lambda one: f"{one.to_text()} {one.currency}",
+    date=lambda day: day.isoformat(),
+)
+"""The same for everybody: 1878, 1012.77 USD, 2026-12-30."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,42 +66,50 @@ class Told:
     why: Mapping[str, Any]
     entry: Entry
     settings: ProgramSettings
+    writing: Writing
 
     @property
     def amount(self) -> str:
         """How many points, in words."""
-        return in_words(self.points, self.settings)
+        return in_words(self.points, self.settings, self.writing)
 
 
-def explain_entry(entry: Entry, settings: ProgramSettings) -> Explanation | None:
+def explain_entry(
+    entry: Entry, settings: ProgramSettings, writing: Writing = PLAIN
+) -> Explanation | None:
     """Return why an entry stands in the ledger, or None when its details were erased."""
     if entry.explanation is None:
         return None
-    told = Told(abs(entry.points), entry.explanation, entry, settings)
+    told = Told(abs(entry.points), entry.explanation, entry, settings, writing)
     steps = entry.explanation.get("steps", ())
-    return Explanation(summary=SENTENCES[entry.kind](told), steps=_steps(steps, settings))
+    return Explanation(summary=SENTENCES[entry.kind](told), steps=_steps(steps, settings, writing))
 
 
 def explain_purchase(points: int, why: Mapping[str, Any], settings: ProgramSettings) -> Explanation:
     """Return why a purchase earns its points."""
-    return Explanation(summary=_earned(points, why, settings), steps=_steps(why["steps"], settings))
+    steps = _steps(why["steps"], settings, PLAIN)
+    return Explanation(summary=_earned(points, why, settings, PLAIN), steps=steps)
 
 
-def in_words(points: int, settings: ProgramSettings) -> str:
+def in_words(points: int, settings: ProgramSettings, writing: Writing) -> str:
     """Return points with the programme's name for them, such as 3 beans."""
     name = settings.points.unit_one if points == 1 else settings.points.unit_other
-    return f"{points} {name}"
+    return f"{writing.number(points)} {name}"
 
 
-def _earned(points: int, why: Mapping[str, Any], settings: ProgramSettings) -> str:
+def _earned(
+    points: int, why: Mapping[str, Any], settings: ProgramSettings, writing: Writing
+) -> str:
     total = sum(step["amount"] for step in why["steps"])
-    return f"{in_words(points, settings)} for a purchase of {_money(total, settings)}."
+    amount = _money(total, settings, writing)
+    return f"{in_words(points, settings, writing)} for a purchase of {amount}."
 
 
 def _taken_back(told: Told) -> str:
+    after, before = map(told.writing.number, (told.why["after"], told.why["before"]))
     return (
         f"{told.amount} taken back: after a refund the purchase is worth "
-        f"{told.why['after']} instead of {told.why['before']}."
+        f"{after} instead of {before}."
     )
 
 
@@ -101,7 +118,7 @@ def _expired(told: Told) -> str:
         return f"{told.amount} forfeited: the membership was closed."
     # Points live to the end of a day; the instant they end at belongs to the next one.
     last_day = (told.entry.at - timedelta(microseconds=1)).astimezone(told.settings.zone).date()
-    return f"{told.amount} expired at the end of {last_day.isoformat()}."
+    return f"{told.amount} expired at the end of {told.writing.date(last_day)}."
 
 
 def _adjusted(told: Told) -> str:
@@ -110,7 +127,7 @@ def _adjusted(told: Told) -> str:
 
 
 SENTENCES: Mapping[Kind, Callable[[Told], str]] = {
-    Kind.EARN: lambda told: _earned(told.points, told.why, told.settings),
+    Kind.EARN: lambda told: _earned(told.points, told.why, told.settings, told.writing),
     Kind.REDEEM: lambda told: f"{told.amount} spent.",
     Kind.UNREDEEM: lambda told: f"{told.amount} given back: a redemption was cancelled.",
     Kind.REVERSE: _taken_back,
@@ -123,29 +140,26 @@ SENTENCES: Mapping[Kind, Callable[[Told], str]] = {
 }
 
 
-def _steps(steps: Sequence[Mapping[str, Any]], settings: ProgramSettings) -> list[ExplanationStep]:
+def _steps(
+    steps: Sequence[Mapping[str, Any]], settings: ProgramSettings, writing: Writing
+) -> list[Step]:
     return [
-        ExplanationStep(
-            text=_line(step, settings),
-            product_type=step["type"],
-            amount=money_of(step["amount"], settings.currency),
-            points=Points(step["points"]),
-        )
+        Step(_line(step, settings, writing), step["type"], step["amount"], step["points"])
         for step in steps
     ]
 
 
-def _line(step: Mapping[str, Any], settings: ProgramSettings) -> str:
-    amount = f"{step['type']}: {_money(step['amount'], settings)}"
+def _line(step: Mapping[str, Any], settings: ProgramSettings, writing: Writing) -> str:
+    amount = f"{step['type']}: {_money(step['amount'], settings, writing)}"
     if step.get("excluded"):
         return f"{amount} earns nothing here = 0"
-    points, per_minor = step["rate"]
+    (points, per_minor), made = step["rate"], writing.number(step["points"])
     granularity, rounding = step["by"]
-    per = _money(per_minor, settings)
+    per = _money(per_minor, settings, writing)
     if granularity == Granularity.STEP:
-        return f"{amount} at {points} {STEPPED[rounding].format(amount=per)} = {step['points']}"
-    return f"{amount} at {points} per {per}, {ROUNDED[rounding]} = {step['points']}"
+        return f"{amount} at {points} {STEPPED[rounding].format(amount=per)} = {made}"
+    return f"{amount} at {points} per {per}, {ROUNDED[rounding]} = {made}"
 
 
-def _money(minor: int, settings: ProgramSettings) -> str:
-    return f"{Amount(minor, settings.currency).to_text()} {settings.currency}"
+def _money(minor: int, settings: ProgramSettings, writing: Writing) -> str:
+    return writing.money(Amount(minor, settings.currency))

@@ -1,0 +1,160 @@
+"""What the card page tells a member: the card, the points, when they expire, and why they moved."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from loyalty_graph.errors import NotFoundError
+from loyalty_graph.ledger import reads as ledger
+from loyalty_graph.ledger.reads import Entry
+from loyalty_graph.ledger.rules import Kind
+from loyalty_graph.members import reads as members
+from loyalty_graph.members.rules import MemberStatus
+from loyalty_graph.programs import service as programs
+from loyalty_graph.programs.rules import ProgramSettings
+from loyalty_graph.usecases.explanations import Explanation, Writing, explain_entry
+from loyalty_graph.wallet import links
+from loyalty_graph.wallet import service as wallet
+from loyalty_graph.wallet.face import CardFace
+from loyalty_graph.wallet.locales import Script
+
+ENTRIES_SHOWN = 10
+DATES_SHOWN = 6
+SHOWN_STATUSES = {MemberStatus.ACTIVE, MemberStatus.SUSPENDED}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entry as its member reads it; `why` is None after an erasure."""
+
+    kind: Kind
+    points: int
+    day: date
+    why: Explanation | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Points that expire together; they can be spent through `last_day`."""
+
+    points: int
+    last_day: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardPage:
+    """Everything the page shows. `later_points` expire after the dates that are listed.
+
+    `state` is a short text that differs whenever the page would.
+    """
+
+    state: str
+    face: CardFace
+    script: Script
+    suspended: bool
+    debt_points: int
+    endings: Sequence[Ending]
+    later_points: int
+    changes: Sequence[Change]
+
+
+class Watched(NamedTuple):
+    """What an open page watches: a link, and what its member's card shows."""
+
+    program_id: UUID
+    member_id: UUID
+    link_id: UUID
+
+
+async def read(token: str, *, now: datetime) -> CardPage:
+    """Return what the page behind a link's token shows at `now`.
+
+    Raises:
+        NotFoundError: The link was never made, or is revoked, or the member has left.
+    """
+    # Read first: when points move meanwhile, the page is taken for older, and read again.
+    watched, state = await _found(token, now=now)
+    program_id, member_id, _ = watched
+    version = await programs.in_force(program_id, now, now=now)
+    face = (await wallet.faces(program_id, [member_id], now=now))[member_id]
+    balance = (await ledger.balances(program_id, [member_id], now=now))[member_id]
+    expirations = (await ledger.expirations(program_id, [member_id], now=now))[member_id]
+    newest = await ledger.newest_entries(program_id, [member_id], limit=ENTRIES_SHOWN)
+    known = (await members.members(program_id, [member_id]))[member_id]
+    script = Script(face.locale)
+    return CardPage(
+        state=state,
+        face=face,
+        script=script,
+        suspended=known.status == MemberStatus.SUSPENDED,
+        debt_points=max(0, -balance.balance),
+        endings=[
+            Ending(one.points, _last_day(one.expires_at, version.settings))
+            for one in expirations[:DATES_SHOWN]
+        ],
+        later_points=sum(one.points for one in expirations[DATES_SHOWN:]),
+        changes=[_change(entry, version.settings, script) for entry in newest[member_id]],
+    )
+
+
+async def find(token: str, *, now: datetime) -> Watched:
+    """Return what the page of a link's token watches.
+
+    Raises:
+        NotFoundError: The link was never made, or is revoked, or the member has left.
+    """
+    watched, _ = await _found(token, now=now)
+    return watched
+
+
+async def _found(token: str, *, now: datetime) -> tuple[Watched, str]:
+    link = await links.find(token)
+    watched = Watched(link.program_id, link.member_id, link.id)
+    found = await states([watched], now=now)
+    if watched not in found:
+        raise NotFoundError("card", "behind this link")
+    return watched, found[watched]
+
+
+async def states(pages: Collection[Watched], *, now: datetime) -> Mapping[Watched, str]:
+    """Return the state of each of these pages, by a few statements for each programme.
+
+    Those whose link is revoked or whose member has left are absent.
+    """
+    found: dict[Watched, str] = {}
+    for program_id in {page.program_id for page in pages}:
+        wanted = [page for page in pages if page.program_id == program_id]
+        found.update(await _states(program_id, wanted, now=now))
+    return found
+
+
+async def _states(
+    program_id: UUID, pages: Sequence[Watched], *, now: datetime
+) -> dict[Watched, str]:
+    ids = list({page.member_id for page in pages})
+    working = await links.links(program_id, [(page.member_id, page.link_id) for page in pages])
+    known = await members.members(program_id, ids)
+    balances = await ledger.balances(program_id, ids, now=now)
+    version = await programs.in_force(program_id, now, now=now)
+    found = {}
+    for page in pages:
+        link = working.get((page.member_id, page.link_id))
+        if link is None or link.revoked_at or known[page.member_id].status not in SHOWN_STATUSES:
+            continue
+        balance = balances[page.member_id]
+        seen = (version.number, known[page.member_id].status, balance.sequence, balance.available)
+        found[page] = "-".join(map(str, seen)).lower()
+    return found
+
+
+def _change(entry: Entry, settings: ProgramSettings, script: Script) -> Change:
+    writing = Writing(number=script.number, money=script.money, date=script.full_date)
+    day = entry.at.astimezone(settings.zone).date()
+    return Change(entry.kind, entry.points, day, explain_entry(entry, settings, writing))
+
+
+def _last_day(expires_at: datetime, settings: ProgramSettings) -> date:
+    # Points live to the end of a day; the instant they end at belongs to the next one.
+    return (expires_at - timedelta(microseconds=1)).astimezone(settings.zone).date()

@@ -1,0 +1,176 @@
+"""The customer's card page: the card as in the wallet, live, behind a link that can be revoked."""
+
+import math
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import segno
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from loyalty_graph.errors import MemberNotActiveError, NotFoundError
+from loyalty_graph.ledger.rules import Kind
+from loyalty_graph.rate_limits import NO_WAIT, RateLimit
+from loyalty_graph.usecases import card_page
+from loyalty_graph.usecases.card_page import CardPage
+from loyalty_graph.wallet.desk import MEDIA_TYPE, PassDesk
+from loyalty_graph.wallet.templates import STYLE
+from loyalty_graph.web.pages import HEADERS, UNKEPT, page
+from loyalty_graph.web.watching import CardWatch
+
+CALLS_OF_ONE_LINK = 60
+CALLS_OF_ONE_ADDRESS = 240
+PER = timedelta(minutes=1)
+QUIET_S = 15.0
+DATES_FIRST = 3
+RETRY_MS = 2_000
+QR_QUIET_ZONE = 4  # modules, as ISO/IEC 18004 asks
+AS_FILE = {"content-disposition": 'attachment; filename="card.pkpass"'}
+STRIP, LOGO = "strip@3x.png", "logo@3x.png"
+A_YEAR = {"Cache-Control": "public, max-age=31536000, immutable"}
+
+HAPPENED = {
+    Kind.EARN: "Purchase",
+    Kind.REDEEM: "Points spent",
+    Kind.UNREDEEM: "Points given back",
+    Kind.REVERSE: "Goods returned",
+    Kind.FORGIVE: "Points forgiven",
+    Kind.RECLAIM: "Points no longer forgiven",
+    Kind.EXPIRE: "Points expired",
+    Kind.ADJUST: "Adjusted by hand",
+}
+
+
+class CardDoor:
+    """Answers for card pages; it counts who asks how often, and watches what is open."""
+
+    def __init__(self, desk: PassDesk, watch: CardWatch) -> None:
+        self._desk, self._watch = desk, watch
+        self._of_link = RateLimit(CALLS_OF_ONE_LINK, per=PER)
+        self._of_address = RateLimit(CALLS_OF_ONE_ADDRESS, per=PER)
+
+    @property
+    def routes(self) -> list[Route]:
+        """Return the routes of the page, its stream, its pass and the template's pictures."""
+        return [
+            Route("/c/{token}", self.show),
+            Route("/c/{token}/live", self.live),
+            Route("/c/{token}/pass", self.pass_file),
+            Route("/card-art/{digest}/{name}", self.art),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        """Answer with the page; 404 for a link that does not work, whatever the reason."""
+        now = _now(request)
+        if (refusal := self._too_often(request, now=now)) is not None:
+            return refusal
+        try:
+            shown = await card_page.read(request.path_params["token"], now=now)
+        except NotFoundError:
+            return _gone()
+        card = self._desk.printer.card(shown.face, serial_number="")
+        return page("card.html", self._values(request, shown, card), style=_colours(card))
+
+    async def live(self, request: Request) -> Response:
+        """Answer with a stream that names the page's state, now and whenever it changes."""
+        now = _now(request)
+        if (refusal := self._too_often(request, now=now)) is not None:
+            return refusal
+        try:
+            shown = await card_page.find(request.path_params["token"], now=now)
+        except NotFoundError:
+            return _gone()
+        if not self._watch.has_room(shown):
+            return _later(PER)
+        states = self._watch.states(shown, quiet_s=QUIET_S)
+        return StreamingResponse(
+            _events(states), media_type="text/event-stream", headers={**HEADERS, **UNKEPT}
+        )
+
+    async def pass_file(self, request: Request) -> Response:
+        """Answer with the pass for the phone's wallet, made on the first call."""
+        now = _now(request)
+        if (refusal := self._too_often(request, now=now)) is not None:
+            return refusal
+        try:
+            watched = await card_page.find(request.path_params["token"], now=now)
+            data = await self._desk.pass_of(watched.program_id, watched.member_id, now=now)
+        except (NotFoundError, MemberNotActiveError):
+            return _gone()
+        return Response(data, media_type=MEDIA_TYPE, headers={**HEADERS, **UNKEPT, **AS_FILE})
+
+    async def art(self, request: Request) -> Response:
+        """Answer with a picture of the card's template, under an address that never changes."""
+        template = self._desk.printer.template
+        data = template.images.get(request.path_params["name"])
+        if data is None or request.path_params["digest"] != template.digest:
+            return PlainTextResponse("There is no such picture.", 404, headers=UNKEPT)
+        return Response(data, media_type="image/png", headers={**HEADERS, **A_YEAR})
+
+    def _values(self, request: Request, shown: CardPage, card: Mapping[str, Any]) -> dict[str, Any]:
+        template = self._desk.printer.template
+        path = request.url.path
+        return {
+            "shown": shown,
+            "face": shown.face,
+            "script": shown.script,
+            "fields_of": lambda section: card[STYLE].get(section, ()),
+            "logo_text": card.get("logoText", ""),
+            "qr": _qr(shown.face.member_number),
+            "happened": HAPPENED,
+            "dates_first": DATES_FIRST,
+            "art": f"/card-art/{template.digest}",
+            "strip": STRIP if STRIP in template.images else None,
+            "logo": LOGO if LOGO in template.images else None,
+            "pass_path": f"{path}/pass",
+            "live_path": f"{path}/live",
+            "development": self._desk.development,
+        }
+
+    def _too_often(self, request: Request, *, now: datetime) -> Response | None:
+        address = request.client.host if request.client else ""
+        waits = (
+            self._of_address.wait(address, now=now),
+            self._of_link.wait(request.path_params["token"], now=now),
+        )
+        return _later(max(waits)) if max(waits) > NO_WAIT else None
+
+
+async def _events(states: AsyncIterator[str | None]) -> AsyncIterator[str]:
+    """Yield server-sent events; a comment now and then shows that the line still holds."""
+    yield f"retry: {RETRY_MS}\n\n"
+    async for state in states:
+        yield ": quiet\n\n" if state is None else f"event: card\ndata: {state}\n\n"
+
+
+def _qr(message: str) -> Markup:
+    """Return the QR code as SVG. `make_qr`, since no phone reads the Micro QR of `make`."""
+    code = segno.make_qr(message, error="m")
+    svg = code.svg_inline(border=QR_QUIET_ZONE, omitsize=True, svgclass=None, lineclass=None)
+    return Markup(svg)  # noqa: S704 - drawn by segno: shapes, nothing that was typed
+
+
+def _colours(card: Mapping[str, Any]) -> str:
+    """Return a card's colours as a style sheet; template and programme file were checked."""
+    return (
+        f":root{{--card:{card['backgroundColor']};--card-ink:{card['foregroundColor']};"
+        f"--card-label:{card['labelColor']}}}"
+    )
+
+
+def _gone() -> Response:
+    return page("gone.html", {}, status=404)
+
+
+def _later(wait: timedelta) -> Response:
+    seconds = max(1, math.ceil(wait.total_seconds()))
+    headers = {"Retry-After": str(seconds)}
+    return page("later.html", {"seconds": seconds}, status=429, headers=headers)
+
+
+def _now(request: Request) -> datetime:
+    now: datetime = request.app.state.clock()
+    return now
