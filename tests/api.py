@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from tortoise.models import Model
 
 from loyalty_graph.app import create_app
+from loyalty_graph.benefits.models import BenefitUse
 from loyalty_graph.config import Settings
 from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.idempotency import IdempotencyRow
@@ -31,6 +32,7 @@ from loyalty_graph.purchases.models import (
     Refund,
     RefundLine,
 )
+from loyalty_graph.tiers.models import TierChange, TierStanding
 from loyalty_graph.wallet.models import CardLinkRow
 from tests.shop import NOON, PROGRAM, Shop, open_shop
 
@@ -38,6 +40,7 @@ Result = TypeVar("Result")
 TABLES: tuple[type[Model], ...] = (
     AccountRow,
     CardLinkRow,
+    BenefitUse,
     CardMark,
     Consent,
     FactRow,
@@ -52,6 +55,8 @@ TABLES: tuple[type[Model], ...] = (
     PurchaseReference,
     Refund,
     RefundLine,
+    TierChange,
+    TierStanding,
     TransferRow,
 )
 OTHER_PROGRAM: dict[str, Any] = {

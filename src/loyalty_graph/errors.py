@@ -12,6 +12,8 @@ LoyaltyError
 ├── MemberNotActiveError          MEMBER_NOT_ACTIVE         closed, suspended, erased
 ├── InsufficientPointsError       INSUFFICIENT_POINTS       fewer spendable points than asked for
 ├── RefundTooLargeError           REFUND_TOO_LARGE          more units than are left to return
+├── NotEntitledError              NOT_ENTITLED              nothing grants the member this now
+├── BenefitUsedUpError            BENEFIT_USED_UP           no use is left in this period
 ├── UnknownProductTypeError       UNKNOWN_PRODUCT_TYPE      a programme that refuses strangers
 ├── SubscriptionExistsError       SUBSCRIPTION_EXISTS       the member has a subscription already
 ├── SubscriptionStateError        SUBSCRIPTION_STATE        not in the state it is in
@@ -155,6 +157,28 @@ class RefundTooLargeError(LoyaltyError):
         super().__init__(
             f"Line {line}: {asked} units to refund, but only {left} are left.", field="lines"
         )
+
+
+class NotEntitledError(LoyaltyError):
+    """Nothing grants the member this benefit now."""
+
+    code = "NOT_ENTITLED"
+
+    def __init__(self, benefit: str) -> None:
+        super().__init__(f"The member is not entitled to {benefit} now.", field="benefit")
+
+
+class BenefitUsedUpError(LoyaltyError):
+    """Every use of this period was made."""
+
+    code = "BENEFIT_USED_UP"
+
+    def __init__(self, benefit: str, *, uses: int, renews_at: object) -> None:
+        super().__init__(
+            f"All {uses} uses of {benefit} were made; there are new ones from {renews_at}.",
+            field="benefit",
+        )
+        self.uses = uses
 
 
 class UnknownProductTypeError(LoyaltyError):

@@ -113,9 +113,15 @@ def test_members_of_another_programme_cannot_be_touched(
     for number, ref in enumerate(refs(ada)):
         bought = receipt(ada, member=ref)
         adjusted = {"idempotencyKey": f"{number}", "member": ref, "points": 5, "reason": "x"}
+        overridden = {"idempotencyKey": f"o{number}", "member": ref, "reason": "x"}
+        used = {"idempotencyKey": f"u{number}", "member": ref, "benefit": "CAKE"}
 
         assert api.refusal("recordPurchase", bought, token=stranger) == ("NOT_FOUND", "member")
         assert api.refusal("adjustPoints", adjusted, token=stranger) == ("NOT_FOUND", "member")
+        assert api.refusal("overrideTier", overridden, token=stranger) == ("NOT_FOUND", "member")
+        assert api.refusal("useEntitlement", used, token=stranger) == ("NOT_FOUND", "member")
+        history = "query ($r: MemberRef!) { tierHistory(member: $r) { totalCount } }"
+        assert api.error(history, {"r": ref}, token=stranger) == "NOT_FOUND"
         before = api.everything()
         [result] = api.do(
             "recordPurchases",
@@ -171,6 +177,21 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     ("members:read", "query ($r: MemberRef!) { member(ref: $r) { id } }", {"r": {"id": "x"}}),
     ("members:read", "{ members { totalCount } }", {}),
     ("members:read", "query ($r: PurchaseRef!) { purchase(ref: $r) { id } }", {"r": {"id": "x"}}),
+    (
+        "members:read",
+        "query ($r: MemberRef!) { tierHistory(member: $r) { totalCount } }",
+        {"r": {"id": "x"}},
+    ),
+    (
+        "members:write",
+        "mutation ($i: OverrideTierInput!) { overrideTier(input: $i) { tier } }",
+        {"i": {"idempotencyKey": "k", "member": {"id": "x"}, "reason": "x"}},
+    ),
+    (
+        "rewards:redeem",
+        "mutation ($i: UseEntitlementInput!) { useEntitlement(input: $i) { left } }",
+        {"i": {"idempotencyKey": "k", "member": {"id": "x"}, "benefit": "X"}},
+    ),
     (
         "purchases:write",
         "query ($i: SimulatePurchaseInput!) { simulatePurchase(input: $i) { points } }",
@@ -266,7 +287,7 @@ def test_every_guarded_root_field_is_tried_without_its_scope():
 
     tried = {name for name in fields if any(f"{name}(" in query for _, query, _ in REQUESTS)}
 
-    assert fields - tried == {"version", "program", "ledgerIntegrity", "members"}
+    assert fields - tried == {"version", "program", "ledgerIntegrity", "members", "tiers"}
 
 
 def test_a_body_that_is_not_json_is_refused(api: Api):

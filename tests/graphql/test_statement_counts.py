@@ -8,10 +8,15 @@ import pytest
 
 from loyalty_graph.db import connection
 from tests.api import Api, receipt
+from tests.shop import NOON
+from tests.tiers.shop import with_tiers
 
 PAGE = """query ($first: Int!) { members(first: $first) { totalCount pageInfo { endCursor } nodes {
     id number purchaseCount spend { amount } lastPurchaseAt consents { purpose }
     wallet { available balance debt qualifying lifetime expirations { points expiresAt } }
+    tier { tier { benefits { code } } since until progress next { code } risk { at } }
+    tierHistory(first: 2) { totalCount nodes { number kind } }
+    entitlements { benefit { code } sources { until } left }
     entries(first: 3) { totalCount nodes { sequence points
       explanation { summary steps { text } }
       purchase { externalId total { amount } lines { productType points } refunds { pointsDue }
@@ -48,7 +53,7 @@ def _noting(ask: Any, name: str, hops: list[str]) -> Any:
 
 async def _fill(api: Api) -> None:
     for _ in range(MEMBERS):
-        member = await api.shop.enrol()
+        member = await api.shop.enrol(birthday=NOON.date())
         bought = await api.shop.buy(member)
         await api.shop.bring_back(bought, {1: 1})
 
@@ -56,6 +61,7 @@ async def _fill(api: Api) -> None:
 def test_a_page_of_members_costs_the_same_however_long_it_is(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ):
+    api.shop = api.open_shop(with_tiers())
     api.run(_fill, api)
     api.data(PAGE, {"first": 2})
 

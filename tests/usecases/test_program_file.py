@@ -12,8 +12,11 @@ from loyalty_graph.programs.models import Program, ProgramVersion
 from loyalty_graph.purchases.models import Purchase
 from loyalty_graph.usecases import program_file
 from tests.shop import DAY, NOON, PROGRAM, Shop
+from tests.tiers.shop import TIERS
 
 PRESET = Path(__file__).parents[2] / "presets" / "corner-grocer.toml"
+
+POST = {"code": "POST", "kind": "FREE_SHIPPING", "name": "Free shipping"}
 
 
 def changed(place: str, value: Any) -> dict[str, Any]:
@@ -100,6 +103,11 @@ async def test_what_cannot_change_is_refused_and_nothing_is_stored(shop: Shop, p
         ("earning.rates.0.rounding", "UP", r"earning.rates\[0\].rounding: Input should be"),
         ("earning.rates.0.product_types", ["MUG"], "earning: MUG has two rates"),
         ("earning.excluded_product_types", ["MUG"], "earning: MUG cannot have a rate and be"),
+        ("benefits", [{**POST, "uses": 1}], r"benefits\[0\]: uses and per go together"),
+        ("benefits", [POST, POST], r"benefits: \[1\].code: POST stands at \[0\] too"),
+        ("benefits", [{**POST, "kind": "FREE_REFILL"}], r"benefits\[0\]: FREE_REFILL is counted"),
+        ("tiers", TIERS, r"tiers.levels\[0\].benefits\[0\]: there is no benefit CAKE; .*"),
+        ("tiers", {**TIERS, "levels": TIERS["levels"][::-1]}, r"tiers: levels\[1\] \(SILVER\)"),
     ],
 )
 def test_an_error_names_its_place(place: str, value: Any, message: str):

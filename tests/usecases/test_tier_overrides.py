@@ -130,6 +130,7 @@ async def test_a_member_who_left_and_a_programme_without_tiers_are_refused(shop:
 
     with pytest.raises(MemberNotActiveError):
         await override_tier(shop.program_id, command, now=NOON)
-    with pytest.raises(NotFoundError):
-        await override_tier(other.program_id, command, now=NOON)
+    theirs = to_override(await other.enrol(), None, None)
+    with pytest.raises(InvalidInputError, match="no tiers"):
+        await override_tier(other.program_id, theirs, now=NOON)
     assert await ada.facts() == []

@@ -35,6 +35,17 @@ class Calculation:
         check_points(points)
         return replace(self, points=points, multipliers=tuple(multipliers))
 
+    def reckoning(self) -> dict[str, Any]:
+        """Return how the points came about, as JSON values."""
+        if not self.multipliers:
+            return {"steps": list(self.steps)}
+        multiplied = {
+            "from": sum(self.line_points),
+            "by": [one.to_json() for one in self.multipliers],
+            "to": self.points,
+        }
+        return {"steps": list(self.steps), "multiplied": multiplied}
+
 
 class RewardCalculator(ABC):
     """A way to turn the lines of a purchase into points."""

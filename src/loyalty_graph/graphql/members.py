@@ -9,6 +9,7 @@ from uuid import UUID
 import strawberry
 
 from loyalty_graph.errors import NotFoundError
+from loyalty_graph.graphql.benefits import EntitledMember
 from loyalty_graph.graphql.card_links import CardLink, link_of, working_links
 from loyalty_graph.graphql.connections import Connection, connection
 from loyalty_graph.graphql.context import Info
@@ -20,6 +21,7 @@ from loyalty_graph.graphql.money import Money, money_of
 from loyalty_graph.graphql.nodes import Node, batched, loads
 from loyalty_graph.graphql.passes import Pass, pass_of
 from loyalty_graph.graphql.permissions import NeedsScope
+from loyalty_graph.graphql.tiers import TieredMember
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.ledger import reads as ledger
 from loyalty_graph.members import reads
@@ -77,7 +79,7 @@ class Consent:
 
 
 @strawberry.type(description="Somebody who takes part in the programme.")
-class Member(Node):
+class Member(TieredMember, EntitledMember, Node):
     """A member."""
 
     key: strawberry.Private[UUID]

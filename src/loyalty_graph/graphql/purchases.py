@@ -52,7 +52,9 @@ class PurchaseLine:
     unit_amount: Money = strawberry.field(description="The price of one unit, without tax.")
     discount: Money = strawberry.field(description="Taken off the whole line.")
     tax: Money = strawberry.field(description="On the whole line.")
-    points: Points = strawberry.field(description="What the line earned when it was bought.")
+    points: Points = strawberry.field(
+        description="What the line earned when bought, before points were multiplied."
+    )
 
 
 @strawberry.type(description="Goods of a purchase that were brought back.")

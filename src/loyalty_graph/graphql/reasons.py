@@ -19,9 +19,13 @@ class ExplanationStep:
     text: str = strawberry.field(
         description="Such as: COFFEE: 13.50 EUR at 2 per 1.00 EUR, rounded down = 27."
     )
-    product_type: str = strawberry.field(description="The product type of the line.")
-    amount: Money = strawberry.field(description="What counted, net of discounts, without tax.")
-    points: Points = strawberry.field(description="What the step came to.")
+    product_type: str | None = strawberry.field(
+        description="The product type of the line; null where all points are multiplied."
+    )
+    amount: Money | None = strawberry.field(
+        description="What counted, net of discounts, no tax; null where points are multiplied."
+    )
+    points: Points = strawberry.field(description="What the step came to, or added.")
 
 
 @strawberry.type(description="Why points moved, for a person to read.")
@@ -52,7 +56,9 @@ def _shown(told: explanations.Explanation, settings: ProgramSettings) -> Explana
             ExplanationStep(
                 text=step.text,
                 product_type=step.product_type,
-                amount=money_of(step.amount_minor, settings.currency),
+                amount=None
+                if step.amount_minor is None
+                else money_of(step.amount_minor, settings.currency),
                 points=Points(step.points),
             )
             for step in told.steps

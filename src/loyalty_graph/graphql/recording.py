@@ -70,7 +70,9 @@ class SimulatedLine:
     product_type: str = strawberry.field(description="As given.")
     quantity: int = strawberry.field(description="As given.")
     amount: Money = strawberry.field(description="What counts, net of the discount, without tax.")
-    points: Points = strawberry.field(description="What the line would earn.")
+    points: Points = strawberry.field(
+        description="What the line would earn, before the points are multiplied."
+    )
 
 
 @strawberry.type(description="What a purchase would earn. Nothing was written.")
@@ -93,6 +95,9 @@ class SimulatePurchaseInput:
     lines: list[PurchaseLineInput] = strawberry.field(description="1 to 500 lines.")
     purchased_at: datetime | None = strawberry.field(
         default=None, description="When it would be made; now, if not given."
+    )
+    member: MemberRef | None = strawberry.field(
+        default=None, description="Who would buy; it then earns what the member's tier earns."
     )
 
 
@@ -132,7 +137,13 @@ class RecordingQuery:
         context = info.context
         at = given.purchased_at or context.now
         lines = _lines(given.lines, await currency_of(context))
-        done = await purchases.simulate(context.program_id, lines, purchased_at=at, now=context.now)
+        done = await purchases.simulate(
+            context.program_id,
+            lines,
+            purchased_at=at,
+            now=context.now,
+            member=given.member.reference(field="member") if given.member else None,
+        )
         return _simulated(lines, done)
 
 

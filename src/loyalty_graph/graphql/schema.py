@@ -6,6 +6,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from loyalty_graph import __version__
+from loyalty_graph.graphql.benefits import BenefitMutation
 from loyalty_graph.graphql.card_links import CardLinkMutation
 from loyalty_graph.graphql.context import OperationContext
 from loyalty_graph.graphql.errors import TellErrors, log_errors
@@ -14,12 +15,14 @@ from loyalty_graph.graphql.limits import DocumentGate
 from loyalty_graph.graphql.members import MemberQuery
 from loyalty_graph.graphql.membership import MembershipMutation
 from loyalty_graph.graphql.nodes import NodeQuery
+from loyalty_graph.graphql.overriding import TierMutation
 from loyalty_graph.graphql.passes import PassMutation
 from loyalty_graph.graphql.programs import ProgramQuery
 from loyalty_graph.graphql.purchases import PurchaseQuery
 from loyalty_graph.graphql.recording import RecordingMutation, RecordingQuery
 from loyalty_graph.graphql.refunding import RefundMutation
 from loyalty_graph.graphql.scalars import SCALARS
+from loyalty_graph.graphql.tiers import TierQuery
 
 
 class LoyaltySchema(strawberry.Schema):
@@ -44,7 +47,9 @@ def build_schema(query: type, mutation: type | None = None) -> LoyaltySchema:
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(ProgramQuery, MemberQuery, PurchaseQuery, RecordingQuery, LedgerQuery, NodeQuery):
+class Query(
+    ProgramQuery, MemberQuery, PurchaseQuery, RecordingQuery, LedgerQuery, TierQuery, NodeQuery
+):
     """The root of queries; each subject brings its own."""
 
     @strawberry.field(description="The version of the server that answers.")
@@ -60,6 +65,8 @@ class Mutation(
     LedgerMutation,
     PassMutation,
     CardLinkMutation,
+    TierMutation,
+    BenefitMutation,
 ):
     """The root of mutations; each subject brings its own."""
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from loyalty_graph.benefits.rules import GrantSource
 from loyalty_graph.earning.rules import Granularity, Rounding
 from loyalty_graph.ledger.reads import Entry
 from loyalty_graph.ledger.rules import Kind
@@ -23,13 +24,19 @@ STEPPED = {
 }
 
 
+NAMED = {GrantSource.TIER: "tier", GrantSource.SUBSCRIPTION: "membership"}
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the reckoning: usually a line of the receipt."""
+    """One step of the reckoning: usually a line of the receipt.
+
+    `product_type` and `amount_minor` are None where all points are multiplied.
+    """
 
     text: str
-    product_type: str
-    amount_minor: int
+    product_type: str | None
+    amount_minor: int | None
     points: int
 
 
@@ -81,14 +88,16 @@ def explain_entry(
     if entry.explanation is None:
         return None
     told = Told(abs(entry.points), entry.explanation, entry, settings, writing)
-    steps = entry.explanation.get("steps", ())
-    return Explanation(summary=SENTENCES[entry.kind](told), steps=_steps(steps, settings, writing))
+    return Explanation(
+        summary=SENTENCES[entry.kind](told), steps=_steps(entry.explanation, settings, writing)
+    )
 
 
 def explain_purchase(points: int, why: Mapping[str, Any], settings: ProgramSettings) -> Explanation:
     """Return why a purchase earns its points."""
-    steps = _steps(why["steps"], settings, PLAIN)
-    return Explanation(summary=_earned(points, why, settings, PLAIN), steps=steps)
+    return Explanation(
+        summary=_earned(points, why, settings, PLAIN), steps=_steps(why, settings, PLAIN)
+    )
 
 
 def in_words(points: int, settings: ProgramSettings, writing: Writing) -> str:
@@ -140,7 +149,24 @@ SENTENCES: Mapping[Kind, Callable[[Told], str]] = {
 }
 
 
-def _steps(
+def _steps(why: Mapping[str, Any], settings: ProgramSettings, writing: Writing) -> list[Step]:
+    """Return a step for each line, and one for what multiplied their points."""
+    multiplied = [_multiplied(why["multiplied"], settings, writing)] if "multiplied" in why else []
+    return [*_lines(why.get("steps", ()), settings, writing), *multiplied]
+
+
+def _multiplied(why: Mapping[str, Any], settings: ProgramSettings, writing: Writing) -> Step:
+    by = " ".join(f"x {ratio} ({NAMED[source]} {name})" for source, _, ratio, name in why["by"])
+    before, after = why["from"], why["to"]
+    return Step(
+        text=f"{in_words(before, settings, writing)} {by}, rounded down = {writing.number(after)}",
+        product_type=None,
+        amount_minor=None,
+        points=after - before,
+    )
+
+
+def _lines(
     steps: Sequence[Mapping[str, Any]], settings: ProgramSettings, writing: Writing
 ) -> list[Step]:
     return [

@@ -302,14 +302,7 @@ def _credit(
 
 def explanation(calculator: RewardCalculator, calculation: Calculation) -> dict[str, Any]:
     """Return why a purchase earned its points, as JSON values."""
-    why: dict[str, Any] = {"calculator": calculator.name, "steps": list(calculation.steps)}
-    if calculation.multipliers:
-        why["multiplied"] = {
-            "from": sum(calculation.line_points),
-            "by": [one.to_json() for one in calculation.multipliers],
-            "to": calculation.points,
-        }
-    return why
+    return {"calculator": calculator.name, **calculation.reckoning()}
 
 
 def _answer(

@@ -230,7 +230,7 @@ async def _due(
             "before": points_before,
             "after": calculation.points,
             "due": due,
-            "steps": list(calculation.steps),
+            **calculation.reckoning(),
         },
         text=command.reason,
         rule_version=purchase.rule_version,

@@ -57,18 +57,19 @@ async def override_tier(
 
     Raises:
         NotFoundError: No such member or tier.
-        InvalidInputError: No end that lies ahead, or no reason.
+        InvalidInputError: No end that lies ahead, or no reason; or the programme has no tiers.
         MemberNotActiveError: The member is closed or suspended.
         IdempotencyMismatchError: The key was used with other input.
     """
-    version = await programs.in_force(program_id, now, now=now)
-    scheme = _check(command, await tiers.scheme(version))
+    _check(command)
     batch = await posting.load(program_id, [command], now=now, by_member=[tiers.standings])
     if (earlier := batch.earlier(0)) is not None:
         return TierOverridden(UUID(earlier["member"]), earlier["tier"], replayed=True)
     _check_end(command, now)
     account = batch.account(0, command.member)
     ledger.check_active(account)
+    version = await programs.in_force(program_id, now, now=now)
+    scheme = _with_this_tier(command, await tiers.scheme(version))
     found = batch.of_members[tiers.standings]
     standings = await tiers.known(program_id, scheme, found, now=now)
     present, passed = advance(scheme, standings[account.member_id], now)
@@ -85,7 +86,7 @@ async def override_tier(
     return TierOverridden(account.member_id, given.tier)
 
 
-def _check(command: OverrideTier, scheme: Scheme | None) -> Scheme:
+def _check(command: OverrideTier) -> None:
     posting.check_text(command.reason, field="reason")
     if not command.reason.strip():
         raise InvalidInputError("An override needs a reason.", field="reason")
@@ -95,8 +96,11 @@ def _check(command: OverrideTier, scheme: Scheme | None) -> Scheme:
         )
     if command.until is not None:
         check_offset(command.until, field="until")
+
+
+def _with_this_tier(command: OverrideTier, scheme: Scheme | None) -> Scheme:
     if scheme is None:
-        raise NotFoundError("tier", command.tier, field="tier")
+        raise InvalidInputError("This programme has no tiers.", field="tier")
     if command.tier is not None and scheme.settings.level(command.tier) is None:
         raise NotFoundError("tier", command.tier, field="tier")
     return scheme

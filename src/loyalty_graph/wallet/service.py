@@ -17,6 +17,8 @@ from loyalty_graph.members.models import Member
 from loyalty_graph.members.rules import MemberStatus
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import ProgramSettings
+from loyalty_graph.tiers import reads as tiers
+from loyalty_graph.tiers.rules import TierLevel
 from loyalty_graph.wallet.colours import Colours, parse_colour
 from loyalty_graph.wallet.face import CardFace
 from loyalty_graph.wallet.locales import known_locale
@@ -95,6 +97,8 @@ async def faces(
     balances = await ledger.balances(program_id, member_ids, now=now)
     expirations = await ledger.expirations(program_id, member_ids, now=now)
     newest = await ledger.newest_entries(program_id, member_ids, limit=1)
+    statuses = await tiers.statuses(program_id, member_ids, now=now)
+    levels = {member_id: status.level for member_id, status in statuses.items()}
     return {
         member_id: _face(
             version.settings,
@@ -104,6 +108,7 @@ async def faces(
             else balances[member_id].balance,
             [one for one in expirations[member_id] if one.expires_at <= now + EXPIRING_SOON],
             newest[member_id],
+            levels.get(member_id),
         )
         for member_id, member in known.items()
     }
@@ -115,6 +120,7 @@ def _face(
     balance: int,
     expiring: Sequence[Expiration],
     newest: Sequence[Entry],
+    level: TierLevel | None,
 ) -> CardFace:
     soonest = expiring[0] if expiring else None
     return CardFace(
@@ -128,6 +134,7 @@ def _face(
         locale=known_locale(member.locale),
         expiring_points=soonest.points if soonest else 0,
         expires_at=soonest.expires_at if soonest else None,
+        tier_name=level.name if level else None,
         last_change=_last_change(newest[0], settings) if newest else None,
         terms=settings.branding.terms or None,
         support=settings.branding.support or None,
