@@ -72,6 +72,24 @@ def test_rates_are_exact_ratios_with_a_named_rounding(programme: dict[str, Any])
     }
 
 
+def test_tiers_rise_with_a_household_of_the_study(programme: dict[str, Any]):
+    tiers = programme["tiers"]
+
+    assert (tiers["basis"], tiers["window"], tiers["downgrade"], tiers["grace_days"]) == (
+        "SPEND",
+        "CALENDAR_YEAR",
+        "ONE_STEP",
+        31,
+    )
+    assert [(one["code"], one["entry"], one.get("multiplier")) for one in tiers["levels"]] == [
+        ("GREEN", 0, None),
+        ("SILVER", 60_000, "11/10"),
+        ("GOLD", 180_000, "5/4"),
+        ("PLATINUM", 400_000, "3/2"),
+    ]
+    assert [one["code"] for one in programme["benefits"]] == tiers["levels"][-1]["benefits"]
+
+
 def test_the_card_has_colours_terms_and_someone_to_ask(programme: dict[str, Any]):
     branding = programme["branding"]
 

@@ -21,6 +21,7 @@ REPORT = Report(
         ),
         7,
     ),
+    tiers={"GREEN": 7},
     ledger={"accounts": 7, "transfers": 7, "differences": 0},
     seconds={"replay": 1.5},
     database="SQLite",

@@ -18,6 +18,7 @@ from loyalty_graph.wallet.colours import Colours
 from loyalty_graph.wallet.face import CardFace
 from loyalty_graph.wallet.models import PassRow
 from tests.shop import DAY, NOON, Shop, by_id, open_shop, program
+from tests.tiers.shop import tea, with_tiers
 
 TEA = (Line("TEA", 1, 100),)
 """Earns 1 point."""
@@ -45,6 +46,15 @@ async def test_a_pass_is_issued_once(shop: Shop, ada: Member):
     assert first == again == {ada.id: row.serial}
     assert len(row.serial) == 32
     assert (row.platform, row.template, row.issued_at) == ("APPLE", "store-card", NOON)
+
+
+async def test_the_card_shows_the_tier_of_the_moment(database: object):
+    shop = await open_shop(with_tiers())
+    ada = await shop.enrol()
+    await shop.buy(ada, tea(10_000))
+
+    assert (await face(shop, ada)).tier_name == "Silver"
+    assert (await face(shop.later(2 * 365 * DAY), ada)).tier_name == "Base"
 
 
 async def test_a_batch_gives_each_member_one_and_keeps_those_there_are(shop: Shop, ada: Member):

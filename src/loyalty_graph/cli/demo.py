@@ -136,6 +136,7 @@ def _print_report(report: Report) -> None:
         ("purchases", report.purchases, f"with {report.purchase_lines:,} lines"),
         ("refunds", report.refunds, "simulated: 1 % of baskets, a week later"),
         ("redemptions", report.redemptions, "simulated: 1,000 points each"),
+        *((f"tier {code.lower()}", held, "members") for code, held in report.tiers.items()),
         ("points issued", report.points_issued, ""),
         ("  redeemed", report.points_redeemed, ""),
         ("  expired", report.points_expired, "after six months"),

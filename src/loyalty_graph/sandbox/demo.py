@@ -22,6 +22,7 @@ from loyalty_graph.purchases import reads as purchases
 from loyalty_graph.sandbox.baskets import instant_of, load_baskets
 from loyalty_graph.sandbox.records import Choice, Finished, Report
 from loyalty_graph.sandbox.replay import Replay
+from loyalty_graph.tiers import reads as tier_reads
 from loyalty_graph.usecases import program_file, proof
 from loyalty_graph.wallet import service as wallet
 from loyalty_graph.wallet.desk import PassDesk
@@ -85,7 +86,8 @@ async def prepare(choice: Choice, desk: PassDesk, *, tell: Tell, made_at: dateti
         )
     with _timed(seconds, "passes"):
         passes = await _issue_passes(program.program_id, desk, now=now, tell=tell)
-    report = await _report(program.program_id, audit, passes, seconds)
+    tiers = await _tiers(program.program_id, now=now)
+    report = await _report(program.program_id, audit, passes, tiers, seconds)
     return Finished(choice, report, program.program_id, made_at)
 
 
@@ -135,7 +137,26 @@ async def _issue_passes(program_id: UUID, desk: PassDesk, *, now: datetime, tell
     return done
 
 
-async def _report(program_id: UUID, audit: Audit, passes: int, seconds: dict[str, float]) -> Report:
+async def _tiers(program_id: UUID, *, now: datetime) -> dict[str, int]:
+    """Return how many members each tier has, the lowest first."""
+    settings, after = await tier_reads.settings(program_id, now=now), None
+    assert settings is not None, "the demo's programme has tiers"
+    counts = dict.fromkeys((level.code for level in settings.levels), 0)
+    while page := await members.page(program_id, first=PASSES_AT_ONCE, after=after):
+        ids = [member.id for member in page]
+        for tier in (await tier_reads.tiers_of(program_id, ids, now=now)).values():
+            counts[tier] += 1
+        after = ids[-1]
+    return counts
+
+
+async def _report(
+    program_id: UUID,
+    audit: Audit,
+    passes: int,
+    tiers: dict[str, int],
+    seconds: dict[str, float],
+) -> Report:
     totals = await ledger.totals(program_id)
     rows = await purchases.counts(program_id)
     forgiven = totals.get((Kind.FORGIVE, True), 0) - totals.get((Kind.RECLAIM, False), 0)
@@ -153,6 +174,7 @@ async def _report(program_id: UUID, audit: Audit, passes: int, seconds: dict[str
         refunds=rows.refunds,
         redemptions=await ledger.count(program_id, Kind.REDEEM),
         passes_issued=passes,
+        tiers=tiers,
         ledger={
             "accounts": audit.accounts,
             "transfers": audit.transfers,

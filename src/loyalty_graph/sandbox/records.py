@@ -32,7 +32,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What happened, in points and rows; `seconds` are wall time."""
+    """What happened, in points and rows; `seconds` are wall time, `tiers` count members."""
 
     members: int
     purchases: int
@@ -46,6 +46,7 @@ class Report:
     refunds: int
     redemptions: int
     passes_issued: int
+    tiers: dict[str, int]
     ledger: dict[str, int]
     seconds: dict[str, float]
     database: str

@@ -21,7 +21,7 @@ from loyalty_graph.members.rules import Reference, ReferenceKind
 from loyalty_graph.members.service import Profile
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.sandbox.baskets import Basket, Baskets, instant_of
-from loyalty_graph.usecases import expiry, members, purchases, redemptions, refunds
+from loyalty_graph.usecases import expiry, members, purchases, redemptions, refunds, tier_reviews
 from loyalty_graph.usecases.posting import BATCH_MAX
 
 CALLER = "partner:demo"
@@ -85,6 +85,7 @@ class Replay:
         bought = await self._buy(found, self.members | joined, now=now)
         await self._bring_back(day, now=now)
         await expiry.run(self.program_id, now=now)
+        await tier_reviews.run(self.program_id, now=now)
         await self._cancel(now=now)
         spent = await self._redeem(day, bought, now=now)
         returns = [one for one in bought if self._falls_on(one, "returned", RETURNED_ONE_IN)]

@@ -14,6 +14,14 @@ from loyalty_graph.usecases.tiering import TierChanges
 MEMBERS_AT_ONCE = 200
 
 
+async def run(program_id: UUID, *, now: datetime) -> int:
+    """Review everybody whose review is due; return how many were. Run twice it does no more."""
+    reviewed = 0
+    while some := await review_due(program_id, now=now):
+        reviewed += some
+    return reviewed
+
+
 async def review_due(program_id: UUID, *, now: datetime, limit: int = MEMBERS_AT_ONCE) -> int:
     """Review members whose review is due, at most `limit` of them; return how many were.
 
