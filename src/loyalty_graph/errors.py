@@ -31,6 +31,8 @@ LoyaltyError
 
 from typing import ClassVar
 
+SHOWN_CHARACTERS_MAX = 100
+
 
 class LoyaltyError(Exception):
     """An expected failure: it is told to the caller, and nothing was written."""
@@ -43,6 +45,11 @@ class LoyaltyError(Exception):
         super().__init__(message)
         self.message = message
         self.field = field
+
+
+def shown(text: str) -> str:
+    """Return what somebody gave us as a message may repeat it: short enough to be read."""
+    return text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[:SHOWN_CHARACTERS_MAX]}..."
 
 
 class InvalidInputError(LoyaltyError):

@@ -13,6 +13,7 @@ from loyalty_graph.errors import InvalidInputError
 
 PAGE_SIZE_DEFAULT = 20
 PAGE_SIZE_MAX = 100
+NUMBER_MAX = 2**63 - 1
 CURSOR_CHARACTERS_MAX = 500
 
 CursorPart: TypeAlias = datetime | UUID | int | str
@@ -112,9 +113,9 @@ def _to_json(part: CursorPart) -> int | str:
 
 def _from_json(value: object, kind: type[CursorPart]) -> CursorPart:
     if kind is int:
-        if type(value) is int:
+        if type(value) is int and -NUMBER_MAX <= value <= NUMBER_MAX:
             return value
-        raise TypeError("a whole number is expected")
+        raise TypeError("a whole number of 64 bits is expected")
     if not isinstance(value, str):
         raise TypeError("text is expected")
     if kind is datetime:

@@ -114,6 +114,29 @@ def test_a_request_in_hand_is_finished_before_it_stops(start: Start):
     assert (process.returncode, out, err) == (0, "Stopped.\n", "")
 
 
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(start: Start):
+    process = start("serve", "--port", "0")
+    host, port = address_in(lines_up_to(process, "Ctrl-C stops")).removeprefix("http://").split(":")
+    size = 10_000_000
+    head = (
+        "POST /graphql HTTP/1.1",
+        "Host: localhost",
+        "Content-Type: application/json",
+        f"Content-Length: {size}",
+        "Expect: 100-continue",
+    )
+
+    with socket.create_connection((host, int(port)), timeout=30) as client:
+        client.sendall("\r\n".join([*head, "", ""]).encode())
+        assert client.recv(100).startswith(b"HTTP/1.1 100 ")
+        with suppress(ConnectionError):
+            client.sendall(b"x" * size)
+        answer = client.recv(4096)
+
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert get(f"http://{host}:{port}/healthz")[0] == 200
+
+
 def until_refused(place: tuple[str, int]) -> None:
     """Wait until a server takes no more connections."""
     while True:

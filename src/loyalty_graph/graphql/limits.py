@@ -1,5 +1,6 @@
 """What a document may ask for at most, and the cache of documents that were read before."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
@@ -27,6 +28,8 @@ TOKENS_MAX = 2_000
 DEPTH_MAX = 15
 ALIASES_MAX = 50
 FIELDS_MAX = 1_000
+# As it is, or escaped (GraphQL, section 2.9.4).
+NUL_IN_DOCUMENT = re.compile(r"\x00|\\u0000|\\u\{0+\}")
 NULL_CHARACTER = "Text cannot hold null characters."
 SEVERAL_OPERATIONS = "The document has several operations; say which one with operationName."
 
@@ -88,15 +91,22 @@ class DocumentGate(SchemaExtension):
         if self._prepared.operations > 1 and not named and not errors:
             # GraphQL, section 6.1: GetOperation raises a request error. Strawberry runs the first.
             errors = [GraphQLError(SEVERAL_OPERATIONS)]
-        if not errors and holds_null_character(context.query, context.variables):
-            errors = [GraphQLError(NULL_CHARACTER)]
+        errors = errors or unfit(context.query or "", context.variables or {})
         context.pre_execution_errors = errors
         yield
 
 
-def holds_null_character(query: str | None, variables: Mapping[str, object] | None) -> bool:
-    """Say whether a text of the request may hold U+0000, which PostgreSQL cannot store."""
-    return "\\u0000" in (query or "") or b"\\u0000" in orjson.dumps(variables or {})
+def unfit(query: str, variables: Mapping[str, object]) -> list[GraphQLError]:
+    """Return what is wrong with the texts of a request: U+0000, which PostgreSQL cannot store.
+
+    Variables nested beyond what JSON is written with here (254 levels) are refused too.
+    """
+    try:
+        written = orjson.dumps(variables)
+    except orjson.JSONEncodeError:
+        return [GraphQLError("The variables are nested too deeply.")]
+    found = NUL_IN_DOCUMENT.search(query) or b"\\u0000" in written
+    return [GraphQLError(NULL_CHARACTER)] if found else []
 
 
 def prepared(schema: GraphQLSchema, text: str) -> Prepared:

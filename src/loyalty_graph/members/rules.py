@@ -6,7 +6,7 @@ from enum import StrEnum
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
-from loyalty_graph.errors import InvalidInputError
+from loyalty_graph.errors import InvalidInputError, shown
 
 NUMBER_DIGITS = 12
 EXTERNAL_ID_LENGTH_MAX = 100
@@ -82,7 +82,9 @@ def one_email(text: str) -> str:
     try:
         checked = validate_email(text.strip(), check_deliverability=False)
     except EmailNotValidError as error:
-        raise InvalidInputError(f"{text} is no e-mail address: {error}", field="email") from error
+        raise InvalidInputError(
+            f"{shown(text)} is no e-mail address: {error}", field="email"
+        ) from error
     return checked.normalized.casefold()
 
 
@@ -96,9 +98,11 @@ def one_phone(text: str) -> str:
     try:
         parsed = phonenumbers.parse(text, None)
     except phonenumbers.NumberParseException as error:
-        raise InvalidInputError(f"{text} is no phone number; {advice}.", field="phone") from error
+        raise InvalidInputError(
+            f"{shown(text)} is no phone number; {advice}.", field="phone"
+        ) from error
     if not phonenumbers.is_possible_number(parsed):
-        raise InvalidInputError(f"{text} is no phone number; {advice}.", field="phone")
+        raise InvalidInputError(f"{shown(text)} is no phone number; {advice}.", field="phone")
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
@@ -143,10 +147,11 @@ def one_member_number(text: str) -> str:
     digits = "".join(character for character in text if character not in " -")
     if len(digits) != NUMBER_DIGITS or not (digits.isascii() and digits.isdecimal()):
         raise InvalidInputError(
-            f"{text} is no member number; one has {NUMBER_DIGITS} digits.", field="member"
+            f"{shown(text)} is no member number; one has {NUMBER_DIGITS} digits.", field="member"
         )
     if check_digit(digits[:-1]) != digits[-1]:
         raise InvalidInputError(
-            f"{text} is no member number: a digit is wrong or two are swapped.", field="member"
+            f"{shown(text)} is no member number: a digit is wrong or two are swapped.",
+            field="member",
         )
     return digits

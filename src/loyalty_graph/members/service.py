@@ -11,7 +11,7 @@ from uuid import UUID
 
 from loyalty_graph.db import assert_in_transaction
 from loyalty_graph.db.sets import Insert, Lookup, Update, Write, fetch
-from loyalty_graph.errors import InvalidInputError, MemberExistsError, NotFoundError
+from loyalty_graph.errors import InvalidInputError, MemberExistsError, NotFoundError, shown
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.members.models import Consent, Member, MemberReference
 from loyalty_graph.members.rules import (
@@ -105,7 +105,7 @@ def _one_id(text: str) -> str:
     try:
         return str(UUID(text))
     except ValueError as error:
-        raise InvalidInputError(f"{text} is no member id.", field="member") from error
+        raise InvalidInputError(f"{shown(text)} is no member id.", field="member") from error
 
 
 async def resolve(program_id: UUID, references: Sequence[Reference]) -> list[UUID | None]:
