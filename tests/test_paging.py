@@ -35,7 +35,7 @@ def test_a_cursor_keeps_the_instant_whatever_the_time_zone():
 
 @given(
     st.tuples(
-        st.integers(),
+        st.integers(-(2**63) + 1, 2**63 - 1),
         st.text(max_size=20),
         st.datetimes(timezones=st.just(UTC)),
         st.uuids(),

@@ -49,3 +49,10 @@ def test_among_several_programmes_one_is_named(api: Api):
     assert api.data(NAME, {"slug": "tea-club"}, token=None) == {"program": {"name": "Tea Club"}}
     assert api.error(NAME, {"slug": "no-club"}, token=None) == "NOT_FOUND"
     assert api.data(NAME, token=api.token("admin", shop=other)) == {"program": {"name": "Tea Club"}}
+
+
+def test_a_slug_longer_than_any_is_not_found(api: Api):
+    [error] = api.ask(NAME, {"slug": "x" * 5000}, token=None)["errors"]
+
+    assert error["extensions"]["code"] == "NOT_FOUND"
+    assert len(error["message"]) < 200

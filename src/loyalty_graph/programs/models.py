@@ -9,12 +9,14 @@ from tortoise.models import Model
 
 from loyalty_graph.db.constraints import PrimaryKey
 
+SLUG_LENGTH_MAX = 60
+
 
 class Program(Model):
     """A loyalty programme; `version` is the newest of its versions."""
 
     id: UUID = fields.UUIDField(primary_key=True)
-    slug = fields.CharField(max_length=60, unique=True)
+    slug = fields.CharField(max_length=SLUG_LENGTH_MAX, unique=True)
     version: int = fields.IntField()
     sandbox = fields.BooleanField()
     created_at: datetime = fields.DatetimeField()

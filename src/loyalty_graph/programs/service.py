@@ -8,9 +8,9 @@ from uuid import UUID
 from tortoise.expressions import Q
 
 from loyalty_graph.db import assert_in_transaction
-from loyalty_graph.errors import InvalidInputError, NotFoundError
+from loyalty_graph.errors import InvalidInputError, NotFoundError, shown
 from loyalty_graph.identifiers import new_id
-from loyalty_graph.programs.models import Program, ProgramVersion
+from loyalty_graph.programs.models import SLUG_LENGTH_MAX, Program, ProgramVersion
 from loyalty_graph.programs.rules import ProgramSettings
 
 ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
@@ -125,9 +125,11 @@ async def find(slug: str) -> UUID:
     Raises:
         NotFoundError: No such programme.
     """
-    program = await Program.get_or_none(slug=slug)
+    # Tortoise refuses to look for what is longer than the column.
+    known = len(slug) <= SLUG_LENGTH_MAX
+    program = await Program.get_or_none(slug=slug) if known else None
     if program is None:
-        raise NotFoundError("programme", slug, place=DATABASE)
+        raise NotFoundError("programme", shown(slug), place=DATABASE)
     return program.id
 
 
