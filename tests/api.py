@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -20,7 +20,8 @@ from loyalty_graph.config import Settings
 from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.idempotency import IdempotencyRow
 from loyalty_graph.identity import service as identity
-from loyalty_graph.identity.rules import TokenMode
+from loyalty_graph.identity.development_issuer import sign_in
+from loyalty_graph.identity.rules import Role, TokenMode
 from loyalty_graph.ledger.models import AccountRow, LotRow, LotUseRow, TransferRow
 from loyalty_graph.members.models import Consent, Member, MemberReference
 from loyalty_graph.outbox import CardMark, FactRow
@@ -80,9 +81,10 @@ class Api:
     """The application, its first shop, and the clock both live by."""
 
     client: TestClient
+    settings: Settings
     now: datetime = NOON
     shop: Shop = field(init=False)
-    _tokens: dict[tuple[UUID, tuple[str, ...]], str] = field(default_factory=dict)
+    _tokens: dict[tuple[UUID, tuple[str, ...], str | None], str] = field(default_factory=dict)
 
     def run(
         self, work: Callable[..., Coroutine[Any, Any, Result]], *given: Any, **named: Any
@@ -94,14 +96,16 @@ class Api:
     def open_shop(self, data: Mapping[str, Any] = PROGRAM) -> Shop:
         return self.run(open_shop, dict(data), now=self.now)
 
-    def token(self, *scopes: str, shop: Shop | None = None) -> str:
-        """Return a token of the shop's till with these scopes."""
-        key = ((shop or self.shop).program_id, scopes)
+    def token(self, *scopes: str, shop: Shop | None = None, store: str | None = None) -> str:
+        """Return a token of the shop's till with these scopes, perhaps for one store only."""
+        key = ((shop or self.shop).program_id, scopes, store)
         if key not in self._tokens:
             self._tokens[key] = self.run(self._make_token, *key)
         return self._tokens[key]
 
-    async def _make_token(self, program_id: UUID, scopes: tuple[str, ...]) -> str:
+    async def _make_token(
+        self, program_id: UUID, scopes: tuple[str, ...], store: str | None
+    ) -> str:
         partner = await identity.partner_named(program_id, "Till", now=self.now)
         made = await identity.create_token(
             program_id,
@@ -111,8 +115,25 @@ class Api:
             mode=TokenMode.LIVE,
             randomness=next(_numbers).to_bytes(32),
             now=self.now,
+            store=store,
         )
         return made.text
+
+    def owner(self, *, shop: Shop | None = None) -> str:
+        """Return a token of the shop's owner."""
+        return self.run(self._make_owner, (shop or self.shop).program_id)
+
+    async def _make_owner(self, program_id: UUID) -> str:
+        staff = await identity.staff_named(program_id, "Owner", Role.OWNER, now=self.now)
+        made = await identity.create_staff_token(
+            staff, mode=TokenMode.LIVE, randomness=next(_numbers).to_bytes(32), now=self.now
+        )
+        return made.text
+
+    def member_token(self, member: Member, *, slug: str = "bean-club") -> str:
+        """Return a token with which the member asks, good for an hour."""
+        life = timedelta(hours=1)
+        return sign_in(self.settings, program=slug, subject=str(member.id), now=self.now, life=life)
 
     def ask(
         self,
@@ -187,7 +208,7 @@ def open_api(database_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -
     with monkeypatch.context() as patch:
         patch.setattr("loyalty_graph.app.utc_now", lambda: started[0].now if started else NOON)
         with TestClient(create_app(settings)) as client:
-            api = Api(client)
+            api = Api(client, settings)
             started.append(api)
             api.shop = api.open_shop()
             yield api

@@ -96,7 +96,7 @@ def test_a_secret_key_is_made_once_and_kept(data_dir: Path):
 def test_of_two_processes_that_make_the_key_the_first_one_wins(data_dir: Path):
     first = secret_key(load_settings())
 
-    config._write_once(data_dir / "secret.key", "another")
+    config.write_once(data_dir / "secret.key", "another")
 
     assert secret_key(load_settings()) == first
 
@@ -116,3 +116,46 @@ def test_resources_come_from_the_clone_or_from_the_wheel(
     monkeypatch.setattr(config, "PACKAGE", tmp_path)
     (tmp_path / "_bundled").mkdir()
     assert bundled("presets") == tmp_path / "_bundled" / "presets"
+
+
+def test_issuers_are_read_as_json(monkeypatch: pytest.MonkeyPatch):
+    given = '[{"issuer": "https://a", "audience": "b", "jwks": "https://a/keys"}]'
+    monkeypatch.setenv("LOYALTY_MEMBER_ISSUERS", given)
+
+    [issuer] = load_settings().member_issuers
+
+    assert (issuer.algorithms, issuer.leeway_s, issuer.subject) == (
+        ("EdDSA", "RS256", "ES256"),
+        30,
+        "external_id",
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ("{", "LOYALTY_MEMBER_ISSUERS: it is not JSON"),
+        ("[{}]", "LOYALTY_MEMBER_ISSUERS_0_ISSUER: Field required"),
+        (
+            '[{"issuer": "a", "audience": "b", "jwks": "c", "algorithms": ["HS256"]}]',
+            "LOYALTY_MEMBER_ISSUERS_0_ALGORITHMS_0: Input should be 'EdDSA', 'RS256' or 'ES256'",
+        ),
+        (
+            '[{"issuer": "a", "audience": "b", "jwks": "http://keys.example/jwks"}]',
+            "LOYALTY_MEMBER_ISSUERS_0_JWKS: String should match pattern",
+        ),
+        (
+            '[{"issuer": "a", "audience": "b", "jwks": "file:///etc/passwd"}]',
+            "LOYALTY_MEMBER_ISSUERS_0_JWKS: String should match pattern",
+        ),
+    ],
+)
+def test_issuers_that_cannot_be_used_are_refused(
+    given: str, fault: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("LOYALTY_MEMBER_ISSUERS", given)
+
+    with pytest.raises(SettingsError) as refusal:
+        load_settings()
+
+    assert fault in refusal.value.message

@@ -14,8 +14,10 @@ from loyalty_graph.config import Settings
 from loyalty_graph.db import Gatherer, connection, migrate, open_database
 from loyalty_graph.graphql.schema import SCHEMA
 from loyalty_graph.graphql.view import LoyaltyView
-from loyalty_graph.identity import service as identity
+from loyalty_graph.identity.development_issuer import member_issuers
+from loyalty_graph.identity.member_tokens import MemberTokens
 from loyalty_graph.usecases import card_page, purchases
+from loyalty_graph.usecases.login import Login, refuse_ended
 from loyalty_graph.wallet.desk import open_desk
 from loyalty_graph.web import home, pages, passes
 from loyalty_graph.web.card import CardDoor
@@ -34,10 +36,12 @@ def create_app(settings: Settings) -> Starlette:
     record_purchase = _gatherer(settings.database_url)
     desk = open_desk(settings, now=utc_now())
     watch = CardWatch(card_page.states, clock=utc_now)
+    login = Login(MemberTokens(member_issuers(settings)))
     view = LoyaltyView(
         SCHEMA,
         desk=desk,
-        viewer_for=identity.viewer_for,
+        viewer_for=login.viewer_for,
+        refuse_ended=refuse_ended,
         clock=utc_now,
         record_purchase=record_purchase,
     )

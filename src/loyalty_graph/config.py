@@ -3,10 +3,11 @@
 import os
 import secrets
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableSettings
 
 from loyalty_graph.errors import SettingsError
 
@@ -25,6 +26,27 @@ def _default_public_url(values: dict[str, Any]) -> str:
     return f"http://{values['host']}:{values['port']}"
 
 
+MemberAlgorithm = Literal["EdDSA", "RS256", "ES256"]
+"""Signatures of public keys only: who can check a token must not be able to make one."""
+
+
+class MemberIssuer(BaseModel):
+    """Who signs members in, and which of its tokens are good here."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    issuer: str = Field(min_length=1)
+    audience: str = Field(min_length=1)
+    # A file, or a URL; without TLS only on this machine.
+    jwks: str = Field(pattern=r"^(https://[^/]|http://(127\.0\.0\.1|localhost)[:/]|[^:]+$)")
+    algorithms: tuple[MemberAlgorithm, ...] = Field(("EdDSA", "RS256", "ES256"), min_length=1)
+    leeway_s: int = Field(default=30, ge=0, le=300)
+    # What `sub` holds.
+    subject: Literal["id", "external_id"] = "external_id"
+    # The slug of the programme; without it the token's claim `program`, or the only one there is.
+    program: str | None = None
+
+
 class Settings(BaseSettings):
     """What an operator may set, each as LOYALTY_ and the name in capitals."""
 
@@ -39,6 +61,8 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(default=None, min_length=SECRET_KEY_LENGTH_MIN)
     # Off where `loyalty-graph worker` runs in processes of its own.
     worker: bool = True
+    # As JSON. While there is none, a development key in the data folder signs members in.
+    member_issuers: tuple[MemberIssuer, ...] = ()
 
     apple_certificate: Path | None = None
     apple_key: Path | None = None
@@ -62,6 +86,10 @@ def load_settings() -> Settings:
             for fault in error.errors(include_input=False, include_url=False)
             if fault["type"] != FOLLOWS_FROM_ANOTHER
         ]
+    except UnreadableSettings as error:
+        # It says `error parsing value for field "name" from source ...`, without the value.
+        name = str(error).partition('"')[2].partition('"')[0]
+        faults = [f"{ENV_PREFIX}{name.upper()}: it is not JSON"]
     raise SettingsError(f"Settings that cannot be used: {'; '.join(faults)}.")
 
 
@@ -94,7 +122,7 @@ def secret_key(settings: Settings) -> bytes:
         return settings.secret_key.get_secret_value().encode()
     path = data_folder(settings) / "secret.key"
     if not path.exists():
-        _write_once(path, secrets.token_hex(SECRET_KEY_BYTES))
+        write_once(path, secrets.token_hex(SECRET_KEY_BYTES))
     return path.read_bytes()
 
 
@@ -107,7 +135,7 @@ def bundled(name: str) -> Path:
     return (packed if packed.is_dir() else PACKAGE.parents[1]) / name
 
 
-def _write_once(path: Path, text: str) -> None:
+def write_once(path: Path, text: str) -> None:
     """Write a whole file or none; when several processes start at once, the first one wins."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.touch(mode=0o600)

@@ -5,6 +5,7 @@ LoyaltyError
 ├── NotFoundError                 NOT_FOUND                 no such thing in this programme
 ├── ForbiddenError                FORBIDDEN                 the caller lacks a scope
 ├── UnauthenticatedError          UNAUTHENTICATED           no token, or one that is not valid
+├── WrongStoreError               WRONG_STORE               the token is for another store
 ├── IdempotencyMismatchError      IDEMPOTENCY_MISMATCH      the key was used with other input
 ├── DuplicatePurchaseError        DUPLICATE_PURCHASE        this receipt is recorded already
 ├── DuplicateRefundError          DUPLICATE_REFUND          this refund is recorded already
@@ -88,6 +89,15 @@ class UnauthenticatedError(LoyaltyError):
     """No token was given, or one that is unknown, revoked or expired."""
 
     code = "UNAUTHENTICATED"
+
+
+class WrongStoreError(LoyaltyError):
+    """The caller's token is for another store."""
+
+    code = "WRONG_STORE"
+
+    def __init__(self, own: str) -> None:
+        super().__init__(f"This token works for the store {own} only.", field="store")
 
 
 class IdempotencyMismatchError(LoyaltyError):

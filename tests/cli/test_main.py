@@ -37,7 +37,7 @@ def test_the_commands_are_these():
         *("member", "member show", "member status"),
         *("pass", "pass build", "pass verify", "pass show"),
         *("program", "program load", "schema", "schema print"),
-        *("token", "token create", "token list", "token revoke"),
+        *("token", "token create", "token list", "token revoke", "token member", "token owner"),
     }
 
 

@@ -1,15 +1,22 @@
 """Making, listing and revoking tokens."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from loyalty_graph.clock import utc_now
+from loyalty_graph.config import load_settings
 from loyalty_graph.db import open_database
 from loyalty_graph.errors import UnauthenticatedError
 from loyalty_graph.identity import service as identity
+from loyalty_graph.identity.development_issuer import member_issuers
+from loyalty_graph.identity.member_tokens import MemberTokens
 from loyalty_graph.identity.models import ApiToken
+from loyalty_graph.identity.rules import Scope, Viewer, ViewerKind
+from loyalty_graph.members.models import Member
+from loyalty_graph.usecases.login import Login
 from tests.cli.conftest import CommandLine
 
 SOON = utc_now() + timedelta(days=1)
@@ -118,3 +125,50 @@ def test_what_cannot_be_done_is_refused_and_nothing_is_made(
     assert message in done.err
     assert "Traceback" not in done.err
     assert call("token", "list", "--json").json == []
+
+
+def viewer_of(url: str, text: str) -> Viewer:
+    async def ask() -> Viewer:
+        login = Login(MemberTokens(member_issuers(load_settings())))
+        async with open_database(url):
+            return await login.viewer_for(text, utc_now())
+
+    return asyncio.run(ask())
+
+
+def test_an_owners_token_may_do_everything(call: CommandLine, shop_url: str):
+    text = call("token", "owner", "--name", "Grace", "--days", 1).out.strip()
+
+    viewer = viewer_of(shop_url, text)
+    [row] = call("token", "list", "--json").json
+
+    assert (viewer.kind, viewer.scopes) == (ViewerKind.STAFF, frozenset({Scope.ADMIN}))
+    assert (row["partner"], row["staff"], row["scopes"]) == (None, "Grace", [])
+    assert call("token", "list").out.endswith("  Grace / Grace  owner\n")
+
+
+def test_a_token_may_be_for_one_store(call: CommandLine, shop_url: str):
+    text = call("token", "create", "Till 7", *READ, "--store", " Main Street ").out.strip()
+
+    assert viewer_of(shop_url, text).store == "Main Street"
+    assert call("token", "list").out.endswith("  members:read at Main Street\n")
+    assert (
+        "A store has 1 to 60 characters."
+        in call("token", "create", "Till 7", *READ, "--store", " ").err
+    )
+
+
+def test_a_member_is_signed_in_for_development(
+    call: CommandLine, ada: Member, database_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    done = call("token", "member", ada.number, "--minutes", 5)
+
+    viewer = viewer_of(database_url, done.out.strip())
+    assert (viewer.kind, viewer.member_id) == (ViewerKind.MEMBER, ada.id)
+    assert done.err.startswith("Signed with the development key")
+
+    issuer = {"issuer": "x", "audience": "loyalty", "jwks": "/keys.json"}
+    monkeypatch.setenv("LOYALTY_MEMBER_ISSUERS", json.dumps([issuer]))
+    refused = call("token", "member", ada.number)
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err.startswith("SETTINGS LOYALTY_MEMBER_ISSUERS is set")

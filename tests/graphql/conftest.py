@@ -42,6 +42,7 @@ PARTNER = Viewer(
 DESK = cast("PassDesk", None)  # a cupboard hands out no passes
 CUPS = Cursor("cups", (int,))
 batches: list[tuple[str, list[int], object]] = []
+ended: set[UUID | None] = set()
 
 
 async def colours_of(cups: Sequence["Cup"], *, suffix: str) -> list[str | Exception]:
@@ -167,6 +168,11 @@ async def viewer_for(token: str, now: datetime) -> Viewer:
     return PARTNER
 
 
+async def refuse_ended(viewer: Viewer, *, now: datetime) -> None:
+    if viewer.token_id in ended:
+        raise UnauthenticatedError("This API token was revoked.")
+
+
 async def no_purchase(call: RecordCall) -> PurchaseRecorded:
     raise AssertionError(f"a cupboard sells nothing: {call}")
 
@@ -176,13 +182,14 @@ def view_of(schema: LoyaltySchema, clock: Callable[[], datetime] = lambda: NOON)
         schema,
         desk=DESK,
         viewer_for=viewer_for,
+        refuse_ended=refuse_ended,
         clock=clock,
         record_purchase=no_purchase,
     )
 
 
 def context_of(viewer: Viewer = NOBODY) -> Context:
-    return Context(viewer, NOON, "request-1", DESK, lambda: NOON, no_purchase)
+    return Context(viewer, NOON, "request-1", DESK, lambda: NOON, no_purchase, refuse_ended)
 
 
 @pytest.fixture
@@ -201,3 +208,4 @@ def api(database_url: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> I
 @pytest.fixture(autouse=True)
 def no_batches_before():
     batches.clear()
+    ended.clear()

@@ -350,3 +350,15 @@ def test_an_unknown_receipt_is_null_and_an_id_of_something_else_is_refused(api: 
     assert api.error(query, {"ref": {"id": member_id(ada)}}) == "INVALID_INPUT"
     assert api.error(query, {"ref": {"id": "???"}}) == "INVALID_INPUT"
     assert api.error(query, {"ref": {}}) == "BAD_REQUEST"
+
+
+def test_a_token_for_one_store_records_there_and_nowhere_else(api: Api, ada: Member):
+    token = api.token("admin", store="Main Street")
+    fields = "purchase { store }"
+
+    here = api.do("recordPurchase", receipt(ada), fields, token=token)
+    named = api.do("recordPurchase", receipt(ada, store="Main Street"), fields, token=token)
+    elsewhere = api.refusal("recordPurchase", receipt(ada, store="Side Street"), token=token)
+
+    assert here["purchase"] == named["purchase"] == {"store": "Main Street"}
+    assert elsewhere == ("WRONG_STORE", "store")

@@ -7,8 +7,9 @@ from starlette.types import Message
 from starlette.websockets import WebSocketDisconnect
 from strawberry.http.exceptions import WebSocketDisconnected
 
-from loyalty_graph.graphql.view import BODY_BYTES_MAX, TextWebSocket
-from tests.graphql.conftest import CUPBOARD, NOON, view_of
+from loyalty_graph.graphql.view import BODY_BYTES_MAX
+from loyalty_graph.graphql.websocket import TextWebSocket
+from tests.graphql.conftest import CUPBOARD, NOON, PARTNER, ended, view_of
 
 GRAPHQL = "application/graphql-response+json"
 JSON = "application/json"
@@ -342,6 +343,18 @@ def test_websocket_with_a_bad_token_is_closed(client: TestClient):
     assert (by_header.value.code, by_header.value.reason) == (4401, "This API token is not known.")
 
 
+def test_a_websocket_is_closed_when_its_token_has_ended(client: TestClient):
+    with client.websocket_connect("/", subprotocols=["graphql-transport-ws"]) as socket:
+        socket.send_json({"type": "connection_init", "payload": {"Authorization": "Bearer good"}})
+        socket.receive_json()
+        ended.add(PARTNER.token_id)
+        socket.send_json({"id": "1", "type": "subscribe", "payload": {"query": "{ asked }"}})
+        with pytest.raises(WebSocketDisconnect) as closed:
+            socket.receive_json()
+
+    assert (closed.value.code, closed.value.reason) == (4401, "This API token was revoked.")
+
+
 @pytest.mark.parametrize("frame", ['"text"', "[]", "{"])
 def test_a_websocket_message_that_is_no_object_closes_it(client: TestClient, frame: str):
     with client.websocket_connect("/", subprotocols=["graphql-transport-ws"]) as socket:
@@ -356,7 +369,7 @@ def test_a_websocket_message_that_is_no_object_closes_it(client: TestClient, fra
 
 
 def test_each_operation_of_a_websocket_has_its_own_moment():
-    moments = iter([NOON.replace(hour=hour) for hour in (1, 2, 3)])
+    moments = iter([NOON.replace(hour=hour) for hour in range(1, 6)])
     view = view_of(CUPBOARD, clock=lambda: next(moments))
 
     with TestClient(view).websocket_connect("/", subprotocols=["graphql-transport-ws"]) as socket:
@@ -368,7 +381,7 @@ def test_each_operation_of_a_websocket_has_its_own_moment():
             asked.append(socket.receive_json()["payload"]["data"]["asked"])
             socket.receive_json()
 
-    assert asked == ["NOBODY at 2026-11-22T02:00:00+00:00", "NOBODY at 2026-11-22T03:00:00+00:00"]
+    assert asked == ["NOBODY at 2026-11-22T03:00:00+00:00", "NOBODY at 2026-11-22T05:00:00+00:00"]
 
 
 def test_a_refused_request_is_logged_by_its_id_and_status_alone(

@@ -104,12 +104,13 @@ async def _prepare(
     settings: Settings, choice: Choice, *, fixed: bool, reset: bool, say: Console
 ) -> Finished:
     """Return the replay that was asked for, made now unless it is there already."""
-    from loyalty_graph.cli.serving import print_header
+    from loyalty_graph.cli.serving import print_header, print_sign_in
 
     url, slug = settings.database_url, sandbox.slug()
     record = Record.of(url, data_folder(settings))
     desk = open_desk(settings, now=utc_now())
     print_header(url, desk, to=say)
+    print_sign_in(settings, to=say)
     kept = None if reset else record.read()
     if kept and kept.choice.will_do(choice, fixed=fixed) and await kept.is_in(url, slug=slug):
         print_named("Demo", f"{_described(kept.choice)}; opened", to=say)

@@ -9,13 +9,15 @@ from signal import SIGINT, SIGTERM
 
 import uvicorn
 from rich.console import Console
+from rich.markup import escape
 
 from loyalty_graph import __version__
 from loyalty_graph.app import create_app
-from loyalty_graph.cli.output import console, database_name, logged, print_named, run
-from loyalty_graph.config import Settings, load_settings
+from loyalty_graph.cli.output import console, database_name, logged, near, print_named, run
+from loyalty_graph.config import Settings, data_folder, load_settings
 from loyalty_graph.errors import SettingsError
 from loyalty_graph.graphql.view import BODY_BYTES_MAX
+from loyalty_graph.identity.development_issuer import KEY_FILE
 from loyalty_graph.wallet.desk import PassDesk
 
 PORTS_TRIED = 20
@@ -35,6 +37,7 @@ def serve(*, host: str | None, port: int | None, database: str | None) -> None:
 
     async def announce(desk: PassDesk) -> None:
         print_header(settings.database_url, desk)
+        print_sign_in(settings)
         print_named("API", f"{address_of(listener)}/graphql")
         console.print("  [dim]Ctrl-C stops; requests in hand are finished first.[/]")
 
@@ -56,6 +59,18 @@ def print_header(url: str, desk: PassDesk, *, to: Console = console) -> None:
             f"{signer.identity.pass_type_identifier} of team {signer.identity.team_identifier},"
             f" until {signer.expires_at:%Y-%m-%d}",
             to=to,
+        )
+
+
+def print_sign_in(settings: Settings, *, to: Console = console) -> None:
+    """Say who signs members in."""
+    if settings.member_issuers:
+        print_named("Members", ", ".join(one.issuer for one in settings.member_issuers), to=to)
+    else:
+        key = near(data_folder(settings) / KEY_FILE)
+        to.print(
+            f"  [bold]Members[/]     [yellow]development key {escape(str(key))};"
+            " who holds it can be any member[/]"
         )
 
 

@@ -1,4 +1,4 @@
-"""Commands about partners' API tokens."""
+"""Commands about tokens: of partners, of staff, and for development of members."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -8,22 +8,31 @@ from uuid import UUID
 import typer
 from rich.markup import escape
 
-from loyalty_graph.cli.options import DatabaseOption, JsonOption, ProgramOption, chosen_program
+from loyalty_graph.cli.options import (
+    DatabaseOption,
+    JsonOption,
+    MemberArgument,
+    ProgramOption,
+    chosen_program,
+    member_of,
+)
 from loyalty_graph.cli.output import console, errors, in_database, print_json, run
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import load_settings
 from loyalty_graph.errors import InvalidInputError
 from loyalty_graph.identity import service as identity
-from loyalty_graph.identity.rules import TOKEN_RANDOM_BYTES, Scope, TokenMode
+from loyalty_graph.identity.development_issuer import sign_in
+from loyalty_graph.identity.rules import TOKEN_RANDOM_BYTES, Role, Scope, TokenMode
 from loyalty_graph.programs import service as programs
 
 DAYS_MAX = 36_500
+MINUTES_MAX = 60 * 24 * 30
 
-token_app = typer.Typer(help="API tokens of partners.", no_args_is_help=True)
+token_app = typer.Typer(help="Tokens of partners, staff and members.", no_args_is_help=True)
 
 
 @token_app.command()
-def create(
+def create(  # noqa: PLR0913 - each is an option of the command
     partner: Annotated[
         str, typer.Argument(metavar="PARTNER", help="Whose token: a name, made if new.")
     ],
@@ -38,6 +47,10 @@ def create(
     days: Annotated[
         int | None,
         typer.Option(min=1, max=DAYS_MAX, metavar="DAYS", help="Stop working after so long."),
+    ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(metavar="STORE", help="The only store it may act for. (default: any)"),
     ] = None,
     program: ProgramOption = None,
     database: DatabaseOption = None,
@@ -58,10 +71,77 @@ def create(
             randomness=secrets.token_bytes(TOKEN_RANDOM_BYTES),
             now=now,
             expires_at=None if days is None else now + timedelta(days=days),
+            store=store,
         )
         return made.text
 
-    text = run(in_database(database or load_settings().database_url, work))
+    _print_once(run(in_database(database or load_settings().database_url, work)))
+
+
+@token_app.command()
+def owner(
+    *,
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="Whose token: a name, made if new.")
+    ] = "owner",
+    days: Annotated[
+        int | None,
+        typer.Option(min=1, max=DAYS_MAX, metavar="DAYS", help="Stop working after so long."),
+    ] = None,
+    program: ProgramOption = None,
+    database: DatabaseOption = None,
+) -> None:
+    """Make a token of a programme's owner, who may do everything in it, and print it, once."""
+    now = utc_now()
+
+    async def work() -> str:
+        program_id = await chosen_program(program)
+        staff = await identity.staff_named(program_id, name, Role.OWNER, now=now)
+        is_sandbox = await programs.is_sandbox(program_id)
+        made = await identity.create_staff_token(
+            staff,
+            mode=TokenMode.TEST if is_sandbox else TokenMode.LIVE,
+            randomness=secrets.token_bytes(TOKEN_RANDOM_BYTES),
+            now=now,
+            expires_at=None if days is None else now + timedelta(days=days),
+        )
+        return made.text
+
+    _print_once(run(in_database(database or load_settings().database_url, work)))
+
+
+@token_app.command()
+def member(
+    ref: MemberArgument,
+    *,
+    minutes: Annotated[
+        int,
+        typer.Option(min=1, max=MINUTES_MAX, metavar="MINUTES", help="How long it works."),
+    ] = 60,
+    program: ProgramOption = None,
+    database: DatabaseOption = None,
+) -> None:
+    """Sign a member in, for development: print a token (JWT) that makes its bearer this member."""
+    settings = load_settings()
+
+    async def work() -> str:
+        program_id = await chosen_program(program)
+        member_id = await member_of(program_id, ref)
+        version = await programs.in_force(program_id, utc_now(), now=utc_now())
+        return sign_in(
+            settings,
+            program=version.settings.slug,
+            subject=str(member_id),
+            now=utc_now(),
+            life=timedelta(minutes=minutes),
+        )
+
+    text = run(in_database(database or settings.database_url, work))
+    errors.print("Signed with the development key; it works where LOYALTY_MEMBER_ISSUERS is unset.")
+    typer.echo(text)
+
+
+def _print_once(text: str) -> None:
     errors.print("Keep it safe; it cannot be shown again.")
     typer.echo(text)
 
@@ -78,10 +158,12 @@ def list_tokens(
         return [
             {
                 "id": str(token.id),
-                "partner": token.partner.name,
+                "partner": token.partner and token.partner.name,
+                "staff": token.staff and token.staff.name,
                 "name": token.name,
                 "token": f"{token.prefix}…{token.last_four}",
                 "scopes": token.scopes,
+                "store": token.store,
                 "last_used_at": token.last_used_at,
                 "expires_at": token.expires_at,
                 "revoked_at": token.revoked_at,
@@ -94,8 +176,8 @@ def list_tokens(
         print_json(rows)
         return
     for row in rows:
-        owner = escape(f"{row['partner']} / {row['name']}")
-        console.print(f"{row['id']}  {row['token']}  {owner}  {_state(row, now=now)}")
+        whose = escape(f"{row['partner'] or row['staff']} / {row['name']}")
+        console.print(f"{row['id']}  {row['token']}  {whose}  {_state(row, now=now)}")
     if not rows:
         errors.print("There are no tokens yet; `loyalty-graph token create` makes one.")
 
@@ -105,7 +187,9 @@ def _state(row: dict[str, Any], *, now: datetime) -> str:
         return "[red]revoked[/]"
     if row["expires_at"] and row["expires_at"] <= now:
         return "[red]expired[/]"
-    return " ".join(row["scopes"])
+    if row["staff"]:
+        return "owner"
+    return " ".join([*row["scopes"], *([f"at {escape(row['store'])}"] if row["store"] else [])])
 
 
 @token_app.command()

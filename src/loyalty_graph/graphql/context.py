@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 from uuid import UUID
 
 import strawberry
@@ -15,6 +15,13 @@ from loyalty_graph.usecases.purchases import PurchaseRecorded, RecordCall
 from loyalty_graph.wallet.desk import PassDesk
 
 RecordPurchase: TypeAlias = Callable[[RecordCall], Awaitable[PurchaseRecorded]]
+
+
+class RefuseEnded(Protocol):
+    """Asks whether a viewer may go on."""
+
+    async def __call__(self, viewer: Viewer, *, now: datetime) -> None:
+        """Raise UnauthenticatedError when not."""
 
 
 @dataclass
@@ -31,6 +38,7 @@ class Context:
     desk: PassDesk
     clock: Callable[[], datetime]
     record_purchase: RecordPurchase
+    refuse_ended: RefuseEnded
     batchers: Batchers = field(default_factory=Batchers)
     connection_params: Mapping[str, object] | None = None
 
@@ -42,9 +50,16 @@ class Context:
 
     @property
     def caller(self) -> str:
-        """Whose idempotency keys these are: the partner's, whichever of its tokens is used."""
-        assert self.viewer.partner_id is not None, "only partners call commands"
-        return f"partner:{self.viewer.partner_id}"
+        """Whose idempotency keys these are."""
+        return self.viewer.caller
+
+    async def check_viewer(self) -> None:
+        """Do nothing while the viewer of an open connection may go on asking.
+
+        Raises:
+            UnauthenticatedError: the token has expired or was revoked, or the member has left.
+        """
+        await self.refuse_ended(self.viewer, now=self.clock())
 
     def for_operation(self) -> "Context":
         """Return the surroundings of one operation: its own moment and batches.

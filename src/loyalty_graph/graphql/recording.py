@@ -164,7 +164,8 @@ class RecordPurchaseInput:
         default=None, description="When it was made; now, if not given."
     )
     store: str | None = strawberry.field(
-        default=None, description="The shop it was made in; at most 60 characters."
+        default=None,
+        description="The shop it was made in; at most 60 characters. A token may be for one only.",
     )
     channel: Channel = strawberry.field(default=Channel.POS, description="Where it was made.")
 
@@ -173,6 +174,7 @@ class RecordPurchaseInput:
 
         Raises:
             InvalidInputError: a reference, amount or text cannot be used.
+            WrongStoreError: the token is for another store.
         """
         return purchases.RecordPurchase(
             caller=context.caller,
@@ -182,7 +184,9 @@ class RecordPurchaseInput:
             external_id=self.external_id.strip(),
             purchased_at=self.purchased_at or context.now,
             lines=_lines(self.lines, currency),
-            store=bounded(self.store, STORE_CHARACTERS_MAX, field="store"),
+            store=context.viewer.acting_store(
+                bounded(self.store, STORE_CHARACTERS_MAX, field="store")
+            ),
             channel=self.channel,
             is_dated=self.purchased_at is not None,
         )

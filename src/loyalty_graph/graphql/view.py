@@ -8,7 +8,7 @@ Source: GraphQL over HTTP, stage 2 draft; graphql-transport-ws.
 import logging
 import re
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,22 +17,22 @@ from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
-from starlette.websockets import WebSocket, WebSocketDisconnect
-from strawberry.asgi import ASGIWebSocketAdapter, GraphQL
+from starlette.websockets import WebSocket
+from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.http.base import BaseRequestProtocol
-from strawberry.http.exceptions import NonJsonMessageReceived, WebSocketDisconnected
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 from strawberry.types.unset import UnsetType
 
 from loyalty_graph.errors import UnauthenticatedError
-from loyalty_graph.graphql.context import Context, RecordPurchase
+from loyalty_graph.graphql.context import Context, RecordPurchase, RefuseEnded
 from loyalty_graph.graphql.errors import BAD_REQUEST, internal_error
 from loyalty_graph.graphql.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, JSON, negotiate
 from loyalty_graph.graphql.schema import LoyaltySchema
+from loyalty_graph.graphql.websocket import CLOSE_UNAUTHENTICATED, Operations, TextWebSocket
 from loyalty_graph.graphql.welcome import wants_welcome, welcome
 from loyalty_graph.identity.rules import NOBODY, Viewer
 from loyalty_graph.wallet.desk import PassDesk
@@ -40,7 +40,6 @@ from loyalty_graph.wallet.desk import PassDesk
 BODY_BYTES_MAX = 1_000_000
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
 REQUEST_ID_BYTES = 8
-CLOSE_UNAUTHENTICATED = 4401
 BODY_FIELDS: Mapping[str, tuple[type, str]] = {
     "query": (str, "text"),
     "operationName": (str, "text"),
@@ -51,26 +50,6 @@ BODY_FIELDS: Mapping[str, tuple[type, str]] = {
 logger = logging.getLogger(__name__)
 
 
-class TextWebSocket(ASGIWebSocketAdapter):
-    """Sends text frames, as graphql-transport-ws asks; orjson's bytes would go out as binary."""
-
-    async def iter_json(
-        self, *, ignore_parsing_errors: bool = False
-    ) -> AsyncGenerator[object, None]:
-        """Yield each message, which is an object."""
-        async for message in super().iter_json(ignore_parsing_errors=ignore_parsing_errors):
-            if not isinstance(message, dict):
-                raise NonJsonMessageReceived
-            yield message
-
-    async def send_json(self, message: Mapping[str, object]) -> None:
-        """Send a message as text."""
-        try:
-            await self.ws.send_text(self.view.encode_json_string(message))
-        except WebSocketDisconnect as error:
-            raise WebSocketDisconnected from error
-
-
 class LoyaltyView(GraphQL[Context, None]):
     """Serves one schema over HTTP, server-sent events and WebSocket.
 
@@ -78,11 +57,13 @@ class LoyaltyView(GraphQL[Context, None]):
         schema: What to serve.
         desk: Hands out passes.
         viewer_for: Finds who a token belongs to at a moment, or raises UnauthenticatedError.
+        refuse_ended: Raises UnauthenticatedError once a viewer may not go on asking.
         clock: Tells the moment of each request.
         record_purchase: Records one purchase, perhaps in one transaction with others.
     """
 
     websocket_adapter_class = TextWebSocket
+    graphql_transport_ws_handler_class = Operations
 
     def __init__(
         self,
@@ -90,6 +71,7 @@ class LoyaltyView(GraphQL[Context, None]):
         *,
         desk: PassDesk,
         viewer_for: Callable[[str, datetime], Awaitable[Viewer]],
+        refuse_ended: RefuseEnded,
         clock: Callable[[], datetime],
         record_purchase: RecordPurchase,
     ) -> None:
@@ -100,6 +82,7 @@ class LoyaltyView(GraphQL[Context, None]):
         )
         self._desk = desk
         self._viewer_for = viewer_for
+        self._refuse_ended = refuse_ended
         self._clock = clock
         self._record_purchase = record_purchase
 
@@ -174,6 +157,7 @@ class LoyaltyView(GraphQL[Context, None]):
             self._desk,
             self._clock,
             self._record_purchase,
+            self._refuse_ended,
         )
 
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:

@@ -1,4 +1,4 @@
-"""Tables of partners and their API tokens."""
+"""Tables of partners, staff and their API tokens."""
 
 from datetime import datetime
 from uuid import UUID
@@ -6,7 +6,10 @@ from uuid import UUID
 from tortoise import fields
 from tortoise.models import Model
 
+from loyalty_graph.db.constraints import Check
+
 NAME_CHARACTERS_MAX = 100
+STORE_CHARACTERS_MAX = 60
 
 
 class Partner(Model):
@@ -22,21 +25,41 @@ class Partner(Model):
         unique_together = (("program_id", "name"),)
 
 
-class ApiToken(Model):
-    """A partner's token: its hash and what may be shown of it, never the token itself."""
+class Staff(Model):
+    """Somebody who runs a programme; what they may do, their role says."""
 
     id: UUID = fields.UUIDField(primary_key=True)
     program_id: UUID = fields.UUIDField()
-    partner: fields.ForeignKeyRelation[Partner] = fields.ForeignKeyField(
-        "models.Partner", related_name="tokens", on_delete=fields.RESTRICT
+    name = fields.CharField(max_length=NAME_CHARACTERS_MAX)
+    role = fields.CharField(max_length=20)
+    created_at: datetime = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "staff"
+        unique_together = (("program_id", "name"),)
+
+
+class ApiToken(Model):
+    """A token of a partner or a staff user: its hash and what may be shown of it, no more."""
+
+    id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    partner: fields.ForeignKeyNullableRelation[Partner] = fields.ForeignKeyField(
+        "models.Partner", related_name="tokens", on_delete=fields.RESTRICT, null=True
     )
-    partner_id: UUID
+    partner_id: UUID | None
+    staff: fields.ForeignKeyNullableRelation[Staff] = fields.ForeignKeyField(
+        "models.Staff", related_name="tokens", on_delete=fields.RESTRICT, null=True
+    )
+    staff_id: UUID | None
     name = fields.CharField(max_length=NAME_CHARACTERS_MAX)
     prefix = fields.CharField(max_length=8)
     last_four = fields.CharField(max_length=4)
     # Found by this alone, before it is known which programme is asked, so it is unique by itself.
     token_sha256 = fields.CharField(max_length=64, unique=True)
     scopes: list[str] = fields.JSONField()
+    # The only store it may act for; any, when null.
+    store = fields.CharField(max_length=STORE_CHARACTERS_MAX, null=True)
     created_at: datetime = fields.DatetimeField()
     last_used_at: datetime | None = fields.DatetimeField(null=True)
     expires_at: datetime | None = fields.DatetimeField(null=True)
@@ -44,3 +67,6 @@ class ApiToken(Model):
 
     class Meta(Model.Meta):
         table = "api_token"
+        constraints = [
+            Check("(partner_id IS NULL) <> (staff_id IS NULL)", name="api_token_has_one_owner")
+        ]

@@ -9,7 +9,12 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from loyalty_graph.errors import ForbiddenError, InvalidInputError, UnauthenticatedError
+from loyalty_graph.errors import (
+    ForbiddenError,
+    InvalidInputError,
+    UnauthenticatedError,
+    WrongStoreError,
+)
 
 TOKEN_RANDOM_BYTES = 32
 TOKEN_RANDOM_CHARACTERS = 32
@@ -49,18 +54,67 @@ class ViewerKind(StrEnum):
     """What kind of caller is asking."""
 
     NOBODY = "NOBODY"
+    MEMBER = "MEMBER"
     PARTNER = "PARTNER"
+    STAFF = "STAFF"
+
+
+class Role(StrEnum):
+    """What a staff user is there for."""
+
+    OWNER = "OWNER"
+
+    @property
+    def scopes(self) -> "frozenset[Scope]":
+        """What the role may do."""
+        return {Role.OWNER: frozenset({Scope.ADMIN})}[self]
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who is asking, and what they may do."""
+    """Who is asking, and what they may do.
+
+    Attributes:
+        kind: Which of the ids below says who it is.
+        program_id: The only programme they may ask about.
+        partner_id: The partner.
+        member_id: The member; he sees what is his, without scopes.
+        staff_id: The staff user.
+        token_id: The API token that was sent.
+        scopes: What partners and staff may do.
+        store: The only store they may act for; any, if not given.
+        expires_at: When what they sent stops working; never, if not given.
+    """
 
     kind: ViewerKind
     program_id: UUID | None = None
     partner_id: UUID | None = None
+    member_id: UUID | None = None
+    staff_id: UUID | None = None
     token_id: UUID | None = None
     scopes: frozenset[Scope] = field(default_factory=frozenset)
+    store: str | None = None
+    expires_at: datetime | None = None
+
+    @property
+    def caller(self) -> str:
+        """Whose idempotency keys these are: the partner's, whichever of its tokens is used."""
+        owner = {
+            ViewerKind.MEMBER: self.member_id,
+            ViewerKind.PARTNER: self.partner_id,
+            ViewerKind.STAFF: self.staff_id,
+        }[self.kind]
+        return f"{self.kind.lower()}:{owner}"
+
+    def acting_store(self, store: str | None) -> str | None:
+        """Return the store a command is for: the one given, or the only one that is allowed.
+
+        Raises:
+            WrongStoreError: another one is given than the token is for.
+        """
+        if self.store is not None and store not in (None, self.store):
+            raise WrongStoreError(self.store)
+        return self.store if store is None else store
 
 
 NOBODY = Viewer(ViewerKind.NOBODY)

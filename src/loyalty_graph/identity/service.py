@@ -1,8 +1,9 @@
-"""Partners, their tokens, and who a token belongs to."""
+"""Partners and staff, their tokens, and who a token belongs to."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from tortoise.expressions import Q
@@ -10,8 +11,15 @@ from tortoise.expressions import Q
 from loyalty_graph.db import transaction
 from loyalty_graph.errors import InvalidInputError, NotFoundError, UnauthenticatedError
 from loyalty_graph.identifiers import new_id
-from loyalty_graph.identity.models import NAME_CHARACTERS_MAX, ApiToken, Partner
+from loyalty_graph.identity.models import (
+    NAME_CHARACTERS_MAX,
+    STORE_CHARACTERS_MAX,
+    ApiToken,
+    Partner,
+    Staff,
+)
 from loyalty_graph.identity.rules import (
+    Role,
     Scope,
     TokenMode,
     Viewer,
@@ -59,6 +67,19 @@ async def partner_named(program_id: UUID, name: str, *, now: datetime) -> Partne
 
 
 @transaction
+async def staff_named(program_id: UUID, name: str, role: Role, *, now: datetime) -> Staff:
+    """Return the staff user with this name, stored now with this role if there is none.
+
+    Raises:
+        InvalidInputError: the name is empty or too long.
+    """
+    known = await Staff.get_or_none(program_id=program_id, name=_name(name))
+    return known or await Staff.create(
+        id=new_id(now), program_id=program_id, name=_name(name), role=role, created_at=now
+    )
+
+
+@transaction
 async def create_token(  # noqa: PLR0913 - each is a choice of the operator or the clock
     program_id: UUID,
     partner_id: UUID,
@@ -69,8 +90,9 @@ async def create_token(  # noqa: PLR0913 - each is a choice of the operator or t
     randomness: bytes,
     now: datetime,
     expires_at: datetime | None = None,
+    store: str | None = None,
 ) -> NewToken:
-    """Store a token's hash and return its text, which nobody can show again.
+    """Store a partner's token's hash and return its text, which nobody can show again.
 
     Args:
         program_id: The programme it works in.
@@ -81,37 +103,70 @@ async def create_token(  # noqa: PLR0913 - each is a choice of the operator or t
         randomness: 32 unpredictable bytes.
         now: The moment of the request.
         expires_at: When it stops working; never, if not given.
+        store: The only store it may act for; any, if not given.
 
     Raises:
         NotFoundError: the programme has no such partner.
-        InvalidInputError: a scope does not exist, the name will not do, or it expires in the past.
+        InvalidInputError: a scope does not exist, name or store will not do, or it expires in the
+            past.
     """
     granted = scopes_from(scopes)
-    if expires_at is not None and expires_at <= now:
-        raise InvalidInputError("A token expires in the future.", field="expiresAt")
     if not await Partner.exists(program_id=program_id, id=partner_id):
         raise NotFoundError("partner", partner_id, field="partner")
+    owned = {"partner_id": partner_id, "scopes": sorted(granted), "store": _store(store)}
+    return await _create(program_id, token_text(mode, randomness), name, now, expires_at, owned)
+
+
+@transaction
+async def create_staff_token(
+    staff: Staff,
+    *,
+    mode: TokenMode,
+    randomness: bytes,
+    now: datetime,
+    expires_at: datetime | None = None,
+) -> NewToken:
+    """Store a staff user's token's hash and return its text, which nobody can show again.
+
+    What it may do is what the user's role may do at the time of each request.
+
+    Raises:
+        InvalidInputError: it expires in the past.
+    """
     text = token_text(mode, randomness)
+    owned = {"staff_id": staff.id, "scopes": []}
+    return await _create(staff.program_id, text, staff.name, now, expires_at, owned)
+
+
+async def _create(
+    program_id: UUID,
+    text: str,
+    name: str,
+    now: datetime,
+    expires_at: datetime | None,
+    owned: dict[str, Any],
+) -> NewToken:
+    if expires_at is not None and expires_at <= now:
+        raise InvalidInputError("A token expires in the future.", field="expiresAt")
     parts = read_token(text)
     token = await ApiToken.create(
         id=new_id(now),
         program_id=program_id,
-        partner_id=partner_id,
         name=_name(name),
         prefix=parts.prefix,
         last_four=parts.last_four,
         token_sha256=parts.sha256,
-        scopes=sorted(granted),
         created_at=now,
         expires_at=expires_at,
+        **owned,
     )
     return NewToken(text, token)
 
 
 async def list_tokens(program_id: UUID) -> list[ApiToken]:
-    """Return a programme's tokens with their partners, oldest first, the revoked ones too."""
+    """Return a programme's tokens with their owners, oldest first, the revoked ones too."""
     tokens = ApiToken.filter(program_id=program_id).order_by("created_at", "id")
-    return await tokens.prefetch_related("partner")
+    return await tokens.prefetch_related("partner", "staff")
 
 
 @transaction
@@ -141,7 +196,7 @@ async def viewer_for(text: str, now: datetime) -> Viewer:
         UnauthenticatedError: malformed, unknown, revoked, expired, or a test token elsewhere.
     """
     parts = read_token(text)
-    token = await ApiToken.get_or_none(token_sha256=parts.sha256)
+    token = await ApiToken.get_or_none(token_sha256=parts.sha256).select_related("staff")
     if token is None:
         raise UnauthenticatedError("This API token is not known here.")
     refuse_unusable(revoked_at=token.revoked_at, expires_at=token.expires_at, now=now)
@@ -149,12 +204,30 @@ async def viewer_for(text: str, now: datetime) -> Viewer:
         raise UnauthenticatedError("A test token works in sandbox programmes only.")
     if token.last_used_at is None or token.last_used_at <= now - USE_IS_NOTED_EVERY:
         await _note_use(token.id, now=now)
+    return _viewer(token)
+
+
+async def refuse_revoked(token_id: UUID, *, now: datetime) -> None:
+    """Do nothing while a token works; streams ask again and again.
+
+    Raises:
+        UnauthenticatedError: it was revoked, or its time is over.
+    """
+    token = await ApiToken.get(id=token_id)
+    refuse_unusable(revoked_at=token.revoked_at, expires_at=token.expires_at, now=now)
+
+
+def _viewer(token: ApiToken) -> Viewer:
+    granted = Role(token.staff.role).scopes if token.staff else map(Scope, token.scopes)
     return Viewer(
-        kind=ViewerKind.PARTNER,
+        kind=ViewerKind.STAFF if token.staff else ViewerKind.PARTNER,
         program_id=token.program_id,
         partner_id=token.partner_id,
+        staff_id=token.staff_id,
         token_id=token.id,
-        scopes=frozenset(Scope(name) for name in token.scopes),
+        scopes=frozenset(granted),
+        store=token.store,
+        expires_at=token.expires_at,
     )
 
 
@@ -169,3 +242,11 @@ def _name(name: str) -> str:
     if not 1 <= len(wanted) <= NAME_CHARACTERS_MAX:
         raise InvalidInputError(f"A name has 1 to {NAME_CHARACTERS_MAX} characters.", field="name")
     return wanted
+
+
+def _store(store: str | None) -> str | None:
+    if store is not None and not 1 <= len(store.strip()) <= STORE_CHARACTERS_MAX:
+        raise InvalidInputError(
+            f"A store has 1 to {STORE_CHARACTERS_MAX} characters.", field="store"
+        )
+    return store and store.strip()

@@ -306,6 +306,15 @@ CREATE TABLE "schedule" (
     "next_at" TIMESTAMPTZ NOT NULL,
     CONSTRAINT "schedule_pkey" PRIMARY KEY ("program_id", "kind")
 );
+CREATE TABLE "staff" (
+    "id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "name" VARCHAR(100) NOT NULL,
+    "role" VARCHAR(20) NOT NULL,
+    "created_at" TIMESTAMPTZ NOT NULL,
+    CONSTRAINT "staff_pkey" PRIMARY KEY ("id")
+);
+CREATE UNIQUE INDEX "staff_program_id_name_key" ON "staff" ("program_id", "name");
 CREATE TABLE "tier_change" (
     "member_id" UUID NOT NULL,
     "program_id" UUID NOT NULL,
@@ -387,12 +396,16 @@ CREATE TABLE "api_token" (
     "last_four" VARCHAR(4) NOT NULL,
     "token_sha256" VARCHAR(64) NOT NULL,
     "scopes" JSONB NOT NULL,
+    "store" VARCHAR(60),
     "created_at" TIMESTAMPTZ NOT NULL,
     "last_used_at" TIMESTAMPTZ,
     "expires_at" TIMESTAMPTZ,
     "revoked_at" TIMESTAMPTZ,
-    "partner_id" UUID NOT NULL,
+    "partner_id" UUID,
+    "staff_id" UUID,
     CONSTRAINT "api_token_pkey" PRIMARY KEY ("id"),
-    CONSTRAINT "api_token_partner_id_fkey" FOREIGN KEY ("partner_id") REFERENCES "partner" ("id") ON DELETE RESTRICT
+    CONSTRAINT "api_token_has_one_owner" CHECK ((partner_id IS NULL) <> (staff_id IS NULL)),
+    CONSTRAINT "api_token_partner_id_fkey" FOREIGN KEY ("partner_id") REFERENCES "partner" ("id") ON DELETE RESTRICT,
+    CONSTRAINT "api_token_staff_id_fkey" FOREIGN KEY ("staff_id") REFERENCES "staff" ("id") ON DELETE RESTRICT
 );
 CREATE UNIQUE INDEX "api_token_token_sha256_key" ON "api_token" ("token_sha256");

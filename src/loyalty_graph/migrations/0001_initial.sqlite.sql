@@ -303,6 +303,15 @@ CREATE TABLE "schedule" (
     "next_at" TIMESTAMP NOT NULL,
     CONSTRAINT "schedule_pkey" PRIMARY KEY ("program_id", "kind")
 );
+CREATE TABLE "staff" (
+    "id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "name" VARCHAR(100) NOT NULL,
+    "role" VARCHAR(20) NOT NULL,
+    "created_at" TIMESTAMP NOT NULL,
+    CONSTRAINT "staff_pkey" PRIMARY KEY ("id")
+);
+CREATE UNIQUE INDEX "staff_program_id_name_key" ON "staff" ("program_id", "name");
 CREATE TABLE "tier_change" (
     "member_id" CHAR(36) NOT NULL,
     "program_id" CHAR(36) NOT NULL,
@@ -382,12 +391,16 @@ CREATE TABLE "api_token" (
     "last_four" VARCHAR(4) NOT NULL,
     "token_sha256" VARCHAR(64) NOT NULL,
     "scopes" JSON NOT NULL,
+    "store" VARCHAR(60),
     "created_at" TIMESTAMP NOT NULL,
     "last_used_at" TIMESTAMP,
     "expires_at" TIMESTAMP,
     "revoked_at" TIMESTAMP,
-    "partner_id" CHAR(36) NOT NULL,
+    "partner_id" CHAR(36),
+    "staff_id" CHAR(36),
     CONSTRAINT "api_token_pkey" PRIMARY KEY ("id"),
-    CONSTRAINT "api_token_partner_id_fkey" FOREIGN KEY ("partner_id") REFERENCES "partner" ("id") ON DELETE RESTRICT
+    CONSTRAINT "api_token_has_one_owner" CHECK ((partner_id IS NULL) <> (staff_id IS NULL)),
+    CONSTRAINT "api_token_partner_id_fkey" FOREIGN KEY ("partner_id") REFERENCES "partner" ("id") ON DELETE RESTRICT,
+    CONSTRAINT "api_token_staff_id_fkey" FOREIGN KEY ("staff_id") REFERENCES "staff" ("id") ON DELETE RESTRICT
 );
 CREATE UNIQUE INDEX "api_token_token_sha256_key" ON "api_token" ("token_sha256");
