@@ -39,8 +39,9 @@ fix: .venv/ready  ## Format and mend what can be mended
 	$(RUN)ruff format .
 	$(RUN)ruff check --fix .
 
-schema: .venv/ready  ## Write schema.graphql and docs/errors.md from the code
+schema: .venv/ready  ## Write schema.graphql, docs/errors.md, docs/permissions.md from the code
 	$(RUN)loyalty-graph schema print > schema.graphql.new && mv schema.graphql.new schema.graphql
+	$(RUN)loyalty-graph schema permissions > docs/permissions.md.new && mv docs/permissions.md.new docs/permissions.md
 	$(RUN)python tools/error_table.py
 
 bench: .venv/ready  ## Measure (ARGS="--suite NAME --json"), a few minutes

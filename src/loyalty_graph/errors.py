@@ -80,9 +80,8 @@ class ForbiddenError(LoyaltyError):
 
     code = "FORBIDDEN"
 
-    def __init__(self, scope: str) -> None:
-        super().__init__(f"This needs the scope {scope}.")
-        self.scope = scope
+    def __init__(self, scope: str | None, message: str | None = None) -> None:
+        super().__init__(message or f"This needs the scope {scope}.")
 
 
 class UnauthenticatedError(LoyaltyError):

@@ -21,7 +21,7 @@ from loyalty_graph.errors import (
 from loyalty_graph.graphql.connections import Connection, connection
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData
-from loyalty_graph.graphql.permissions import NeedsScope
+from loyalty_graph.graphql.permissions import NeedsMember, NeedsScope
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.graphql.schema import LoyaltySchema, build_schema
 from loyalty_graph.graphql.view import LoyaltyView
@@ -110,6 +110,14 @@ class CupboardQuery:
     @strawberry.field(description="Another.", extensions=[NeedsScope(Scope.POINTS_ADJUST)])
     async def other_secret(self) -> str | None:
         return "43"
+
+    @strawberry.field(extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")])
+    def own(self) -> str | None:
+        return "44"
+
+    @strawberry.field(extensions=[NeedsMember()])
+    def mine(self) -> str | None:
+        return "45"
 
     @strawberry.field
     def broken(self) -> str | None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from loyalty_graph.graphql.ids import encode_id
+from loyalty_graph.graphql.matrix import rows
 from loyalty_graph.graphql.schema import SCHEMA
 from loyalty_graph.members.models import Member
 from tests.api import GOLDEN_LINES, OTHER_PROGRAM, Api, card_link, member_id, receipt
@@ -86,6 +87,78 @@ def test_a_node_of_another_programme_is_null(api: Api, ids: dict[str, str], stra
 )
 def test_a_malformed_id_is_refused(api: Api, one: str):
     assert api.error(NODE, {"id": one}) == "INVALID_INPUT"
+
+
+@pytest.fixture
+def ada_asks(api: Api, ada: Member) -> str:
+    return api.member_token(ada)
+
+
+@pytest.fixture
+def bob_asks(api: Api) -> str:
+    """Another member of the same programme."""
+    return api.member_token(api.run(api.shop.enrol))
+
+
+@pytest.fixture
+def eve_asks(api: Api) -> str:
+    """A member of another programme."""
+    eve = api.run(api.open_shop(OTHER_PROGRAM).enrol)
+    return api.member_token(eve, slug="tea-club")
+
+
+def test_a_member_finds_every_node_that_is_hers(api: Api, ids: dict[str, str], ada_asks: str):
+    for kind, one in ids.items():
+        found = api.data(NODE, {"id": one}, token=ada_asks)
+        assert found == {"node": {"__typename": kind, "id": one}}
+
+
+def test_to_other_members_every_node_of_hers_is_null(
+    api: Api, ids: dict[str, str], bob_asks: str, eve_asks: str
+):
+    for kind, one in ids.items():
+        assert api.data(NODE, {"id": one}, token=eve_asks) == {"node": None}
+        seen_by_bob = api.data(NODE, {"id": one}, token=bob_asks)["node"]
+        assert (seen_by_bob is None) == (kind != "Program")
+
+
+def test_a_member_sees_all_of_herself_and_nobody_else(
+    api: Api, ada: Member, ids: dict[str, str], ada_asks: str, bob_asks: str
+):
+    query = """{ me { id email spend { amount } wallet { balance } consents { purpose }
+        entries { nodes { points purchase { member { id } } } totalCount } } }"""
+
+    [entry] = api.data(query, token=ada_asks)["me"]["entries"]["nodes"]
+
+    assert entry == {"points": 108, "purchase": {"member": {"id": member_id(ada)}}}
+    assert api.data(query, token=bob_asks)["me"]["entries"] == {"nodes": [], "totalCount": 0}
+
+
+def test_a_member_may_name_only_herself(
+    api: Api, ada: Member, ids: dict[str, str], ada_asks: str, bob_asks: str
+):
+    find = "query ($ref: MemberRef!) { member(ref: $ref) { id } }"
+    unknown = [{"email": "nobody@example.com"}, {"id": encode_id("Member", "0" * 32)}]
+
+    for ref in refs(ada):
+        assert api.data(find, {"ref": ref}, token=ada_asks) == {"member": {"id": member_id(ada)}}
+    for ref in [*refs(ada), *unknown]:
+        assert api.error(find, {"ref": ref}, token=bob_asks) == "NOT_FOUND"
+        assert api.refusal("issuePass", {"member": ref}, token=bob_asks) == ("NOT_FOUND", "member")
+    find_purchase = "query ($ref: PurchaseRef!) { purchase(ref: $ref) { id } }"
+    of_receipt = {"receipt": {"source": "till", "externalId": "r-1"}}
+    for ref in ({"id": ids["Purchase"]}, of_receipt):
+        assert api.data(find_purchase, {"ref": ref}, token=bob_asks) == {"purchase": None}
+        found = api.data(find_purchase, {"ref": ref}, token=ada_asks)
+        assert found == {"purchase": {"id": ids["Purchase"]}}
+
+
+def test_a_member_gets_her_own_card(api: Api, ada: Member, ada_asks: str):
+    given = {"member": {"id": member_id(ada)}}
+
+    issued = api.do("issuePass", given, "pass { platform }", token=ada_asks)
+
+    assert issued == {"userErrors": [], "pass": {"platform": "APPLE"}}
 
 
 def test_members_of_another_programme_are_unknown(
@@ -276,6 +349,19 @@ def test_without_its_scope_nothing_is_answered(
     assert api.error(query, variables, token=api.token(*others)) == "FORBIDDEN"
 
 
+def test_members_are_refused_what_is_not_for_them(api: Api, bob_asks: str):
+    table = {row.field: row.cells[1] for row in rows(SCHEMA._schema)}
+    not_for_members = {
+        field.partition(".")[2]
+        for field, cell in table.items()
+        if field.startswith(("Query.", "Mutation.")) and cell == "-"
+    }
+
+    for _, query, variables in REQUESTS:
+        if any(f" {name}(" in query for name in not_for_members):
+            assert api.error(query, variables, token=bob_asks) == "FORBIDDEN"
+
+
 def test_every_guarded_root_field_is_tried_without_its_scope():
     core = SCHEMA._schema
     fields = {
@@ -287,7 +373,7 @@ def test_every_guarded_root_field_is_tried_without_its_scope():
 
     tried = {name for name in fields if any(f"{name}(" in query for _, query, _ in REQUESTS)}
 
-    assert fields - tried == {"version", "program", "ledgerIntegrity", "members", "tiers"}
+    assert fields - tried == {"version", "program", "ledgerIntegrity", "members", "tiers", "me"}
 
 
 def test_a_body_that_is_not_json_is_refused(api: Api):

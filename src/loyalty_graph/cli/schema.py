@@ -16,3 +16,12 @@ def print_schema() -> None:
     from loyalty_graph.graphql.schema import SCHEMA
 
     typer.echo(SCHEMA.as_str())
+
+
+@schema_app.command()
+def permissions() -> None:
+    """Print who may ask for what, as docs/permissions.md holds it."""
+    from loyalty_graph.graphql.matrix import document
+    from loyalty_graph.graphql.schema import SCHEMA
+
+    typer.echo(document(SCHEMA._schema), nl=False)

@@ -14,7 +14,7 @@ from loyalty_graph.graphql.errors import Payload, RefusalsAsData
 from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.graphql.inputs import Input, MemberRef
 from loyalty_graph.graphql.nodes import Node, batched, load, loads
-from loyalty_graph.graphql.permissions import NeedsScope
+from loyalty_graph.graphql.permissions import Everybody, NeedsScope
 from loyalty_graph.graphql.programs import Slug, program_asked_for
 from loyalty_graph.graphql.reasons import Explanation
 from loyalty_graph.graphql.scalars import Count, Points
@@ -134,7 +134,7 @@ def _purchase_id(entry: reads.Entry) -> UUID | None:
     return None if told is None else UUID(told)
 
 
-@loads("LedgerEntry", UUID, int)
+@loads("LedgerEntry", UUID, int, owner=0)
 async def entries_by_key(
     keys: Sequence[EntryKey], *, program_id: UUID, now: datetime
 ) -> list[LedgerEntry | None]:
@@ -201,7 +201,8 @@ class LedgerQuery:
         description=(
             "Whether the ledger adds up: the outcome of the last audit, null when there was none. "
             "Everybody may ask, also without a token."
-        )
+        ),
+        extensions=[Everybody()],
     )
     async def ledger_integrity(self, info: Info, slug: Slug = None) -> LedgerIntegrity | None:
         last = await audit.latest(await program_asked_for(info.context, slug))
@@ -262,7 +263,8 @@ class AdjustPointsPayload(Payload):
         return found
 
     @strawberry.field(
-        description="The member, as of now.", extensions=[NeedsScope(Scope.MEMBERS_READ)]
+        description="The member, as of now.",
+        extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")],
     )
     async def member(
         self, info: Info

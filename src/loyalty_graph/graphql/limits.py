@@ -1,9 +1,10 @@
-"""What a document may ask for at most, and the cache of documents that were read before."""
+"""What a document may ask for: at most, and of whom; and the cache of documents read before."""
 
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 import orjson
@@ -23,6 +24,8 @@ from graphql import (
 )
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
+
+from loyalty_graph.graphql.needs import Need, Needs, needs_of, refusals
 
 TOKENS_MAX = 2_000
 DEPTH_MAX = 15
@@ -48,17 +51,17 @@ class Weight(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """A document as read, what is wrong with it, and how many operations it has."""
+    """A document as read, what is wrong with it, and what each of its operations needs."""
 
     document: DocumentNode
     errors: list[GraphQLError]
-    operations: int = 1
+    needs: Needs = MappingProxyType({})
 
 
 class DocumentGate(SchemaExtension):
-    """Parses, weighs and validates a document, once for each text.
+    """Parses, weighs and validates a document, once for each text, and decides who may ask.
 
-    One extension does all three. Strawberry's ValidationCache overwrites what an earlier extension
+    One extension does it all. Strawberry's ValidationCache overwrites what an earlier extension
     found, and validating a huge document before it is weighed is the very work the limits refuse.
     """
 
@@ -88,12 +91,21 @@ class DocumentGate(SchemaExtension):
         context, errors = self.execution_context, self._prepared.errors
         # Strawberry keeps no other trace of it.
         named = context._provided_operation_name is not None
-        if self._prepared.operations > 1 and not named and not errors:
+        needs = self._prepared.needs
+        if len(needs) > 1 and not named and not errors:
             # GraphQL, section 6.1: GetOperation raises a request error. Strawberry runs the first.
             errors = [GraphQLError(SEVERAL_OPERATIONS)]
         errors = errors or unfit(context.query or "", context.variables or {})
+        if not errors:
+            asked = needs.get(context._provided_operation_name or "") or sole(needs)
+            errors = refusals(asked, context.context.viewer)
         context.pre_execution_errors = errors
         yield
+
+
+def sole(needs: Needs) -> tuple[Need, ...]:
+    """Return what the only operation needs, or nothing: which one is unknown is said elsewhere."""
+    return next(iter(needs.values())) if len(needs) == 1 else ()
 
 
 def unfit(query: str, variables: Mapping[str, object]) -> list[GraphQLError]:
@@ -122,8 +134,7 @@ def prepared(schema: GraphQLSchema, text: str) -> Prepared:
 def _prepare(schema: GraphQLSchema, text: str) -> Prepared:
     document = parse(text, max_tokens=TOKENS_MAX)
     errors = over_limits(document) or validate_document(schema, document, specified_rules)
-    operations = sum(isinstance(part, OperationDefinitionNode) for part in document.definitions)
-    return Prepared(document, errors, operations)
+    return Prepared(document, errors, {} if errors else needs_of(schema, document))
 
 
 _prepare_cached = lru_cache(CACHED_DOCUMENTS_MAX)(_prepare)

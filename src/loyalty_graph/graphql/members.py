@@ -18,9 +18,9 @@ from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.graphql.inputs import MemberRef
 from loyalty_graph.graphql.ledger import LedgerEntry, Wallet, entry_of, wallets
 from loyalty_graph.graphql.money import Money, money_of
-from loyalty_graph.graphql.nodes import Node, batched, loads
+from loyalty_graph.graphql.nodes import Node, batched, load, loads
 from loyalty_graph.graphql.passes import Pass, pass_of
-from loyalty_graph.graphql.permissions import NeedsScope
+from loyalty_graph.graphql.permissions import NeedsMember, NeedsScope
 from loyalty_graph.graphql.tiers import TieredMember
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.ledger import reads as ledger
@@ -164,7 +164,7 @@ def member_of(row: reads.Member) -> Member:
     )
 
 
-@loads("Member", UUID)
+@loads("Member", UUID, owner=0)
 async def members_by_key(
     keys: Sequence[tuple[UUID]], *, program_id: UUID, now: datetime
 ) -> list[Member | None]:
@@ -255,9 +255,16 @@ def _last_seen(after: str | None) -> UUID | None:
 class MemberQuery:
     """Queries about members."""
 
+    @strawberry.field(description="The member who asks.", extensions=[NeedsMember()])
+    async def me(self, info: Info) -> Member | None:
+        member_id = info.context.viewer.member_id
+        assert member_id is not None, "only members may ask"
+        found: Member | None = await load(info, "Member", member_id)
+        return found
+
     @strawberry.field(
         description="The member, by whatever you know; null when there is none.",
-        extensions=[NeedsScope(Scope.MEMBERS_READ)],
+        extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")],
     )
     async def member(
         self,

@@ -72,7 +72,7 @@ class PassMutation:
 
     @strawberry.mutation(
         description="Gives a member a card, once, and a fresh link to it each time.",
-        extensions=[NeedsScope(Scope.PASSES_ISSUE), RefusalsAsData(IssuePassPayload)],
+        extensions=[NeedsScope(Scope.PASSES_ISSUE, member="own"), RefusalsAsData(IssuePassPayload)],
     )
     async def issue_pass(self, info: Info, given: Input[IssuePassInput]) -> IssuePassPayload | None:
         context, wanted = info.context, given.member.reference(field="member")

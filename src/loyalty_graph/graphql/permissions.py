@@ -1,19 +1,35 @@
-"""Permissions: a field declares the scope it needs, and the schema shows it."""
+"""Permissions: who may ask for a field is declared on it, shown in the schema, and decided once.
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+A field without a declaration belongs to whoever may ask for its parent; every root field has one.
+The decision is made while the document is validated (`limits.DocumentGate`): a document that asks
+for one thing too many is refused as a whole, before anything is done.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, Literal
 
 import strawberry
 from strawberry.extensions import FieldExtension
 from strawberry.schema_directive import Location
 from strawberry.types.field import StrawberryField
 
-from loyalty_graph.graphql.context import Info
-from loyalty_graph.identity.rules import Scope, require_scope
+from loyalty_graph.errors import (
+    ForbiddenError,
+    LoyaltyError,
+    NotFoundError,
+    UnauthenticatedError,
+)
+from loyalty_graph.graphql.context import Context, Info
+from loyalty_graph.graphql.inputs import MemberRef
+from loyalty_graph.identity.rules import Scope, Viewer, ViewerKind, require_scope
+from loyalty_graph.members import service as members
+from loyalty_graph.members.rules import ReferenceKind
+
+FIELD = [Location.FIELD_DEFINITION]
 
 
 @strawberry.schema_directive(
-    locations=[Location.FIELD_DEFINITION],
+    locations=FIELD,
     name="needsScope",
     description="The caller's token must carry this scope (or admin).",
 )
@@ -23,32 +39,147 @@ class NeedsScopeDirective:
     scope: str
 
 
-class NeedsScope(FieldExtension):
-    """Refuses a field to viewers without a scope, before its resolver runs."""
+@strawberry.schema_directive(
+    locations=FIELD, name="ownedByMember", description="Members may ask too: for what is theirs."
+)
+class OwnedByMemberDirective:
+    """Says that members need no scope."""
 
-    def __init__(self, scope: Scope) -> None:
-        self.scope = scope
+
+@strawberry.schema_directive(
+    locations=FIELD, name="needsMember", description="The caller must be signed in as a member."
+)
+class NeedsMemberDirective:
+    """Says that only members may ask."""
+
+
+@strawberry.schema_directive(
+    locations=FIELD, name="everybody", description="Everybody may ask, also without a token."
+)
+class EverybodyDirective:
+    """Says that nobody is refused."""
+
+
+class Permission(FieldExtension):
+    """Who may ask for a field. It takes no part in resolving it."""
+
+    directives: tuple[object, ...] = ()
+    sentence = ""
 
     def apply(self, field: StrawberryField) -> None:
-        """Write the scope into the schema: as a directive and at the description's end.
+        """Write it into the schema: as directives and at the description's end.
 
         A field of a base type is shared by the types made of it, and written once.
         """
-        if any(isinstance(one, NeedsScopeDirective) for one in field.directives):
+        if any(isinstance(one, type(self.directives[0])) for one in field.directives):
             return
-        field.directives = [*field.directives, NeedsScopeDirective(scope=self.scope.value)]
-        field.description = f"{field.description or ''} Needs the scope `{self.scope.value}`."
+        field.directives = [*field.directives, *self.directives]
+        field.description = f"{field.description or ''} {self.sentence}".strip()
+
+    def check(self, viewer: Viewer) -> None:
+        """Do nothing when the viewer may ask.
+
+        Raises:
+            UnauthenticatedError: nobody is asking, and that is not enough.
+            ForbiddenError: somebody is, who may not.
+        """
+
+
+class Everybody(Permission):
+    """Refuses nobody."""
+
+    directives = (EverybodyDirective(),)
+
+
+class NeedsMember(Permission):
+    """Refuses all but members."""
+
+    directives = (NeedsMemberDirective(),)
+    sentence = "Needs a member's token."
+
+    def check(self, viewer: Viewer) -> None:
+        """Let members pass."""
+        if viewer.kind is ViewerKind.NOBODY:
+            raise UnauthenticatedError(
+                "This needs a member's token: send Authorization: Bearer and the token."
+            )
+        if viewer.kind is not ViewerKind.MEMBER:
+            raise ForbiddenError(None, "This is for members only.")
+
+
+class NeedsScope(Permission):
+    """Refuses viewers without a scope.
+
+    Args:
+        scope: What partners and staff need.
+        member: "own" lets members ask without a scope. Every `MemberRef` among the arguments must
+            then name themselves; nodes of others are hidden from them by `nodes.load`.
+    """
+
+    def __init__(self, scope: Scope, *, member: Literal["own"] | None = None) -> None:
+        self.scope = scope
+        self.member = member
+        self.directives = (NeedsScopeDirective(scope=scope.value),)
+        self.sentence = f"Needs the scope `{scope.value}`."
+        if member:
+            self.directives = (*self.directives, OwnedByMemberDirective())
+            self.sentence = f"Needs the scope `{scope.value}`, or to be the member's own."
+
+    def check(self, viewer: Viewer) -> None:
+        """Let pass who has the scope, and members where they may ask for their own."""
+        if viewer.kind is not ViewerKind.MEMBER:
+            require_scope(viewer, self.scope)
+        elif self.member is None:
+            raise ForbiddenError(self.scope.value, "This is not for members.")
 
     def resolve(
         self, next_: Callable[..., Any], source: object, info: Info, **arguments: object
     ) -> object:
-        """Check, then resolve a field that needs no waiting."""
-        require_scope(info.context.viewer, self.scope)
+        """Resolve a field that needs no waiting; such a field names no member."""
+        assert not list(_refs(arguments)), "who names a member waits until he is found"
         return next_(source, info, **arguments)
 
     async def resolve_async(
         self, next_: Callable[..., Awaitable[Any]], source: object, info: Info, **arguments: object
     ) -> object:
-        """Check, then await the field."""
-        require_scope(info.context.viewer, self.scope)
+        """Make sure that a member names nobody else, then await the field."""
+        if info.context.viewer.kind is ViewerKind.MEMBER:
+            for name, ref in _refs(arguments):
+                await check_own(info.context, ref, field=name)
         return await next_(source, info, **arguments)
+
+
+async def check_own(context: Context, ref: MemberRef, *, field: str) -> None:
+    """Do nothing when a member names himself, in whatever way.
+
+    Raises:
+        InvalidInputError: it is nothing of its kind.
+        NotFoundError: it is somebody else, or nobody: they cannot be told apart.
+    """
+    wanted = ref.reference(field=field)
+    found: object = wanted.value
+    if wanted.kind is not ReferenceKind.ID:
+        [found] = await members.resolve(context.program_id, [wanted])
+    if str(found) != str(context.viewer.member_id):
+        raise NotFoundError("member", wanted.value, field=field)
+
+
+def _refs(arguments: dict[str, object]) -> Iterator[tuple[str, MemberRef]]:
+    """Yield the members that arguments name, also those inside an input, and in its lists."""
+    for name, value in arguments.items():
+        if isinstance(value, MemberRef):
+            yield name, value
+        elif isinstance(value, list):
+            for one in value:
+                yield from _refs({name: one})
+        elif hasattr(value, "__strawberry_definition__"):
+            yield from _refs(vars(value))
+
+
+def refusal(permission: Permission, viewer: Viewer) -> LoyaltyError | None:
+    """Return why a viewer may not ask, or None."""
+    try:
+        permission.check(viewer)
+    except (UnauthenticatedError, ForbiddenError) as error:
+        return error
+    return None

@@ -12,6 +12,7 @@ from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.graphql.nodes import Node, loads
+from loyalty_graph.graphql.permissions import Everybody
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import ClawbackPolicy
 
@@ -94,7 +95,7 @@ def program_of(version: programs.Version) -> Program:
     )
 
 
-@loads("Program", UUID)
+@loads("Program", UUID, everybody=True)
 async def programs_by_key(
     keys: Sequence[tuple[UUID]], *, program_id: UUID, now: datetime
 ) -> list[Program | None]:
@@ -126,7 +127,10 @@ async def program_asked_for(context: Context, slug: str | None) -> UUID:
 class ProgramQuery:
     """Queries about the programme."""
 
-    @strawberry.field(description="The programme. Everybody may ask, also without a token.")
+    @strawberry.field(
+        description="The programme. Everybody may ask, also without a token.",
+        extensions=[Everybody()],
+    )
     async def program(self, info: Info, slug: Slug = None) -> Program | None:
         program_id = await program_asked_for(info.context, slug)
         now = info.context.now

@@ -104,7 +104,9 @@ class Purchase(Node):
     async def entry(self, info: Info) -> LedgerEntry | None:
         return await _entry(info, self.key[0], self.entry_sequence)
 
-    @strawberry.field(description="Who bought.", extensions=[NeedsScope(Scope.MEMBERS_READ)])
+    @strawberry.field(
+        description="Who bought.", extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")]
+    )
     async def member(
         self, info: Info
     ) -> Annotated["Member", strawberry.lazy("loyalty_graph.graphql.members")] | None:
@@ -119,7 +121,7 @@ async def _entry(info: Info, member_id: UUID, sequence: int | None) -> LedgerEnt
     return found
 
 
-@loads("Purchase", UUID, UUID)
+@loads("Purchase", UUID, UUID, owner=0)
 async def purchases_by_key(
     keys: Sequence[reads.Key], *, program_id: UUID, now: datetime
 ) -> list[Purchase | None]:
@@ -198,7 +200,7 @@ class PurchaseQuery:
 
     @strawberry.field(
         description="A purchase, by its id or its receipt; null when there is none.",
-        extensions=[NeedsScope(Scope.MEMBERS_READ)],
+        extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")],
     )
     async def purchase(
         self,
@@ -240,7 +242,8 @@ class PurchasePayload(Payload):
         return await _entry(info, self.key[0], self.entry_sequence)
 
     @strawberry.field(
-        description="Who bought, as of now.", extensions=[NeedsScope(Scope.MEMBERS_READ)]
+        description="Who bought, as of now.",
+        extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")],
     )
     async def member(
         self, info: Info

@@ -17,6 +17,7 @@ from loyalty_graph.graphql.membership import MembershipMutation
 from loyalty_graph.graphql.nodes import NodeQuery
 from loyalty_graph.graphql.overriding import TierMutation
 from loyalty_graph.graphql.passes import PassMutation
+from loyalty_graph.graphql.permissions import Everybody
 from loyalty_graph.graphql.programs import ProgramQuery
 from loyalty_graph.graphql.purchases import PurchaseQuery
 from loyalty_graph.graphql.recording import RecordingMutation, RecordingQuery
@@ -52,7 +53,9 @@ class Query(
 ):
     """The root of queries; each subject brings its own."""
 
-    @strawberry.field(description="The version of the server that answers.")
+    @strawberry.field(
+        description="The version of the server that answers.", extensions=[Everybody()]
+    )
     def version(self) -> str:
         return __version__
 

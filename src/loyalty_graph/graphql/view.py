@@ -8,12 +8,13 @@ Source: GraphQL over HTTP, stage 2 draft; graphql-transport-ws.
 import logging
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import orjson
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from graphql import GraphQLError
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
@@ -27,7 +28,7 @@ from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_
 from strawberry.types import ExecutionResult
 from strawberry.types.unset import UnsetType
 
-from loyalty_graph.errors import UnauthenticatedError
+from loyalty_graph.errors import ForbiddenError, UnauthenticatedError
 from loyalty_graph.graphql.context import Context, RecordPurchase, RefuseEnded
 from loyalty_graph.graphql.errors import BAD_REQUEST, internal_error
 from loyalty_graph.graphql.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, JSON, negotiate
@@ -116,8 +117,7 @@ class LoyaltyView(GraphQL[Context, None]):
                 return welcome(request)
             return await self.run(request)
         except UnauthenticatedError as error:
-            headers = {"WWW-Authenticate": "Bearer"}
-            return _refusal(request, 401, error.message, {"code": error.code}, headers)
+            return _refusal(request, 401, error.message, {"code": error.code})
         except HTTPException as error:
             return _http_refusal(request, error)
         except ClientDisconnect:
@@ -221,7 +221,7 @@ class LoyaltyView(GraphQL[Context, None]):
         if errors and result.data is None and all(error.path is None for error in errors):
             answer.pop("data")
             if request.state.answer.media_type == GRAPHQL_RESPONSE:
-                request.state.answer.status_code = 400
+                request.state.answer.status_code = _status_of(errors)
         return answer
 
     def create_response(
@@ -243,6 +243,14 @@ class LoyaltyView(GraphQL[Context, None]):
     def encode_json(self, data: object) -> bytes:
         """Write JSON."""
         return orjson.dumps(data)
+
+
+def _status_of(errors: Sequence[GraphQLError]) -> int:
+    """Return the status of a request that was refused before anything was done."""
+    codes = {(error.extensions or {}).get("code") for error in errors}
+    if UnauthenticatedError.code in codes:
+        return 401
+    return 403 if codes == {ForbiddenError.code} else 400
 
 
 def _limited(receive: Receive) -> Receive:
@@ -290,4 +298,7 @@ def _refusal(
 
 
 def _json_response(body: object, status: int, media: str) -> Response:
-    return Response(orjson.dumps(body), status, headers={"Content-Type": f"{media}; charset=utf-8"})
+    headers = {"Content-Type": f"{media}; charset=utf-8"}
+    if status == 401:  # noqa: PLR2004 - RFC 9110, section 15.5.2: it must say what would do
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(orjson.dumps(body), status, headers=headers)
