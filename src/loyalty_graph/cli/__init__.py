@@ -14,6 +14,7 @@ from loyalty_graph.cli.options import DatabaseOption
 from loyalty_graph.cli.output import PROGRAM, errors
 from loyalty_graph.cli.passes import pass_app
 from loyalty_graph.cli.programs import program_app
+from loyalty_graph.cli.purchases import purchase
 from loyalty_graph.cli.schema import schema_app
 from loyalty_graph.cli.tokens import token_app
 from loyalty_graph.errors import LoyaltyError
@@ -32,6 +33,7 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's signature
 
 
 app.command()(demo)
+app.command()(purchase)
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(member_app, name="member")
 app.add_typer(pass_app, name="pass")

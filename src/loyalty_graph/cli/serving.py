@@ -142,7 +142,9 @@ def _serve(settings: Settings, listener: socket.socket, announce: Announce) -> N
 
     async def work() -> None:
         async with app.router.lifespan_context(app):
-            server = _Server(config, lambda: announce(app.state.desk))
+            server = _Server(
+                config, lambda: announce(app.state.desk), stopping=app.state.watch.close
+            )
             await server.serve(sockets=[listener])
 
     run(work(), loop=config.get_loop_factory())
@@ -152,17 +154,29 @@ class _Server(uvicorn.Server):
     """A server that returns when a signal has stopped it.
 
     The stock one raises the signal again, which would end the process with the database open.
-    `ready` is called when requests are served and signals are heard.
+    `ready` is called when requests are served and signals are heard; `stopping` when no new ones
+    are taken, and what would never end by itself must.
     """
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        ready: Callable[[], Awaitable[None]],
+        *,
+        stopping: Callable[[], None],
+    ) -> None:
         super().__init__(config)
-        self._ready = ready
+        self._ready, self._stopping = ready, stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to serve, and say so."""
         await super().startup(sockets)
         await self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End open streams, then wait for the requests in hand."""
+        self._stopping()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

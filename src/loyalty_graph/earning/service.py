@@ -7,6 +7,8 @@ from loyalty_graph.earning.calculators import ProductTypeRewardCalculator, Rewar
 from loyalty_graph.earning.models import EarningRules
 from loyalty_graph.earning.rules import EarningSettings
 
+ANY_PRODUCT_TYPE = "OTHER"
+
 _calculators: dict[tuple[UUID, int], RewardCalculator] = {}
 """Versions never change, so a calculator is made once; there are as many as versions in use."""
 
@@ -27,3 +29,11 @@ async def calculator(program_id: UUID, version: int) -> RewardCalculator:
         known = ProductTypeRewardCalculator(EarningSettings.model_validate(rules.settings))
         _calculators[program_id, version] = known
     return known
+
+
+async def usual_product_type(program_id: UUID, version: int) -> str:
+    """Return a product type that earns in a version of a programme: the first one it lists."""
+    rules = await EarningRules.get(program_id=program_id, version=version)
+    settings = EarningSettings.model_validate(rules.settings)
+    earning = (one for one in settings.product_types if one not in settings.excluded_product_types)
+    return next(earning, ANY_PRODUCT_TYPE)

@@ -30,11 +30,11 @@ from strawberry.types.unset import UnsetType
 
 from loyalty_graph.errors import ForbiddenError, UnauthenticatedError
 from loyalty_graph.graphql.context import Context, RecordPurchase, RefuseEnded
+from loyalty_graph.graphql.editor import editor, wants_editor
 from loyalty_graph.graphql.errors import BAD_REQUEST, internal_error
 from loyalty_graph.graphql.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, JSON, negotiate
 from loyalty_graph.graphql.schema import LoyaltySchema
 from loyalty_graph.graphql.websocket import CLOSE_UNAUTHENTICATED, Operations, TextWebSocket
-from loyalty_graph.graphql.welcome import wants_welcome, welcome
 from loyalty_graph.identity.rules import NOBODY, Viewer
 from loyalty_graph.wallet.desk import PassDesk
 
@@ -113,8 +113,8 @@ class LoyaltyView(GraphQL[Context, None]):
     async def _answer(self, request: Request) -> Response:
         """Return the answer to a request, whatever happens; nothing of our insides is in it."""
         try:
-            if wants_welcome(request):
-                return welcome(request)
+            if wants_editor(request):
+                return editor()
             return await self.run(request)
         except UnauthenticatedError as error:
             return _refusal(request, 401, error.message, {"code": error.code})

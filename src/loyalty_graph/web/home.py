@@ -11,7 +11,12 @@ from loyalty_graph.web.pages import page
 async def home(request: Request) -> Response:
     """Answer with the page, written for the address it was asked under."""
     address = str(request.url.replace(path="", query="", fragment=""))
-    return page("home.html", {"version": __version__, "address": address.rstrip("/")})
+    values = {
+        "version": __version__,
+        "address": address.rstrip("/"),
+        "development": request.app.state.desk.development,
+    }
+    return page("home.html", values)
 
 
 routes = [Route("/", home)]
