@@ -1,32 +1,23 @@
 """The pages in Chromium: readable by all, the code scannable, alive, and never asking elsewhere."""
 
-import asyncio
 import shutil
-import socket
-import threading
-from collections.abc import Coroutine, Iterator
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import pytest
-import uvicorn
 import zxingcpp
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from loyalty_graph.app import create_app
 from loyalty_graph.clock import utc_now
-from loyalty_graph.config import Settings
-from loyalty_graph.identity import service as identity
-from loyalty_graph.identity.rules import TokenMode
 from loyalty_graph.members.models import Member
 from loyalty_graph.usecases import card_links
 from loyalty_graph.wallet.links import token_of
-from tests.shop import DAY, Shop, by_id, open_shop
+from tests.served import Served, served
+from tests.shop import DAY, by_id
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 AXE = (Path(__file__).with_name("vendored") / "axe.min.js").read_text()
@@ -35,26 +26,20 @@ SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 PHONE, NARROW, DESKTOP = (390, 844), (320, 568), (1280, 900)
 LONG_NAME = "Maximiliana-Theodora von und zu Hohenwaldeck-Schwarzenfels-Untermarchtal"
 
-Result = TypeVar("Result")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
 ]
 
 
-@dataclass
 class Site:
-    """The application behind a real socket, in a thread of its own."""
+    """The running application, and everything its pages ask for or complain about."""
 
-    loop: asyncio.AbstractEventLoop
-    address: str
-    key: bytes
-    shop: Shop
-    asked: list[str] = field(default_factory=list)
-
-    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
-        done: Future[Result] = asyncio.run_coroutine_threadsafe(work, self.loop)
-        return done.result(timeout=30)
+    def __init__(self, running: Served) -> None:
+        self.run, self.token, self.shop = running.run, running.token, running.shop
+        self.address = running.address
+        self._key: bytes = running.app.state.desk.link_key
+        self.asked: list[str] = []
 
     def member(self, **profile: Any) -> tuple[Member, str]:
         """Enrol a member with a history, and return the address of the card page."""
@@ -67,56 +52,15 @@ class Site:
         await self.shop.later(timedelta(hours=2)).bring_back(bought, {4: 1})
         command = card_links.CreateCardLink("cli", str(member.id), by_id(member))
         now = self.shop.now
-        made = await card_links.create(self.shop.program_id, command, key=self.key, now=now)
-        token = token_of(self.shop.program_id, made.link_id, key=self.key)
+        made = await card_links.create(self.shop.program_id, command, key=self._key, now=now)
+        token = token_of(self.shop.program_id, made.link_id, key=self._key)
         return member, f"{self.address}/c/{token}"
-
-    def token(self) -> str:
-        """Return a partner's token that may do everything."""
-        return self.run(self._token())
-
-    async def _token(self) -> str:
-        partner = await identity.partner_named(self.shop.program_id, "App", now=self.shop.now)
-        made = await identity.create_token(
-            self.shop.program_id,
-            partner.id,
-            name="test",
-            scopes=["admin"],
-            mode=TokenMode.LIVE,
-            randomness=bytes(32),
-            now=self.shop.now,
-        )
-        return made.text
 
 
 @pytest.fixture
 def site(database_url: str, data_dir: Path) -> Iterator[Site]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    settings = Settings(database_url=database_url, data_dir=data_dir, public_url=address)
-    ready: Future[Site] = Future()
-    stop = asyncio.Event()
-
-    async def serve() -> None:
-        app = create_app(settings)
-        async with app.router.lifespan_context(app):
-            config = uvicorn.Config(app, lifespan="off", log_level="warning", access_log=False)
-            server = uvicorn.Server(config)
-            serving = asyncio.ensure_future(server._serve([listener]))
-            shop = await open_shop(now=utc_now() - 2 * DAY)
-            desk, loop = app.state.desk, asyncio.get_running_loop()
-            ready.set_result(Site(loop, address, desk.link_key, shop))
-            await stop.wait()
-            app.state.watch.close()
-            server.should_exit = True
-            await serving
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
-    thread.start()
-    site = ready.result(timeout=60)
-    yield site
-    site.loop.call_soon_threadsafe(stop.set)
-    thread.join()
+    with served(database_url, data_dir) as running:
+        yield Site(running)
 
 
 @pytest.fixture(scope="module")
@@ -229,7 +173,7 @@ def test_the_editor_answers_without_asking_anybody_else(site: Site, browser: Bro
 
     page.get_by_role("button", name="Execute query").click()
     expect(answer).to_contain_text('"Bean Club"')
-    page.get_by_label("Token").fill(site.token())
+    page.get_by_label("Token").fill(site.token("members:read"))
     page.get_by_role("tab", name="Members").click()
     expect(page.locator(".graphiql-query-editor")).to_contain_text("query Members")
     # The editor learns a moment later which operation the text holds, and no sign of it is shown.

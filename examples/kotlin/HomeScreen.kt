@@ -1,0 +1,103 @@
+// A member's home screen. Call it from a background thread, and ask your own server for the answer:
+// a partner's token must not be in an app.
+
+package example.loyalty
+
+import java.net.HttpURLConnection
+import java.net.URI
+import kotlinx.serialization.Serializable
+import kotlinx.serialization.json.Json
+import kotlinx.serialization.json.buildJsonObject
+import kotlinx.serialization.json.put
+import kotlinx.serialization.json.putJsonObject
+
+private const val DOLLAR = "$"
+
+private const val HOME_SCREEN = """
+  # All that an app shows on a member's first screen, in one query.
+  query HomeScreen(${DOLLAR}member: MemberRef!) {
+    program {
+      name
+      pointName
+      pointNamePlural
+    }
+    member(ref: ${DOLLAR}member) {
+      number
+      firstName
+      lastName
+      wallet {
+        available
+        debt
+        expirations {
+          points
+          expiresAt
+        }
+      }
+      passes {
+        platform
+        url
+      }
+      cardUrl
+      entries(first: 10) {
+        nodes {
+          id
+          kind
+          points
+          balanceAfter
+          at
+          explanation {
+            summary
+            steps {
+              text
+            }
+          }
+        }
+        pageInfo {
+          endCursor
+          hasNextPage
+        }
+      }
+    }
+  }
+"""
+
+private val json = Json { ignoreUnknownKeys = true }
+
+@Serializable data class Program(val name: String, val pointName: String, val pointNamePlural: String)
+@Serializable data class Expiration(val points: Long, val expiresAt: String)
+@Serializable data class Wallet(val available: Long, val debt: Long, val expirations: List<Expiration>)
+@Serializable data class Pass(val platform: String, val url: String)
+@Serializable data class Explanation(val summary: String)
+@Serializable data class Entry(val id: String, val points: Long, val balanceAfter: Long, val at: String, val explanation: Explanation?)
+@Serializable data class Entries(val nodes: List<Entry>)
+@Serializable data class Member(
+    val number: String,
+    val firstName: String?,
+    val lastName: String?,
+    val wallet: Wallet,
+    val passes: List<Pass>,
+    val cardUrl: String?,
+    val entries: Entries,
+)
+@Serializable data class HomeScreen(val program: Program?, val member: Member?)
+@Serializable data class Failure(val message: String)
+@Serializable data class Answer(val data: HomeScreen? = null, val errors: List<Failure> = emptyList())
+
+fun homeScreen(url: String, token: String, number: String): HomeScreen {
+    val connection = URI(url).toURL().openConnection() as HttpURLConnection
+    connection.requestMethod = "POST"
+    connection.connectTimeout = 10_000
+    connection.readTimeout = 10_000
+    connection.doOutput = true
+    connection.setRequestProperty("Authorization", "Bearer $token")
+    connection.setRequestProperty("Content-Type", "application/json")
+    val question = buildJsonObject {
+        put("query", HOME_SCREEN)
+        putJsonObject("variables") { putJsonObject("member") { put("number", number) } }
+    }
+    connection.outputStream.use { it.write(question.toString().encodeToByteArray()) }
+    val body = (connection.errorStream ?: connection.inputStream).use { it.readBytes().decodeToString() }
+    val answer = json.decodeFromString<Answer>(body)
+    answer.errors.firstOrNull()?.let { error(it.message) }
+    return checkNotNull(answer.data)
+}
