@@ -19,7 +19,7 @@ from tests.served import served
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SHARED = EXAMPLES / "home-screen.graphql"
 EMBEDDED = {
-    "typescript/home-screen.ts": r"/\* GraphQL \*/ `\n(.*?)\n`;",
+    "typescript/home-screen.mts": r"/\* GraphQL \*/ `\n(.*?)\n`;",
     "swift/HomeScreen.swift": r'homeScreenQuery = """\n(.*?)\n  """',
     "kotlin/HomeScreen.kt": r'HOME_SCREEN = """\n(.*?)\n"""',
 }
@@ -101,7 +101,7 @@ def test_curl_prints_the_whole_answer(environment: dict[str, str]):
 
 @pytest.mark.skipif(not node_reads_typescript(), reason="node 22.18 or newer is not installed")
 def test_typescript_prints_the_home_screen(environment: dict[str, str]):
-    printed = output_of(environment, "node", EXAMPLES / "typescript" / "home-screen.ts")
+    printed = output_of(environment, "node", EXAMPLES / "typescript" / "home-screen.mts")
 
     assert printed.startswith("Bean Club: 108 beans\n  108 until ")
     assert printed.endswith(" +108 108 beans for a purchase of 60.99 EUR.\n")

@@ -1,4 +1,4 @@
-// Prints a member's home screen: node home-screen.ts MEMBER_NUMBER
+// Prints a member's home screen: node home-screen.mts MEMBER_NUMBER
 // Set LOYALTY_URL and LOYALTY_TOKEN first. In a web app, ask your own server for this: a partner's
 // token must not reach a browser.
 
