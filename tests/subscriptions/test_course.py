@@ -154,21 +154,22 @@ def test_attempts_to_collect_are_spread_over_the_grace():
 
     since = state.period_end
     assert found == [since, since + 3 * DAY, since + 6 * DAY, None]
-    assert next_step_at(tried[1], of) == since + 3 * DAY
-    assert next_step_at(tried[3], of) == since + 9 * DAY
+    assert next_step_at(tried[1], of, collects=True) == since + 3 * DAY
+    assert next_step_at(tried[3], of, collects=True) == since + 9 * DAY
+    assert next_step_at(tried[1], of, collects=False) == since + 9 * DAY
 
 
 def test_nothing_is_collected_while_a_period_runs():
     state = active(MONTHLY)
 
     assert (attempt_at(state, MONTHLY), due_minor(state, MONTHLY)) == (None, 0)
-    assert next_step_at(state, MONTHLY) == state.period_end
+    assert next_step_at(state, MONTHLY, collects=True) == state.period_end
 
 
 def test_what_has_ended_waits_for_nothing():
     state, _ = advance(active(MONTHLY), MONTHLY, START + 99 * DAY)
 
-    assert (next_step_at(state, MONTHLY), lapses_at(state, MONTHLY)) == (None, None)
+    assert (next_step_at(state, MONTHLY, collects=True), lapses_at(state, MONTHLY)) == (None, None)
 
 
 @given(

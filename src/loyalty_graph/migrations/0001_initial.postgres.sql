@@ -186,6 +186,35 @@ CREATE TABLE "member_reference" (
     "member_id" UUID NOT NULL,
     CONSTRAINT "member_reference_pkey" PRIMARY KEY ("program_id", "kind", "value")
 );
+CREATE TABLE "member_subscription" (
+    "id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "member_id" UUID NOT NULL,
+    "plan_code" VARCHAR(30) NOT NULL,
+    "plan_version" INT NOT NULL,
+    "status" VARCHAR(12) NOT NULL,
+    "started_at" TIMESTAMPTZ NOT NULL,
+    "anchor_at" TIMESTAMPTZ NOT NULL,
+    "period_start" TIMESTAMPTZ NOT NULL,
+    "period_end" TIMESTAMPTZ NOT NULL,
+    "periods" INT NOT NULL,
+    "opened" INT NOT NULL,
+    "is_trial" BOOL NOT NULL,
+    "paid_minor" BIGINT NOT NULL,
+    "credit_minor" BIGINT NOT NULL,
+    "failed_attempts" INT NOT NULL,
+    "paused_at" TIMESTAMPTZ,
+    "cancelled_at" TIMESTAMPTZ,
+    "ends_at" TIMESTAMPTZ,
+    "ended_at" TIMESTAMPTZ,
+    "next_step_at" TIMESTAMPTZ,
+    "provider" VARCHAR(20),
+    "card" VARCHAR(100),
+    CONSTRAINT "member_subscription_pkey" PRIMARY KEY ("program_id", "member_id", "id"),
+    CONSTRAINT "member_subscription_credit_not_negative" CHECK (credit_minor >= 0)
+) WITH (fillfactor = 70);
+CREATE UNIQUE INDEX "member_subscription_one" ON "member_subscription" ("program_id", "member_id") WHERE status <> 'EXPIRED';
+CREATE INDEX "member_subscription_due" ON "member_subscription" ("program_id", "next_step_at") WHERE next_step_at IS NOT NULL;
 CREATE TABLE "member_summary" (
     "member_id" UUID NOT NULL,
     "program_id" UUID NOT NULL,
@@ -315,6 +344,49 @@ CREATE TABLE "staff" (
     CONSTRAINT "staff_pkey" PRIMARY KEY ("id")
 );
 CREATE UNIQUE INDEX "staff_program_id_name_key" ON "staff" ("program_id", "name");
+CREATE TABLE "subscription_payment" (
+    "external_id" VARCHAR(100) NOT NULL,
+    "program_id" UUID NOT NULL,
+    "provider" VARCHAR(20) NOT NULL,
+    "member_id" UUID NOT NULL,
+    "subscription_id" UUID NOT NULL,
+    "outcome" VARCHAR(10) NOT NULL,
+    "amount_minor" BIGINT NOT NULL,
+    "paid_at" TIMESTAMPTZ NOT NULL,
+    "recorded_at" TIMESTAMPTZ NOT NULL,
+    CONSTRAINT "subscription_payment_pkey" PRIMARY KEY ("program_id", "provider", "external_id"),
+    CONSTRAINT "subscription_payment_amount_positive" CHECK (amount_minor > 0)
+);
+CREATE INDEX "subscription_payment_of" ON "subscription_payment" ("program_id", "subscription_id");
+CREATE TABLE "subscription_period" (
+    "subscription_id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "member_id" UUID NOT NULL,
+    "number" INT NOT NULL,
+    "starts_at" TIMESTAMPTZ NOT NULL,
+    "ends_at" TIMESTAMPTZ NOT NULL,
+    "plan_code" VARCHAR(30) NOT NULL,
+    "plan_version" INT NOT NULL,
+    CONSTRAINT "subscription_period_pkey" PRIMARY KEY ("program_id", "member_id", "subscription_id", "number")
+);
+CREATE TABLE "subscription_plans" (
+    "program_id" UUID NOT NULL,
+    "version" INT NOT NULL,
+    "settings" JSONB NOT NULL,
+    CONSTRAINT "subscription_plans_pkey" PRIMARY KEY ("program_id", "version")
+);
+CREATE TABLE "subscription_saving" (
+    "reference" VARCHAR(100) NOT NULL,
+    "program_id" UUID NOT NULL,
+    "member_id" UUID NOT NULL,
+    "subscription_id" UUID NOT NULL,
+    "benefit" VARCHAR(30) NOT NULL,
+    "saved_minor" BIGINT NOT NULL,
+    "at" TIMESTAMPTZ NOT NULL,
+    CONSTRAINT "subscription_saving_pkey" PRIMARY KEY ("program_id", "member_id", "reference"),
+    CONSTRAINT "subscription_saving_positive" CHECK (saved_minor > 0)
+);
+CREATE INDEX "subscription_saving_of" ON "subscription_saving" ("program_id", "subscription_id");
 CREATE TABLE "tier_change" (
     "member_id" UUID NOT NULL,
     "program_id" UUID NOT NULL,

@@ -140,6 +140,12 @@ async def others_than_sandbox(slug: str) -> list[str]:
     return slugs
 
 
+async def all_ids() -> list[UUID]:
+    """Return all programmes."""
+    ids: list[Any] = await Program.all().order_by("id").values_list("id", flat=True)
+    return ids
+
+
 async def is_sandbox(program_id: UUID) -> bool:
     """Return whether nothing in this programme is real, so that test tokens work."""
     return await Program.exists(id=program_id, sandbox=True)

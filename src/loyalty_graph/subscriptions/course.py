@@ -70,10 +70,10 @@ class Change:
 Course = tuple[State, list[Change]]
 
 
-def begin(terms: Terms, *, now: datetime) -> Course:
-    """Return a new subscription: on trial if the plan has one, else waiting for its first fee."""
+def begin(terms: Terms, *, may_try: bool = True, now: datetime) -> Course:
+    """Return a new subscription: waiting for its first fee, or on trial if that is offered."""
     state = State(terms.plan.code, terms.version, Status.INCOMPLETE, now, now, now, now)
-    if not terms.plan.trial_days:
+    if not (may_try and terms.plan.trial_days):
         return state, []
     ends_at = later(now, terms.zone, days=terms.plan.trial_days)
     return happen(
@@ -172,11 +172,11 @@ def due_minor(state: State, terms: Terms) -> int:
     return max(0, terms.plan.price_minor - state.credit_minor)
 
 
-def next_step_at(state: State, terms: Terms) -> datetime | None:
-    """Return when somebody should look at the subscription next, None when never."""
+def next_step_at(state: State, terms: Terms, *, collects: bool) -> datetime | None:
+    """Return when there is something to do next, None when never; `collects` if fees are ours."""
     if state.status in {Status.TRIALING, Status.ACTIVE}:
         return state.period_end
-    times = (lapses_at(state, terms), attempt_at(state, terms))
+    times = (lapses_at(state, terms), attempt_at(state, terms) if collects else None)
     return min((at for at in times if at is not None), default=None)
 
 

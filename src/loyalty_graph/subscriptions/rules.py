@@ -131,6 +131,13 @@ class Event(StrEnum):
     RESTORE = "RESTORE"
 
 
+class PaymentOutcome(StrEnum):
+    """Whether a fee was collected."""
+
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+
 TRANSITIONS: Mapping[tuple[Status, Event], Status] = {
     (Status.INCOMPLETE, Event.BEGIN_TRIAL): Status.TRIALING,
     (Status.INCOMPLETE, Event.OPEN_PERIOD): Status.ACTIVE,

@@ -131,6 +131,8 @@ def _expired(told: Told) -> str:
 
 
 def _adjusted(told: Told) -> str:
+    if told.why.get("by") == "subscription":
+        return f"{told.amount} to welcome you to {told.why['name']}."
     done = "added" if told.entry.points > 0 else "taken"
     return f"{told.amount} {done} by hand: {told.entry.text}"
 

@@ -16,6 +16,8 @@ from loyalty_graph.earning.rules import EarningSettings
 from loyalty_graph.errors import ProgramFileError
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import Branding, ProgramSettings
+from loyalty_graph.subscriptions import service as subscriptions
+from loyalty_graph.subscriptions.rules import PLANS_MAX, SubscriptionPlan
 from loyalty_graph.tiers import service as tiers
 from loyalty_graph.tiers.rules import TierSettings
 from loyalty_graph.usecases import posting
@@ -33,6 +35,7 @@ class ProgramFile(BaseModel):
         tuple[Benefit, ...], Field(max_length=BENEFITS_MAX), AfterValidator(check_benefits)
     ] = ()
     tiers: TierSettings | None = None
+    subscription_plans: tuple[SubscriptionPlan, ...] = Field(default=(), max_length=PLANS_MAX)
 
 
 def read(path: Path) -> ProgramFile:
@@ -107,6 +110,7 @@ async def load(file: ProgramFile, *, now: datetime) -> programs.Version:
     await earning.store_rules(version.program_id, version.number, file.earning)
     await benefits.store_rules(version.program_id, version.number, file.benefits)
     await tiers.store_rules(version.program_id, version.number, file.tiers)
+    await subscriptions.store_plans(version.program_id, version.number, file.subscription_plans)
     return version
 
 

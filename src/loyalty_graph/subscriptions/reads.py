@@ -1,0 +1,181 @@
+"""Subscriptions as they stand now, and what they give, many members at once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from loyalty_graph.benefits.rules import Grant, Multiplier
+from loyalty_graph.db.sets import Lookup, Row, fetch
+from loyalty_graph.programs import service as programs
+from loyalty_graph.subscriptions import service
+from loyalty_graph.subscriptions.course import (
+    Change,
+    State,
+    Terms,
+    advance,
+    due_minor,
+    entitled_until,
+    lapses_at,
+)
+from loyalty_graph.subscriptions.history import Period, periods, plan_at
+from loyalty_graph.subscriptions.models import SubscriptionPayment, SubscriptionSaving
+from loyalty_graph.subscriptions.rules import PaymentOutcome, SubscriptionPlan
+from loyalty_graph.subscriptions.service import Held, SubscriptionKey
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A subscription that has run on to now, whether or not the job has been here.
+
+    `entitled_until` is None when it gives nothing now; `lapses_at` when it does not end by itself.
+    """
+
+    held: Held
+    terms: Terms
+    changes: Sequence[Change]
+
+    @property
+    def state(self) -> State:
+        """Return how it stands."""
+        return self.held.state
+
+    @property
+    def plan(self) -> SubscriptionPlan:
+        """Return the plan it runs by."""
+        return self.terms.plan
+
+    @property
+    def entitled_until(self) -> datetime | None:
+        """Return until when it gives its benefits as things stand."""
+        return entitled_until(self.state, self.terms)
+
+    @property
+    def lapses_at(self) -> datetime | None:
+        """Return when it ends if nothing is paid or taken back."""
+        return lapses_at(self.state, self.terms)
+
+    @property
+    def due_minor(self) -> int:
+        """Return what is to be paid now."""
+        return due_minor(self.state, self.terms)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What was paid for a subscription so far, and what its benefits saved."""
+
+    paid_minor: int
+    saved_minor: int
+
+
+async def plans(program_id: UUID, *, now: datetime) -> list[tuple[int, SubscriptionPlan]]:
+    """Return what can be subscribed to now, each with the version it is from."""
+    version = await programs.in_force(program_id, now, now=now)
+    offered = await service.plans(program_id, version.number)
+    return [(version.number, one) for one in offered.values()]
+
+
+async def subscriptions(
+    program_id: UUID, keys: Sequence[SubscriptionKey], *, now: datetime
+) -> dict[SubscriptionKey, View]:
+    """Return the subscriptions with these keys; unknown ones are absent."""
+    [found] = await fetch(program_id, service.by_key(keys))
+    views = await _views(program_id, [row for rows in found for row in rows], now)
+    return {view.held.key: view for view in views}
+
+
+async def newest(
+    program_id: UUID, member_ids: Sequence[UUID], *, now: datetime
+) -> dict[UUID, View]:
+    """Return the last subscription of each of these members; who never had one is absent."""
+    [found] = await fetch(program_id, service.of_members(member_ids, limit=1))
+    views = await _views(program_id, [row for rows in found for row in rows], now)
+    return {view.held.member_id: view for view in views}
+
+
+async def _views(program_id: UUID, rows: Sequence[Row], now: datetime) -> list[View]:
+    version = await programs.in_force(program_id, now, now=now)
+    return [await _view(service.held_of(row), version, now) for row in rows]
+
+
+async def _view(held: Held, version: programs.Version, now: datetime) -> View:
+    terms = await service.terms(version.program_id, held.state, version)
+    state, changes = advance(held.state, terms, now)
+    return View(held.with_state(state), terms, changes)
+
+
+async def grants(
+    program_id: UUID, member_ids: Sequence[UUID], *, now: datetime
+) -> dict[UUID, list[Grant]]:
+    """Return the benefits that members have by their subscription at `now`; others are absent."""
+    found = await newest(program_id, member_ids, now=now)
+    return {
+        member_id: [replace(one, until=until) for one in view.plan.grants()]
+        for member_id, view in found.items()
+        if (until := view.entitled_until) is not None
+    }
+
+
+async def multipliers(
+    program_id: UUID, member_ids: Sequence[UUID], *, now: datetime, at: datetime
+) -> dict[UUID, list[Multiplier]]:
+    """Return by what members' points are multiplied for something that happened `at` a time.
+
+    That is by the plan a member had then, as is known now; others are absent.
+    """
+    held, told = await fetch(
+        program_id, service.of_members(member_ids), service.periods_of(member_ids)
+    )
+    version = await programs.in_force(program_id, now, now=now)
+    found: dict[UUID, list[Multiplier]] = {}
+    for member_id, rows, known in zip(member_ids, held, told, strict=True):
+        if mine := await multipliers_of(rows, known, version, now=now, at=at):
+            found[member_id] = mine
+    return found
+
+
+async def multipliers_of(
+    rows: Sequence[Row],
+    known: Sequence[Row],
+    version: programs.Version,
+    *,
+    now: datetime,
+    at: datetime,
+) -> list[Multiplier]:
+    """Return a member's multipliers from what the two look-ups found of him.
+
+    `rows` are from `service.of_members`, `known` from `service.periods_of`.
+    """
+    for row in rows:
+        view = await _view(service.held_of(row), version, now)
+        history = _history(view, known)
+        if (had := plan_at(view.state, view.terms, history.values(), at)) is not None:
+            code, number = had
+            return (await service.plans(version.program_id, number))[code].multipliers()
+    return []
+
+
+def _history(view: View, known: Sequence[Row]) -> dict[int, Period]:
+    """Return the periods of a subscription: those written down, and those begun since."""
+    mine = {row[1]: Period(*row[2:]) for row in known if row[0] == view.held.id}
+    for number, found in periods(view.changes).items():
+        mine[number] = found if isinstance(found, Period) else replace(mine[number], ends_at=found)
+    return mine
+
+
+async def totals(
+    program_id: UUID, keys: Sequence[SubscriptionKey]
+) -> Mapping[SubscriptionKey, Totals]:
+    """Return what was paid and saved by each of these subscriptions."""
+    by = [(key,) for _, key in keys]
+    succeeded = f"outcome = '{PaymentOutcome.SUCCEEDED}'"
+    paid, saved = await fetch(
+        program_id,
+        Lookup(SubscriptionPayment, ("subscription_id",), by, ("amount_minor",), where=succeeded),
+        Lookup(SubscriptionSaving, ("subscription_id",), by, ("saved_minor",)),
+    )
+    return {
+        key: Totals(sum(one for (one,) in fees), sum(one for (one,) in savings))
+        for key, fees, savings in zip(keys, paid, saved, strict=True)
+    }

@@ -1,0 +1,40 @@
+"""The jobs that run by themselves, and the loop a worker runs them in."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from loyalty_graph.jobs.rules import Handler, Job
+from loyalty_graph.jobs.running import Runner
+from loyalty_graph.programs import service as programs
+from loyalty_graph.subscriptions.billing import LOCAL, BillingProvider, LocalBilling
+from loyalty_graph.usecases import expiry, renewals
+
+
+def billing(clock: Callable[[], datetime]) -> Mapping[str, BillingProvider]:
+    """Return the providers that collect fees: the sandbox's."""
+    return {LOCAL: LocalBilling(clock)}
+
+
+def runner(clock: Callable[[], datetime]) -> Runner:
+    """Return what runs the jobs of all programmes."""
+    providers = billing(clock)
+
+    async def renew(job: Job) -> None:
+        await renewals.run(job.program_id, billing=providers, now=job.now)
+
+    async def expire_points(job: Job) -> None:
+        await expiry.run(job.program_id, now=job.now)
+
+    return Runner(
+        {
+            "subscriptions.renew": Handler(renew, every=timedelta(minutes=1)),
+            "points.expire": Handler(expire_points, every=timedelta(hours=1)),
+        },
+        programs=programs.all_ids,
+    )
+
+
+async def run(stop: asyncio.Event, clock: Callable[[], datetime]) -> None:
+    """Run scheduled jobs until `stop` is set, then finish those in hand."""
+    await runner(clock).run(stop, clock)

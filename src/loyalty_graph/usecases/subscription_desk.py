@@ -1,0 +1,161 @@
+"""A subscription in hand: loaded with its member's account, let run on to now, and kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from loyalty_graph import outbox
+from loyalty_graph.db.sets import Lookup, Row
+from loyalty_graph.errors import NotFoundError
+from loyalty_graph.ledger import rules as ledger
+from loyalty_graph.ledger import service as ledger_service
+from loyalty_graph.members.rules import Reference, ReferenceKind
+from loyalty_graph.programs import service as programs
+from loyalty_graph.subscriptions import service as subscriptions
+from loyalty_graph.subscriptions.course import Change, Course, Terms, advance
+from loyalty_graph.subscriptions.rules import Event
+from loyalty_graph.subscriptions.service import Held, SubscriptionKey
+from loyalty_graph.usecases import posting
+
+WELCOME = "subscription:welcome"
+"""The reference of welcome points; the ledger has it once for each member."""
+
+FACTS = {
+    Event.BEGIN_TRIAL: "subscription.started",
+    Event.OPEN_PERIOD: "subscription.renewed",
+    Event.FALL_DUE: "subscription.past_due",
+    Event.LAPSE: "subscription.expired",
+    Event.PAUSE: "subscription.paused",
+    Event.RESUME: "subscription.resumed",
+    Event.CANCEL: "subscription.cancelled",
+    Event.REACTIVATE: "subscription.reactivated",
+    Event.REACTIVATE_TRIAL: "subscription.reactivated",
+    Event.CHANGE_PLAN: "subscription.plan_changed",
+    Event.CHANGE_TRIAL: "subscription.plan_changed",
+    Event.RESTORE: "subscription.restored",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionDone:
+    """The answer: which subscription, and whether this was a retry."""
+
+    key: SubscriptionKey
+    replayed: bool = False
+
+    def kept(self) -> dict[str, Any]:
+        """Return the answer as it is kept for retries."""
+        return {"subscription": list(map(str, self.key))}
+
+    @classmethod
+    def replay(cls, kept: dict[str, Any]) -> "SubscriptionDone":
+        """Return the first answer to a retry."""
+        member_id, key = map(UUID, kept["subscription"])
+        return cls((member_id, key), replayed=True)
+
+
+@dataclass(slots=True)
+class Desk:
+    """A subscription while a command is decided; `before` is None when it is new."""
+
+    batch: posting.Batch
+    version: programs.Version
+    account: ledger.Account
+    before: Held | None
+    held: Held
+    terms: Terms
+    changes: list[Change] = field(default_factory=list)
+    besides: list[list[list[Row]]] = field(default_factory=list)
+
+    def take(self, course: Course) -> None:
+        """Take what happened to the subscription."""
+        state, changes = course
+        self.held = self.held.with_state(state)
+        self.changes += changes
+
+    async def keep(self) -> None:
+        """Store the subscription, its facts and the mark on its cards, and what the batch holds."""
+        await self._welcome()
+        batch = self.batch
+        batch.writes += subscriptions.writes(self.before, self.held, self.changes, self.terms)
+        tell(batch, self.held, self.changes)
+        if self.changes and not self.account.posted:
+            batch.writes.append(outbox.mark_cards([self.account.member_id], now=batch.now))
+        await batch.store()
+
+    async def _welcome(self) -> None:
+        """Give the plan's welcome points with the first period that is paid, once to a member."""
+        points = self.terms.plan.welcome_points
+        has_paid = any(change.event is Event.OPEN_PERIOD for change in self.changes)
+        if not (points and has_paid) or self.account.status != ledger.ACTIVE:
+            return
+        if await ledger_service.is_posted(
+            self.batch.program_id, self.account.member_id, ledger.Kind.ADJUST, WELCOME
+        ):
+            return
+        plan, now = self.terms.plan, self.batch.now
+        cause = ledger.Cause(
+            reference=WELCOME,
+            at=now,
+            recorded_at=now,
+            actor="system",
+            explanation={"by": "subscription", "plan": plan.code, "name": plan.name},
+            rule_version=self.held.state.plan_version,
+            salt=posting.salt(),
+        )
+        expires_at = self.version.settings.expires_at(now)
+        ledger.adjust(self.account, points, cause, expires_at=expires_at)
+
+
+def tell(batch: posting.Batch, held: Held, changes: Sequence[Change]) -> None:
+    """Add a fact for each of these changes."""
+    for change in changes:
+        batch.record(
+            _fact_kind(change),
+            held.member_id,
+            subscription=str(held.id),
+            plan=change.after.plan_code,
+            status=change.after.status.value,
+            at=change.at.isoformat(),
+        )
+
+
+def _fact_kind(change: Change) -> str:
+    if change.event is Event.OPEN_PERIOD and change.after.opened == 1:
+        return FACTS[Event.BEGIN_TRIAL]
+    return FACTS[change.event]
+
+
+async def open_desk(
+    program_id: UUID,
+    command: posting.Command,
+    key: SubscriptionKey,
+    *,
+    now: datetime,
+    besides: Sequence[Lookup] = (),
+) -> Desk:
+    """Load a subscription with its member's account locked, and let it run on to now.
+
+    Raises:
+        NotFoundError: No such subscription.
+    """
+    lookups = [subscriptions.by_key([key]), *besides]
+    batch = await posting.load(program_id, [command], now=now, besides=lookups)
+    [rows], *others = batch.found
+    member_id = batch.members[0]
+    account = batch.accounts.get(member_id) if member_id else None
+    if account is None or not rows:
+        raise NotFoundError("subscription", key[1], field="subscription")
+    version = await programs.in_force(program_id, now, now=now)
+    held = subscriptions.held_of(rows[0])
+    terms = await subscriptions.terms(program_id, held.state, version)
+    desk = Desk(batch, version, account, held, held, terms, besides=others)
+    desk.take(advance(held.state, terms, now))
+    return desk
+
+
+def by_id(member_id: UUID) -> Reference:
+    """Return the reference of a member whose id is known."""
+    return Reference(ReferenceKind.ID, str(member_id))
