@@ -12,7 +12,14 @@ from loyalty_graph.members.models import Member
 from loyalty_graph.members.rules import Reference, ReferenceKind
 from loyalty_graph.members.service import Profile
 from loyalty_graph.purchases.rules import Line
-from loyalty_graph.usecases import members, program_file, purchases, redemptions, refunds
+from loyalty_graph.usecases import (
+    members,
+    membership,
+    program_file,
+    purchases,
+    redemptions,
+    refunds,
+)
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -71,6 +78,10 @@ class Shop:
         one = members.Enrolment(Profile(**profile))
         [member] = await members.enrol(self.program_id, [one], now=self.now)
         return member
+
+    async def close(self, member: Member) -> None:
+        command = membership.CloseMember("partner:till", f"close-{next(_numbers)}", by_id(member))
+        await membership.close(self.program_id, command, now=self.now)
 
     async def buy(
         self, member: Member, lines: tuple[Line, ...] = GOLDEN, /, **changes: Any

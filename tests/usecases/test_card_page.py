@@ -74,7 +74,7 @@ async def test_a_suspended_card_is_shown_as_one_and_a_closed_one_is_gone(shop: S
 
     await members.set_status(shop.program_id, by_id(ada), MemberStatus.SUSPENDED, now=shop.now)
     suspended = await card_page.read(token, now=shop.now)
-    await members.set_status(shop.program_id, by_id(ada), MemberStatus.CLOSED, now=shop.now)
+    await shop.close(ada)
 
     assert suspended.suspended
     with pytest.raises(NotFoundError):

@@ -98,14 +98,13 @@ async def test_an_owner_may_do_everything_in_the_programme(login: Login, shop: S
     )
 
 
-@pytest.mark.parametrize("status", [MemberStatus.CLOSED])
 async def test_who_has_left_cannot_sign_in(
-    login: Login, settings: Settings, shop: Shop, ada: Member, status: MemberStatus
+    login: Login, settings: Settings, shop: Shop, ada: Member
 ):
     text = token_of(settings, ada)
     viewer = await login.viewer_for(text, NOON)
 
-    await set_status(shop, ada, status)
+    await shop.close(ada)
 
     with pytest.raises(UnauthenticatedError, match="has left"):
         await login.viewer_for(text, NOON)

@@ -12,11 +12,10 @@ from loyalty_graph.errors import (
     NotFoundError,
 )
 from loyalty_graph.idempotency import IdempotencyRow
-from loyalty_graph.members.rules import MemberStatus
 from loyalty_graph.tiers.models import TierChange
-from loyalty_graph.usecases import members, tier_reviews
+from loyalty_graph.usecases import tier_reviews
 from loyalty_graph.usecases.tier_overrides import TierOverridden, override_tier
-from tests.shop import DAY, NOON, Shop, by_id, open_shop
+from tests.shop import DAY, NOON, Shop, open_shop
 from tests.tiers.shop import Watch, tea, to_override, with_tiers
 
 UNTIL = NOON + 30 * DAY
@@ -126,7 +125,7 @@ async def test_a_member_who_left_and_a_programme_without_tiers_are_refused(shop:
     plain: dict[str, Any] = {**with_tiers(), "tiers": None}
     plain["program"] = {**plain["program"], "slug": "plain"}
     other = await open_shop(plain)
-    await members.set_status(shop.program_id, by_id(ada.member), MemberStatus.CLOSED, now=NOON)
+    await shop.close(ada.member)
 
     with pytest.raises(MemberNotActiveError):
         await override_tier(shop.program_id, command, now=NOON)

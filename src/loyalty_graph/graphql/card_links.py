@@ -63,7 +63,7 @@ def link_of(link: links.CardLink) -> CardLink:
     )
 
 
-@loads("CardLink", UUID, UUID)
+@loads("CardLink", UUID, UUID, owner=0)
 async def links_by_key(
     keys: Sequence[LinkKey], *, program_id: UUID, now: datetime
 ) -> list[CardLink | None]:

@@ -16,7 +16,7 @@ from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.inputs import MemberRef
 from loyalty_graph.graphql.money import Money, money_of
 from loyalty_graph.graphql.nodes import batched
-from loyalty_graph.graphql.permissions import NeedsScope
+from loyalty_graph.graphql.permissions import Everybody, NeedsScope
 from loyalty_graph.graphql.programs import Slug, program_asked_for
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
@@ -327,7 +327,8 @@ class TierQuery:
         description=(
             "The programme's tiers, the lowest first; empty when it has none. "
             "Everybody may ask, also without a token."
-        )
+        ),
+        extensions=[Everybody()],
     )
     async def tiers(self, info: Info, slug: Slug = None) -> list[Tier] | None:
         program_id = await program_asked_for(info.context, slug)
