@@ -16,6 +16,7 @@ from loyalty_graph.graphql.schema import SCHEMA
 from loyalty_graph.graphql.view import LoyaltyView
 from loyalty_graph.identity.development_issuer import member_issuers
 from loyalty_graph.identity.member_tokens import MemberTokens
+from loyalty_graph.outbox.live import Live
 from loyalty_graph.usecases import card_page, purchases
 from loyalty_graph.usecases.login import Login, refuse_ended
 from loyalty_graph.wallet.desk import open_desk
@@ -34,6 +35,7 @@ logger = logging.getLogger(__name__)
 def create_app(settings: Settings) -> Starlette:
     """Return the application; the database is open from its start-up to its shut-down."""
     record_purchase = _gatherer(settings.database_url)
+    live = Live()
     desk = open_desk(settings, now=utc_now())
     watch = CardWatch(card_page.states, clock=utc_now)
     login = Login(MemberTokens(member_issuers(settings)))
@@ -42,6 +44,7 @@ def create_app(settings: Settings) -> Starlette:
         desk=desk,
         viewer_for=login.viewer_for,
         refuse_ended=refuse_ended,
+        live=live,
         clock=utc_now,
         record_purchase=record_purchase,
     )
@@ -49,9 +52,10 @@ def create_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         app.state.desk, app.state.clock, app.state.watch = desk, utc_now, watch
+        app.state.live = live
         async with open_database(settings.database_url):
             await migrate()
-            async with record_purchase, running(loops_of(settings)):
+            async with record_purchase, running(loops_of(settings, live)):
                 yield
 
     return Starlette(
@@ -70,9 +74,11 @@ def create_app(settings: Settings) -> Starlette:
     )
 
 
-def loops_of(settings: Settings) -> list[Loop]:
-    """Return what this process does beside answering; nothing when workers of their own do it."""
-    return [Numbering(clock=utc_now).loop] if settings.worker else []
+def loops_of(settings: Settings, live: Live) -> list[Loop]:
+    """Return what this process does beside answering, less what workers of their own do."""
+    listening = Loop("live", live.step, live.close)
+    numbering = Numbering(clock=utc_now, numbered=live.wake)
+    return [listening, numbering.loop] if settings.worker else [listening]
 
 
 def _gatherer(

@@ -6,6 +6,7 @@ LoyaltyError
 ├── ForbiddenError                FORBIDDEN                 the caller lacks a scope
 ├── UnauthenticatedError          UNAUTHENTICATED           no token, or one that is not valid
 ├── WrongStoreError               WRONG_STORE               the token is for another store
+├── TooManyStreamsError           TOO_MANY_STREAMS          no room for another stream
 ├── IdempotencyMismatchError      IDEMPOTENCY_MISMATCH      the key was used with other input
 ├── DuplicatePurchaseError        DUPLICATE_PURCHASE        this receipt is recorded already
 ├── DuplicateRefundError          DUPLICATE_REFUND          this refund is recorded already
@@ -97,6 +98,15 @@ class WrongStoreError(LoyaltyError):
 
     def __init__(self, own: str) -> None:
         super().__init__(f"This token works for the store {own} only.", field="store")
+
+
+class TooManyStreamsError(LoyaltyError):
+    """This process serves as many streams as it may."""
+
+    code = "TOO_MANY_STREAMS"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"This server has {limit} open streams already; try again later.")
 
 
 class IdempotencyMismatchError(LoyaltyError):

@@ -26,6 +26,7 @@ from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.graphql.schema import LoyaltySchema, build_schema
 from loyalty_graph.graphql.view import LoyaltyView
 from loyalty_graph.identity.rules import NOBODY, Scope, Viewer, ViewerKind
+from loyalty_graph.outbox.live import Live
 from loyalty_graph.paging import Cursor, page_of, page_size
 from loyalty_graph.usecases.purchases import PurchaseRecorded, RecordCall
 from loyalty_graph.wallet.desk import PassDesk
@@ -40,6 +41,7 @@ PARTNER = Viewer(
     scopes=frozenset({Scope.MEMBERS_READ}),
 )
 DESK = cast("PassDesk", None)  # a cupboard hands out no passes
+LIVE = Live()
 CUPS = Cursor("cups", (int,))
 batches: list[tuple[str, list[int], object]] = []
 ended: set[UUID | None] = set()
@@ -191,13 +193,14 @@ def view_of(schema: LoyaltySchema, clock: Callable[[], datetime] = lambda: NOON)
         desk=DESK,
         viewer_for=viewer_for,
         refuse_ended=refuse_ended,
+        live=LIVE,
         clock=clock,
         record_purchase=no_purchase,
     )
 
 
 def context_of(viewer: Viewer = NOBODY) -> Context:
-    return Context(viewer, NOON, "request-1", DESK, lambda: NOON, no_purchase, refuse_ended)
+    return Context(viewer, NOON, "request-1", DESK, lambda: NOON, no_purchase, refuse_ended, LIVE)
 
 
 @pytest.fixture

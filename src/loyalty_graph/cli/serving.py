@@ -142,9 +142,12 @@ def _serve(settings: Settings, listener: socket.socket, announce: Announce) -> N
 
     async def work() -> None:
         async with app.router.lifespan_context(app):
-            server = _Server(
-                config, lambda: announce(app.state.desk), stopping=app.state.watch.close
-            )
+
+            def end_streams() -> None:
+                app.state.watch.close()
+                app.state.live.stop()
+
+            server = _Server(config, lambda: announce(app.state.desk), stopping=end_streams)
             await server.serve(sockets=[listener])
 
     run(work(), loop=config.get_loop_factory())

@@ -11,6 +11,7 @@ from strawberry.extensions import SchemaExtension
 
 from loyalty_graph.graphql.batch import Batchers
 from loyalty_graph.identity.rules import Viewer
+from loyalty_graph.outbox.live import Live
 from loyalty_graph.usecases.purchases import PurchaseRecorded, RecordCall
 from loyalty_graph.wallet.desk import PassDesk
 
@@ -39,6 +40,7 @@ class Context:
     clock: Callable[[], datetime]
     record_purchase: RecordPurchase
     refuse_ended: RefuseEnded
+    live: Live
     batchers: Batchers = field(default_factory=Batchers)
     connection_params: Mapping[str, object] | None = None
 
@@ -60,6 +62,10 @@ class Context:
             UnauthenticatedError: the token has expired or was revoked, or the member has left.
         """
         await self.refuse_ended(self.viewer, now=self.clock())
+
+    def begin_event(self) -> None:
+        """Take the moment of an event of a stream, which shows what is there then."""
+        self.now, self.batchers = self.clock(), Batchers()
 
     def for_operation(self) -> "Context":
         """Return the surroundings of one operation: its own moment and batches.

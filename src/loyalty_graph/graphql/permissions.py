@@ -149,6 +149,13 @@ class NeedsScope(Permission):
         return await next_(source, info, **arguments)
 
 
+class NeedsScopeToListen(NeedsScope):
+    """The same for a stream, which finds its member itself (`check_own`): it is never awaited."""
+
+    resolve = FieldExtension.resolve
+    resolve_async = FieldExtension.resolve_async
+
+
 async def check_own(context: Context, ref: MemberRef, *, field: str) -> None:
     """Do nothing when a member names himself, in whatever way.
 

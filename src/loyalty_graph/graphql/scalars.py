@@ -11,6 +11,7 @@ from strawberry.types.scalar import ScalarDefinition
 
 Points = NewType("Points", int)
 Count = NewType("Count", int)
+EventNumber = NewType("EventNumber", int)
 
 POINTS_MAX = 2**63 - 1
 POINTS_MIN = -(2**63)
@@ -34,6 +35,19 @@ def parse_points(value: object) -> int:
         raise GraphQLError(f'Points are a whole number such as 120 or "120", not {_shown(value)}.')
     if not POINTS_MIN <= value <= POINTS_MAX:
         raise GraphQLError("Points must fit into 64 bits.")
+    return value
+
+
+def parse_event_number(value: object) -> int:
+    """Read the number of an event.
+
+    Raises:
+        GraphQLError: not a whole number from 0 on.
+    """
+    if isinstance(value, str) and WHOLE_NUMBER.fullmatch(value):
+        value = int(value)
+    if type(value) is not int or not 0 <= value <= POINTS_MAX:
+        raise GraphQLError(f"An event's number is 0 or more, such as 120, not {_shown(value)}.")
     return value
 
 
@@ -107,6 +121,10 @@ def _points_literal(node: ValueNode, variables: object = None) -> int:
     return parse_points(_literal(node, variables))
 
 
+def _event_number_literal(node: ValueNode, variables: object = None) -> int:
+    return parse_event_number(_literal(node, variables))
+
+
 def _decimal_literal(node: ValueNode, variables: object = None) -> Decimal:
     return parse_decimal(_literal(node, variables))
 
@@ -126,6 +144,16 @@ SCALARS: dict[object, ScalarDefinition] = {
         name="Count",
         description="How many there are of something that may outgrow 32 bits; written as Points.",
         serialize=serialize_points,
+    ),
+    EventNumber: strawberry.scalar(
+        name="EventNumber",
+        description=(
+            "The number of an event in its programme: each is one higher than the one before. "
+            "Written as Points."
+        ),
+        serialize=serialize_points,
+        parse_value=parse_event_number,
+        parse_literal=_event_number_literal,
     ),
     Decimal: strawberry.scalar(
         name="Decimal",

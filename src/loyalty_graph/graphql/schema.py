@@ -12,6 +12,7 @@ from loyalty_graph.graphql.context import OperationContext
 from loyalty_graph.graphql.errors import TellErrors, log_errors
 from loyalty_graph.graphql.ledger import LedgerMutation, LedgerQuery
 from loyalty_graph.graphql.limits import DocumentGate
+from loyalty_graph.graphql.live import LiveSubscription
 from loyalty_graph.graphql.members import MemberQuery
 from loyalty_graph.graphql.membership import MembershipMutation
 from loyalty_graph.graphql.nodes import NodeQuery
@@ -37,11 +38,14 @@ class LoyaltySchema(strawberry.Schema):
         log_errors(errors, request_id=execution_context.context.request_id)
 
 
-def build_schema(query: type, mutation: type | None = None) -> LoyaltySchema:
+def build_schema(
+    query: type, mutation: type | None = None, subscription: type | None = None
+) -> LoyaltySchema:
     """Return a schema of these root types with our scalars, limits and errors."""
     return LoyaltySchema(
         query=query,
         mutation=mutation,
+        subscription=subscription,
         extensions=[OperationContext, TellErrors, DocumentGate],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
@@ -74,4 +78,14 @@ class Mutation(
     """The root of mutations; each subject brings its own."""
 
 
-SCHEMA = build_schema(Query, Mutation)
+@strawberry.type(
+    description=(
+        "What can be listened to, over WebSocket (graphql-transport-ws) or server-sent events. "
+        "Each event has a number; give it as `after`, and you miss nothing and see nothing twice."
+    )
+)
+class Subscription(LiveSubscription):
+    """The root of live operations; each subject brings its own."""
+
+
+SCHEMA = build_schema(Query, Mutation, Subscription)

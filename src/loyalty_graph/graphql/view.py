@@ -5,10 +5,12 @@ no `data` beside request errors) and where a public server must (body limit, mas
 Source: GraphQL over HTTP, stage 2 draft; graphql-transport-ws.
 """
 
+import asyncio
 import logging
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +38,7 @@ from loyalty_graph.graphql.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, JS
 from loyalty_graph.graphql.schema import LoyaltySchema
 from loyalty_graph.graphql.websocket import CLOSE_UNAUTHENTICATED, Operations, TextWebSocket
 from loyalty_graph.identity.rules import NOBODY, Viewer
+from loyalty_graph.outbox.live import Live
 from loyalty_graph.wallet.desk import PassDesk
 
 BODY_BYTES_MAX = 1_000_000
@@ -59,6 +62,7 @@ class LoyaltyView(GraphQL[Context, None]):
         desk: Hands out passes.
         viewer_for: Finds who a token belongs to at a moment, or raises UnauthenticatedError.
         refuse_ended: Raises UnauthenticatedError once a viewer may not go on asking.
+        live: Wakes streams, and ends them when the process stops.
         clock: Tells the moment of each request.
         record_purchase: Records one purchase, perhaps in one transaction with others.
     """
@@ -66,13 +70,14 @@ class LoyaltyView(GraphQL[Context, None]):
     websocket_adapter_class = TextWebSocket
     graphql_transport_ws_handler_class = Operations
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is opened by the application and handed down
         self,
         schema: LoyaltySchema,
         *,
         desk: PassDesk,
         viewer_for: Callable[[str, datetime], Awaitable[Viewer]],
         refuse_ended: RefuseEnded,
+        live: Live,
         clock: Callable[[], datetime],
         record_purchase: RecordPurchase,
     ) -> None:
@@ -84,6 +89,7 @@ class LoyaltyView(GraphQL[Context, None]):
         self._desk = desk
         self._viewer_for = viewer_for
         self._refuse_ended = refuse_ended
+        self._live = live
         self._clock = clock
         self._record_purchase = record_purchase
 
@@ -158,6 +164,7 @@ class LoyaltyView(GraphQL[Context, None]):
             self._clock,
             self._record_purchase,
             self._refuse_ended,
+            self._live,
         )
 
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
@@ -231,6 +238,18 @@ class LoyaltyView(GraphQL[Context, None]):
         status = sub_response.status_code or 200
         return _json_response(response_data, status, str(sub_response.media_type))
 
+    async def create_streaming_response(
+        self,
+        request: Request | WebSocket,
+        stream: Callable[[], AsyncIterator[str]],
+        sub_response: Response,
+        headers: Mapping[str, str],
+    ) -> Response:
+        """Stream events; when the process stops, break off without `complete`: clients go on."""
+        return await super().create_streaming_response(
+            request, lambda: until(self._live.stopping, stream()), sub_response, headers
+        )
+
     def should_render_graphql_ide(self, request: BaseRequestProtocol) -> bool:
         """Answer no: the page for browsers is ours."""
         del request
@@ -243,6 +262,24 @@ class LoyaltyView(GraphQL[Context, None]):
     def encode_json(self, data: object) -> bytes:
         """Write JSON."""
         return orjson.dumps(data)
+
+
+async def until(stop: asyncio.Event, stream: AsyncIterator[str]) -> AsyncIterator[str]:
+    """Pass a stream on until it ends, or until the stop."""
+    stopped = asyncio.ensure_future(stop.wait())
+    piece = None
+    try:
+        while True:
+            piece = asyncio.ensure_future(anext(stream, None))
+            await asyncio.wait((piece, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if not piece.done() or (text := piece.result()) is None:
+                break
+            yield text
+    finally:
+        stopped.cancel()
+        if piece is not None and piece.cancel():
+            with suppress(asyncio.CancelledError):
+                await piece
 
 
 def _status_of(errors: Sequence[GraphQLError]) -> int:

@@ -43,8 +43,13 @@ def mark_cards(member_ids: Iterable[UUID], *, now: datetime) -> Upsert:
 
 async def newest(program_id: UUID) -> int:
     """Return the highest number given in a programme so far, 0 before the first."""
-    found = await FactCount.get_or_none(program_id=program_id)
-    return found.highest if found else 0
+    return (await newest_of([program_id])).get(program_id, 0)
+
+
+async def newest_of(program_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Return the highest number of each programme; those without numbers are absent."""
+    rows = await FactCount.filter(program_id__in=list(program_ids))
+    return {row.program_id: row.highest for row in rows}
 
 
 async def numbered_after(

@@ -16,10 +16,18 @@ IDLE_S = 0.05
 
 
 class Numbering:
-    """Numbers facts while it holds the lease; otherwise it waits for its turn."""
+    """Numbers facts while it holds the lease; otherwise it waits for its turn.
 
-    def __init__(self, *, clock: Callable[[], datetime]) -> None:
+    Args:
+        clock: Tells the moment.
+        numbered: Called after facts were given numbers.
+    """
+
+    def __init__(
+        self, *, clock: Callable[[], datetime], numbered: Callable[[], None] = lambda: None
+    ) -> None:
         self._clock = clock
+        self._numbered = numbered
         self._holder: UUID = uuid4()
         self._lease: Lease | None = None
 
@@ -37,6 +45,7 @@ class Numbering:
             return IDLE_S
         if await numbering.number(lease) is None:
             self._lease = None
+        self._numbered()
         return 0.0
 
     async def close(self) -> None:
