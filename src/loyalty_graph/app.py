@@ -23,8 +23,8 @@ from loyalty_graph.wallet.desk import open_desk
 from loyalty_graph.web import home, pages, passes
 from loyalty_graph.web.card import CardDoor
 from loyalty_graph.web.watching import CardWatch
-from loyalty_graph.worker.loops import Loop, running
-from loyalty_graph.worker.numbering import Numbering
+from loyalty_graph.worker.duties import serving_duties
+from loyalty_graph.worker.loops import running
 
 # Measured with 64 callers: SQLite has one writer; PostgreSQL is busiest with three small batches.
 GATHERING = {"sqlite": {"writers": 1, "limit": 128}, "postgres": {"writers": 3, "limit": 24}}
@@ -55,7 +55,8 @@ def create_app(settings: Settings) -> Starlette:
         app.state.live = live
         async with open_database(settings.database_url):
             await migrate()
-            async with record_purchase, running(loops_of(settings, live)):
+            duties = serving_duties(settings, live, clock=utc_now)
+            async with record_purchase, running(duties):
                 yield
 
     return Starlette(
@@ -72,13 +73,6 @@ def create_app(settings: Settings) -> Starlette:
             *pages.routes,
         ],
     )
-
-
-def loops_of(settings: Settings, live: Live) -> list[Loop]:
-    """Return what this process does beside answering, less what workers of their own do."""
-    listening = Loop("live", live.step, live.close)
-    numbering = Numbering(clock=utc_now, numbered=live.wake)
-    return [listening, numbering.loop] if settings.worker else [listening]
 
 
 def _gatherer(

@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(default=None, min_length=SECRET_KEY_LENGTH_MIN)
     # Off where `loyalty-graph worker` runs in processes of its own.
     worker: bool = True
+    # Valkey or Redis: carries nudges between processes. It may hold a password.
+    redis_url: str | None = Field(default=None, pattern=r"^(rediss?|unix)://", repr=False)
     # As JSON. While there is none, a development key in the data folder signs members in.
     member_issuers: tuple[MemberIssuer, ...] = ()
 

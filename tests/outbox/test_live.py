@@ -64,7 +64,8 @@ async def test_all_are_woken_when_more_happened_than_one_look_shows(
 
 async def test_a_nudge_saves_the_wait(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(live, "LOOK_EVERY_WHEN_NUDGED_S", 3600)
-    listeners = Live(is_nudged=lambda: True)
+    listeners = Live()
+    listeners.is_nudged = lambda: True
     with listeners.listening(PROGRAMS[0], None) as nudge:
         await fresh(listeners, nudge)
         listeners.wake()

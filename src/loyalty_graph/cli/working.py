@@ -10,18 +10,19 @@ from loyalty_graph.cli.output import console, database_name, logged, print_named
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import load_settings
 from loyalty_graph.db import migrate, open_database
+from loyalty_graph.worker.duties import worker_duties
 from loyalty_graph.worker.loops import running
-from loyalty_graph.worker.numbering import Numbering
 
 
 def work(*, database: str | None) -> None:
     """Run the loops until a signal; steps in hand are finished first."""
-    url = database or load_settings().database_url
+    settings = load_settings()
+    url = database or settings.database_url
 
     async def until_stopped() -> None:
         async with open_database(url):
             await migrate()
-            async with running([Numbering(clock=utc_now).loop]), _signalled() as stopped:
+            async with running(worker_duties(settings, clock=utc_now)), _signalled() as stopped:
                 console.print(f"[bold]Loyalty Graph[/] {__version__} worker")
                 print_named("Database", database_name(url))
                 console.print("  [dim]Ctrl-C stops; what is in hand is finished first.[/]")

@@ -86,7 +86,7 @@ class Event:
 
 
 @strawberry.type(description="A member's points moved.")
-class WalletChange(Event):
+class WalletEvent(Event):
     """An event of walletChanged."""
 
     @strawberry.field(description="What the member has, as of now.")
@@ -97,12 +97,12 @@ class WalletChange(Event):
 
 
 @strawberry.type(description="A member's tier changed.")
-class TierChange(Event):
+class TierEvent(Event):
     """An event of tierChanged."""
 
 
 @strawberry.type(description="A redemption came into being, or its state changed.")
-class RedemptionChange(Event):
+class RedemptionEvent(Event):
     """An event of redemptionChanged."""
 
 
@@ -189,8 +189,8 @@ class LiveSubscription:
     )
     def wallet_changed(
         self, info: Info, member: OfMember = None, after: After = None
-    ) -> AsyncGenerator[WalletChange, None]:
-        return _events(info, WalletChange, POINTS_MOVED, member, after)
+    ) -> AsyncGenerator[WalletEvent, None]:
+        return _events(info, WalletEvent, POINTS_MOVED, member, after)
 
     @strawberry.subscription(
         description="Each time a member's tier changes.",
@@ -198,8 +198,8 @@ class LiveSubscription:
     )
     def tier_changed(
         self, info: Info, member: OfMember = None, after: After = None
-    ) -> AsyncGenerator[TierChange, None]:
-        return _events(info, TierChange, TIER_CHANGED, member, after)
+    ) -> AsyncGenerator[TierEvent, None]:
+        return _events(info, TierEvent, TIER_CHANGED, member, after)
 
     @strawberry.subscription(
         description="Each time something is redeemed, used, cancelled or given back.",
@@ -207,8 +207,8 @@ class LiveSubscription:
     )
     def redemption_changed(
         self, info: Info, member: OfMember = None, after: After = None
-    ) -> AsyncGenerator[RedemptionChange, None]:
-        return _events(info, RedemptionChange, REDEMPTION_CHANGED, member, after)
+    ) -> AsyncGenerator[RedemptionEvent, None]:
+        return _events(info, RedemptionEvent, REDEMPTION_CHANGED, member, after)
 
     @strawberry.subscription(
         description="Everything that happens, in order, without a gap.",

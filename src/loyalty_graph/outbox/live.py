@@ -28,12 +28,13 @@ class _Listener:
 class Live:
     """The listeners of this process.
 
-    Args:
+    Attributes:
         is_nudged: Says whether others tell this process of new facts, so that looks may be rare.
+        stopping: Set when all streams must end.
     """
 
-    def __init__(self, *, is_nudged: Callable[[], bool] = lambda: False) -> None:
-        self._is_nudged = is_nudged
+    def __init__(self) -> None:
+        self.is_nudged: Callable[[], bool] = lambda: False
         self._listeners: dict[UUID, set[_Listener]] = {}
         self._seen: dict[UUID, int] = {}
         self._count = 0
@@ -75,7 +76,7 @@ class Live:
         """Wait for a nudge, but not long, and look; return the seconds until the next step."""
         if self.stopping.is_set():
             return LOOK_EVERY_WHEN_NUDGED_S
-        pause_s = LOOK_EVERY_WHEN_NUDGED_S if self._is_nudged() else LOOK_EVERY_S
+        pause_s = LOOK_EVERY_WHEN_NUDGED_S if self.is_nudged() else LOOK_EVERY_S
         try:
             async with asyncio.timeout(pause_s if self._listeners else LOOK_EVERY_WHEN_NUDGED_S):
                 await self._wake.wait()
