@@ -33,6 +33,12 @@ from loyalty_graph.purchases.models import (
     Refund,
     RefundLine,
 )
+from loyalty_graph.subscriptions.models import (
+    MemberSubscription,
+    SubscriptionPayment,
+    SubscriptionPeriod,
+    SubscriptionSaving,
+)
 from loyalty_graph.tiers.models import TierChange, TierStanding
 from loyalty_graph.wallet.models import CardLinkRow
 from tests.shop import NOON, PROGRAM, Shop, open_shop
@@ -50,12 +56,16 @@ TABLES: tuple[type[Model], ...] = (
     LotUseRow,
     Member,
     MemberReference,
+    MemberSubscription,
     MemberSummary,
     Purchase,
     PurchaseLine,
     PurchaseReference,
     Refund,
     RefundLine,
+    SubscriptionPayment,
+    SubscriptionPeriod,
+    SubscriptionSaving,
     TierChange,
     TierStanding,
     TransferRow,

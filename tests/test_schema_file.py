@@ -20,7 +20,13 @@ def test_every_root_field_needs_a_scope_but_the_public_ones():
         if "Needs " not in (field.description or "")
     }
 
-    assert open_to_all == {"version", "program", "ledgerIntegrity", "tiers"}
+    assert open_to_all == {
+        "version",
+        "program",
+        "ledgerIntegrity",
+        "tiers",
+        "subscriptionPlans",
+    }
 
 
 def test_the_committed_schema_is_the_one_that_is_served():

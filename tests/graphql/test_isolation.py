@@ -9,9 +9,10 @@ from loyalty_graph.graphql.matrix import rows
 from loyalty_graph.graphql.schema import SCHEMA
 from loyalty_graph.members.models import Member
 from tests.api import GOLDEN_LINES, OTHER_PROGRAM, Api, card_link, member_id, receipt
+from tests.usecases.subscribing import WITH_PLANS
 
 NODE = "query ($id: ID!) { node(id: $id) { __typename id } }"
-NODE_TYPES = {"Program", "Member", "Purchase", "LedgerEntry", "CardLink"}
+NODE_TYPES = {"Program", "Member", "Purchase", "LedgerEntry", "CardLink", "MemberSubscription"}
 EVERY_SCOPE = ("members:read", "members:write", "purchases:write", "points:adjust")
 
 
@@ -26,12 +27,16 @@ def ada(api: Api) -> Member:
 def ids(api: Api, ada: Member) -> dict[str, str]:
     """One id of every type of node in the first programme."""
     bought = api.run(api.shop.buy, ada, external_id="r-1")
+    api.open_shop(WITH_PLANS)
+    wanted = {"idempotencyKey": "s", "member": {"id": member_id(ada)}, "plan": "TRY"}
+    subscribed = api.do("subscribe", wanted, "subscription { id }")["subscription"]
     return {
         "Program": encode_id("Program", api.shop.program_id),
         "Member": member_id(ada),
         "Purchase": encode_id("Purchase", ada.id, bought.purchase_id),
         "LedgerEntry": encode_id("LedgerEntry", ada.id, 1),
         "CardLink": api.do("createCardLink", card_link(ada), "link { id }")["link"]["id"],
+        "MemberSubscription": subscribed["id"],
     }
 
 
@@ -193,6 +198,8 @@ def test_members_of_another_programme_cannot_be_touched(
         assert api.refusal("adjustPoints", adjusted, token=stranger) == ("NOT_FOUND", "member")
         assert api.refusal("overrideTier", overridden, token=stranger) == ("NOT_FOUND", "member")
         assert api.refusal("useEntitlement", used, token=stranger) == ("NOT_FOUND", "member")
+        wanted = {"idempotencyKey": f"s{number}", "member": ref, "plan": "TRY"}
+        assert api.refusal("subscribe", wanted, token=stranger) == ("NOT_FOUND", "member")
         history = "query ($r: MemberRef!) { tierHistory(member: $r) { totalCount } }"
         assert api.error(history, {"r": ref}, token=stranger) == "NOT_FOUND"
         before = api.everything()
@@ -227,6 +234,29 @@ def test_links_of_another_programme_can_neither_be_made_nor_revoked(
     assert revoking == ("NOT_FOUND", "link")
 
 
+@pytest.mark.parametrize(
+    "mutation",
+    [
+        "pauseSubscription",
+        "resumeSubscription",
+        "cancelSubscription",
+        "reactivateSubscription",
+        "changePlan",
+        "recordSubscriptionPayment",
+    ],
+)
+def test_subscriptions_of_another_programme_cannot_be_touched(
+    api: Api, ids: dict[str, str], stranger: str, mutation: str
+):
+    given = {"idempotencyKey": "k", "subscription": ids["MemberSubscription"]}
+    if mutation == "changePlan":
+        given["plan"] = "PLUS"
+    if mutation == "recordSubscriptionPayment":
+        given |= {"provider": "stripe", "externalId": "pi-1", "amount": "5.00"}
+
+    assert api.refusal(mutation, given, token=stranger) == ("NOT_FOUND", "subscription")
+
+
 def test_keys_receipts_and_addresses_of_another_programme_are_free(
     api: Api, ada: Member, ids: dict[str, str], stranger: str
 ):
@@ -245,6 +275,7 @@ def test_keys_receipts_and_addresses_of_another_programme_are_free(
     assert done == {"userErrors": [], "balance": 108, "replayed": False}
 
 
+ON_A_SUBSCRIPTION = {"idempotencyKey": "k", "subscription": "x"}
 REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     ("members:read", NODE, {"id": "x"}),
     ("members:read", "query ($r: MemberRef!) { member(ref: $r) { id } }", {"r": {"id": "x"}}),
@@ -255,6 +286,56 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
         "query ($r: MemberRef!) { tierHistory(member: $r) { totalCount } }",
         {"r": {"id": "x"}},
     ),
+    (
+        "members:write",
+        "mutation ($i: PauseSubscriptionInput!) { pauseSubscription(input: $i) { replayed } }",
+        {"i": ON_A_SUBSCRIPTION},
+    ),
+    (
+        "members:write",
+        "mutation ($i: ResumeSubscriptionInput!) { resumeSubscription(input: $i) { replayed } }",
+        {"i": ON_A_SUBSCRIPTION},
+    ),
+    (
+        "members:write",
+        "mutation ($i: CancelSubscriptionInput!) { cancelSubscription(input: $i) { replayed } }",
+        {"i": ON_A_SUBSCRIPTION},
+    ),
+    (
+        "members:write",
+        (
+            "mutation ($i: ReactivateSubscriptionInput!)"
+            " { reactivateSubscription(input: $i) { replayed } }"
+        ),
+        {"i": ON_A_SUBSCRIPTION},
+    ),
+    (
+        "members:write",
+        "mutation ($i: ChangePlanInput!) { changePlan(input: $i) { replayed } }",
+        {"i": {"idempotencyKey": "k", "subscription": "x", "plan": "X"}},
+    ),
+    (
+        "members:write",
+        "mutation ($i: SubscribeInput!) { subscribe(input: $i) { replayed } }",
+        {"i": {"idempotencyKey": "k", "member": {"id": "x"}, "plan": "X"}},
+    ),
+    (
+        "purchases:write",
+        (
+            "mutation ($i: RecordSubscriptionPaymentInput!)"
+            " { recordSubscriptionPayment(input: $i) { replayed } }"
+        ),
+        {
+            "i": {
+                "idempotencyKey": "k",
+                "subscription": "x",
+                "provider": "p",
+                "externalId": "x",
+                "amount": "1",
+            }
+        },
+    ),
+    ("members:read", "query ($id: ID!) { subscription(id: $id) { id } }", {"id": "x"}),
     (
         "members:write",
         "mutation ($i: OverrideTierInput!) { overrideTier(input: $i) { tier } }",
@@ -373,7 +454,8 @@ def test_every_guarded_root_field_is_tried_without_its_scope():
 
     tried = {name for name in fields if any(f"{name}(" in query for _, query, _ in REQUESTS)}
 
-    assert fields - tried == {"version", "program", "ledgerIntegrity", "members", "tiers", "me"}
+    open_to_all = {"version", "program", "ledgerIntegrity", "tiers", "subscriptionPlans"}
+    assert fields - tried == {*open_to_all, "members", "me"}
 
 
 def test_a_body_that_is_not_json_is_refused(api: Api):

@@ -10,6 +10,7 @@ from loyalty_graph.db import connection
 from tests.api import Api, receipt
 from tests.shop import NOON
 from tests.tiers.shop import with_tiers
+from tests.usecases.subscribing import PLANS, Club
 
 PAGE = """query ($first: Int!) { members(first: $first) { totalCount pageInfo { endCursor } nodes {
     id number purchaseCount spend { amount } lastPurchaseAt consents { purpose }
@@ -17,6 +18,8 @@ PAGE = """query ($first: Int!) { members(first: $first) { totalCount pageInfo { 
     tier { tier { benefits { code } } since until progress next { code } risk { at } }
     tierHistory(first: 2) { totalCount nodes { number kind } }
     entitlements { benefit { code } sources { until } left }
+    subscription { status plan { code } amountDue { amount } feesPaid { amount } member { id }
+      savedValue { amount } }
     entries(first: 3) { totalCount nodes { sequence points
       explanation { summary steps { text } }
       purchase { externalId total { amount } lines { productType points } refunds { pointsDue }
@@ -52,16 +55,18 @@ def _noting(ask: Any, name: str, hops: list[str]) -> Any:
 
 
 async def _fill(api: Api) -> None:
+    club = Club(api.shop, api.now)
     for _ in range(MEMBERS):
         member = await api.shop.enrol(birthday=NOON.date())
         bought = await api.shop.buy(member)
         await api.shop.bring_back(bought, {1: 1})
+        await club.subscribe(member, "TRY")
 
 
 def test_a_page_of_members_costs_the_same_however_long_it_is(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ):
-    api.shop = api.open_shop(with_tiers())
+    api.shop = api.open_shop({**with_tiers(), "subscription_plans": PLANS})
     api.run(_fill, api)
     api.data(PAGE, {"first": 2})
 

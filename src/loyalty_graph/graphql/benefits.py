@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -9,13 +10,14 @@ import strawberry
 
 from loyalty_graph.benefits.rules import Benefit as Definition
 from loyalty_graph.benefits.rules import BenefitKind, GrantSource, UsePeriod
-from loyalty_graph.graphql.context import Info
+from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData
 from loyalty_graph.graphql.inputs import Input, MemberRef
+from loyalty_graph.graphql.money import minor_of
 from loyalty_graph.graphql.nodes import batched, load
 from loyalty_graph.graphql.permissions import NeedsScope
-from loyalty_graph.graphql.purchases import KEY
+from loyalty_graph.graphql.purchases import KEY, currency_of
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.usecases import entitlements as using
 
@@ -152,18 +154,27 @@ class UseEntitlementInput:
     idempotency_key: str = strawberry.field(description=KEY)
     member: MemberRef = strawberry.field(description="Who uses it.")
     benefit: str = strawberry.field(description="Which one, by its code.")
+    saved: Decimal | None = strawberry.field(
+        default=None,
+        description=(
+            "What the member saves by it, such as the fee for shipping, in the programme's "
+            "currency; it counts in MemberSubscription.savedValue."
+        ),
+    )
 
-    def command(self, caller: str) -> using.UseEntitlement:
+    async def command(self, context: Context) -> using.UseEntitlement:
         """Return the use case's command.
 
         Raises:
-            InvalidInputError: the member's reference is malformed.
+            InvalidInputError: the member's reference or the amount is malformed.
         """
+        saved, currency = self.saved or Decimal(0), await currency_of(context)
         return using.UseEntitlement(
-            caller=caller,
+            caller=context.caller,
             idempotency_key=self.idempotency_key,
             member=self.member.reference(field="member"),
             benefit=self.benefit,
+            saved_minor=minor_of(saved, currency, field="saved"),
         )
 
 
@@ -206,7 +217,7 @@ class BenefitMutation:
         self, info: Info, given: Input[UseEntitlementInput]
     ) -> UseEntitlementPayload | None:
         context = info.context
-        command = given.command(context.caller)
+        command = await given.command(context)
         done = await using.use_entitlement(context.program_id, command, now=context.now)
         return UseEntitlementPayload(
             key=done.member_id, used=done.used, left=done.left, replayed=done.replayed

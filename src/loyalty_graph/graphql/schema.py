@@ -24,6 +24,8 @@ from loyalty_graph.graphql.purchases import PurchaseQuery
 from loyalty_graph.graphql.recording import RecordingMutation, RecordingQuery
 from loyalty_graph.graphql.refunding import RefundMutation
 from loyalty_graph.graphql.scalars import SCALARS
+from loyalty_graph.graphql.subscribing import SubscriptionMutation
+from loyalty_graph.graphql.subscriptions import SubscriptionQuery
 from loyalty_graph.graphql.tiers import TierQuery
 
 
@@ -53,7 +55,14 @@ def build_schema(
 
 @strawberry.type(description="Everything that can be read.")
 class Query(
-    ProgramQuery, MemberQuery, PurchaseQuery, RecordingQuery, LedgerQuery, TierQuery, NodeQuery
+    ProgramQuery,
+    MemberQuery,
+    PurchaseQuery,
+    RecordingQuery,
+    LedgerQuery,
+    TierQuery,
+    SubscriptionQuery,
+    NodeQuery,
 ):
     """The root of queries; each subject brings its own."""
 
@@ -74,6 +83,7 @@ class Mutation(
     CardLinkMutation,
     TierMutation,
     BenefitMutation,
+    SubscriptionMutation,
 ):
     """The root of mutations; each subject brings its own."""
 

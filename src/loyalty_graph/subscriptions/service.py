@@ -16,6 +16,7 @@ from loyalty_graph.subscriptions.models import (
     SubscriptionPayment,
     SubscriptionPeriod,
     SubscriptionPlans,
+    SubscriptionSaving,
 )
 from loyalty_graph.subscriptions.rules import PaymentOutcome, Status, SubscriptionPlan
 
@@ -165,6 +166,14 @@ def payments(keys: Sequence[tuple[str, str]]) -> Lookup:
     """Return the look-up of payments by (provider, external id)."""
     columns = ("member_id", "subscription_id", "outcome", "amount_minor", "paid_at")
     return Lookup(SubscriptionPayment, ("provider", "external_id"), keys, columns)
+
+
+def saving_write(
+    key: SubscriptionKey, benefit: str, reference: str, *, saved_minor: int, at: datetime
+) -> Insert:
+    """Return the write that keeps what a use of a benefit saved a subscription's member."""
+    columns = ("reference", "member_id", "subscription_id", "benefit", "saved_minor", "at")
+    return Insert(SubscriptionSaving, columns, [(reference, *key, benefit, saved_minor, at)])
 
 
 async def due(

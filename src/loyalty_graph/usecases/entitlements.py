@@ -10,6 +10,7 @@ from loyalty_graph.benefits import service as benefits
 from loyalty_graph.benefits.rules import (
     Benefit,
     Grant,
+    GrantSource,
     UsePeriod,
     is_in_season,
     next_period,
@@ -17,7 +18,8 @@ from loyalty_graph.benefits.rules import (
 )
 from loyalty_graph.benefits.service import UseKey
 from loyalty_graph.db import transaction
-from loyalty_graph.errors import BenefitUsedUpError, NotEntitledError
+from loyalty_graph.db.sets import Insert
+from loyalty_graph.errors import BenefitUsedUpError, InvalidInputError, NotEntitledError
 from loyalty_graph.idempotency import Claim, claim
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.members import reads as members
@@ -25,8 +27,12 @@ from loyalty_graph.members.models import Member
 from loyalty_graph.members.rules import MemberStatus, Reference
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import ProgramSettings
+from loyalty_graph.subscriptions import reads as subscriptions
+from loyalty_graph.subscriptions.service import saving_write
 from loyalty_graph.tiers import reads as tiers
 from loyalty_graph.usecases import posting
+
+SAVED_MAX = 10**12
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,18 +130,19 @@ def _renews_at(benefit: Benefit, today: date, settings: ProgramSettings) -> date
 
 @dataclass(frozen=True, slots=True)
 class UseEntitlement:
-    """A member's wish to use a benefit once, now."""
+    """A member's wish to use a benefit once, now; `saved_minor` is what he saves by it."""
 
     caller: str
     idempotency_key: str
     member: Reference
     benefit: str
+    saved_minor: int = 0
 
     @property
     def claim(self) -> Claim:
         """The wish to count once."""
-        given = {"useEntitlement": [self.member.kind, self.member.value, self.benefit]}
-        return claim(self.caller, self.idempotency_key, given)
+        given = [self.member.kind, self.member.value, self.benefit, self.saved_minor]
+        return claim(self.caller, self.idempotency_key, {"useEntitlement": given})
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +179,11 @@ async def use_entitlement(
         MemberNotActiveError: The member is closed or suspended.
         NotEntitledError: Nothing grants the benefit now.
         BenefitUsedUpError: Every use of this period was made.
+        InvalidInputError: What is saved is below nothing, or absurd.
         IdempotencyMismatchError: The key was used with other input.
     """
+    if not 0 <= command.saved_minor <= SAVED_MAX:
+        raise InvalidInputError("What is saved is nothing or more.", field="saved")
     batch = await posting.load(program_id, [command], now=now)
     if (earlier := batch.earlier(0)) is not None:
         return EntitlementUsed.replay(earlier)
@@ -194,6 +204,7 @@ async def use_entitlement(
     key = _key(account.member_id, one.benefit, now.astimezone(version.settings.zone).date())
     used = benefits.Used(key, answer.used, one.grants[0], now, command.caller)
     batch.writes.append(benefits.use_write(used))
+    batch.writes += await _savings(program_id, used, command.saved_minor, now=now)
     batch.record(
         "entitlement.used",
         account.member_id,
@@ -206,3 +217,16 @@ async def use_entitlement(
     batch.answer(0, answer.kept())
     await batch.store()
     return answer
+
+
+async def _savings(
+    program_id: UUID, used: benefits.Used, saved_minor: int, *, now: datetime
+) -> list[Insert]:
+    """Return the write that adds what a use saved to the subscription that granted it, if any."""
+    if not saved_minor or used.grant.source != GrantSource.SUBSCRIPTION:
+        return []
+    member_id, benefit, day = used.key
+    found = await subscriptions.newest(program_id, [member_id], now=now)
+    reference = f"{benefit}:{day.isoformat()}:{used.number}"
+    key = found[member_id].held.key
+    return [saving_write(key, benefit, reference, saved_minor=saved_minor, at=now)]
