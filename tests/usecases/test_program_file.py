@@ -13,6 +13,7 @@ from loyalty_graph.purchases.models import Purchase
 from loyalty_graph.usecases import program_file
 from tests.shop import DAY, NOON, PROGRAM, Shop
 from tests.tiers.shop import TIERS
+from tests.usecases.subscribing import PLANS
 
 PRESET = Path(__file__).parents[2] / "presets" / "corner-grocer.toml"
 
@@ -108,6 +109,26 @@ async def test_what_cannot_change_is_refused_and_nothing_is_stored(shop: Shop, p
         ("benefits", [{**POST, "kind": "FREE_REFILL"}], r"benefits\[0\]: FREE_REFILL is counted"),
         ("tiers", TIERS, r"tiers.levels\[0\].benefits\[0\]: there is no benefit CAKE; .*"),
         ("tiers", {**TIERS, "levels": TIERS["levels"][::-1]}, r"tiers: levels\[1\] \(SILVER\)"),
+        (
+            "subscription_plans",
+            [{**PLANS[0], "price_minor": 0}],
+            r"subscription_plans\[0\]: the plan PLUS has no price; give price_minor",
+        ),
+        (
+            "subscription_plans",
+            [PLANS[0], {**PLANS[1], "interval": "DAY"}],
+            r"subscription_plans\[1\].interval: Input should be 'MONTH' or 'YEAR'",
+        ),
+        (
+            "subscription_plans",
+            [{**PLANS[0], "benefits": ["CAKE"]}],
+            r"subscription_plans\[0\].benefits\[0\]: there is no benefit CAKE; .*",
+        ),
+        (
+            "subscription_plans",
+            [PLANS[0], PLANS[0]],
+            r"subscription_plans: \[1\].code: PLUS stands at \[0\] too",
+        ),
     ],
 )
 def test_an_error_names_its_place(place: str, value: Any, message: str):

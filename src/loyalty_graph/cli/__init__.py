@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from loyalty_graph import __version__
 from loyalty_graph.cli.demo import demo
+from loyalty_graph.cli.jobs import jobs_app
 from loyalty_graph.cli.ledger import ledger_app
 from loyalty_graph.cli.members import member_app
 from loyalty_graph.cli.options import DatabaseOption
@@ -34,6 +35,7 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's signature
 
 app.command()(demo)
 app.command()(purchase)
+app.add_typer(jobs_app, name="jobs")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(member_app, name="member")
 app.add_typer(pass_app, name="pass")

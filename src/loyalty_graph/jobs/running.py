@@ -43,17 +43,16 @@ class Runner:
         self._running: dict[str, set[asyncio.Task[None]]] = {kind: set() for kind in handlers}
 
     async def run(self, stop: asyncio.Event, clock: Clock) -> None:
-        """Run jobs until `stop` is set, then finish those in hand.
+        """Run jobs until `stop` is set, then finish those in hand (`close`).
 
-        What is not finished within the grace is cancelled and given back. While the database
-        cannot be used the pauses grow.
+        While the database cannot be used the pauses grow.
         """
         failures = 0
         stopping = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():
                 try:
-                    await self._start_due(clock)
+                    await self.start_due(clock)
                     failures = 0
                 except DATABASE_TROUBLE as error:
                     failures += 1
@@ -62,7 +61,7 @@ class Runner:
                 await self._wait(stopping, pause, watch=not failures)
         finally:
             stopping.cancel()
-            await self._finish()
+            await self.close()
 
     async def run_due(self, now: datetime, limit: int) -> int:
         """Run up to `limit` jobs that are due at `now`, as of `now`; return how many were run."""
@@ -86,7 +85,8 @@ class Runner:
             return []
         return await service.claim(kind, handler, limit=limit, now=now, until=self._until(now))
 
-    async def _start_due(self, clock: Clock) -> None:
+    async def start_due(self, clock: Clock) -> None:
+        """Claim what is due, as far as there are free places, and start it."""
         now = clock()
         await service.plan(await self._programs(), self._handlers, now=now)
         for kind, running in self._running.items():
@@ -102,7 +102,8 @@ class Runner:
             [stopping, *running], timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
         )
 
-    async def _finish(self) -> None:
+    async def close(self) -> None:
+        """Finish the jobs in hand; what takes longer than the grace is cancelled and given back."""
         running = [task for tasks in self._running.values() for task in tasks]
         if not running:
             return

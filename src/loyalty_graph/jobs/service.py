@@ -14,6 +14,7 @@ from loyalty_graph.jobs.rules import Handler, Job, latest_slot, next_slot
 
 WORKER_LOST = "WorkerLost"
 ERROR_CHARACTERS_MAX = 100
+DEAD_MAX = 100
 
 
 async def plan(
@@ -107,6 +108,11 @@ async def fail(job: Job, error: str, *, wait: timedelta | None, now: datetime) -
     changes = {"dead_at": now} if wait is None else {"due_at": now + wait}
     error = error[:ERROR_CHARACTERS_MAX]
     await _mine(job).update(**changes, error=error, lease=None, leased_until=None)
+
+
+async def dead(*, limit: int = DEAD_MAX) -> list[JobRow]:
+    """Return the jobs that are not tried any more, the latest first."""
+    return await JobRow.filter(dead_at__isnull=False).order_by("-dead_at").limit(limit)
 
 
 def _these(rows: Sequence[JobRow]) -> QuerySet[JobRow]:

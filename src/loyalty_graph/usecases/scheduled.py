@@ -8,7 +8,7 @@ from loyalty_graph.jobs.rules import Handler, Job
 from loyalty_graph.jobs.running import Runner
 from loyalty_graph.programs import service as programs
 from loyalty_graph.subscriptions.billing import LOCAL, BillingProvider, LocalBilling
-from loyalty_graph.usecases import expiry, renewals
+from loyalty_graph.usecases import expiry, renewals, tier_reviews
 
 
 def billing(clock: Callable[[], datetime]) -> Mapping[str, BillingProvider]:
@@ -26,9 +26,13 @@ def runner(clock: Callable[[], datetime]) -> Runner:
     async def expire_points(job: Job) -> None:
         await expiry.run(job.program_id, now=job.now)
 
+    async def review_tiers(job: Job) -> None:
+        await tier_reviews.run(job.program_id, now=job.now)
+
     return Runner(
         {
             "subscriptions.renew": Handler(renew, every=timedelta(minutes=1)),
+            "tiers.review": Handler(review_tiers, every=timedelta(hours=1)),
             "points.expire": Handler(expire_points, every=timedelta(hours=1)),
         },
         programs=programs.all_ids,

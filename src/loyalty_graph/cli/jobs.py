@@ -1,0 +1,45 @@
+"""Commands about scheduled jobs: run those that are due, and show those that gave up."""
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from loyalty_graph.cli.options import DatabaseOption
+from loyalty_graph.cli.output import console, in_database, run
+from loyalty_graph.clock import utc_now
+from loyalty_graph.config import load_settings
+from loyalty_graph.jobs import service
+from loyalty_graph.usecases import scheduled
+
+jobs_app = typer.Typer(help="Scheduled jobs: renewals, reviews, expiries.", no_args_is_help=True)
+
+
+@jobs_app.command("run")
+def run_due(
+    *,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")] = 1000,
+    database: DatabaseOption = None,
+) -> None:
+    """Run the jobs that are due now, once, where no worker runs them."""
+    url = database or load_settings().database_url
+
+    async def work() -> int:
+        return await scheduled.runner(utc_now).run_due(utc_now(), limit)
+
+    ran = run(in_database(url, work))
+    console.print(f"[green]✓[/] {ran:,} jobs were run.")
+
+
+@jobs_app.command("dead")
+def show_dead(*, database: DatabaseOption = None) -> None:
+    """Show the jobs that failed too often to be tried again; exit 1 when there are any."""
+    url = database or load_settings().database_url
+    found = run(in_database(url, service.dead))
+    for job in found:
+        when = job.dead_at.isoformat() if job.dead_at else ""
+        tried = f"{job.attempts} tries until {when}"
+        console.print(f"[red]✗[/] {job.id} {escape(job.kind)}: {escape(job.error)}, {tried}")
+    if found:
+        raise typer.Exit(1)
+    console.print("[green]✓[/] No job is dead.")
