@@ -33,6 +33,7 @@ from loyalty_graph.purchases.models import (
     Refund,
     RefundLine,
 )
+from loyalty_graph.rewards.models import RedemptionRow, RewardStock, VoucherRow, VoucherUseRow
 from loyalty_graph.subscriptions.models import (
     MemberSubscription,
     SubscriptionPayment,
@@ -61,14 +62,18 @@ TABLES: tuple[type[Model], ...] = (
     Purchase,
     PurchaseLine,
     PurchaseReference,
+    RedemptionRow,
     Refund,
     RefundLine,
     SubscriptionPayment,
     SubscriptionPeriod,
     SubscriptionSaving,
+    RewardStock,
     TierChange,
     TierStanding,
     TransferRow,
+    VoucherRow,
+    VoucherUseRow,
 )
 OTHER_PROGRAM: dict[str, Any] = {
     **PROGRAM,

@@ -12,13 +12,20 @@ from loyalty_graph.members.models import Member
 from loyalty_graph.members.rules import Reference, ReferenceKind
 from loyalty_graph.members.service import Profile
 from loyalty_graph.purchases.rules import Line
+from loyalty_graph.rewards import reads as reward_reads
+from loyalty_graph.rewards.codes import Codes
+from loyalty_graph.rewards.rules import Redemption, Step
+from loyalty_graph.rewards.voucher_rules import Voucher
 from loyalty_graph.usecases import (
     members,
     membership,
     program_file,
     purchases,
+    redemption_steps,
     redemptions,
     refunds,
+    rewards,
+    vouchers,
 )
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -51,6 +58,23 @@ GOLDEN = (
 )
 """Earns 27 + 74 + 0 + 7 = 108 points."""
 
+CODES = Codes(b"k" * 32)
+COFFEE: dict[str, Any] = {
+    "code": "COFFEE",
+    "name": "Coffee",
+    "kind": "FREE_PRODUCT",
+    "product": "COFFEE",
+    "cost_points": 40,
+    "hold_minutes_max": 30,
+}
+NOTE: dict[str, Any] = {
+    "code": "NOTE",
+    "name": "A note of 20 euros",
+    "kind": "STORED_VALUE",
+    "value_minor": 2000,
+    "cost_points": 50,
+    "hold_minutes_max": 30,
+}
 Answer = TypeVar("Answer")
 _numbers = count(1)
 
@@ -59,6 +83,11 @@ def program(**points: Any) -> dict[str, Any]:
     """Return the programme's data with other point settings."""
     changed = {**PROGRAM["program"], "points": {**PROGRAM["program"]["points"], **points}}
     return {**PROGRAM, "program": changed}
+
+
+def giving(*rewards_: dict[str, Any], **points: Any) -> dict[str, Any]:
+    """Return the programme's data with rewards: a coffee, and what is given."""
+    return {**program(**points), "rewards": [COFFEE, *rewards_]}
 
 
 @dataclass(frozen=True)
@@ -140,6 +169,62 @@ class Shop:
         return await redemptions.return_points(
             self.program_id, replace(command, **changes), now=self.now
         )
+
+    async def want(
+        self, member: Member, reward: str = "COFFEE", /, **changes: Any
+    ) -> redemptions.PointsMoved:
+        command = self.wish(member, reward, **changes)
+        answers = await rewards.redeem(self.program_id, [command], codes=CODES, now=self.now)
+        return only(answers)
+
+    def wish(
+        self, member: Member, reward: str = "COFFEE", /, **changes: Any
+    ) -> rewards.RedeemReward:
+        command = rewards.RedeemReward(
+            "partner:till", f"want-{next(_numbers)}", by_id(member), reward
+        )
+        return replace(command, **changes)
+
+    async def take(
+        self, step: Step, of: redemptions.PointsMoved, **changes: Any
+    ) -> redemptions.PointsMoved:
+        key = f"step-{next(_numbers)}"
+        command = redemption_steps.TakeStep(
+            "partner:till", key, step, of.member_id, of.redemption_id
+        )
+        return await redemption_steps.take(
+            self.program_id, replace(command, **changes), codes=CODES, now=self.now
+        )
+
+    async def use_money(
+        self, of: redemptions.PointsMoved, amount_minor: int, **changes: Any
+    ) -> vouchers.VoucherMoved:
+        key = f"use-{next(_numbers)}"
+        command = vouchers.UseVoucher(
+            "partner:till", key, of.member_id, of.redemption_id, amount_minor
+        )
+        return await vouchers.use(self.program_id, replace(command, **changes), now=self.now)
+
+    async def put_money_back(
+        self, of: redemptions.PointsMoved, use: int, **changes: Any
+    ) -> vouchers.VoucherMoved:
+        key = f"unuse-{next(_numbers)}"
+        command = vouchers.RefundVoucher("partner:till", key, of.member_id, of.redemption_id, use)
+        return await vouchers.refund(self.program_id, replace(command, **changes), now=self.now)
+
+    async def redemption(self, of: redemptions.PointsMoved) -> Redemption:
+        """Return the redemption as it is stored."""
+        key = (of.member_id, of.redemption_id)
+        return (await reward_reads.redemptions(self.program_id, [key]))[key]
+
+    async def voucher(self, of: redemptions.PointsMoved) -> Voucher:
+        """Return the voucher that a redemption made, as it is stored."""
+        key = (of.member_id, of.redemption_id)
+        return (await reward_reads.vouchers(self.program_id, [key]))[key]
+
+    async def held(self, member: Member) -> int:
+        account = await AccountRow.get(program_id=self.program_id, member_id=member.id)
+        return account.held_points
 
     async def balance(self, member: Member) -> int:
         account = await AccountRow.get(program_id=self.program_id, member_id=member.id)

@@ -26,6 +26,7 @@ def test_every_root_field_needs_a_scope_but_the_public_ones():
         "ledgerIntegrity",
         "tiers",
         "subscriptionPlans",
+        "rewards",
     }
 
 

@@ -1,9 +1,11 @@
-"""Signed links: who holds one may do one thing with one subject until a moment.
+"""Signed links: who holds one may do one thing with one subject until a moment; derived keys.
 
 The token is a JWT with HS256 and nothing else; the algorithm is pinned, so `none` and public-key
 confusion (RFC 8725, sections 2.1 and 3.1) are refused. The purpose is the audience.
 """
 
+import hashlib
+import hmac
 from datetime import datetime
 
 import jwt
@@ -12,6 +14,11 @@ from loyalty_graph.errors import UnauthenticatedError
 
 ALGORITHM = "HS256"
 KEY_BYTES_MIN = 32
+
+
+def derive_key(key: bytes, purpose: str) -> bytes:
+    """Return a key of its own for a purpose, so that no two uses of one secret meet."""
+    return hmac.digest(key, purpose.encode(), hashlib.sha256)
 
 
 def sign_link(purpose: str, subject: str, *, key: bytes, expires_at: datetime) -> str:

@@ -100,12 +100,12 @@ async def test_json_comes_back(database: object):
 
 async def test_large_numbers_and_bytes_come_back(database: object):
     columns = (
-        *("member_id", "status", "balance_points", "qualifying_points", "lifetime_points"),
-        *("sequence", "head"),
+        *("member_id", "status", "balance_points", "held_points", "qualifying_points"),
+        *("lifetime_points", "sequence", "head"),
     )
     rows = [
-        (ADA, "ACTIVE", -(2**63), 0, 2**63 - 1, 2**31 - 1, b""),
-        (BOB, "ACTIVE", 0, 0, 0, 0, bytes(range(256))),
+        (ADA, "ACTIVE", -(2**63), 0, 0, 2**63 - 1, 2**31 - 1, b""),
+        (BOB, "ACTIVE", 0, 0, 0, 0, 0, bytes(range(256))),
     ]
 
     await same_again(AccountRow, columns, rows)

@@ -9,10 +9,14 @@ from loyalty_graph.graphql.matrix import rows
 from loyalty_graph.graphql.schema import SCHEMA
 from loyalty_graph.members.models import Member
 from tests.api import GOLDEN_LINES, OTHER_PROGRAM, Api, card_link, member_id, receipt
+from tests.shop import DAY, NOTE, giving
 from tests.usecases.subscribing import WITH_PLANS
 
 NODE = "query ($id: ID!) { node(id: $id) { __typename id } }"
-NODE_TYPES = {"Program", "Member", "Purchase", "LedgerEntry", "CardLink", "MemberSubscription"}
+NODE_TYPES = {
+    *("Program", "Member", "Purchase", "LedgerEntry", "CardLink", "MemberSubscription"),
+    *("Reward", "Redemption", "Voucher"),
+}
 EVERY_SCOPE = ("members:read", "members:write", "purchases:write", "points:adjust")
 
 
@@ -27,9 +31,13 @@ def ada(api: Api) -> Member:
 def ids(api: Api, ada: Member) -> dict[str, str]:
     """One id of every type of node in the first programme."""
     bought = api.run(api.shop.buy, ada, external_id="r-1")
-    api.open_shop(WITH_PLANS)
+    api.open_shop({**giving(NOTE), "subscription_plans": WITH_PLANS["subscription_plans"]})
     wanted = {"idempotencyKey": "s", "member": {"id": member_id(ada)}, "plan": "TRY"}
     subscribed = api.do("subscribe", wanted, "subscription { id }")["subscription"]
+    api.now += DAY
+    wish = {"idempotencyKey": "note", "member": {"id": member_id(ada)}, "reward": "NOTE"}
+    done = api.do("redeemReward", wish, "redemption { id voucher { id } }")["redemption"]
+    [reward, _] = api.data("{ rewards { id } }")["rewards"]
     return {
         "Program": encode_id("Program", api.shop.program_id),
         "Member": member_id(ada),
@@ -37,13 +45,17 @@ def ids(api: Api, ada: Member) -> dict[str, str]:
         "LedgerEntry": encode_id("LedgerEntry", ada.id, 1),
         "CardLink": api.do("createCardLink", card_link(ada), "link { id }")["link"]["id"],
         "MemberSubscription": subscribed["id"],
+        "Reward": reward["id"],
+        "Redemption": done["id"],
+        "Voucher": done["voucher"]["id"],
     }
 
 
 @pytest.fixture
 def stranger(api: Api) -> str:
-    """A token of another programme that may do everything there."""
-    return api.token("admin", shop=api.open_shop(OTHER_PROGRAM))
+    """A token of another programme, with the same rewards, that may do everything there."""
+    other = {**giving(NOTE), "program": OTHER_PROGRAM["program"]}
+    return api.token("admin", shop=api.open_shop(other))
 
 
 def refs(ada: Member) -> list[dict[str, str]]:
@@ -80,7 +92,7 @@ def test_a_node_of_another_programme_is_null(api: Api, ids: dict[str, str], stra
     "one",
     [
         pytest.param("???", id="no base64"),
-        pytest.param(encode_id("Reward", "x"), id="another type"),
+        pytest.param(encode_id("Tier", "x"), id="another type"),
         pytest.param(encode_id("Member", "x"), id="no uuid"),
         pytest.param(encode_id("LedgerEntry", "x", 1), id="half a key"),
         pytest.param(encode_id("LedgerEntry", str(2**70), -1), id="a number below zero"),
@@ -202,6 +214,11 @@ def test_members_of_another_programme_cannot_be_touched(
         assert api.refusal("subscribe", wanted, token=stranger) == ("NOT_FOUND", "member")
         history = "query ($r: MemberRef!) { tierHistory(member: $r) { totalCount } }"
         assert api.error(history, {"r": ref}, token=stranger) == "NOT_FOUND"
+        wanted = {"idempotencyKey": f"w{number}", "member": ref, "reward": "COFFEE"}
+        assert api.refusal("redeemReward", wanted, token=stranger) == ("NOT_FOUND", "member")
+        for field in ("availableRewards(member: $r) { cost }", "vouchers(member: $r) { id }"):
+            query = f"query ($r: MemberRef!) {{ {field} }}"
+            assert api.error(query, {"r": ref}, token=stranger) == "NOT_FOUND"
         before = api.everything()
         [result] = api.do(
             "recordPurchases",
@@ -255,6 +272,32 @@ def test_subscriptions_of_another_programme_cannot_be_touched(
         given |= {"provider": "stripe", "externalId": "pi-1", "amount": "5.00"}
 
     assert api.refusal(mutation, given, token=stranger) == ("NOT_FOUND", "subscription")
+
+
+def test_redemptions_and_vouchers_of_another_programme_cannot_be_touched(
+    api: Api, ids: dict[str, str], stranger: str
+):
+    fields = "nodes { redemptions { nodes { code } } }"
+    [member] = api.data(f"{{ members {{ {fields} }} }}")["members"]["nodes"]
+    code = member["redemptions"]["nodes"][0]["code"]
+
+    found = api.data("query ($c: String!) { redemption(code: $c) { id } }", {"c": code})
+    asked = api.data(
+        "query ($c: String!) { redemption(code: $c) { id } }", {"c": code}, token=stranger
+    )
+    for ref in ({"id": ids["Redemption"]}, {"code": code}):
+        for name in ("confirm", "use", "cancel", "refund"):
+            given = {"idempotencyKey": name, "redemption": ref}
+            refused, _ = api.refusal(f"{name}Redemption", given, token=stranger)
+            assert refused == "NOT_FOUND"
+    for ref in ({"id": ids["Voucher"]}, {"code": code}):
+        used = {"idempotencyKey": "u", "voucher": ref, "amount": "1.00"}
+        back = {"idempotencyKey": "b", "voucher": ref, "use": 1}
+        assert api.refusal("useVoucher", used, token=stranger)[0] == "NOT_FOUND"
+        assert api.refusal("refundVoucher", back, token=stranger)[0] == "NOT_FOUND"
+
+    assert found == {"redemption": {"id": ids["Redemption"]}}
+    assert asked == {"redemption": None}
 
 
 def test_keys_receipts_and_addresses_of_another_programme_are_free(
@@ -345,6 +388,39 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
         "rewards:redeem",
         "mutation ($i: UseEntitlementInput!) { useEntitlement(input: $i) { left } }",
         {"i": {"idempotencyKey": "k", "member": {"id": "x"}, "benefit": "X"}},
+    ),
+    (
+        "members:read",
+        "query ($r: MemberRef!) { availableRewards(member: $r) { cost } }",
+        {"r": {"id": "x"}},
+    ),
+    ("members:read", "query ($r: MemberRef!) { vouchers(member: $r) { id } }", {"r": {"id": "x"}}),
+    ("rewards:redeem", "query ($c: String!) { redemption(code: $c) { id } }", {"c": "x"}),
+    (
+        "rewards:redeem",
+        "mutation ($i: RedeemRewardInput!) { redeemReward(input: $i) { balance } }",
+        {"i": {"idempotencyKey": "k", "member": {"id": "x"}, "reward": "X"}},
+    ),
+    *(
+        (
+            "rewards:redeem",
+            (
+                f"mutation ($i: {name}RedemptionInput!)"
+                f" {{ {name.lower()}Redemption(input: $i) {{ balance }} }}"
+            ),
+            {"i": {"idempotencyKey": "k", "redemption": {"code": "x"}}},
+        )
+        for name in ("Confirm", "Use", "Cancel", "Refund")
+    ),
+    (
+        "rewards:redeem",
+        "mutation ($i: UseVoucherInput!) { useVoucher(input: $i) { number } }",
+        {"i": {"idempotencyKey": "k", "voucher": {"code": "x"}, "amount": "1"}},
+    ),
+    (
+        "rewards:redeem",
+        "mutation ($i: RefundVoucherInput!) { refundVoucher(input: $i) { number } }",
+        {"i": {"idempotencyKey": "k", "voucher": {"code": "x"}, "use": 1}},
     ),
     (
         "purchases:write",
@@ -454,7 +530,7 @@ def test_every_guarded_root_field_is_tried_without_its_scope():
 
     tried = {name for name in fields if any(f"{name}(" in query for _, query, _ in REQUESTS)}
 
-    open_to_all = {"version", "program", "ledgerIntegrity", "tiers", "subscriptionPlans"}
+    open_to_all = {"version", "program", "ledgerIntegrity", "tiers", "subscriptionPlans", "rewards"}
     assert fields - tried == {*open_to_all, "members", "me"}
 
 

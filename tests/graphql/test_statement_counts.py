@@ -8,7 +8,7 @@ import pytest
 
 from loyalty_graph.db import connection
 from tests.api import Api, receipt
-from tests.shop import NOON
+from tests.shop import COFFEE, NOON, NOTE
 from tests.tiers.shop import with_tiers
 from tests.usecases.subscribing import PLANS, Club
 
@@ -20,7 +20,11 @@ PAGE = """query ($first: Int!) { members(first: $first) { totalCount pageInfo { 
     entitlements { benefit { code } sources { until } left }
     subscription { status plan { code } amountDue { amount } feesPaid { amount } member { id }
       savedValue { amount } }
-    entries(first: 3) { totalCount nodes { sequence points
+    availableRewards { cost pointsShort reasons reward { code stockLeft } }
+    redemptions(first: 2) { totalCount nodes { state code reward { name } entry { held }
+      voucher { remaining { amount } uses { amount { amount } } } member { number } } }
+    vouchers { code remaining { amount } uses { number } }
+    entries(first: 3) { totalCount nodes { sequence points redemption { state }
       explanation { summary steps { text } }
       purchase { externalId total { amount } lines { productType points } refunds { pointsDue }
         entry { sequence } member { number } } } } } } }"""
@@ -61,12 +65,17 @@ async def _fill(api: Api) -> None:
         bought = await api.shop.buy(member)
         await api.shop.bring_back(bought, {1: 1})
         await club.subscribe(member, "TRY")
+        note = await api.shop.want(member, "NOTE")
+        await api.shop.use_money(note, 500)
 
 
 def test_a_page_of_members_costs_the_same_however_long_it_is(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ):
-    api.shop = api.open_shop({**with_tiers(), "subscription_plans": PLANS})
+    limited = {**COFFEE, "stock": 5, "limit_per_member": 1, "tier_costs": {"GOLD": 30}}
+    api.shop = api.open_shop(
+        {**with_tiers(), "subscription_plans": PLANS, "rewards": [limited, NOTE]}
+    )
     api.run(_fill, api)
     api.data(PAGE, {"first": 2})
 
@@ -77,7 +86,7 @@ def test_a_page_of_members_costs_the_same_however_long_it_is(
 
     assert (len(one), len(fifty)) == (1, MEMBERS)
     assert fifty[0] == one[0]
-    assert all(len(node["entries"]["nodes"]) == 2 for node in fifty)
+    assert all(len(node["entries"]["nodes"]) == 3 for node in fifty)
     assert len(for_fifty) == len(for_one) > 10
 
 

@@ -1,50 +1,14 @@
 """What commands do to an account; the numbers are the golden vectors where there are some."""
 
-from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from loyalty_graph.errors import InsufficientPointsError, MemberNotActiveError
 from loyalty_graph.ledger import chain, rules
-from loyalty_graph.ledger.rules import Account, Book, Cause, Kind, Lot, Reversal, Transfer
-
-DAY_0 = datetime(2026, 1, 1, tzinfo=UTC)
-NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-PROGRAM, ADA = UUID(int=1), UUID(int=2)
-
-
-def day(number: int) -> datetime:
-    return DAY_0 + timedelta(days=number)
-
-
-def account(status: str = "ACTIVE") -> Account:
-    return Account(ADA, status, 0, 0, 0, 0, chain.genesis(PROGRAM, ADA))
-
-
-def cause(at: datetime = DAY_0, reference: str = "r") -> Cause:
-    return Cause(reference, at, at, "till", {"why": reference}, rule_version=1, salt=b"s")
-
-
-def earn(one: Account, points: int, expires_at: datetime = NEVER) -> Transfer:
-    return rules.earn(one, points, cause(), expires_at=expires_at)
-
-
-def left(one: Account) -> dict[int, int]:
-    return {lot.sequence: lot.remaining for lot in one.lots}
-
-
-def kinds(one: Account) -> list[tuple[Kind, int]]:
-    return [(transfer.kind, transfer.points) for transfer in one.posted]
-
-
-def three_lots() -> Account:
-    """100 until day 90, 50 until day 30, 40 for ever."""
-    one = account()
-    earn(one, 100, day(90))
-    earn(one, 50, day(30))
-    earn(one, 40)
-    return one
+from loyalty_graph.ledger.rules import Book, Kind, Lot, Reversal
+from tests.ledger.accounts import NEVER, account, cause, day, earn, kinds, left, three_lots
 
 
 def test_points_that_expire_first_are_spent_first():
@@ -157,51 +121,6 @@ def test_every_lot_past_its_date_expires_by_a_transfer_of_its_own():
     assert rules.expire(one, now=day(90)) == []
 
 
-def test_returned_points_go_back_to_their_lots():
-    one = three_lots()
-    spent = rules.redeem(one, 70, cause())
-
-    [returned] = rules.unredeem(one, spent.uses, cause(reference="back"), forgiven=0)
-
-    assert (returned.points, returned.uses) == (70, ((1, -20), (2, -50)))
-    assert (returned.debit, returned.credit) == (Book.REDEEMED, Book.MEMBER)
-    assert (one.balance, left(one)) == (190, {1: 100, 2: 50, 3: 40})
-
-
-def test_returned_points_past_their_date_expire_again():
-    one = three_lots()
-    spent = rules.redeem(one, 70, cause())
-
-    posted = rules.unredeem(one, [(2, 50), (1, 20)], cause(day(30)), forgiven=0)
-
-    assert [each.kind for each in posted] == [Kind.UNREDEEM, Kind.EXPIRE]
-    assert spent.points == posted[0].points == 70
-    assert (one.balance, left(one)) == (140, {1: 100, 2: 0, 3: 40})
-
-
-def test_what_pays_a_debt_is_missing_in_the_lots_that_expire_first():
-    one = three_lots()
-    rules.redeem(one, 190, cause())
-    rules.reverse(one, 60, cause(), origin=None, may_go_negative=True)
-    assert (one.balance, one.debt) == (-60, 60)
-
-    [returned] = rules.unredeem(one, [(2, 50), (1, 100), (3, 40)], cause(), forgiven=0)
-
-    assert returned.uses == ((1, -90), (3, -40))
-    assert (one.balance, left(one)) == (130, {1: 90, 2: 0, 3: 40})
-
-
-def test_a_debt_can_swallow_all_that_is_returned():
-    one = account()
-    earn(one, 100)
-    rules.redeem(one, 80, cause())
-    rules.reverse(one, 100, cause(), origin=1, may_go_negative=True)
-
-    [returned] = rules.unredeem(one, [(1, 80)], cause(), forgiven=0)
-
-    assert (returned.uses, one.balance, left(one)) == ((), 0, {1: 0})
-
-
 def test_a_shortfall_is_forgiven_when_the_balance_stops_at_zero():
     one = account()
     earn(one, 100)
@@ -264,46 +183,6 @@ def test_a_claw_back_goes_on_with_lots_that_expire_first_but_not_with_expired_on
     assert (done.clawed_back, done.shortfall, one.balance) == (60, 0, 80)
 
 
-@pytest.mark.parametrize(
-    ("case", "history", "sequence", "expected"),
-    [
-        ("nothing", [], 0, 0),
-        ("before it", [(Kind.FORGIVE, 3, 80)], 5, 0),
-        ("after it", [(Kind.FORGIVE, 3, 80)], 2, 80),
-        ("reclaimed", [(Kind.FORGIVE, 3, 80), (Kind.RECLAIM, 6, 80)], 2, 0),
-        ("partly", [(Kind.FORGIVE, 3, 80), (Kind.RECLAIM, 6, 30)], 2, 50),
-        (
-            "the last first",
-            [(Kind.FORGIVE, 3, 80), (Kind.FORGIVE, 5, 50), (Kind.RECLAIM, 7, 60)],
-            2,
-            70,
-        ),
-        (
-            "of the last nothing is left",
-            [(Kind.FORGIVE, 3, 80), (Kind.FORGIVE, 5, 50), (Kind.RECLAIM, 7, 60)],
-            4,
-            0,
-        ),
-    ],
-)
-def test_what_was_forgiven_after_an_entry(
-    case: str, history: list[tuple[Kind, int, int]], sequence: int, expected: int
-):
-    assert rules.forgiven_after(history, sequence) == expected
-
-
-def test_returned_points_give_up_what_was_forgiven():
-    one = account()
-    earn(one, 100)
-    spent = rules.redeem(one, 80, cause())
-    rules.reverse(one, 100, cause(), origin=1, may_go_negative=False)
-
-    rules.unredeem(one, spent.uses, cause(), forgiven=80)
-
-    assert kinds(one)[-2:] == [(Kind.UNREDEEM, 80), (Kind.RECLAIM, 80)]
-    assert (one.balance, left(one)) == (0, {1: 0})
-
-
 def test_a_claw_back_lowers_what_qualifies_by_all_that_is_due():
     one = account()
     earn(one, 100)
@@ -362,3 +241,38 @@ def test_our_own_mistakes_are_asserted():
         rules.redeem(one, 0, cause())
     with pytest.raises(AssertionError, match="between nothing and all"):
         one.lots[0].move(-1)
+
+
+def test_points_are_set_aside_then_spent():
+    one = three_lots()
+
+    rules.hold(one, 70, cause())
+    held = (one.balance, one.held, left(one))
+    rules.capture(one, 70, cause())
+
+    assert held == (120, 70, {2: 0, 1: 80, 3: 40})
+    assert (one.balance, one.held, left(one)) == (120, 0, {2: 0, 1: 80, 3: 40})
+    moved = [(one.debit, one.credit, one.points, one.uses) for one in one.posted[3:]]
+    assert moved == [
+        (Book.MEMBER, Book.HELD, 70, ((1, 20), (2, 50))),
+        (Book.HELD, Book.REDEEMED, 70, ()),
+    ]
+
+
+@pytest.mark.parametrize("setting_aside", [rules.hold, rules.capture])
+def test_who_is_not_active_sets_nothing_aside_and_spends_none_of_it(setting_aside: Any):
+    one = account("SUSPENDED")
+
+    with pytest.raises(MemberNotActiveError):
+        setting_aside(one, 1, cause())
+
+    assert one.posted == []
+
+
+def test_more_than_there_is_cannot_be_set_aside():
+    one = three_lots()
+
+    with pytest.raises(InsufficientPointsError, match="needs 191 points; 190 are available"):
+        rules.hold(one, 191, cause())
+
+    assert (one.balance, one.held) == (190, 0)

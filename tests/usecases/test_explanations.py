@@ -17,6 +17,7 @@ ENTRY = Entry(
     sequence=1,
     kind=Kind.EARN,
     points=27,
+    held=0,
     balance_after=27,
     at=NOON,
     recorded_at=NOON,
@@ -61,6 +62,42 @@ def test_a_step_says_rate_and_rounding(by: list[str], text: str):
     [
         (Kind.REDEEM, -1, {}, "1 bean spent."),
         (Kind.UNREDEEM, 5, {}, "5 beans given back: a redemption was cancelled."),
+        (
+            Kind.REDEEM,
+            -5,
+            {"explanation": {"name": "Coffee"}},
+            "5 beans spent for Coffee.",
+        ),
+        (
+            Kind.REDEEM,
+            -5,
+            {"explanation": {"paid": 250}},
+            "5 beans paid 2.50 EUR of a purchase.",
+        ),
+        (
+            Kind.UNREDEEM,
+            5,
+            {"explanation": {"paid": 250}},
+            "5 beans given back: they had paid 2.50 EUR of goods that were brought back.",
+        ),
+        (
+            Kind.HOLD,
+            -5,
+            {"held": 5, "explanation": {"name": "Coffee"}},
+            "5 beans set aside for Coffee.",
+        ),
+        (
+            Kind.CAPTURE,
+            0,
+            {"held": -5, "explanation": {"name": "Coffee"}},
+            "5 beans that were set aside are spent for Coffee.",
+        ),
+        (
+            Kind.RELEASE,
+            5,
+            {"held": -5},
+            "5 beans that were set aside are back: the redemption did not happen.",
+        ),
         (Kind.FORGIVE, 5, {}, "5 beans forgiven: they were spent before the refund."),
         (
             Kind.RECLAIM,

@@ -108,6 +108,7 @@ async def test_a_purchase_leaves_a_fact_a_card_mark_and_a_summary(shop: Shop, ad
         "purchase": str(first.purchase_id),
         "entry": 1,
         "points": 108,
+        "paidPoints": 0,
         "balance": 108,
     }
     assert await CardMark.filter(member_id=ada.id).count() == 1

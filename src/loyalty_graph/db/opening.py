@@ -25,6 +25,7 @@ MODEL_MODULES: list[str] = [
     "loyalty_graph.tiers.models",
     "loyalty_graph.earning.models",
     "loyalty_graph.subscriptions.models",
+    "loyalty_graph.rewards.models",
     "loyalty_graph.wallet.models",
     "loyalty_graph.jobs.models",
     "loyalty_graph.outbox.models",

@@ -86,7 +86,7 @@ class ProductTypeRewardCalculator(RewardCalculator):
         kind = line.product_type
         if self._refuses and kind not in self._known:
             raise UnknownProductTypeError(kind, sorted(self._known))
-        amount = line.net_minor
+        amount = line.earning_minor
         if kind in self._excluded:
             return {"type": kind, "amount": amount, "excluded": True, "points": 0}
         rate = self._rates.get(kind, self._default)

@@ -12,6 +12,7 @@ from strawberry.extensions import SchemaExtension
 from loyalty_graph.graphql.batch import Batchers
 from loyalty_graph.identity.rules import Viewer
 from loyalty_graph.outbox.live import Live
+from loyalty_graph.rewards.codes import Codes
 from loyalty_graph.usecases.purchases import PurchaseRecorded, RecordCall
 from loyalty_graph.wallet.desk import PassDesk
 
@@ -66,6 +67,11 @@ class Context:
     def begin_event(self) -> None:
         """Take the moment of an event of a stream, which shows what is there then."""
         self.now, self.batchers = self.clock(), Batchers()
+
+    @property
+    def codes(self) -> Codes:
+        """Makes and finds the codes of redemptions."""
+        return Codes(self.desk.link_key)
 
     def for_operation(self) -> "Context":
         """Return the surroundings of one operation: its own moment and batches.

@@ -27,6 +27,7 @@ from loyalty_graph.usecases import adjustments
 if TYPE_CHECKING:
     from loyalty_graph.graphql.members import Member
     from loyalty_graph.graphql.purchases import Purchase
+    from loyalty_graph.graphql.redemptions import Redemption
 
 EntryKey = tuple[UUID, int]
 """(member id, sequence)"""
@@ -38,6 +39,9 @@ describe_enum(
         Kind.EARN: "Points for a purchase.",
         Kind.REDEEM: "Points given for a reward.",
         Kind.UNREDEEM: "Points given back, because a redemption was cancelled.",
+        Kind.HOLD: "Points set aside for a redemption that is not yet certain.",
+        Kind.CAPTURE: "Points that were set aside, given for the reward; the balance stays.",
+        Kind.RELEASE: "Points that were set aside, given back: the redemption did not happen.",
         Kind.REVERSE: "Points taken back, because goods were brought back.",
         Kind.FORGIVE: "The part of a claw-back that was spent already, forgiven.",
         Kind.RECLAIM: "Points that were forgiven, taken after all: a redemption was cancelled.",
@@ -65,6 +69,9 @@ class Wallet:
     member_id: strawberry.Private[UUID]
     available: Points = strawberry.field(description="What can be spent now. Show this one.")
     balance: Points = strawberry.field(description="The sum of all entries; below zero it is debt.")
+    held: Points = strawberry.field(
+        description="Set aside for redemptions that are not yet certain; not part of the balance."
+    )
     debt: Points = strawberry.field(description="What the next points pay first; usually 0.")
     qualifying: Points = strawberry.field(
         description="What counts for a tier: earned less taken back; spending does not lower it."
@@ -84,6 +91,9 @@ class LedgerEntry(Node):
     sequence: int = strawberry.field(description="Counts the member's entries from 1.")
     kind: Kind = strawberry.field(description="What it is for.")
     points: Points = strawberry.field(description="Above zero added, below zero taken.")
+    held: Points = strawberry.field(
+        description="What it set aside; below zero it spent or gave back what was set aside."
+    )
     balance_after: Points = strawberry.field(description="The balance right after it.")
     at: datetime = strawberry.field(description="When it happened.")
     recorded_at: datetime = strawberry.field(description="When it was written down.")
@@ -109,6 +119,18 @@ class LedgerEntry(Node):
         found: Purchase | None = await load(info, "Purchase", self.entry.member_id, purchase_id)
         return found
 
+    @strawberry.field(description="The redemption it was taken, set aside or given back for.")
+    async def redemption(
+        self, info: Info
+    ) -> Annotated["Redemption", strawberry.lazy("loyalty_graph.graphql.redemptions")] | None:
+        redemption_id = _told_id(self.entry, "redemption")
+        if redemption_id is None:
+            return None
+        found: Redemption | None = await load(
+            info, "Redemption", self.entry.member_id, redemption_id
+        )
+        return found
+
 
 def entry_of(entry: reads.Entry) -> LedgerEntry:
     """Return an entry as the API shows it."""
@@ -118,6 +140,7 @@ def entry_of(entry: reads.Entry) -> LedgerEntry:
         sequence=entry.sequence,
         kind=entry.kind,
         points=Points(entry.points),
+        held=Points(entry.held),
         balance_after=Points(entry.balance_after),
         at=entry.at,
         recorded_at=entry.recorded_at,
@@ -130,7 +153,12 @@ def entry_of(entry: reads.Entry) -> LedgerEntry:
 def _purchase_id(entry: reads.Entry) -> UUID | None:
     if entry.kind is Kind.EARN:
         return UUID(entry.reference)
-    told = (entry.explanation or {}).get("purchase")
+    return _told_id(entry, "purchase")
+
+
+def _told_id(entry: reads.Entry, name: str) -> UUID | None:
+    """Return an id that the entry's explanation tells."""
+    told = (entry.explanation or {}).get(name)
     return None if told is None else UUID(told)
 
 
@@ -155,6 +183,7 @@ def _wallet(member_id: UUID, balance: reads.Balance) -> Wallet:
         member_id=member_id,
         available=Points(balance.available),
         balance=Points(balance.balance),
+        held=Points(balance.held),
         debt=Points(max(0, -balance.balance)),
         qualifying=Points(balance.qualifying),
         lifetime=Points(balance.lifetime),

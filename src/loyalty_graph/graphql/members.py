@@ -21,8 +21,11 @@ from loyalty_graph.graphql.money import Money, money_of
 from loyalty_graph.graphql.nodes import Node, batched, load, loads
 from loyalty_graph.graphql.passes import Pass, pass_of
 from loyalty_graph.graphql.permissions import NeedsMember, NeedsScope
+from loyalty_graph.graphql.redemptions import RedeemingMember
+from loyalty_graph.graphql.rewards import RewardedMember
 from loyalty_graph.graphql.subscriptions import SubscribedMember
 from loyalty_graph.graphql.tiers import TieredMember
+from loyalty_graph.graphql.vouchers import VoucherMember
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.ledger import reads as ledger
 from loyalty_graph.members import reads
@@ -80,7 +83,15 @@ class Consent:
 
 
 @strawberry.type(description="Somebody who takes part in the programme.")
-class Member(TieredMember, EntitledMember, SubscribedMember, Node):
+class Member(
+    TieredMember,
+    EntitledMember,
+    SubscribedMember,
+    RewardedMember,
+    RedeemingMember,
+    VoucherMember,
+    Node,
+):
     """A member."""
 
     key: strawberry.Private[UUID]

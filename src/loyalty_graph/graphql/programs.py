@@ -11,10 +11,12 @@ from loyalty_graph.errors import InvalidInputError, NotFoundError
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.ids import encode_id
+from loyalty_graph.graphql.money import Money, money_of
 from loyalty_graph.graphql.nodes import Node, loads
 from loyalty_graph.graphql.permissions import Everybody
+from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.programs import service as programs
-from loyalty_graph.programs.rules import ClawbackPolicy
+from loyalty_graph.programs.rules import ClawbackPolicy, ProgramSettings
 
 Slug = Annotated[
     str | None,
@@ -43,6 +45,17 @@ class Branding:
     label: str = strawberry.field(description="Of the words beside them.")
 
 
+@strawberry.type(description="What points are worth when they pay a part of a purchase.")
+class PointPayment:
+    """An exact ratio, and the largest part."""
+
+    points: Points = strawberry.field(description="So many points ...")
+    worth: Money = strawberry.field(description="... pay this much.")
+    basket_percent_max: int = strawberry.field(
+        description="They pay at most this part of a purchase, in percent."
+    )
+
+
 @strawberry.type(description="A loyalty programme: what a home screen shows around the points.")
 class Program(Node):
     """One version of a programme."""
@@ -57,6 +70,9 @@ class Program(Node):
     point_name_plural: str = strawberry.field(description="Several points, such as beans.")
     expiry_months: int | None = strawberry.field(
         description="How many months points live; null when they never expire."
+    )
+    point_payment: PointPayment | None = strawberry.field(
+        description="What points pay of a purchase; null when they do not pay."
     )
     clawback: ClawbackPolicy = strawberry.field(
         description="What happens when points to be taken back are spent already."
@@ -82,6 +98,7 @@ def program_of(version: programs.Version) -> Program:
         point_name=settings.points.unit_one,
         point_name_plural=settings.points.unit_other,
         expiry_months=settings.points.expiry_months,
+        point_payment=_payment_of(settings),
         clawback=settings.points.clawback,
         version=version.number,
         sandbox=settings.sandbox,
@@ -92,6 +109,17 @@ def program_of(version: programs.Version) -> Program:
         ),
         terms=settings.branding.terms,
         support=settings.branding.support,
+    )
+
+
+def _payment_of(settings: ProgramSettings) -> PointPayment | None:
+    payment = settings.points.payment
+    if payment is None:
+        return None
+    return PointPayment(
+        points=Points(payment.points),
+        worth=money_of(payment.worth_minor, settings.currency),
+        basket_percent_max=payment.basket_percent_max,
     )
 
 

@@ -52,6 +52,8 @@ class PurchaseLine:
     unit_amount: Money = strawberry.field(description="The price of one unit, without tax.")
     discount: Money = strawberry.field(description="Taken off the whole line.")
     tax: Money = strawberry.field(description="On the whole line.")
+    paid_points: Points = strawberry.field(description="The points that paid a part of it.")
+    paid_with_points: Money = strawberry.field(description="What they paid.")
     points: Points = strawberry.field(
         description="What the line earned when bought, before points were multiplied."
     )
@@ -66,6 +68,12 @@ class Refund:
     external_id: str | None = strawberry.field(description="Its id in the system it came from.")
     refunded_at: datetime = strawberry.field(description="When they were brought back.")
     amount: Money = strawberry.field(description="What they had cost, net of discounts, no tax.")
+    points_returned: Points = strawberry.field(
+        description="The points that had paid a part of it, given back."
+    )
+    paid_with_points: Money = strawberry.field(
+        description="What these had paid; the rest of the amount had been paid with money."
+    )
     points_due: Points = strawberry.field(description="What they had earned.")
     points_taken_back: Points = strawberry.field(description="What was taken from the wallet.")
     shortfall: Points = strawberry.field(description="What was spent already and forgiven.")
@@ -90,6 +98,8 @@ class Purchase(Node):
     recorded_at: datetime = strawberry.field(description="When it was recorded here.")
     total: Money = strawberry.field(description="All lines, net of discounts, without tax.")
     tax: Money = strawberry.field(description="The tax on all lines.")
+    paid_points: Points = strawberry.field(description="The points that paid a part of it.")
+    paid_with_points: Money = strawberry.field(description="What they paid of the total.")
     points: Points = strawberry.field(description="What it earned when it was made.")
 
     @strawberry.field(description="The lines, in order.")
@@ -145,6 +155,8 @@ def _purchase(bought: reads.Bought) -> Purchase:
         recorded_at=bought.recorded_at,
         total=money_of(bought.total_minor, bought.currency),
         tax=money_of(bought.tax_minor, bought.currency),
+        paid_points=Points(bought.paid_points),
+        paid_with_points=money_of(bought.paid_minor, bought.currency),
         points=Points(bought.points),
     )
 
@@ -169,6 +181,8 @@ def _line(line: reads.BoughtLine, currency: str) -> PurchaseLine:
         unit_amount=money_of(line.unit_minor, currency),
         discount=money_of(line.discount_minor, currency),
         tax=money_of(line.tax_minor, currency),
+        paid_points=Points(line.paid_points),
+        paid_with_points=money_of(line.paid_minor, currency),
         points=Points(line.points),
     )
 
@@ -188,6 +202,8 @@ def _refund(back: reads.BroughtBack, purchase: Purchase) -> Refund:
         external_id=back.external_id,
         refunded_at=back.refunded_at,
         amount=money_of(back.amount_minor, purchase.currency),
+        points_returned=Points(back.returned_points),
+        paid_with_points=money_of(back.returned_minor, purchase.currency),
         points_due=Points(back.due_points),
         points_taken_back=Points(back.clawed_back_points),
         shortfall=Points(back.shortfall_points),

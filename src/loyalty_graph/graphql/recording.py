@@ -69,7 +69,9 @@ class SimulatedLine:
     number: int = strawberry.field(description="Counts the lines from 1.")
     product_type: str = strawberry.field(description="As given.")
     quantity: int = strawberry.field(description="As given.")
-    amount: Money = strawberry.field(description="What counts, net of the discount, without tax.")
+    amount: Money = strawberry.field(
+        description="What counts, net of the discount and of what points pay, without tax."
+    )
     points: Points = strawberry.field(
         description="What the line would earn, before the points are multiplied."
     )
@@ -81,6 +83,8 @@ class PurchaseSimulation:
 
     points: Points = strawberry.field(description="What it would earn.")
     total: Money = strawberry.field(description="All lines, net of discounts, without tax.")
+    paid_points: Points = strawberry.field(description="The points that would pay a part of it.")
+    paid_with_points: Money = strawberry.field(description="What they would pay of the total.")
     lines: list[SimulatedLine] = strawberry.field(description="Line by line, in order.")
     explanation: Explanation = strawberry.field(description="Why, for a person to read.")
     expires_at: datetime | None = strawberry.field(
@@ -99,19 +103,28 @@ class SimulatePurchaseInput:
     member: MemberRef | None = strawberry.field(
         default=None, description="Who would buy; it then earns what the member's tier earns."
     )
+    pay_with_points: Points = strawberry.field(
+        default=Points(0),
+        description=(
+            "Points that pay a part of it: at most these, and no more than their amount needs. "
+            "What they pay earns nothing."
+        ),
+    )
 
 
-def _simulated(lines: Sequence[Line], done: purchases.Simulation) -> PurchaseSimulation:
-    settings, calculation = done.version.settings, done.calculation
+def _simulated(done: purchases.Simulation) -> PurchaseSimulation:
+    settings, calculation, lines = done.version.settings, done.calculation, done.lines
     return PurchaseSimulation(
         points=Points(calculation.points),
         total=money_of(sum(line.net_minor for line in lines), settings.currency),
+        paid_points=Points(sum(line.paid_points for line in lines)),
+        paid_with_points=money_of(sum(line.paid_minor for line in lines), settings.currency),
         lines=[
             SimulatedLine(
                 number=number,
                 product_type=line.product_type,
                 quantity=line.quantity,
-                amount=money_of(line.net_minor, settings.currency),
+                amount=money_of(line.earning_minor, settings.currency),
                 points=Points(points),
             )
             for number, (line, points) in enumerate(
@@ -143,8 +156,9 @@ class RecordingQuery:
             purchased_at=at,
             now=context.now,
             member=given.member.reference(field="member") if given.member else None,
+            pay_points=given.pay_with_points,
         )
-        return _simulated(lines, done)
+        return _simulated(done)
 
 
 @strawberry.input(description="A receipt to record for a member.")
@@ -168,6 +182,13 @@ class RecordPurchaseInput:
         description="The shop it was made in; at most 60 characters. A token may be for one only.",
     )
     channel: Channel = strawberry.field(default=Channel.POS, description="Where it was made.")
+    pay_with_points: Points = strawberry.field(
+        default=Points(0),
+        description=(
+            "Points that pay a part of it: at most these, and no more than their amount needs. "
+            "What they pay earns nothing."
+        ),
+    )
 
     def command(self, context: Context, currency: str) -> purchases.RecordPurchase:
         """Return the use case's command.
@@ -189,6 +210,7 @@ class RecordPurchaseInput:
             ),
             channel=self.channel,
             is_dated=self.purchased_at is not None,
+            pay_points=self.pay_with_points,
         )
 
 
@@ -197,15 +219,25 @@ class RecordPurchasePayload(PurchasePayload):
     """The answer of recordPurchase."""
 
     points: Points | None = strawberry.field(default=None, description="What it earned.")
+    paid_points: Points | None = strawberry.field(
+        default=None, description="The points that paid a part of it."
+    )
+    paid_with_points: Money | None = strawberry.field(
+        default=None, description="What they paid of the total; take the rest in money."
+    )
 
 
-def _recorded(outcome: purchases.PurchaseRecorded | LoyaltyError) -> RecordPurchasePayload:
+def _recorded(
+    outcome: purchases.PurchaseRecorded | LoyaltyError, currency: str
+) -> RecordPurchasePayload:
     if isinstance(outcome, LoyaltyError):
         return RecordPurchasePayload(user_errors=[user_error(outcome)])
     return RecordPurchasePayload(
         key=(outcome.member_id, outcome.purchase_id),
         entry_sequence=outcome.entry_sequence,
         points=Points(outcome.points),
+        paid_points=Points(outcome.paid_points),
+        paid_with_points=money_of(outcome.paid_minor, currency),
         balance=Points(outcome.balance_points),
         replayed=outcome.replayed,
     )
@@ -244,7 +276,10 @@ async def _record_all(
     wanted = [_command_or_refusal(one, context, currency) for one in given]
     sound = [one for one in wanted if isinstance(one, purchases.RecordPurchase)]
     outcomes = iter(await purchases.record(context.program_id, sound, now=context.now))
-    return [_recorded(one if isinstance(one, LoyaltyError) else next(outcomes)) for one in wanted]
+    return [
+        _recorded(one if isinstance(one, LoyaltyError) else next(outcomes), currency)
+        for one in wanted
+    ]
 
 
 def _command_or_refusal(
@@ -268,9 +303,10 @@ class RecordingMutation:
         self, info: Info, given: Input[RecordPurchaseInput]
     ) -> RecordPurchasePayload | None:
         context = info.context
-        command = given.command(context, await currency_of(context))
+        currency = await currency_of(context)
+        command = given.command(context, currency)
         call = purchases.RecordCall(context.program_id, command, context.now)
-        return _recorded(await context.record_purchase(call))
+        return _recorded(await context.record_purchase(call), currency)
 
     @strawberry.mutation(
         description="Records up to 500 receipts at once, such as those of an offline till.",

@@ -84,6 +84,12 @@ class RefundPurchasePayload(PurchasePayload):
     amount: Money | None = strawberry.field(
         default=None, description="What the goods had cost, net of discounts, without tax."
     )
+    points_returned: Points | None = strawberry.field(
+        default=None, description="The points that had paid a part of it, given back."
+    )
+    paid_with_points: Money | None = strawberry.field(
+        default=None, description="What these had paid; give the rest of the amount back in money."
+    )
     points_due: Points | None = strawberry.field(
         default=None, description="What the goods had earned."
     )
@@ -100,6 +106,8 @@ def _refunded(done: refunds.RefundRecorded, currency: str) -> RefundPurchasePayl
         key=(done.member_id, done.purchase_id),
         entry_sequence=done.entry_sequence,
         amount=money_of(done.amount_minor, currency),
+        points_returned=Points(done.returned_points),
+        paid_with_points=money_of(done.returned_minor, currency),
         points_due=Points(done.due_points),
         points_taken_back=Points(done.clawed_back_points),
         shortfall=Points(done.shortfall_points),

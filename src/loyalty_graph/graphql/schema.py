@@ -22,11 +22,15 @@ from loyalty_graph.graphql.permissions import Everybody
 from loyalty_graph.graphql.programs import ProgramQuery
 from loyalty_graph.graphql.purchases import PurchaseQuery
 from loyalty_graph.graphql.recording import RecordingMutation, RecordingQuery
+from loyalty_graph.graphql.redeeming import RedemptionMutation
+from loyalty_graph.graphql.redemptions import RedemptionQuery
 from loyalty_graph.graphql.refunding import RefundMutation
+from loyalty_graph.graphql.rewards import RewardQuery
 from loyalty_graph.graphql.scalars import SCALARS
 from loyalty_graph.graphql.subscribing import SubscriptionMutation
 from loyalty_graph.graphql.subscriptions import SubscriptionQuery
 from loyalty_graph.graphql.tiers import TierQuery
+from loyalty_graph.graphql.vouchers import VoucherMutation, VoucherQuery
 
 
 class LoyaltySchema(strawberry.Schema):
@@ -62,6 +66,9 @@ class Query(
     LedgerQuery,
     TierQuery,
     SubscriptionQuery,
+    RewardQuery,
+    RedemptionQuery,
+    VoucherQuery,
     NodeQuery,
 ):
     """The root of queries; each subject brings its own."""
@@ -84,6 +91,8 @@ class Mutation(
     TierMutation,
     BenefitMutation,
     SubscriptionMutation,
+    RedemptionMutation,
+    VoucherMutation,
 ):
     """The root of mutations; each subject brings its own."""
 

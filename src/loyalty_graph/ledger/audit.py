@@ -52,6 +52,7 @@ class Audit:
 @dataclass(frozen=True, slots=True)
 class _Account:
     balance: int
+    held: int
     qualifying: int
     lifetime: int
     sequence: int
@@ -87,7 +88,12 @@ class _Transfer:
     @property
     def signed(self) -> int:
         """Return what the transfer adds to the member's balance."""
-        return self.points if self.credit == Book.MEMBER else -self.points
+        return self.points * ((self.credit == Book.MEMBER) - (self.debit == Book.MEMBER))
+
+    @property
+    def holding(self) -> int:
+        """Return what the transfer adds to the points that are set aside."""
+        return self.points * ((self.credit == Book.HELD) - (self.debit == Book.HELD))
 
     @property
     def is_erased(self) -> bool:
@@ -195,12 +201,20 @@ async def rebuild(program_id: UUID, member_ids: Sequence[UUID]) -> int:
     return len(missing) + len(accounts) + len(lots)
 
 
-_ACCOUNT = ("balance_points", "qualifying_points", "lifetime_points", "sequence", "head")
+_ACCOUNT = (
+    "balance_points",
+    "held_points",
+    "qualifying_points",
+    "lifetime_points",
+    "sequence",
+    "head",
+)
 
 
 def _as_row(account: _Account) -> tuple[object, ...]:
     return (
         account.balance,
+        account.held,
         account.qualifying,
         account.lifetime,
         account.sequence,
@@ -249,6 +263,7 @@ def _check(program_id: UUID, books: _Books) -> Iterator[Finding]:
 def _problems(program_id: UUID, books: _Books) -> Iterator[tuple[int | None, str]]:
     yield from _chain_problems(program_id, books)
     yield from _balance_problems(books)
+    yield from _hold_problems(books)
     yield from _lot_problems(books)
     if books.account is None:
         yield None, "the account is missing"
@@ -257,7 +272,7 @@ def _problems(program_id: UUID, books: _Books) -> Iterator[tuple[int | None, str
 
 
 def _account_problems(stored: _Account, derived: _Account) -> Iterator[tuple[None, str]]:
-    for name in ("balance", "qualifying", "lifetime", "sequence"):
+    for name in ("balance", "held", "qualifying", "lifetime", "sequence"):
         says, is_ = getattr(stored, name), getattr(derived, name)
         if says != is_:
             yield None, f"the account's {name} is {says}, the transfers' {is_}"
@@ -324,6 +339,16 @@ def _balance_problems(books: _Books) -> Iterator[tuple[int | None, str]]:
             return
 
 
+def _hold_problems(books: _Books) -> Iterator[tuple[int | None, str]]:
+    """Check that each hold ends once at most, as a whole, and that nothing else ends."""
+    open_: dict[str, int] = {}
+    for transfer in books.transfers:
+        if transfer.holding > 0:
+            open_[transfer.reference] = open_.get(transfer.reference, 0) + transfer.points
+        elif transfer.holding < 0 and open_.pop(transfer.reference, 0) != transfer.points:
+            yield transfer.sequence, "it ends a hold that is not open, or not the whole of it"
+
+
 def _lot_problems(books: _Books) -> Iterator[tuple[int | None, str]]:
     known = {transfer.sequence for transfer in books.transfers}
     for sequence in sorted({one for use in books.uses for one in use[:2]} - known):
@@ -352,15 +377,16 @@ def _left(books: _Books) -> dict[int, int]:
 
 def _derive(program_id: UUID, books: _Books) -> _Account:
     """Return the account that the transfers add up to."""
-    balance = qualifying = lifetime = 0
+    balance = held = qualifying = lifetime = 0
     for transfer in books.transfers:
         balance += transfer.signed
+        held += transfer.holding
         if transfer.kind == Kind.EARN:
             qualifying += transfer.points
             lifetime += transfer.points
         elif transfer.kind == Kind.REVERSE:
             qualifying -= transfer.points
     if not books.transfers:
-        return _Account(0, 0, 0, 0, chain.genesis(program_id, books.member_id))
+        return _Account(0, 0, 0, 0, 0, chain.genesis(program_id, books.member_id))
     last = books.transfers[-1]
-    return _Account(balance, qualifying, lifetime, last.sequence, last.hash)
+    return _Account(balance, held, qualifying, lifetime, last.sequence, last.hash)

@@ -13,13 +13,15 @@ from loyalty_graph.db.constraints import AppendOnly, Check, FillFactor, Index, P
 class AccountRow(Model):
     """What a member's transfers add up to. A projection: `ledger rebuild` derives it again.
 
-    `balance_points` below zero is debt. `head` is the hash of the newest transfer.
+    `balance_points` below zero is debt; `held_points` are set aside and not part of it. `head` is
+    the hash of the newest transfer.
     """
 
     member_id: UUID = fields.UUIDField(primary_key=True)
     program_id: UUID = fields.UUIDField()
     status = fields.CharField(max_length=12)
     balance_points: int = fields.BigIntField()
+    held_points: int = fields.BigIntField()
     qualifying_points: int = fields.BigIntField()
     lifetime_points: int = fields.BigIntField()
     sequence: int = fields.IntField()
@@ -30,6 +32,7 @@ class AccountRow(Model):
         constraints = [
             PrimaryKey("program_id", "member_id"),
             Check("qualifying_points >= 0", name="account_qualifying_not_negative"),
+            Check("held_points >= 0", name="account_held_not_negative"),
             FillFactor(70),
         ]
 

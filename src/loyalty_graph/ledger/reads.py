@@ -16,9 +16,13 @@ from loyalty_graph.programs.rules import NEVER
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What a member has. `available` can be spent now; `balance` below zero is debt."""
+    """What a member has. `available` can be spent now; `balance` below zero is debt.
+
+    `held` is set aside for open redemptions and part of neither.
+    """
 
     balance: int
+    held: int
     available: int
     qualifying: int
     lifetime: int
@@ -35,12 +39,16 @@ class Expiration:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One transfer, as a member reads it; `points` are signed by what they do to the balance."""
+    """One transfer, as a member reads it; `points` are signed by what they do to the balance.
+
+    `held` are the points it set aside (above zero), or spent or gave back of those.
+    """
 
     member_id: UUID
     sequence: int
     kind: Kind
     points: int
+    held: int
     balance_after: int
     at: datetime
     recorded_at: datetime
@@ -59,7 +67,7 @@ async def balances(
     Points past their date are not available, whether or not the expiry has run.
     """
     keys = [(one,) for one in member_ids]
-    columns = ("balance_points", "qualifying_points", "lifetime_points", "sequence")
+    columns = ("balance_points", "held_points", "qualifying_points", "lifetime_points", "sequence")
     accounts, lots = await fetch(
         program_id,
         Lookup(AccountRow, ("member_id",), keys, columns),
@@ -75,9 +83,10 @@ async def balances(
         member_id: Balance(
             balance=rows[0][0],
             available=sum(points for points, expires_at in open_lots if expires_at > now),
-            qualifying=rows[0][1],
-            lifetime=rows[0][2],
-            sequence=rows[0][3],
+            held=rows[0][1],
+            qualifying=rows[0][2],
+            lifetime=rows[0][3],
+            sequence=rows[0][4],
         )
         for member_id, rows, open_lots in zip(member_ids, accounts, lots, strict=True)
         if rows
@@ -116,6 +125,7 @@ def _together(rows: Sequence[tuple[Any, ...]]) -> list[Expiration]:
 _ENTRY = (
     "sequence",
     "kind",
+    "debit",
     "credit",
     "points",
     "balance_after",
@@ -130,9 +140,10 @@ _ENTRY = (
 
 
 def _entry(member_id: UUID, row: tuple[Any, ...]) -> Entry:
-    sequence, kind, credit, points, *rest = row
-    signed = points if credit == Book.MEMBER else -points
-    return Entry(member_id, sequence, Kind(kind), signed, *rest)
+    sequence, kind, debit, credit, points, *rest = row
+    signed = points * ((credit == Book.MEMBER) - (debit == Book.MEMBER))
+    held = points * ((credit == Book.HELD) - (debit == Book.HELD))
+    return Entry(member_id, sequence, Kind(kind), signed, held, *rest)
 
 
 async def entries(

@@ -23,6 +23,9 @@ class Kind(StrEnum):
     EARN = "EARN"
     REDEEM = "REDEEM"
     UNREDEEM = "UNREDEEM"
+    HOLD = "HOLD"
+    CAPTURE = "CAPTURE"
+    RELEASE = "RELEASE"
     REVERSE = "REVERSE"
     FORGIVE = "FORGIVE"
     RECLAIM = "RECLAIM"
@@ -31,9 +34,13 @@ class Kind(StrEnum):
 
 
 class Book(StrEnum):
-    """Where points come from and go to. The programme's side is only ever added up."""
+    """Where points come from and go to. The programme's side is only ever added up.
+
+    `HELD` is the member's too: points set aside for a redemption that is not yet certain.
+    """
 
     MEMBER = "MEMBER"
+    HELD = "HELD"
     ISSUED = "ISSUED"
     REDEEMED = "REDEEMED"
     CLAWED_BACK = "CLAWED_BACK"
@@ -105,6 +112,7 @@ class Account:
     member_id: UUID
     status: str
     balance: int
+    held: int
     qualifying: int
     lifetime: int
     sequence: int
@@ -145,59 +153,29 @@ def redeem(account: Account, points: int, cause: Cause) -> Transfer:
     """
     check_active(account)
     uses = _spend(account, points, cause.at)
-    return _post(account, Kind.REDEEM, Book.MEMBER, Book.REDEEMED, points, cause, uses)
+    return post(account, Kind.REDEEM, Book.MEMBER, Book.REDEEMED, points, cause, uses)
 
 
-def forgiven_after(history: Iterable[tuple[Kind, int, int]], sequence: int) -> int:
-    """Return what was forgiven after an entry and not reclaimed since.
+def hold(account: Account, points: int, cause: Cause) -> Transfer:
+    """Set points aside for a redemption that is not yet certain, from the lots that expire first.
 
-    `history` are the member's FORGIVE and RECLAIM transfers as (kind, sequence, points), oldest
-    first. A reclaim concerns what was forgiven last.
+    Raises:
+        MemberNotActiveError: The member may not spend now.
+        InsufficientPointsError: Fewer points can be spent at `cause.at`.
     """
-    open_: list[tuple[int, int]] = []
-    for kind, at, points in history:
-        if kind is Kind.FORGIVE:
-            open_.append((at, points))
-            continue
-        left = points
-        while left:
-            last, amount = open_.pop()
-            if amount > left:
-                open_.append((last, amount - left))
-            left -= min(amount, left)
-    return sum(points for at, points in open_ if at > sequence)
+    check_active(account)
+    uses = _spend(account, points, cause.at)
+    return post(account, Kind.HOLD, Book.MEMBER, Book.HELD, points, cause, uses)
 
 
-def unredeem(
-    account: Account, taken: Iterable[tuple[int, int]], cause: Cause, *, forgiven: int
-) -> list[Transfer]:
-    """Give back what a redemption took to its lots; a lot past its date expires again.
+def capture(account: Account, points: int, cause: Cause) -> Transfer:
+    """Spend points that were set aside.
 
-    Debt is paid first. What was `forgiven` since the redemption is reclaimed: had the points been
-    there, the claw-back would have taken them. What is left returns to the lots that live longest.
-    `taken` are the redemption's (lot sequence, points) uses; the account holds those lots.
+    Raises:
+        MemberNotActiveError: The member may not spend now.
     """
-    uses = list(taken)
-    points = sum(amount for _, amount in uses)
-    unowed = points - min(account.debt, points)
-    reclaimed = min(forgiven, unowed)
-    left = unowed - reclaimed
-    lots = {lot.sequence: lot for lot in account.lots}
-    returned: list[tuple[int, int]] = []
-    for sequence, amount in reversed(uses):
-        step = min(amount, left)
-        if step:
-            lots[sequence].move(-step)
-            returned.append((sequence, -step))
-            left -= step
-    posted = [
-        _post(account, Kind.UNREDEEM, Book.REDEEMED, Book.MEMBER, points, cause, sorted(returned))
-    ]
-    if reclaimed:
-        posted.append(
-            _post(account, Kind.RECLAIM, Book.MEMBER, Book.FORGIVEN, reclaimed, cause, ())
-        )
-    return [*posted, *expire(account, now=cause.recorded_at)]
+    check_active(account)
+    return post(account, Kind.CAPTURE, Book.HELD, Book.REDEEMED, points, cause, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,10 +205,10 @@ def reverse(
     uses = _take(sorted(account.lots, key=lambda lot: lot.sequence != origin), due)
     missing = due - sum(points for _, points in uses)
     account.qualifying -= due
-    transfer = _post(account, Kind.REVERSE, Book.MEMBER, Book.CLAWED_BACK, due, cause, uses)
+    transfer = post(account, Kind.REVERSE, Book.MEMBER, Book.CLAWED_BACK, due, cause, uses)
     if not missing or may_go_negative:
         return Reversal(due, 0, transfer)
-    _post(account, Kind.FORGIVE, Book.FORGIVEN, Book.MEMBER, missing, cause, ())
+    post(account, Kind.FORGIVE, Book.FORGIVEN, Book.MEMBER, missing, cause, ())
     return Reversal(due - missing, missing, transfer)
 
 
@@ -252,7 +230,7 @@ def forfeit(account: Account, cause: Cause) -> Transfer | None:
     if not points:
         return None
     uses = _take(account.lots, points)
-    return _post(account, Kind.EXPIRE, Book.MEMBER, Book.EXPIRED, points, cause, uses)
+    return post(account, Kind.EXPIRE, Book.MEMBER, Book.EXPIRED, points, cause, uses)
 
 
 def adjust(account: Account, points: int, cause: Cause, *, expires_at: datetime) -> Transfer:
@@ -267,7 +245,7 @@ def adjust(account: Account, points: int, cause: Cause, *, expires_at: datetime)
     if points > 0:
         return _credit(account, Kind.ADJUST, Book.ADJUSTED, points, cause, expires_at)
     uses = _spend(account, -points, cause.at)
-    return _post(account, Kind.ADJUST, Book.MEMBER, Book.ADJUSTED, -points, cause, uses)
+    return post(account, Kind.ADJUST, Book.MEMBER, Book.ADJUSTED, -points, cause, uses)
 
 
 def check_active(account: Account) -> None:
@@ -306,7 +284,7 @@ def _credit(
     paid = min(account.debt, points)
     lot = Lot(account.sequence + 1, points, points - paid, expires_at, is_new=True)
     uses = [(lot.sequence, paid)] if paid else []
-    transfer = _post(
+    transfer = post(
         account, kind, source, Book.MEMBER, points, cause, uses, opened=(points, expires_at)
     )
     account.lots.append(lot)
@@ -324,12 +302,12 @@ def _expire_lot(account: Account, lot: Lot, now: datetime) -> Transfer:
         actor="system",
         explanation={"lot": lot.sequence, "points": points},
     )
-    return _post(
+    return post(
         account, Kind.EXPIRE, Book.MEMBER, Book.EXPIRED, points, cause, [(lot.sequence, points)]
     )
 
 
-def _post(  # noqa: PLR0913, PLR0917 - the columns of one transfer
+def post(  # noqa: PLR0913, PLR0917 - the columns of one transfer
     account: Account,
     kind: Kind,
     debit: Book,
@@ -340,6 +318,7 @@ def _post(  # noqa: PLR0913, PLR0917 - the columns of one transfer
     *,
     opened: tuple[int, datetime] | None = None,
 ) -> Transfer:
+    """Append a transfer to the account and link it to the one before."""
     assert points > 0, "a transfer moves points"
     sequence = account.sequence + 1
     sorted_uses = tuple(sorted(uses))
@@ -359,7 +338,9 @@ def _post(  # noqa: PLR0913, PLR0917 - the columns of one transfer
         details_hash=details,
     )
     account.sequence = sequence
-    account.balance += points if credit is Book.MEMBER else -points
+    account.balance += points * ((credit is Book.MEMBER) - (debit is Book.MEMBER))
+    account.held += points * ((credit is Book.HELD) - (debit is Book.HELD))
+    assert account.held >= 0, "only what was set aside can be captured or released"
     account.head = chain.link(account.head, covered)
     transfer = Transfer(
         sequence,

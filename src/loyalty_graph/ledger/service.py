@@ -1,6 +1,6 @@
 """Loading accounts to decide on, and storing what was decided: a fixed number of statements."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,9 +15,13 @@ from loyalty_graph.ledger.rules import ACTIVE, Account, Kind, Lot, Transfer
 
 LOTS_AT_ONCE = 64
 
+TransferKey = tuple[UUID, Kind, str]
+"""(member id, kind, reference)"""
+
 _ACCOUNT = (
     "status",
     "balance_points",
+    "held_points",
     "qualifying_points",
     "lifetime_points",
     "sequence",
@@ -30,7 +34,7 @@ _SOONEST_FIRST = "expires_at, sequence"
 
 def open_accounts(program_id: UUID, member_ids: Iterable[UUID]) -> Insert:
     """Return the write that gives new members their empty accounts."""
-    rows = [(one, ACTIVE, 0, 0, 0, 0, chain.genesis(program_id, one)) for one in member_ids]
+    rows = [(one, ACTIVE, 0, 0, 0, 0, 0, chain.genesis(program_id, one)) for one in member_ids]
     return Insert(AccountRow, ("member_id", *_ACCOUNT), rows)
 
 
@@ -100,10 +104,9 @@ async def load_accounts(
 
 
 def _account(member_id: UUID, row: tuple[Any, ...]) -> Account:
-    status, balance, qualifying, lifetime, sequence, head = row
-    return Account(
-        member_id, status, balance, qualifying, lifetime, sequence, head, has_all_lots=False
-    )
+    account = Account(member_id, *row)
+    account.has_all_lots = False
+    return account
 
 
 def _open_lots(members: Sequence[UUID], limit: int | None) -> Lookup:
@@ -122,50 +125,84 @@ class Taken:
     uses: list[tuple[int, int]]
 
 
-async def taken_by(program_id: UUID, account: Account, redemption: str) -> Taken:
-    """Return what a redemption took, and add its lots to the account.
+async def taken_by(
+    program_id: UUID, account: Account, reference: str, *, kind: Kind = Kind.REDEEM
+) -> Taken:
+    """Return what a redemption (or, by its `kind`, a hold) took, and add its lots to the account.
 
     Raises:
         NotFoundError: The member has no such redemption.
     """
-    key = (account.member_id, Kind.REDEEM, redemption)
-    [[transfers]] = await fetch(
-        program_id,
-        Lookup(TransferRow, ("member_id", "kind", "reference"), [key], ("sequence", "at")),
-    )
-    if not transfers:
-        raise NotFoundError("redemption", redemption, field="redemption")
-    [[uses]] = await fetch(
+    key = (account.member_id, kind, reference)
+    found = await all_taken_by(program_id, {account.member_id: account}, [key])
+    if key not in found:
+        raise NotFoundError("redemption", reference, field="redemption")
+    return found[key]
+
+
+async def all_taken_by(
+    program_id: UUID, accounts: Mapping[UUID, Account], keys: Sequence[TransferKey]
+) -> dict[TransferKey, Taken]:
+    """Return what these transfers took, and add their lots to the accounts; unknown are absent.
+
+    A key is (member id, kind, reference).
+    """
+    by = ("member_id", "kind", "reference")
+    [transfers] = await fetch(program_id, Lookup(TransferRow, by, keys, ("sequence", "at")))
+    known = {key: rows[0] for key, rows in zip(keys, transfers, strict=True) if rows}
+    [uses] = await fetch(
         program_id,
         Lookup(
             LotUseRow,
             ("member_id", "sequence"),
-            [(account.member_id, transfers[0][0])],
+            [(key[0], sequence) for key, (sequence, _) in known.items()],
             ("lot_sequence", "points"),
             order_by="lot_sequence",
         ),
     )
-    known = {lot.sequence for lot in account.lots}
-    wanted = [(account.member_id, lot) for lot, _ in uses if lot not in known]
-    [lots] = await fetch(program_id, Lookup(LotRow, ("member_id", "sequence"), wanted, _LOT))
-    account.lots.extend(Lot(*rows[0]) for rows in lots)
-    account.lots.sort(key=lambda lot: (lot.expires_at, lot.sequence))
+    used = dict(zip(known, uses, strict=True))
+    await _add_lots(program_id, accounts, {(key[0], lot) for key in used for lot, _ in used[key]})
+    return {
+        key: Taken(sequence, at, _soonest_first(used[key], accounts[key[0]]))
+        for key, (sequence, at) in known.items()
+    }
+
+
+def _soonest_first(uses: Iterable[Row], account: Account) -> list[tuple[int, int]]:
     order = {lot.sequence: place for place, lot in enumerate(account.lots)}
-    soonest_first = sorted(((lot, points) for lot, points in uses), key=lambda use: order[use[0]])
-    sequence, at = transfers[0]
-    return Taken(sequence, at, soonest_first)
+    return sorted(((lot, points) for lot, points in uses), key=lambda use: order[use[0]])
 
 
-async def forgiveness(program_id: UUID, member_id: UUID) -> list[tuple[Kind, int, int]]:
-    """Return what a member was forgiven and what was reclaimed: (kind, sequence, points)."""
+async def _add_lots(
+    program_id: UUID, accounts: Mapping[UUID, Account], wanted: set[tuple[UUID, int]]
+) -> None:
+    """Add these lots (member id, sequence) to the accounts that do not hold them yet."""
+    held = {(one.member_id, lot.sequence) for one in accounts.values() for lot in one.lots}
+    missing = sorted(wanted - held)
+    [lots] = await fetch(program_id, Lookup(LotRow, ("member_id", "sequence"), missing, _LOT))
+    for (member_id, _), rows in zip(missing, lots, strict=True):
+        accounts[member_id].lots.append(Lot(*rows[0]))
+    for member_id in {member_id for member_id, _ in missing}:
+        accounts[member_id].lots.sort(key=lambda lot: (lot.expires_at, lot.sequence))
+
+
+async def forgiveness(
+    program_id: UUID, member_ids: Sequence[UUID]
+) -> dict[UUID, list[tuple[Kind, int, int]]]:
+    """Return what members were forgiven and what was reclaimed: (kind, sequence, points)."""
     rows: Any = (
         await TransferRow.filter(
-            program_id=program_id, member_id=member_id, kind__in=[Kind.FORGIVE, Kind.RECLAIM]
+            program_id=program_id,
+            member_id__in=list(member_ids),
+            kind__in=[Kind.FORGIVE, Kind.RECLAIM],
         )
         .order_by("sequence")
-        .values_list("kind", "sequence", "points")
+        .values_list("member_id", "kind", "sequence", "points")
     )
-    return [(Kind(kind), sequence, points) for kind, sequence, points in rows]
+    found: dict[UUID, list[tuple[Kind, int, int]]] = {one: [] for one in member_ids}
+    for member_id, kind, sequence, points in rows:
+        found[member_id].append((Kind(kind), sequence, points))
+    return found
 
 
 async def is_posted(program_id: UUID, member_id: UUID, kind: Kind, reference: str) -> bool:
@@ -217,9 +254,9 @@ def writes(accounts: Iterable[Account]) -> list[Write]:
         Update(
             AccountRow,
             ("member_id",),
-            ("balance_points", "qualifying_points", "lifetime_points", "sequence", "head"),
+            _ACCOUNT[1:],
             [
-                (a.member_id, a.balance, a.qualifying, a.lifetime, a.sequence, a.head)
+                (a.member_id, a.balance, a.held, a.qualifying, a.lifetime, a.sequence, a.head)
                 for a in changed
             ],
         ),

@@ -5,12 +5,14 @@ CREATE TABLE "account" (
     "program_id" CHAR(36) NOT NULL,
     "status" VARCHAR(12) NOT NULL,
     "balance_points" BIGINT NOT NULL,
+    "held_points" BIGINT NOT NULL,
     "qualifying_points" BIGINT NOT NULL,
     "lifetime_points" BIGINT NOT NULL,
     "sequence" INT NOT NULL,
     "head" BLOB NOT NULL,
     CONSTRAINT "account_pkey" PRIMARY KEY ("program_id", "member_id"),
-    CONSTRAINT "account_qualifying_not_negative" CHECK (qualifying_points >= 0)
+    CONSTRAINT "account_qualifying_not_negative" CHECK (qualifying_points >= 0),
+    CONSTRAINT "account_held_not_negative" CHECK (held_points >= 0)
 );
 CREATE TABLE "benefit_rules" (
     "program_id" CHAR(36) NOT NULL,
@@ -269,6 +271,8 @@ CREATE TABLE "purchase" (
     "currency" VARCHAR(3) NOT NULL,
     "total_minor" BIGINT NOT NULL,
     "tax_minor" BIGINT NOT NULL,
+    "paid_minor" BIGINT NOT NULL,
+    "paid_points" BIGINT NOT NULL,
     "points" BIGINT NOT NULL,
     "entry_sequence" INT,
     "rule_version" INT NOT NULL,
@@ -288,6 +292,8 @@ CREATE TABLE "purchase_line" (
     "tax_minor" BIGINT NOT NULL,
     "points" BIGINT NOT NULL,
     "refunded_quantity" INT NOT NULL,
+    "paid_minor" BIGINT NOT NULL,
+    "paid_points" BIGINT NOT NULL,
     CONSTRAINT "purchase_line_pkey" PRIMARY KEY ("program_id", "member_id", "purchase_id", "number"),
     CONSTRAINT "purchase_line_quantity_positive" CHECK (quantity > 0),
     CONSTRAINT "purchase_line_refunded_in_range" CHECK (refunded_quantity >= 0 AND refunded_quantity <= quantity)
@@ -300,6 +306,33 @@ CREATE TABLE "purchase_reference" (
     "purchase_id" CHAR(36) NOT NULL,
     CONSTRAINT "purchase_reference_pkey" PRIMARY KEY ("program_id", "source", "external_id")
 );
+CREATE TABLE "redemption" (
+    "id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "member_id" CHAR(36) NOT NULL,
+    "reward" VARCHAR(30) NOT NULL,
+    "version" INT NOT NULL,
+    "state" VARCHAR(10) NOT NULL,
+    "points" BIGINT NOT NULL,
+    "entry_sequence" INT NOT NULL,
+    "store" VARCHAR(60),
+    "held_until" TIMESTAMP,
+    "created_at" TIMESTAMP NOT NULL,
+    "issued_at" TIMESTAMP,
+    "expires_at" TIMESTAMP,
+    "used_at" TIMESTAMP,
+    "used_store" VARCHAR(60),
+    "ended_at" TIMESTAMP,
+    "restocked" INT NOT NULL,
+    "code_hash" BLOB,
+    CONSTRAINT "redemption_pkey" PRIMARY KEY ("program_id", "member_id", "id"),
+    CONSTRAINT "redemption_points_positive" CHECK (points > 0)
+);
+CREATE UNIQUE INDEX "redemption_code" ON "redemption" ("program_id", "code_hash") WHERE code_hash IS NOT NULL;
+CREATE INDEX "redemption_of_reward" ON "redemption" ("program_id", "member_id", "reward");
+CREATE INDEX "redemption_stock" ON "redemption" ("program_id", "reward") WHERE NOT restocked;
+CREATE INDEX "redemption_held" ON "redemption" ("program_id", "held_until") WHERE state = 'HELD';
+CREATE INDEX "redemption_issued" ON "redemption" ("program_id", "expires_at") WHERE state = 'ISSUED';
 CREATE TABLE "refund" (
     "id" CHAR(36) NOT NULL,
     "program_id" CHAR(36) NOT NULL,
@@ -312,6 +345,8 @@ CREATE TABLE "refund" (
     "due_points" BIGINT NOT NULL,
     "clawed_back_points" BIGINT NOT NULL,
     "shortfall_points" BIGINT NOT NULL,
+    "returned_minor" BIGINT NOT NULL,
+    "returned_points" BIGINT NOT NULL,
     "entry_sequence" INT,
     CONSTRAINT "refund_pkey" PRIMARY KEY ("program_id", "member_id", "purchase_id", "id"),
     CONSTRAINT "refund_points_add_up" CHECK (due_points = clawed_back_points + shortfall_points)
@@ -325,6 +360,19 @@ CREATE TABLE "refund_line" (
     "quantity" INT NOT NULL,
     CONSTRAINT "refund_line_pkey" PRIMARY KEY ("program_id", "member_id", "refund_id", "number"),
     CONSTRAINT "refund_line_quantity_positive" CHECK (quantity > 0)
+);
+CREATE TABLE "reward_rules" (
+    "program_id" CHAR(36) NOT NULL,
+    "version" INT NOT NULL,
+    "settings" JSON NOT NULL,
+    CONSTRAINT "reward_rules_pkey" PRIMARY KEY ("program_id", "version")
+);
+CREATE TABLE "reward_stock" (
+    "reward" VARCHAR(30) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "taken" BIGINT NOT NULL,
+    CONSTRAINT "reward_stock_pkey" PRIMARY KEY ("program_id", "reward"),
+    CONSTRAINT "reward_stock_taken_not_negative" CHECK (taken >= 0)
 );
 CREATE TABLE "schedule" (
     "kind" VARCHAR(60) NOT NULL,
@@ -454,6 +502,38 @@ CREATE TRIGGER "transfer_refuses_update" BEFORE UPDATE ON "transfer" BEGIN
 END;
 CREATE TRIGGER "transfer_refuses_delete" BEFORE DELETE ON "transfer" BEGIN
     SELECT RAISE(ABORT, 'transfer is append-only: its rows are never changed or removed');
+END;
+CREATE TABLE "voucher" (
+    "id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "member_id" CHAR(36) NOT NULL,
+    "state" VARCHAR(16) NOT NULL,
+    "face_minor" BIGINT NOT NULL,
+    "remaining_minor" BIGINT NOT NULL,
+    "issued_at" TIMESTAMP NOT NULL,
+    "expires_at" TIMESTAMP,
+    CONSTRAINT "voucher_pkey" PRIMARY KEY ("program_id", "member_id", "id"),
+    CONSTRAINT "voucher_remaining_in_range" CHECK (remaining_minor >= 0 AND remaining_minor <= face_minor)
+);
+CREATE INDEX "voucher_open" ON "voucher" ("program_id", "expires_at") WHERE state IN ('ACTIVE', 'PARTIALLY_USED');
+CREATE TABLE "voucher_use" (
+    "voucher_id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "member_id" CHAR(36) NOT NULL,
+    "number" INT NOT NULL,
+    "amount_minor" BIGINT NOT NULL,
+    "of_number" INT,
+    "at" TIMESTAMP NOT NULL,
+    "store" VARCHAR(60),
+    "reference" VARCHAR(100) NOT NULL,
+    CONSTRAINT "voucher_use_pkey" PRIMARY KEY ("program_id", "member_id", "voucher_id", "number"),
+    CONSTRAINT "voucher_use_moves_money" CHECK (amount_minor <> 0)
+);
+CREATE TRIGGER "voucher_use_refuses_update" BEFORE UPDATE ON "voucher_use" BEGIN
+    SELECT RAISE(ABORT, 'voucher_use is append-only: its rows are never changed or removed');
+END;
+CREATE TRIGGER "voucher_use_refuses_delete" BEFORE DELETE ON "voucher_use" BEGIN
+    SELECT RAISE(ABORT, 'voucher_use is append-only: its rows are never changed or removed');
 END;
 CREATE TABLE "api_token" (
     "id" CHAR(36) NOT NULL,

@@ -53,13 +53,37 @@ class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class PaymentSettings(_Settings):
+    """What points are worth when they pay a part of a basket: an exact ratio, and the largest part.
+
+    `points` are worth `worth_minor` minor units; they pay at most `basket_percent_max` percent.
+    """
+
+    points: int = Field(ge=1, le=1_000_000)
+    worth_minor: int = Field(ge=1, le=10**9)
+    basket_percent_max: int = Field(default=100, ge=1, le=100)
+
+    def floor_minor(self, points: int) -> int:
+        """Return what these points are worth in minor units, rounded down."""
+        return points * self.worth_minor // self.points
+
+    def ceil_points(self, amount_minor: int) -> int:
+        """Return the fewest points that are worth the amount."""
+        return -(-amount_minor * self.points // self.worth_minor)
+
+    def points_max(self, amount_minor: int) -> int:
+        """Return the most points that are worth no more than the amount."""
+        return ((amount_minor + 1) * self.points - 1) // self.worth_minor
+
+
 class PointSettings(_Settings):
-    """How the programme's points are called and how long they live."""
+    """How the programme's points are called, how long they live, and what they pay."""
 
     unit_one: str = Field(min_length=1, max_length=20)
     unit_other: str = Field(min_length=1, max_length=20)
     expiry_months: int | None = Field(default=None, ge=1, le=120)
     clawback: ClawbackPolicy = ClawbackPolicy.CLAMP_TO_ZERO
+    payment: PaymentSettings | None = None
 
 
 class Branding(_Settings):

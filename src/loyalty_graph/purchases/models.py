@@ -12,7 +12,8 @@ from loyalty_graph.db.constraints import Check, FillFactor, PrimaryKey, Unique
 class Purchase(Model):
     """A receipt. Amounts are net of discounts, without tax, in minor units of `currency`.
 
-    `points` are the lines' points times the `multipliers` that held for the member, if any.
+    `points` are the lines' points times the `multipliers` that held for the member, if any. Of the
+    total, `paid_minor` was paid with `paid_points`.
     """
 
     id: UUID = fields.UUIDField(primary_key=True)
@@ -27,6 +28,8 @@ class Purchase(Model):
     currency = fields.CharField(max_length=3)
     total_minor: int = fields.BigIntField()
     tax_minor: int = fields.BigIntField()
+    paid_minor: int = fields.BigIntField()
+    paid_points: int = fields.BigIntField()
     points: int = fields.BigIntField()
     entry_sequence: int | None = fields.IntField(null=True)
     rule_version: int = fields.IntField()
@@ -52,7 +55,10 @@ class PurchaseReference(Model):
 
 
 class PurchaseLine(Model):
-    """One line of a receipt; `number` counts from 1. `discount_minor` is for the whole line."""
+    """One line of a receipt; `number` counts from 1.
+
+    `discount_minor` and what was paid with points are for the whole line.
+    """
 
     purchase_id: UUID = fields.UUIDField(primary_key=True)
     program_id: UUID = fields.UUIDField()
@@ -66,6 +72,8 @@ class PurchaseLine(Model):
     tax_minor: int = fields.BigIntField()
     points: int = fields.BigIntField()
     refunded_quantity: int = fields.IntField()
+    paid_minor: int = fields.BigIntField()
+    paid_points: int = fields.BigIntField()
 
     class Meta(Model.Meta):
         table = "purchase_line"
@@ -81,7 +89,10 @@ class PurchaseLine(Model):
 
 
 class Refund(Model):
-    """Goods brought back; `due_points` = `clawed_back_points` + `shortfall_points`."""
+    """Goods brought back; `due_points` = `clawed_back_points` + `shortfall_points`.
+
+    Of the amount, `returned_minor` had been paid with `returned_points`, which came back.
+    """
 
     id: UUID = fields.UUIDField(primary_key=True)
     program_id: UUID = fields.UUIDField()
@@ -94,6 +105,8 @@ class Refund(Model):
     due_points: int = fields.BigIntField()
     clawed_back_points: int = fields.BigIntField()
     shortfall_points: int = fields.BigIntField()
+    returned_minor: int = fields.BigIntField()
+    returned_points: int = fields.BigIntField()
     entry_sequence: int | None = fields.IntField(null=True)
 
     class Meta(Model.Meta):

@@ -33,6 +33,8 @@ class Bought:
     currency: str
     total_minor: int
     tax_minor: int
+    paid_minor: int
+    paid_points: int
     points: int
     entry_sequence: int | None
     rule_version: int
@@ -51,6 +53,8 @@ class BoughtLine:
     tax_minor: int
     points: int
     refunded_quantity: int
+    paid_minor: int
+    paid_points: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,8 @@ class BroughtBack:
     due_points: int
     clawed_back_points: int
     shortfall_points: int
+    returned_minor: int
+    returned_points: int
     entry_sequence: int | None
 
 
@@ -137,11 +143,18 @@ async def counts(program_id: UUID) -> Counts:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What is left of a purchase after its refunds, on the day it was made."""
+    """What is left of a purchase after its refunds, on the day it was made.
+
+    Spend is what was paid with money.
+    """
 
     purchased_at: datetime
     spend_minor: int
     points: int
+
+
+_COUNTED = ("id", "purchased_at", "total_minor", "paid_minor", "points")
+_UNCOUNTED = ("purchase_id", "amount_minor", "returned_minor", "due_points")
 
 
 async def counted(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, list[Counted]]:
@@ -149,17 +162,17 @@ async def counted(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, li
     keys = [(one,) for one in member_ids]
     bought, back = await fetch(
         program_id,
-        Lookup(Purchase, ("member_id",), keys, ("id", "purchased_at", "total_minor", "points")),
-        Lookup(Refund, ("member_id",), keys, ("purchase_id", "amount_minor", "due_points")),
+        Lookup(Purchase, ("member_id",), keys, _COUNTED),
+        Lookup(Refund, ("member_id",), keys, _UNCOUNTED),
     )
     found: dict[UUID, list[Counted]] = {}
     for member_id, purchased, refunded in zip(member_ids, bought, back, strict=True):
         amounts, points = Counter[UUID](), Counter[UUID]()
-        for purchase_id, amount, due in refunded:
-            amounts[purchase_id] += amount
+        for purchase_id, amount, paid, due in refunded:
+            amounts[purchase_id] += amount - paid
             points[purchase_id] += due
         found[member_id] = [
-            Counted(at, total - amounts[key], earned - points[key])
-            for key, at, total, earned in purchased
+            Counted(at, total - paid - amounts[key], earned - points[key])
+            for key, at, total, paid, earned in purchased
         ]
     return found

@@ -29,7 +29,8 @@ class Channel(StrEnum):
 class Line:
     """One line: `quantity` units at `unit_minor` each, less `discount_minor` for the whole line.
 
-    Amounts are minor units of the programme's currency, without tax.
+    Amounts are minor units of the programme's currency, without tax. Of the whole line,
+    `paid_minor` was paid with `paid_points` instead of money.
     """
 
     product_type: str
@@ -39,6 +40,13 @@ class Line:
     tax_minor: int = 0
     sku: str | None = None
     refunded: int = 0
+    paid_minor: int = 0
+    paid_points: int = 0
+
+    @property
+    def left(self) -> int:
+        """Return how many units were not brought back."""
+        return self.quantity - self.refunded
 
     @property
     def net_minor(self) -> int:
@@ -47,8 +55,22 @@ class Line:
         The discount is spread over the units by whole minor units, rounded down; the amounts of
         partial refunds therefore add up to the line's amount exactly.
         """
-        left = self.quantity - self.refunded
-        return left * self.unit_minor - self.discount_minor * left // self.quantity
+        return self.left * self.unit_minor - self.discount_minor * self.left // self.quantity
+
+    @property
+    def earning_minor(self) -> int:
+        """Return what was paid with money for the units that were not brought back.
+
+        Points pay like a discount, spread over the units in the same way: what they paid for earns
+        nothing, and partial refunds add up exactly.
+        """
+        less = self.discount_minor + self.paid_minor
+        return self.left * self.unit_minor - less * self.left // self.quantity
+
+    @property
+    def paid_left_points(self) -> int:
+        """Return the points that pay for the units that were not brought back, rounded down."""
+        return self.paid_points * self.left // self.quantity
 
 
 def check_lines(lines: Sequence[Line]) -> None:
@@ -104,7 +126,17 @@ def check_receipt(source: str, external_id: str, store: str | None) -> None:
             f"The source needs 1 to {SOURCE_LENGTH_MAX} characters.", field="source"
         )
     check_external_id(external_id)
-    if store is not None and not _is_name(store, STORE_LENGTH_MAX):
+    if store is not None:
+        check_store(store)
+
+
+def check_store(store: str) -> None:
+    """Refuse a store without a usable name.
+
+    Raises:
+        InvalidInputError: It is empty, too long or cannot be printed.
+    """
+    if not _is_name(store, STORE_LENGTH_MAX):
         raise InvalidInputError(
             f"The store needs 1 to {STORE_LENGTH_MAX} characters.", field="store"
         )
@@ -120,6 +152,26 @@ def check_external_id(external_id: str) -> None:
         raise InvalidInputError(
             f"The external id needs 1 to {EXTERNAL_ID_LENGTH_MAX} characters.", field="externalId"
         )
+
+
+def pay_with_points(lines: Sequence[Line], points: int, amount_minor: int) -> tuple[Line, ...]:
+    """Return the lines after points paid an amount, at most their total.
+
+    Each line is paid in proportion to its amount; what rounding leaves goes to the later lines, so
+    that the shares add up exactly.
+    """
+    total = sum(line.net_minor for line in lines)
+    assert 0 < amount_minor <= total, "points pay something, and no more than the total"
+    paid: list[Line] = []
+    so_far = given_minor = given_points = 0
+    for line in lines:
+        so_far += line.net_minor
+        share = amount_minor * so_far // total - given_minor
+        given_minor += share
+        share_points = points * given_minor // amount_minor - given_points
+        given_points += share_points
+        paid.append(replace(line, paid_minor=share, paid_points=share_points))
+    return tuple(paid)
 
 
 def bring_back(lines: Sequence[Line], quantities: Mapping[int, int]) -> list[Line]:

@@ -25,6 +25,8 @@ _LINE = (
     "tax_minor",
     "sku",
     "refunded_quantity",
+    "paid_minor",
+    "paid_points",
 )
 
 
@@ -56,6 +58,21 @@ class Recorded:
         """Return the net amount of all lines, in minor units."""
         return sum(line.net_minor for line in self.lines)
 
+    @property
+    def paid_minor(self) -> int:
+        """Return what points paid of it, in minor units."""
+        return sum(line.paid_minor for line in self.lines)
+
+    @property
+    def spend_minor(self) -> int:
+        """Return what was paid with money, in minor units."""
+        return self.total_minor - self.paid_minor
+
+    @property
+    def paid_points(self) -> int:
+        """Return the points that paid for it."""
+        return sum(line.paid_points for line in self.lines)
+
 
 @dataclass(frozen=True, slots=True)
 class Returned:
@@ -71,9 +88,16 @@ class Returned:
     due_points: int
     clawed_back_points: int
     shortfall_points: int
+    returned_minor: int
+    returned_points: int
     entry_sequence: int | None
     quantities: Mapping[int, int]
     lines_after: tuple[Line, ...]
+
+    @property
+    def spend_minor(self) -> int:
+        """Return what had been paid with money for what came back, in minor units."""
+        return self.amount_minor - self.returned_minor
 
 
 def receipts(keys: Sequence[tuple[str, str]]) -> Lookup:
@@ -133,6 +157,8 @@ _PURCHASE = (
     "currency",
     "total_minor",
     "tax_minor",
+    "paid_minor",
+    "paid_points",
     "points",
     "entry_sequence",
     "rule_version",
@@ -177,6 +203,8 @@ def _purchase_row(one: Recorded) -> tuple[object, ...]:
         one.currency,
         one.total_minor,
         sum(line.tax_minor for line in one.lines),
+        one.paid_minor,
+        one.paid_points,
         one.points,
         one.entry_sequence,
         one.rule_version,
@@ -193,6 +221,8 @@ def _line_row(line: Line) -> tuple[object, ...]:
         line.tax_minor,
         line.sku,
         line.refunded,
+        line.paid_minor,
+        line.paid_points,
     )
 
 
@@ -208,7 +238,7 @@ def _summaries(recorded: Sequence[Recorded]) -> Upsert:
         count, spend, last = merged.get(one.member_id, (0, 0, one.purchased_at))
         merged[one.member_id] = (
             count + 1,
-            spend + one.total_minor,
+            spend + one.spend_minor,
             max(last, one.purchased_at),
         )
     return Upsert(
@@ -264,6 +294,8 @@ _REFUND = (
     "due_points",
     "clawed_back_points",
     "shortfall_points",
+    "returned_minor",
+    "returned_points",
     "entry_sequence",
 )
 
@@ -271,7 +303,7 @@ _REFUND = (
 def _less_spend(returned: Sequence[Returned]) -> Upsert:
     less: dict[UUID, int] = {}
     for one in returned:
-        less[one.member_id] = less.get(one.member_id, 0) + one.amount_minor
+        less[one.member_id] = less.get(one.member_id, 0) + one.spend_minor
     at = {one.member_id: one.refunded_at for one in returned}
     return Upsert(
         MemberSummary,

@@ -87,7 +87,7 @@ def explain_entry(
     """Return why an entry stands in the ledger, or None when its details were erased."""
     if entry.explanation is None:
         return None
-    told = Told(abs(entry.points), entry.explanation, entry, settings, writing)
+    told = Told(abs(entry.points or entry.held), entry.explanation, entry, settings, writing)
     return Explanation(
         summary=SENTENCES[entry.kind](told), steps=_steps(entry.explanation, settings, writing)
     )
@@ -112,6 +112,25 @@ def _earned(
     total = sum(step["amount"] for step in why["steps"])
     amount = _money(total, settings, writing)
     return f"{in_words(points, settings, writing)} for a purchase of {amount}."
+
+
+def _for_reward(told: Told) -> str:
+    name = told.why.get("name")
+    return f" for {name}" if name else ""
+
+
+def _spent(told: Told) -> str:
+    if "paid" in told.why:
+        amount = _money(told.why["paid"], told.settings, told.writing)
+        return f"{told.amount} paid {amount} of a purchase."
+    return f"{told.amount} spent{_for_reward(told)}."
+
+
+def _given_back(told: Told) -> str:
+    if "paid" in told.why:
+        amount = _money(told.why["paid"], told.settings, told.writing)
+        return f"{told.amount} given back: they had paid {amount} of goods that were brought back."
+    return f"{told.amount} given back: a redemption was cancelled."
 
 
 def _taken_back(told: Told) -> str:
@@ -139,8 +158,13 @@ def _adjusted(told: Told) -> str:
 
 SENTENCES: Mapping[Kind, Callable[[Told], str]] = {
     Kind.EARN: lambda told: _earned(told.points, told.why, told.settings, told.writing),
-    Kind.REDEEM: lambda told: f"{told.amount} spent.",
-    Kind.UNREDEEM: lambda told: f"{told.amount} given back: a redemption was cancelled.",
+    Kind.REDEEM: _spent,
+    Kind.UNREDEEM: _given_back,
+    Kind.HOLD: lambda told: f"{told.amount} set aside{_for_reward(told)}.",
+    Kind.CAPTURE: lambda told: f"{told.amount} that were set aside are spent{_for_reward(told)}.",
+    Kind.RELEASE: lambda told: (
+        f"{told.amount} that were set aside are back: the redemption did not happen."
+    ),
     Kind.REVERSE: _taken_back,
     Kind.FORGIVE: lambda told: f"{told.amount} forgiven: they were spent before the refund.",
     Kind.RECLAIM: lambda told: (

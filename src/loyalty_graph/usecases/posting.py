@@ -4,7 +4,8 @@ import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import wraps
+from functools import partial, wraps
+from itertools import repeat
 from typing import Any, ParamSpec, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -12,16 +13,17 @@ from tortoise.exceptions import IntegrityError
 
 from loyalty_graph import outbox
 from loyalty_graph.db.sets import Lookup, Row, Write, fetch, store
-from loyalty_graph.errors import InvalidInputError, NotFoundError
+from loyalty_graph.errors import InvalidInputError, LoyaltyError, NotFoundError
 from loyalty_graph.idempotency import Answered, Claim, answers
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import service as ledger
-from loyalty_graph.ledger.rules import Account
+from loyalty_graph.ledger.rules import Account, available
 from loyalty_graph.members import service as members
 from loyalty_graph.members.rules import Reference
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
+Wish = TypeVar("Wish")
 ByMember: TypeAlias = Callable[[Sequence[UUID]], Lookup]
 
 SALT_BYTES = 16
@@ -109,7 +111,7 @@ async def load(  # noqa: PLR0913 - all that one statement may look up
     commands: Sequence[Command],
     *,
     now: datetime,
-    spending: bool = False,
+    spending: bool | Sequence[bool] = False,
     whole: Iterable[UUID] = (),
     besides: Sequence[Lookup] = (),
     by_member: Sequence[ByMember] = (),
@@ -118,11 +120,14 @@ async def load(  # noqa: PLR0913 - all that one statement may look up
 
     Accounts are locked before keys are read, and before what is looked up `besides` and `by_member`
     (in the same statement): a twin of a command in hand elsewhere is then seen.
-    When `spending`, accounts come with their first open lots; those of `whole` with all of them.
+    When `spending` (all of them, or command by command), accounts come with their first open lots;
+    those of `whole` with all of them.
     """
     members_found = await members.resolve(program_id, [command.member for command in commands])
     known = [one for one in members_found if one is not None]
-    wanted = ledger.Wanted(known, spenders=known if spending else (), whole=whole)
+    spends = repeat(spending) if isinstance(spending, bool) else spending
+    spenders = [one for one, yes in zip(members_found, spends, strict=False) if one and yes]
+    wanted = ledger.Wanted(known, spenders=spenders, whole=whole)
     claims = [command.claim for command in commands]
     first = wanted.lookups()
     each = sorted(set(known))
@@ -143,6 +148,75 @@ async def load(  # noqa: PLR0913 - all that one statement may look up
         found[: len(besides)],
         of_members,
     )
+
+
+async def load_to_spend(  # noqa: PLR0913 - all that a batch is decided on
+    program_id: UUID,
+    commands: Sequence[Command],
+    asked: Sequence[int],
+    *,
+    at: datetime,
+    now: datetime,
+    besides: Sequence[Lookup] = (),
+    by_member: Sequence[ByMember] = (),
+) -> Batch:
+    """Load as `load` does; each command may spend as many points as are `asked`, or none.
+
+    Who needs more than his first lots hold at `at` comes with all of them.
+    """
+    spending = [points > 0 for points in asked]
+    load_with = partial(
+        load, program_id, commands, now=now, spending=spending, besides=besides, by_member=by_member
+    )
+    batch = await load_with()
+    needs: dict[UUID, int] = {}
+    for member_id, points in zip(batch.members, asked, strict=True):
+        if points and member_id in batch.accounts:
+            needs[member_id] = needs.get(member_id, 0) + points
+    whole = [
+        member_id
+        for member_id, points in needs.items()
+        if not batch.accounts[member_id].has_all_lots
+        and available(batch.accounts[member_id].lots, at) < points
+    ]
+    return await load_with(whole=whole) if whole else batch
+
+
+async def answer_each(
+    commands: Sequence[Wish],
+    check: Callable[[Wish], object],
+    answer_sound: Callable[[Sequence[Wish]], Awaitable[list[Result | LoyaltyError]]],
+) -> list[Result | LoyaltyError]:
+    """Return one answer or refusal for each command, in order.
+
+    What `check` refuses whatever the database holds is left out of what is answered together.
+    """
+    assert len(commands) <= BATCH_MAX, "the door limits the batch"
+    faults = [_refusal(check, one) for one in commands]
+    sound = [one for one, fault in zip(commands, faults, strict=True) if fault is None]
+    answers = iter(await answer_sound(sound) if sound else ())
+    return [next(answers) if fault is None else fault for fault in faults]
+
+
+def _refusal(check: Callable[[Wish], object], command: Wish) -> LoyaltyError | None:
+    try:
+        check(command)
+    except LoyaltyError as refusal:
+        return refusal
+    return None
+
+
+def decide_each(
+    commands: Sequence[Wish], decide: Callable[[int, Wish], Result]
+) -> list[Result | LoyaltyError]:
+    """Decide commands in order by their place; a refusal does not disturb its neighbours."""
+    answers: list[Result | LoyaltyError] = []
+    for place, command in enumerate(commands):
+        try:
+            answers.append(decide(place, command))
+        except LoyaltyError as refusal:
+            answers.append(refusal)
+    return answers
 
 
 def check_text(text: str, *, field: str) -> None:

@@ -6,7 +6,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
 from loyalty_graph.benefits import service as benefits
 from loyalty_graph.benefits.rules import BENEFITS_MAX, Benefit, check_benefits
@@ -16,6 +22,8 @@ from loyalty_graph.earning.rules import EarningSettings
 from loyalty_graph.errors import ProgramFileError
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import Branding, ProgramSettings
+from loyalty_graph.rewards import service as rewards
+from loyalty_graph.rewards.rules import REWARDS_MAX, RewardSettings, check_rewards
 from loyalty_graph.subscriptions import service as subscriptions
 from loyalty_graph.subscriptions.rules import PLANS_MAX, SubscriptionPlan
 from loyalty_graph.tiers import service as tiers
@@ -36,6 +44,9 @@ class ProgramFile(BaseModel):
     ] = ()
     tiers: TierSettings | None = None
     subscription_plans: tuple[SubscriptionPlan, ...] = Field(default=(), max_length=PLANS_MAX)
+    rewards: Annotated[
+        tuple[RewardSettings, ...], Field(max_length=REWARDS_MAX), AfterValidator(check_rewards)
+    ] = ()
 
 
 def read(path: Path) -> ProgramFile:
@@ -74,7 +85,7 @@ def check(data: dict[str, Any], *, name: str) -> ProgramFile:
             for fault in error.errors()
         )
         raise ProgramFileError(f"{name}: {faults}.") from error
-    if strangers := "; ".join(_unknown_benefits(file)):
+    if strangers := "; ".join((*_unknown_benefits(file), *_unknown_tiers(file))):
         raise ProgramFileError(f"{name}: {strangers}.")
     return file
 
@@ -87,6 +98,14 @@ def _unknown_benefits(file: ProgramFile) -> Iterator[str]:
             if code not in known:
                 here = f"tiers.levels[{place}].benefits[{number}]"
                 yield f"{here}: there is no benefit {code}; write it as [[benefits]]"
+
+
+def _unknown_tiers(file: ProgramFile) -> Iterator[str]:
+    """Say where the rewards name tiers that the file does not define."""
+    known = {level.code for level in file.tiers.levels} if file.tiers else set()
+    for place, reward in enumerate(file.rewards):
+        for tier in sorted({*reward.tiers, *reward.tier_costs} - known):
+            yield f"rewards[{place}] ({reward.code}): there is no tier {tier}"
 
 
 def _place(location: tuple[int | str, ...]) -> str:
@@ -111,6 +130,7 @@ async def load(file: ProgramFile, *, now: datetime) -> programs.Version:
     await benefits.store_rules(version.program_id, version.number, file.benefits)
     await tiers.store_rules(version.program_id, version.number, file.tiers)
     await subscriptions.store_plans(version.program_id, version.number, file.subscription_plans)
+    await rewards.store_rewards(version.program_id, version.number, file.rewards)
     return version
 
 

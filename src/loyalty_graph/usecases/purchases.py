@@ -1,7 +1,7 @@
 """Recording purchases: the till's single call and an import's batch are the same function."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ from loyalty_graph.purchases.rules import Channel, Line, check_lines, check_rece
 from loyalty_graph.tiers import reads as tier_reads
 from loyalty_graph.tiers import service as tiers
 from loyalty_graph.tiers.standing import Scheme
-from loyalty_graph.usecases import posting
+from loyalty_graph.usecases import payments, posting
 from loyalty_graph.usecases.tiering import Tiering, multipliers
 
 
@@ -31,6 +31,7 @@ from loyalty_graph.usecases.tiering import Tiering, multipliers
 class RecordPurchase:
     """A receipt to be recorded for a member; `source` and `external_id` name it.
 
+    At most `pay_points` of the member's points pay a part of it, worth as much as these are.
     When its caller gave no time, `is_dated` is False and `purchased_at` is the request's moment,
     which another try cannot repeat.
     """
@@ -45,6 +46,7 @@ class RecordPurchase:
     store: str | None = None
     channel: Channel = Channel.POS
     is_dated: bool = True
+    pay_points: int = 0
 
     @cached_property
     def claim(self) -> Claim:
@@ -58,6 +60,7 @@ class RecordPurchase:
                 "receipt": [self.source, self.external_id, dated, self.store],
                 "channel": self.channel,
                 "lines": [_given(line) for line in self.lines],
+                "payWithPoints": self.pay_points,
             },
         )
 
@@ -77,7 +80,7 @@ def _given(line: Line) -> list[Any]:
 class PurchaseRecorded:
     """The answer: points that were earned, and the entry and balance they led to.
 
-    `entry_sequence` is None when the purchase earned nothing.
+    `entry_sequence` is None when it earned nothing. `paid_points` paid `paid_minor` of it.
     """
 
     member_id: UUID
@@ -85,6 +88,8 @@ class PurchaseRecorded:
     points: int
     balance_points: int
     entry_sequence: int | None
+    paid_points: int = 0
+    paid_minor: int = 0
     replayed: bool = False
 
     def kept(self) -> dict[str, Any]:
@@ -95,17 +100,21 @@ class PurchaseRecorded:
             "points": self.points,
             "balance": self.balance_points,
             "entry": self.entry_sequence,
+            "paid": [self.paid_points, self.paid_minor],
         }
 
     @classmethod
     def replay(cls, kept: dict[str, Any]) -> "PurchaseRecorded":
         """Return the first answer to a retry."""
+        paid_points, paid_minor = kept["paid"]
         return cls(
             UUID(kept["member"]),
             UUID(kept["purchase"]),
             kept["points"],
             kept["balance"],
             kept["entry"],
+            paid_points,
+            paid_minor,
             replayed=True,
         )
 
@@ -141,7 +150,6 @@ async def record(
 
     A refusal writes nothing and does not disturb its neighbours.
     """
-    assert len(commands) <= posting.BATCH_MAX, "the door limits the batch"
     return await _record_batch(program_id, commands, now)
 
 
@@ -175,22 +183,18 @@ async def record_gathered(calls: Sequence[RecordCall]) -> list[PurchaseRecorded 
 async def _record_batch(
     program_id: UUID, commands: Sequence[RecordPurchase], now: datetime
 ) -> list[PurchaseRecorded | LoyaltyError]:
-    answers: list[PurchaseRecorded | LoyaltyError | None] = [_fault(one) for one in commands]
-    sound = [one for one, fault in zip(commands, answers, strict=True) if fault is None]
-    decided = iter(await _record_sound(program_id, sound, now) if sound else ())
-    return [next(decided) if fault is None else fault for fault in answers]
+    return await posting.answer_each(
+        commands, _check, lambda sound: _record_sound(program_id, sound, now)
+    )
 
 
-def _fault(command: RecordPurchase) -> LoyaltyError | None:
-    """Return why a command cannot be a purchase whatever the database holds."""
-    try:
-        check_receipt(command.source, command.external_id, command.store)
-        check_offset(command.purchased_at, field="purchasedAt")
-        check_lines(command.lines)
-        _ = command.claim
-    except LoyaltyError as refusal:
-        return refusal
-    return None
+def _check(command: RecordPurchase) -> None:
+    """Refuse what cannot be a purchase whatever the database holds."""
+    check_receipt(command.source, command.external_id, command.store)
+    check_offset(command.purchased_at, field="purchasedAt")
+    check_lines(command.lines)
+    payments.check_points(command.pay_points)
+    _ = command.claim
 
 
 async def _record_sound(
@@ -199,23 +203,22 @@ async def _record_sound(
     terms = [await _terms(program_id, command.purchased_at, now) for command in commands]
     keys = list({(command.source, command.external_id) for command in commands})
     tiering = await Tiering.of(program_id, now=now)
-    batch = await posting.load(
+    times = [command.purchased_at for command in commands]
+    batch = await posting.load_to_spend(
         program_id,
         commands,
+        [command.pay_points for command in commands],
+        at=max(times),
         now=now,
         besides=[purchases.receipts(keys)],
         by_member=tiering.lookups,
     )
-    times = [command.purchased_at for command in commands]
     await tiering.take(batch, zip(batch.members, times, strict=True))
     known = {key for key, rows in zip(keys, batch.found[0], strict=True) if rows}
     so_far = _Progress(known, [], tiering)
-    answers: list[PurchaseRecorded | LoyaltyError] = []
-    for place, command in enumerate(commands):
-        try:
-            answers.append(_decide(batch, place, command, terms[place], so_far))
-        except LoyaltyError as refusal:
-            answers.append(refusal)
+    answers = posting.decide_each(
+        commands, lambda place, command: _decide(batch, place, command, terms[place], so_far)
+    )
     batch.writes.extend(purchases.writes(so_far.decided))
     tiering.add_to(batch)
     await batch.store()
@@ -243,15 +246,16 @@ def _decide(
     ledger.check_active(account)
     if (command.source, command.external_id) in so_far.known:
         raise DuplicatePurchaseError(command.source, command.external_id)
-    calculation = terms.calculator.calculate(command.lines)
+    paid = payments.paid_lines(terms.version.settings, command.lines, command.pay_points)
+    calculation = terms.calculator.calculate(paid)
     tier = so_far.tiering.tier_at(account.member_id, command.purchased_at)
     calculation = calculation.times(multipliers(terms.scheme, tier))
-    recorded = _credit(batch, account, command, terms, calculation)
+    recorded = _credit(batch, account, replace(command, lines=paid), terms, calculation)
     so_far.known.add((command.source, command.external_id))
     so_far.decided.append(recorded)
     so_far.tiering.count(
         account.member_id,
-        spend_minor=recorded.total_minor,
+        spend_minor=recorded.spend_minor,
         points=recorded.points,
         at=command.purchased_at,
     )
@@ -267,6 +271,15 @@ def _credit(
 ) -> purchases.Recorded:
     purchase_id = new_id(batch.now)
     entry_sequence = None
+    payments.pay(
+        account,
+        purchase_id,
+        command.lines,
+        at=command.purchased_at,
+        now=batch.now,
+        actor=command.caller,
+        rule_version=terms.version.number,
+    )
     if calculation.points:
         cause = ledger.Cause(
             reference=str(purchase_id),
@@ -312,7 +325,13 @@ def _answer(
     recorded: purchases.Recorded,
 ) -> PurchaseRecorded:
     answer = PurchaseRecorded(
-        account.member_id, recorded.id, recorded.points, account.balance, recorded.entry_sequence
+        account.member_id,
+        recorded.id,
+        recorded.points,
+        account.balance,
+        recorded.entry_sequence,
+        recorded.paid_points,
+        recorded.paid_minor,
     )
     batch.answer(place, answer.kept())
     batch.record(
@@ -321,6 +340,7 @@ def _answer(
         purchase=str(recorded.id),
         entry=recorded.entry_sequence,
         points=recorded.points,
+        paidPoints=recorded.paid_points,
         balance=account.balance,
     )
     return answer
@@ -331,6 +351,7 @@ class Simulation:
     """What a purchase would earn, and until when; nothing was written."""
 
     version: programs.Version
+    lines: tuple[Line, ...]
     calculation: Calculation
     explanation: dict[str, Any]
     expires_at: datetime
@@ -343,6 +364,7 @@ async def simulate(
     purchased_at: datetime,
     now: datetime,
     member: Reference | None = None,
+    pay_points: int = 0,
 ) -> Simulation:
     """Return what these lines would earn under the rules in force at `purchased_at`.
 
@@ -350,14 +372,17 @@ async def simulate(
 
     Raises:
         NotFoundError: No such member.
-        InvalidInputError: The lines or the time cannot be a purchase's.
+        InvalidInputError: The lines, the time or the points to pay with cannot be a purchase's.
+        PaymentTooLargeError: Points pay less of a purchase.
         UnknownProductTypeError: The programme refuses a product type.
     """
     check_offset(purchased_at, field="purchasedAt")
     terms = await _terms(program_id, purchased_at, now)
     terms.present.check_time(purchased_at, now=now, field="purchasedAt")
     check_lines(lines)
-    calculation = terms.calculator.calculate(lines)
+    payments.check_points(pay_points)
+    paid = payments.paid_lines(terms.version.settings, lines, pay_points)
+    calculation = terms.calculator.calculate(paid)
     if member is not None:
         tier = await tier_reads.tier_at(
             program_id, (await members.find(program_id, member)).id, purchased_at, now=now
@@ -365,4 +390,4 @@ async def simulate(
         calculation = calculation.times(multipliers(terms.scheme, tier))
     why = explanation(terms.calculator, calculation)
     expires_at = terms.version.settings.expires_at(purchased_at)
-    return Simulation(terms.version, calculation, why, expires_at)
+    return Simulation(terms.version, paid, calculation, why, expires_at)

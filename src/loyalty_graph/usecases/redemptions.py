@@ -11,6 +11,7 @@ from loyalty_graph.db import transaction
 from loyalty_graph.errors import InvalidInputError, LoyaltyError
 from loyalty_graph.idempotency import Claim, claim
 from loyalty_graph.identifiers import new_id
+from loyalty_graph.ledger import returning
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.ledger import service as ledger_service
 from loyalty_graph.members.rules import Reference
@@ -62,13 +63,13 @@ class ReturnPoints:
 
 @dataclass(frozen=True, slots=True)
 class PointsMoved:
-    """The answer: the redemption, its entry, and the balance after it."""
+    """The answer: the redemption, its entry (None when no points moved), the balance after it."""
 
     member_id: UUID
     redemption_id: UUID
     points: int
     balance_points: int
-    entry_sequence: int
+    entry_sequence: int | None
     replayed: bool = False
 
     def kept(self) -> dict[str, Any]:
@@ -98,58 +99,34 @@ async def redeem_points(
 
     A refusal writes nothing and does not disturb its neighbours.
     """
-    assert len(commands) <= posting.BATCH_MAX, "the door limits the batch"
-    answers: list[PointsMoved | LoyaltyError | None] = [_fault(one) for one in commands]
-    sound = [one for one, fault in zip(commands, answers, strict=True) if fault is None]
-    decided = iter(await _redeem_sound(program_id, sound, now) if sound else ())
-    return [next(decided) if fault is None else fault for fault in answers]
+    return await posting.answer_each(
+        commands, _check, lambda sound: _redeem_sound(program_id, sound, now)
+    )
 
 
-def _fault(command: RedeemPoints) -> LoyaltyError | None:
-    """Return why a command cannot be a redemption whatever the database holds."""
-    try:
-        if not 0 < command.points <= POINTS_MAX:
-            raise InvalidInputError(
-                f"The points are {command.points}; use 1 to {POINTS_MAX}.", field="points"
-            )
-        check_offset(command.at, field="at")
-        posting.check_text(command.text, field="text")
-        _ = command.claim
-    except LoyaltyError as refusal:
-        return refusal
-    return None
+def _check(command: RedeemPoints) -> None:
+    """Refuse what cannot be a redemption whatever the database holds."""
+    if not 0 < command.points <= POINTS_MAX:
+        raise InvalidInputError(
+            f"The points are {command.points}; use 1 to {POINTS_MAX}.", field="points"
+        )
+    check_offset(command.at, field="at")
+    posting.check_text(command.text, field="text")
+    _ = command.claim
 
 
 async def _redeem_sound(
     program_id: UUID, commands: Sequence[RedeemPoints], now: datetime
 ) -> list[PointsMoved | LoyaltyError]:
     present = await programs.in_force(program_id, now, now=now)
-    batch = await posting.load(program_id, commands, now=now, spending=True)
-    if needy := _who_needs_more_lots(batch, commands):
-        batch = await posting.load(program_id, commands, now=now, spending=True, whole=needy)
-    answers: list[PointsMoved | LoyaltyError] = []
-    for place, command in enumerate(commands):
-        try:
-            answers.append(_redeem_one(batch, place, command, present))
-        except LoyaltyError as refusal:
-            answers.append(refusal)
+    asked = [command.points for command in commands]
+    latest = max(command.at for command in commands)
+    batch = await posting.load_to_spend(program_id, commands, asked, at=latest, now=now)
+    answers = posting.decide_each(
+        commands, lambda place, command: _redeem_one(batch, place, command, present)
+    )
     await batch.store()
     return answers
-
-
-def _who_needs_more_lots(batch: posting.Batch, commands: Sequence[RedeemPoints]) -> list[UUID]:
-    """Return the members whose loaded lots may not reach for what the batch asks of them."""
-    asked: dict[UUID, int] = {}
-    for member_id, command in zip(batch.members, commands, strict=True):
-        if member_id in batch.accounts:
-            asked[member_id] = asked.get(member_id, 0) + command.points
-    latest = max(command.at for command in commands)
-    return [
-        member_id
-        for member_id, points in asked.items()
-        if not batch.accounts[member_id].has_all_lots
-        and ledger.available(batch.accounts[member_id].lots, latest) < points
-    ]
 
 
 def _redeem_one(
@@ -197,10 +174,10 @@ async def return_points(program_id: UUID, command: ReturnPoints, *, now: datetim
         raise InvalidInputError(
             f"The return is dated before its redemption, {taken.at.isoformat()}.", field="at"
         )
-    history = await ledger_service.forgiveness(program_id, account.member_id)
-    forgiven = ledger.forgiven_after(history, taken.sequence)
+    history = await ledger_service.forgiveness(program_id, [account.member_id])
+    forgiven = returning.forgiven_after(history[account.member_id], taken.sequence)
     cause = _cause(command, command.redemption_id, now=now)
-    transfer = ledger.unredeem(account, taken.uses, cause, forgiven=forgiven)[0]
+    transfer = returning.unredeem(account, taken.uses, cause, forgiven=forgiven)[0]
     answer = _answer(batch, 0, account, "points.returned", command.redemption_id, transfer)
     await batch.store()
     return answer

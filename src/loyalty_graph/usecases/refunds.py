@@ -19,7 +19,7 @@ from loyalty_graph.programs.rules import ClawbackPolicy, check_offset
 from loyalty_graph.purchases import service as purchases
 from loyalty_graph.purchases.models import Purchase
 from loyalty_graph.purchases.rules import Line, bring_back, check_external_id
-from loyalty_graph.usecases import posting
+from loyalty_graph.usecases import payments, posting
 from loyalty_graph.usecases.tiering import Tiering
 
 
@@ -64,7 +64,10 @@ class RecordRefund:
 
 @dataclass(frozen=True, slots=True)
 class RefundRecorded:
-    """The answer: points due, those taken back, and those that could not be."""
+    """The answer: points due, those taken back, and those that could not be.
+
+    Of the amount, `returned_minor` had been paid with `returned_points`: these came back.
+    """
 
     member_id: UUID
     purchase_id: UUID
@@ -75,6 +78,8 @@ class RefundRecorded:
     shortfall_points: int
     balance_points: int
     entry_sequence: int | None
+    returned_minor: int = 0
+    returned_points: int = 0
     replayed: bool = False
 
     def kept(self) -> dict[str, Any]:
@@ -85,6 +90,7 @@ class RefundRecorded:
             "points": [self.due_points, self.clawed_back_points, self.shortfall_points],
             "balance": self.balance_points,
             "entry": self.entry_sequence,
+            "returned": [self.returned_minor, self.returned_points],
         }
 
     @classmethod
@@ -92,6 +98,7 @@ class RefundRecorded:
         """Return the first answer to a retry."""
         member_id, purchase_id, refund_id = map(UUID, kept["ids"])
         due, clawed_back, shortfall = kept["points"]
+        returned_minor, returned_points = kept["returned"]
         return cls(
             member_id,
             purchase_id,
@@ -102,6 +109,8 @@ class RefundRecorded:
             shortfall_points=shortfall,
             balance_points=kept["balance"],
             entry_sequence=kept["entry"],
+            returned_minor=returned_minor,
+            returned_points=returned_points,
             replayed=True,
         )
 
@@ -112,7 +121,8 @@ async def record(program_id: UUID, command: RecordRefund, *, now: datetime) -> R
     """Record a refund and take back the points that its lines had earned.
 
     Points due are the purchase's points before less those after, both by the version of the rules
-    it earned under: refunds in parts, in any order, take back exactly what was earned.
+    it earned under: refunds in parts, in any order, take back exactly what was earned. Points that
+    had paid for what came back are given back before.
 
     Raises:
         NotFoundError: No such member or purchase.
@@ -128,18 +138,12 @@ async def record(program_id: UUID, command: RecordRefund, *, now: datetime) -> R
     account = batch.account(0, command.member)
     purchase, before = await purchases.load(program_id, command.member_id, command.purchase_id)
     await _check_times(program_id, command, purchase, now)
-    if command.external_id and await purchases.is_brought_back(
-        program_id, purchase, command.external_id
-    ):
-        raise DuplicateRefundError(command.external_id)
+    await _check_new(program_id, command, purchase)
     quantities = _all_that_is_left(before) if command.quantities is None else command.quantities
     after = bring_back(before, quantities)
     due, cause = await _due(program_id, command, purchase, before, after, now=now)
-    version = await programs.in_force(program_id, purchase.purchased_at, now=now)
-    negative = version.settings.points.clawback is ClawbackPolicy.ALLOW_NEGATIVE
-    done = ledger.reverse(
-        account, due, cause, origin=purchase.entry_sequence, may_go_negative=negative
-    )
+    paid_back = await payments.give_back(program_id, account, purchase.id, before, after, cause)
+    done = await _reverse(program_id, account, purchase, due, cause)
     returned = purchases.Returned(
         id=UUID(cause.reference),
         member_id=account.member_id,
@@ -151,6 +155,8 @@ async def record(program_id: UUID, command: RecordRefund, *, now: datetime) -> R
         due_points=due,
         clawed_back_points=done.clawed_back,
         shortfall_points=done.shortfall,
+        returned_minor=paid_back.amount_minor,
+        returned_points=paid_back.points,
         entry_sequence=None if done.transfer is None else done.transfer.sequence,
         quantities=quantities,
         lines_after=tuple(after),
@@ -158,6 +164,16 @@ async def record(program_id: UUID, command: RecordRefund, *, now: datetime) -> R
     _count(tiering, purchase, returned)
     tiering.add_to(batch)
     return await _store(batch, account, returned)
+
+
+async def _reverse(
+    program_id: UUID, account: ledger.Account, purchase: Purchase, due: int, cause: ledger.Cause
+) -> ledger.Reversal:
+    version = await programs.in_force(program_id, purchase.purchased_at, now=cause.recorded_at)
+    negative = version.settings.points.clawback is ClawbackPolicy.ALLOW_NEGATIVE
+    return ledger.reverse(
+        account, due, cause, origin=purchase.entry_sequence, may_go_negative=negative
+    )
 
 
 async def _load(
@@ -195,8 +211,15 @@ async def _check_times(
         )
 
 
+async def _check_new(program_id: UUID, command: RecordRefund, purchase: Purchase) -> None:
+    if command.external_id and await purchases.is_brought_back(
+        program_id, purchase, command.external_id
+    ):
+        raise DuplicateRefundError(command.external_id)
+
+
 def _all_that_is_left(lines: list[Line]) -> dict[int, int]:
-    left = {number: line.quantity - line.refunded for number, line in enumerate(lines, 1)}
+    left = {number: line.left for number, line in enumerate(lines, 1)}
     return {number: quantity for number, quantity in left.items() if quantity}
 
 
@@ -242,7 +265,7 @@ async def _due(
 def _count(tiering: Tiering, purchase: Purchase, returned: purchases.Returned) -> None:
     tiering.count(
         returned.member_id,
-        spend_minor=-returned.amount_minor,
+        spend_minor=-returned.spend_minor,
         points=-returned.due_points,
         at=purchase.purchased_at,
     )
@@ -263,6 +286,8 @@ async def _store(
         returned.shortfall_points,
         account.balance,
         returned.entry_sequence,
+        returned.returned_minor,
+        returned.returned_points,
     )
     batch.answer(0, answer.kept())
     batch.record(
@@ -273,6 +298,7 @@ async def _store(
         entry=returned.entry_sequence,
         clawedBack=returned.clawed_back_points,
         shortfall=returned.shortfall_points,
+        returnedPoints=returned.returned_points,
         balance=account.balance,
     )
     batch.writes.extend(purchases.refund_writes([returned]))

@@ -1,0 +1,94 @@
+"""Giving points back to the lots they came from: pure functions like those of `rules.py`."""
+
+from collections.abc import Iterable
+
+from loyalty_graph.ledger.rules import Account, Book, Cause, Kind, Transfer, expire, post
+
+
+def forgiven_after(history: Iterable[tuple[Kind, int, int]], sequence: int) -> int:
+    """Return what was forgiven after an entry and not reclaimed since.
+
+    `history` are the member's FORGIVE and RECLAIM transfers as (kind, sequence, points), oldest
+    first. A reclaim concerns what was forgiven last.
+    """
+    open_: list[tuple[int, int]] = []
+    for kind, at, points in history:
+        if kind is Kind.FORGIVE:
+            open_.append((at, points))
+            continue
+        left = points
+        while left:
+            last, amount = open_.pop()
+            if amount > left:
+                open_.append((last, amount - left))
+            left -= min(amount, left)
+    return sum(points for at, points in open_ if at > sequence)
+
+
+def unredeem(
+    account: Account, taken: Iterable[tuple[int, int]], cause: Cause, *, forgiven: int
+) -> list[Transfer]:
+    """Give back what a redemption took to its lots; see `_give_back`."""
+    return _give_back(account, Kind.UNREDEEM, Book.REDEEMED, taken, cause, forgiven=forgiven)
+
+
+def release(
+    account: Account, taken: Iterable[tuple[int, int]], cause: Cause, *, forgiven: int
+) -> list[Transfer]:
+    """Give back what a hold took to its lots; see `_give_back`."""
+    return _give_back(account, Kind.RELEASE, Book.HELD, taken, cause, forgiven=forgiven)
+
+
+def part_of(
+    taken: Iterable[tuple[int, int]], points: int, *, returned: int
+) -> list[tuple[int, int]]:
+    """Return which of the uses a part of `points` gives back, when `returned` came back before.
+
+    The lots that live longest come first, so that parts of any size and order add up to the whole.
+    `taken` is sorted, soonest to expire first, and so is the result.
+    """
+    part: list[tuple[int, int]] = []
+    skip, left = returned, points
+    for sequence, amount in reversed(list(taken)):
+        passed = min(skip, amount)
+        skip -= passed
+        step = min(amount - passed, left)
+        if step:
+            part.append((sequence, step))
+            left -= step
+    assert not left, "no more comes back than was taken"
+    return part[::-1]
+
+
+def _give_back(
+    account: Account,
+    kind: Kind,
+    source: Book,
+    taken: Iterable[tuple[int, int]],
+    cause: Cause,
+    *,
+    forgiven: int,
+) -> list[Transfer]:
+    """Move points back to the lots they came from; a lot past its date expires again.
+
+    Debt is paid first. What was `forgiven` since the points were taken is reclaimed: had they been
+    there, the claw-back would have taken them. What is left returns to the lots that live longest.
+    `taken` are (lot sequence, points) uses, soonest to expire first; the account holds those lots.
+    """
+    uses = list(taken)
+    points = sum(amount for _, amount in uses)
+    unowed = points - min(account.debt, points)
+    reclaimed = min(forgiven, unowed)
+    left = unowed - reclaimed
+    lots = {lot.sequence: lot for lot in account.lots}
+    returned: list[tuple[int, int]] = []
+    for sequence, amount in reversed(uses):
+        step = min(amount, left)
+        if step:
+            lots[sequence].move(-step)
+            returned.append((sequence, -step))
+            left -= step
+    posted = [post(account, kind, source, Book.MEMBER, points, cause, sorted(returned))]
+    if reclaimed:
+        posted.append(post(account, Kind.RECLAIM, Book.MEMBER, Book.FORGIVEN, reclaimed, cause, ()))
+    return [*posted, *expire(account, now=cause.recorded_at)]
