@@ -5,6 +5,7 @@ from typing import Any
 
 from loyalty_graph.ledger.models import AccountRow, LotRow, LotUseRow, TransferRow
 from loyalty_graph.purchases.models import MemberSummary, Purchase, PurchaseLine, Refund
+from loyalty_graph.rewards.models import RedemptionRow, RewardStock
 from tests.usecases.naive_shop import Holder
 
 
@@ -16,13 +17,18 @@ def check_member(holder: Holder, mine: dict[Any, list[Any]]) -> None:
     assert told == [(lot.points, lot.left, lot.expires) for lot in holder.lots]
     counters = (account.balance_points, account.qualifying_points, account.lifetime_points)
     assert counters == (holder.balance, holder.qualifying, holder.lifetime)
+    assert account.held_points == holder.held
     assert [row.spend_minor for row in mine[MemberSummary]] in ([holder.spend], [])
 
-    balance = 0
+    balance = held = 0
     for expected, row in enumerate(transfers, 1):
-        balance += row.points if row.credit == "MEMBER" else -row.points
+        balance += row.points * ((row.credit == "MEMBER") - (row.debit == "MEMBER"))
+        held += row.points * ((row.credit == "HELD") - (row.debit == "HELD"))
+        assert held >= 0  # I3
         assert (row.sequence, row.balance_after) == (expected, balance)  # I2
         assert row.kind != "EXPIRE" or row.at <= row.recorded_at  # I9
+    open_ = sum(row.points for row in mine[RedemptionRow] if row.state == "HELD")
+    assert account.held_points == held == open_  # I1
     in_lots = sum(lot.remaining_points for lot in lots)
     assert account.balance_points == balance == in_lots - holder.debt  # I1
     assert in_lots == 0 or holder.debt == 0  # I3
@@ -42,20 +48,35 @@ def check_purchases(tables: dict[Any, list[Any]]) -> None:
         ]
         due = sum(row.clawed_back_points + row.shortfall_points for row in back)
         assert 0 <= due <= bought.points
+        returned = sum(row.returned_points for row in back)
+        assert 0 <= returned <= bought.paid_points
         if not any(left):
             assert due == bought.points
+            assert returned == bought.paid_points
+            assert sum(row.returned_minor for row in back) == bought.paid_minor
             assert sum(row.amount_minor for row in back) == bought.total_minor
 
 
 def check_redemptions(tables: dict[Any, list[Any]]) -> None:
-    """I6: what is given back was taken before, as much and once."""
+    """I6: what is given back was taken before, as much and once; what pays has its refunds."""
     moved = {
         kind: {row.reference: row.points for row in tables[TransferRow] if row.kind == kind}
-        for kind in ("REDEEM", "UNREDEEM")
+        for kind in ("REDEEM", "UNREDEEM", "HOLD", "CAPTURE", "RELEASE")
     }
-    assert moved["UNREDEEM"].items() <= moved["REDEEM"].items()
-    returns = [row.reference for row in tables[TransferRow] if row.kind == "UNREDEEM"]
-    assert len(returns) == len(set(returns))
+    refunds = {str(row.id): row.returned_points for row in tables[Refund] if row.returned_points}
+    spent = moved["REDEEM"] | moved["CAPTURE"] | refunds
+    assert moved["UNREDEEM"].items() <= spent.items()
+    assert not moved["CAPTURE"].keys() & moved["RELEASE"].keys()
+    assert (moved["CAPTURE"] | moved["RELEASE"]).items() <= moved["HOLD"].items()
+    for kind, of_kind in moved.items():
+        assert len(of_kind) == sum(row.kind == kind for row in tables[TransferRow])
+
+
+def check_rewards(tables: dict[Any, list[Any]]) -> None:
+    """I7: what is gone of a reward is what was given out and did not come back."""
+    for stock in tables[RewardStock]:
+        out = [one for one in tables[RedemptionRow] if one.reward == stock.reward]
+        assert 0 <= stock.taken == sum(not one.restocked for one in out) <= 3
 
 
 def check_totals(tables: dict[Any, list[Any]]) -> None:
@@ -67,9 +88,11 @@ def check_totals(tables: dict[Any, list[Any]]) -> None:
     debt = sum(max(0, -account.balance_points) for account in tables[AccountRow])
     forgiven = total["FORGIVE in"] - total["RECLAIM out"]
     taken_back = total["REVERSE out"] - forgiven
-    redeemed = total["REDEEM out"] - total["UNREDEEM in"]
+    redeemed = total["REDEEM out"] + total["CAPTURE out"] - total["UNREDEEM in"]
+    set_aside = sum(account.held_points for account in tables[AccountRow])
+    assert set_aside == total["HOLD out"] - total["CAPTURE out"] - total["RELEASE in"]
     gone = redeemed + total["EXPIRE out"] + taken_back + total["ADJUST out"]
-    assert total["EARN in"] + total["ADJUST in"] == held + gone - debt
+    assert total["EARN in"] + total["ADJUST in"] == held + set_aside + gone - debt
     at_first = total["REVERSE out"] - total["FORGIVE in"]
     assert at_first == sum(row.clawed_back_points for row in tables[Refund])
     assert total["EARN in"] == sum(row.points for row in tables[Purchase])

@@ -4,7 +4,9 @@ Nothing here uses the product's arithmetic. It keeps every lot as a small list a
 the words of the programme say.
 """
 
+import itertools
 from calendar import monthrange
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -29,6 +31,12 @@ RATES: Rates = {
     "GIFT_CARD": (0, 100, "floor"),
 }
 """Points, for so many cents, rounded so."""
+REWARDS: dict[str, tuple[int, int | None]] = {"COFFEE": (20, None), "MUG": (35, 3)}
+"""What a reward costs, and how many there are."""
+WORTH = Fraction(2, 3)
+"""A point, in cents."""
+PAID_AT_MOST = Fraction(4, 5)
+"""The part of a basket that points may pay."""
 
 
 class Refused(Exception):  # noqa: N818 - it holds the code of a refusal
@@ -63,17 +71,40 @@ class Lot:
 
 @dataclass
 class Bought:
+    """A purchase; `paid` says for each line the cents and points that paid a part of it.
+
+    `purse` holds the lot of each point that paid, those that live longest at the end.
+    """
+
     member: "Holder"
     lines: tuple[Line, ...]
     left: list[int]
     rates: Rates
     at: datetime
     lot: Lot | None
+    paid: list[tuple[int, int]]
+    purse: list[Lot] = field(default_factory=list)
+    order: int = 0
 
     def worth(self) -> int:
         return sum(
-            points_for(Fraction(amount_of(line, units)), self.rates[line.product_type])
-            for line, units in zip(self.lines, self.left, strict=True)
+            points_for(Fraction(cents), self.rates[line.product_type])
+            for line, cents in zip(self.lines, self.cash(), strict=True)
+        )
+
+    def cash(self) -> list[int]:
+        """Return what was paid with money for what is left of each line."""
+        return [
+            units * line.unit_minor
+            - floor(Fraction((line.discount_minor + cents) * units, line.quantity))
+            for line, units, (cents, _) in zip(self.lines, self.left, self.paid, strict=True)
+        ]
+
+    def points_in(self) -> int:
+        """Return the points that pay for what is left."""
+        return sum(
+            floor(Fraction(points * units, line.quantity))
+            for line, units, (_, points) in zip(self.lines, self.left, self.paid, strict=True)
         )
 
     def price(self) -> int:
@@ -87,6 +118,20 @@ class Taken:
     order: int
     is_returned: bool = False
 
+    @property
+    def points(self) -> int:
+        return sum(step for _, step in self.parts)
+
+
+@dataclass
+class Wanted:
+    """A reward a member wants: its points, where it stands, and until when it stands there."""
+
+    taken: Taken
+    reward: str
+    state: str
+    until: datetime | None
+
 
 @dataclass
 class Holder:
@@ -94,6 +139,7 @@ class Holder:
 
     lots: list[Lot] = field(default_factory=list)
     debt: int = 0
+    held: int = 0
     qualifying: int = 0
     lifetime: int = 0
     spend: int = 0
@@ -142,6 +188,8 @@ class NaiveShop:
         self._months = months
         self._may_owe = may_owe
         self.rates: list[tuple[datetime, Rates]] = [(datetime(1970, 1, 1, tzinfo=UTC), RATES)]
+        self.wanted: list[Wanted] = []
+        self.gone = Counter[str]()
 
     def rates_at(self, at: datetime) -> Rates:
         return next(rates for since, rates in reversed(self.rates) if since <= at)
@@ -157,18 +205,46 @@ class NaiveShop:
         midnight = datetime(year, month + 1, last, tzinfo=ZONE) + timedelta(days=1)
         return midnight.astimezone(UTC)
 
-    def earn(self, member: Holder, lines: tuple[Line, ...], at: datetime) -> tuple[int, Bought]:
+    def earn(
+        self, member: Holder, lines: tuple[Line, ...], at: datetime, pay: int = 0
+    ) -> tuple[int, Bought]:
         rates = self.rates_at(at)
+        paid = self._paid(lines, pay)
         if any(line.product_type not in rates for line in lines):
             raise Refused("UNKNOWN_PRODUCT_TYPE")
-        bought = Bought(member, lines, [line.quantity for line in lines], rates, at, None)
+        bought = Bought(member, lines, [line.quantity for line in lines], rates, at, None, paid)
+        parts = member.spend_points(bought.points_in(), at)
+        bought.purse = [lot for lot, step in parts for _ in range(step)]
+        bought.order = next(member.serials)
         points = bought.worth()
         if points:
             bought.lot = member.credit(points, self.expires(at))
         member.qualifying += points
         member.lifetime += points
-        member.spend += bought.price()
+        member.spend += sum(bought.cash())
         return points, bought
+
+    @staticmethod
+    def _paid(lines: tuple[Line, ...], pay: int) -> list[tuple[int, int]]:
+        """Return the cents and points that pay for each line; 3 points are worth 2 cents."""
+        if not pay:
+            return [(0, 0)] * len(lines)
+        cents = floor(Fraction(pay) * WORTH)
+        total = sum(amount_of(line, line.quantity) for line in lines)
+        if not cents:
+            raise Refused("INVALID_INPUT")
+        if cents > total * PAID_AT_MOST:
+            raise Refused("PAYMENT_TOO_LARGE")
+        points = ceil(cents / WORTH)
+        shares, so_far = [(0, 0)], 0
+        for line in lines:
+            so_far += amount_of(line, line.quantity)
+            up_to = floor(Fraction(cents * so_far, total))
+            shares.append((up_to, floor(Fraction(points * up_to, cents))))
+        return [
+            (after[0] - before[0], after[1] - before[1])
+            for before, after in itertools.pairwise(shares)
+        ]
 
     def redeem(self, member: Holder, points: int, at: datetime) -> Taken:
         return Taken(member, member.spend_points(points, at), next(member.serials))
@@ -178,23 +254,90 @@ class NaiveShop:
         if taken.is_returned:
             raise Refused("INVALID_INPUT")
         taken.is_returned = True
-        points = left = sum(step for _, step in taken.parts)
-        paid = min(taken.member.debt, points)
-        taken.member.debt -= paid
-        left -= paid
-        left -= self._reclaim(taken, left)
-        for lot, step in sorted(taken.parts, key=lambda part: (part[0].expires, part[0].serial))[
-            ::-1
-        ]:
-            lot.left += min(step, left)
-            left -= min(step, left)
-        taken.member.expire(now)
-        return points
+        soonest_first = sorted(taken.parts, key=lambda part: (part[0].expires, part[0].serial))
+        purse = [lot for lot, step in soonest_first for _ in range(step)]
+        self._return(taken.member, purse, taken.order, now)
+        return taken.points
+
+    def _return(self, member: Holder, purse: list[Lot], order: int, now: datetime) -> None:
+        """Put points back into their lots, those at the purse's end first."""
+        paid = min(member.debt, len(purse))
+        member.debt -= paid
+        left = len(purse) - paid
+        left -= self._reclaim(member, order, left)
+        for lot in purse[::-1][:left]:
+            lot.left += 1
+        member.expire(now)
+
+    def want(self, member: Holder, reward: str, now: datetime, *, minutes: int | None) -> Wanted:
+        """Redeem a reward; holds of the member that are over are released before."""
+        self.release([one for one in self.wanted if one.taken.member is member], now)
+        cost, stock = REWARDS[reward]
+        if stock is not None and self.gone[reward] >= stock:
+            raise Refused("OUT_OF_STOCK")
+        taken = Taken(member, member.spend_points(cost, now), next(member.serials))
+        if minutes is None:
+            wanted = Wanted(taken, reward, "ISSUED", self.last_moment(reward, now))
+        else:
+            wanted = Wanted(taken, reward, "HELD", now + timedelta(minutes=minutes))
+            member.held += cost
+        self.gone[reward] += 1
+        self.wanted.append(wanted)
+        return wanted
+
+    def last_moment(self, reward: str, now: datetime) -> datetime | None:
+        """A mug must be fetched within ten days, by midnight; a coffee waits for ever."""
+        if reward != "MUG":
+            return None
+        day = now.astimezone(ZONE)
+        midnight = datetime(day.year, day.month, day.day, tzinfo=ZONE) + timedelta(days=11)
+        return midnight.astimezone(UTC)
+
+    def step(self, wanted: Wanted, step: str, now: datetime) -> None:
+        state = wanted.state
+        if wanted.until and wanted.until <= now and state in ("HELD", "ISSUED"):
+            state = {"HELD": "RELEASED", "ISSUED": "EXPIRED"}[state]
+        becomes = {
+            ("HELD", "CONFIRM"): "ISSUED",
+            ("HELD", "CANCEL"): "CANCELLED",
+            ("ISSUED", "USE"): "USED",
+            ("ISSUED", "CANCEL"): "CANCELLED",
+            ("USED", "REFUND"): "REFUNDED",
+        }.get((state, step))
+        if becomes is None:
+            raise Refused(f"REDEMPTION_{state}")
+        if becomes == "ISSUED":
+            wanted.taken.member.held -= wanted.taken.points
+            wanted.until = self.last_moment(wanted.reward, now)
+        if becomes in ("CANCELLED", "REFUNDED"):
+            self._undo(wanted, now)
+        wanted.state = becomes
+
+    def release(self, candidates: list[Wanted], now: datetime) -> int:
+        """Undo holds that are over, the first that ended first."""
+        return self._end(candidates, "HELD", "RELEASED", now)
+
+    def expire_codes(self, now: datetime) -> int:
+        """Undo redemptions whose code was not used in time; their points come back."""
+        return self._end(self.wanted, "ISSUED", "EXPIRED", now)
+
+    def _end(self, candidates: list[Wanted], state: str, becomes: str, now: datetime) -> int:
+        over = [one for one in candidates if one.state == state and one.until and one.until <= now]
+        for one in over:
+            self._undo(one, now)
+            one.state = becomes
+        return len(over)
+
+    def _undo(self, wanted: Wanted, now: datetime) -> None:
+        if wanted.state == "HELD":
+            wanted.taken.member.held -= wanted.taken.points
+        self.gone[wanted.reward] -= 1
+        self.give_back(wanted.taken, now)
 
     def refund(
         self, bought: Bought, units: dict[int, int] | None, now: datetime
-    ) -> tuple[int, int, int, int]:
-        """Return amount, points due, points taken and shortfall."""
+    ) -> tuple[int, int, int, int, int]:
+        """Return amount, points due, points taken, shortfall and points given back."""
         if units is None:
             units = {n: left for n, left in enumerate(bought.left, 1) if left}
         if not units:
@@ -204,13 +347,19 @@ class NaiveShop:
                 raise Refused("INVALID_INPUT")
             if k > bought.left[n - 1]:
                 raise Refused("REFUND_TOO_LARGE")
-        worth, price = bought.worth(), bought.price()
+        worth, price, cash = bought.worth(), bought.price(), sum(bought.cash())
+        points = bought.points_in()
         for n, k in units.items():
             bought.left[n - 1] -= k
         due, amount = worth - bought.worth(), price - bought.price()
-        bought.member.spend -= amount
+        back = points - bought.points_in()
+        bought.member.spend -= cash - sum(bought.cash())
+        if back:
+            returned = bought.purse[-back:]
+            del bought.purse[-back:]
+            self._return(bought.member, returned, bought.order, now)
         shortfall = self._claw_back(bought, due, now)
-        return amount, due, due - shortfall, shortfall
+        return amount, due, due - shortfall, shortfall, back
 
     def _claw_back(self, bought: Bought, due: int, now: datetime) -> int:
         member = bought.member
@@ -229,11 +378,11 @@ class NaiveShop:
         return missing
 
     @staticmethod
-    def _reclaim(taken: Taken, points: int) -> int:
+    def _reclaim(member: Holder, order: int, points: int) -> int:
         """Return what the member gets back but was forgiven after he took it, newest first."""
         reclaimed = 0
-        for one in reversed(taken.member.forgiven):
-            if one[0] > taken.order:
+        for one in reversed(member.forgiven):
+            if one[0] > order:
                 step = min(one[1], points - reclaimed)
                 one[1] -= step
                 reclaimed += step

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -29,23 +29,48 @@ from loyalty_graph.members.models import Member
 from loyalty_graph.outbox import CardMark, FactRow
 from loyalty_graph.purchases.models import MemberSummary, Purchase, PurchaseLine, Refund, RefundLine
 from loyalty_graph.purchases.rules import Line
+from loyalty_graph.rewards.models import RedemptionRow, RewardStock
+from loyalty_graph.rewards.rules import Step
 from loyalty_graph.usecases import (
     adjustments,
     expiry,
     program_file,
     proof,
     purchases,
+    redemption_deadlines,
+    redemption_steps,
     redemptions,
     refunds,
+    rewards,
 )
-from tests.shop import DAY, PROGRAM, Shop, by_id, open_shop, record_one, redeem_one
+from tests.shop import (
+    CODES,
+    COFFEE,
+    DAY,
+    PROGRAM,
+    Shop,
+    by_id,
+    open_shop,
+    record_one,
+    redeem_one,
+)
 from tests.usecases.invariants import (
     check_member,
     check_purchases,
     check_redemptions,
+    check_rewards,
     check_totals,
 )
-from tests.usecases.naive_shop import RATES, Bought, Holder, NaiveShop, Rates, Refused, Taken
+from tests.usecases.naive_shop import (
+    RATES,
+    Bought,
+    Holder,
+    NaiveShop,
+    Rates,
+    Refused,
+    Taken,
+    Wanted,
+)
 
 Run = Callable[[Awaitable[Any]], Any]
 MEMBERS = 3
@@ -59,8 +84,10 @@ TABLES = (
     MemberSummary,
     Purchase,
     PurchaseLine,
+    RedemptionRow,
     Refund,
     RefundLine,
+    RewardStock,
     TransferRow,
 )
 ROUNDINGS = {
@@ -70,6 +97,17 @@ ROUNDINGS = {
     "full steps": ("STEP", "FLOOR"),
     "begun steps": ("STEP", "CEIL"),
 }
+GIVEN = [
+    {**COFFEE, "cost_points": 20, "hold_minutes_max": 30},
+    {
+        **COFFEE,
+        "code": "MUG",
+        "cost_points": 35,
+        "stock": 3,
+        "code_days": 10,
+        "expired_points": "RETURN",
+    },
+]
 DOUBLE: Rates = {name: (2 * points, per, how) for name, (points, per, how) in RATES.items()}
 _numbers = count(1)
 
@@ -79,6 +117,7 @@ def program_data(rates: Rates, *, months: int | None, may_owe: bool, slug: str) 
         **PROGRAM["program"]["points"],
         "expiry_months": months,
         "clawback": "ALLOW_NEGATIVE" if may_owe else "CLAMP_TO_ZERO",
+        "payment": {"points": 3, "worth_minor": 2, "basket_percent_max": 80},
     }
     given = [
         {
@@ -99,6 +138,7 @@ def program_data(rates: Rates, *, months: int | None, may_owe: bool, slug: str) 
     return {
         "program": {**PROGRAM["program"], "slug": slug, "points": points},
         "earning": earning,
+        "rewards": GIVEN,
     }
 
 
@@ -135,6 +175,7 @@ class Histories(RuleBasedStateMachine):
         self.model = NaiveShop(months=months, may_owe=may_owe)
         self.bought: list[tuple[purchases.PurchaseRecorded, Bought]] = []
         self.taken: list[tuple[redemptions.PointsMoved, Taken]] = []
+        self.wanted: list[tuple[redemptions.PointsMoved, Wanted]] = []
         self.done: list[tuple[Callable[..., Awaitable[Any]], Any, Any]] = []
         self.free_keys: list[str] = []
 
@@ -151,30 +192,39 @@ class Histories(RuleBasedStateMachine):
 
     @rule(
         receipts=st.lists(
-            st.tuples(members, lines(), st.sampled_from([0, 0, 1, 40])), min_size=1, max_size=3
+            st.tuples(
+                members,
+                lines(),
+                st.sampled_from([0, 0, 1, 40]),
+                st.sampled_from([0, 0, 1, 50, 400]),
+            ),
+            min_size=1,
+            max_size=3,
         ),
         stranger=st.integers(0, 9),
     )
-    def earn(self, receipts: list[tuple[int, tuple[Line, ...], int]], stranger: int) -> None:
+    def earn(self, receipts: list[tuple[int, tuple[Line, ...], int, int]], stranger: int) -> None:
         commands = [
             self.shop.receipt(
                 self.play[who].row,
                 (*given, Line("SOAP", 1, 1)) if stranger == place else given,
                 purchased_at=self.shop.now - days * DAY,
                 idempotency_key=self.key(),
+                pay_points=pay,
             )
-            for place, (who, given, days) in enumerate(receipts)
+            for place, (who, given, days, pay) in enumerate(receipts)
         ]
         answers = self.run(purchases.record(self.shop.program_id, commands, now=self.shop.now))
-        for (who, _, _), command, answer in zip(receipts, commands, answers, strict=True):
+        for (who, _, _, pay), command, answer in zip(receipts, commands, answers, strict=True):
             holder = self.play[who].holder
             try:
-                points, bought = self.model.earn(holder, command.lines, command.purchased_at)
+                points, bought = self.model.earn(holder, command.lines, command.purchased_at, pay)
             except Refused as refusal:
                 self.is_refused(answer, refusal, command.idempotency_key)
                 continue
             assert isinstance(answer, purchases.PurchaseRecorded)
             assert (answer.points, answer.balance_points) == (points, holder.balance)
+            assert answer.paid_points == len(bought.purse)
             self.bought.append((answer, bought))
             self.done.append((record_one, command, answer))
 
@@ -235,6 +285,7 @@ class Histories(RuleBasedStateMachine):
             answer.due_points,
             answer.clawed_back_points,
             answer.shortfall_points,
+            answer.returned_points,
         )
         assert told == expected
         assert answer.balance_points == bought.member.balance
@@ -242,7 +293,7 @@ class Histories(RuleBasedStateMachine):
     @rule(who=members, given=lines(), share=st.sampled_from([60, 100]))
     def regret(self, who: int, given: tuple[Line, ...], share: int) -> None:
         """Buy, spend what that brought, and bring it all back: a debt or a shortfall."""
-        self.earn([(who, given, 0)], stranger=9)
+        self.earn([(who, given, 0, 0)], stranger=9)
         self.spend(who, share, 0)
         self.bring_back(len(self.bought) - 1, "all")
 
@@ -264,6 +315,54 @@ class Histories(RuleBasedStateMachine):
             self.is_refused(answer, refusal, command.idempotency_key)
             return
         assert (answer.points, answer.balance_points) == (points, taken.member.balance)
+
+    @rule(
+        who=members,
+        reward=st.sampled_from(["COFFEE", "MUG"]),
+        minutes=st.sampled_from([None, 5, 30]),
+    )
+    def want(self, who: int, reward: str, minutes: int | None) -> None:
+        command = rewards.RedeemReward(
+            "partner:till", self.key(), by_id(self.play[who].row), reward, hold_minutes=minutes
+        )
+        answer = self.ask(want_one, command)
+        holder = self.play[who].holder
+        try:
+            wanted = self.model.want(holder, reward, self.shop.now, minutes=minutes)
+        except Refused as refusal:
+            self.is_refused(answer, refusal, command.idempotency_key)
+            return
+        assert (answer.points, answer.balance_points) == (wanted.taken.points, holder.balance)
+        self.wanted.append((answer, wanted))
+        # The product takes those that are due in the order of their ids.
+        self.model.wanted = [
+            one for _, one in sorted(self.wanted, key=lambda pair: pair[0].redemption_id)
+        ]
+
+    @precondition(lambda self: self.wanted)
+    @rule(pick=picks, step=st.sampled_from(["CONFIRM", "USE", "USE", "CANCEL", "REFUND"]))
+    def step(self, pick: int, step: str) -> None:
+        moved, wanted = self.wanted[pick % len(self.wanted)]
+        command = redemption_steps.TakeStep(
+            "partner:till", self.key(), Step[step], moved.member_id, moved.redemption_id
+        )
+        answer = self.ask(step_one, command)
+        try:
+            self.model.step(wanted, step, self.shop.now)
+        except Refused as refusal:
+            self.is_refused(answer, refusal, command.idempotency_key)
+            return
+        assert answer.balance_points == wanted.taken.member.balance
+
+    @rule(time=st.sampled_from([timedelta(minutes=4), timedelta(minutes=31), 12 * DAY]))
+    def let_time_run_out(self, time: timedelta) -> None:
+        self.wait(time)
+        program_id, now = self.shop.program_id, self.shop.now
+        released = self.run(redemption_deadlines.release_due(program_id, now=now))
+        expired = self.run(redemption_deadlines.expire_due(program_id, now=now))
+        by_end = sorted(self.model.wanted, key=lambda one: one.until or now)
+        assert released == self.model.release(by_end, now)
+        assert expired == self.model.expire_codes(now)
 
     @rule(who=members, points=st.integers(-200, 200).filter(bool))
     def adjust(self, who: int, points: int) -> None:
@@ -394,6 +493,18 @@ class Histories(RuleBasedStateMachine):
         super().teardown()
 
 
+async def want_one(
+    program_id: UUID, command: rewards.RedeemReward, *, now: datetime
+) -> redemptions.PointsMoved:
+    return await rewards.redeem_one(program_id, command, codes=CODES, now=now)
+
+
+async def step_one(
+    program_id: UUID, command: redemption_steps.TakeStep, *, now: datetime
+) -> redemptions.PointsMoved:
+    return await redemption_steps.take(program_id, command, codes=CODES, now=now)
+
+
 async def _all(table: type[Any], program_id: UUID) -> list[Any]:
     return list(await table.filter(program_id=program_id))
 
@@ -409,6 +520,7 @@ def check_books(story: Histories) -> None:
         check_member(one.holder, mine)
     check_purchases(tables)
     check_redemptions(tables)
+    check_rewards(tables)
     check_totals(tables)
     audit = story.run(proof.verify(story.shop.program_id, now=story.shop.now))
     assert audit.findings == []

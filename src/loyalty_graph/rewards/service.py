@@ -199,7 +199,7 @@ async def due_holds(program_id: UUID, *, now: datetime, limit: int) -> list[read
     due = RedemptionRow.filter(
         program_id=program_id, state=RedemptionState.HELD, held_until__lte=now
     )
-    return await _keys(due.order_by("held_until"), limit)
+    return await _keys(due.order_by("held_until", "id"), limit)
 
 
 async def due_codes(program_id: UUID, *, now: datetime, limit: int) -> list[reads.Key]:
@@ -207,7 +207,7 @@ async def due_codes(program_id: UUID, *, now: datetime, limit: int) -> list[read
     due = RedemptionRow.filter(
         program_id=program_id, state=RedemptionState.ISSUED, expires_at__lte=now
     )
-    return await _keys(due.order_by("expires_at"), limit)
+    return await _keys(due.order_by("expires_at", "id"), limit)
 
 
 async def due_vouchers(program_id: UUID, *, now: datetime, limit: int) -> list[reads.Key]:

@@ -13,7 +13,12 @@ from tortoise.exceptions import IntegrityError
 
 from loyalty_graph import outbox
 from loyalty_graph.db.sets import Lookup, Row, Write, fetch, store
-from loyalty_graph.errors import InvalidInputError, LoyaltyError, NotFoundError
+from loyalty_graph.errors import (
+    IdempotencyMismatchError,
+    InvalidInputError,
+    LoyaltyError,
+    NotFoundError,
+)
 from loyalty_graph.idempotency import Answered, Claim, answers
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import service as ledger
@@ -82,6 +87,18 @@ class Batch:
             IdempotencyMismatchError: Its key was used with other input.
         """
         return self.answered.earlier(self.claims[place])
+
+    def fresh_members(self) -> list[UUID]:
+        """Return the members whose commands are not all retries, each once, sorted."""
+        places = range(len(self.claims))
+        fresh = {self.members[place] for place in places if self._is_new(place)}
+        return sorted(one for one in fresh if one in self.accounts)
+
+    def _is_new(self, place: int) -> bool:
+        try:
+            return self.earlier(place) is None
+        except IdempotencyMismatchError:
+            return False
 
     def answer(self, place: int, kept: dict[str, Any]) -> None:
         """Keep the answer to the command at `place` for retries; it holds JSON values."""

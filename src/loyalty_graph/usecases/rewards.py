@@ -200,7 +200,8 @@ async def _tiers(batch: posting.Batch, wanted: Sequence[RewardSettings]) -> dict
 
 async def _release_overdue(batch: posting.Batch, counter: _Counter) -> None:
     """Give back what members of the batch had set aside for longer than they may."""
-    overdue = await rewards.overdue_holds(batch.program_id, list(batch.accounts), now=batch.now)
+    members = batch.fresh_members()
+    overdue = await rewards.overdue_holds(batch.program_id, members, now=batch.now)
     if not overdue:
         return
     await give_back(
