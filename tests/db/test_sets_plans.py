@@ -13,6 +13,7 @@ from loyalty_graph.db.sets import Lookup
 from loyalty_graph.idempotency import IdempotencyRow
 from loyalty_graph.ledger.models import AccountRow, LotRow, TransferRow
 from loyalty_graph.purchases.models import PurchaseLine
+from loyalty_graph.rewards.models import RedemptionRow, RewardStock, VoucherRow, VoucherUseRow
 
 pytestmark = pytest.mark.postgres
 
@@ -20,11 +21,17 @@ LOOKUPS: dict[str, tuple[type[Model], tuple[str, ...], dict[str, Any]]] = {
     "locked accounts": (AccountRow, ("member_id",), {"lock": True}),
     "answers": (IdempotencyRow, ("caller", "key"), {}),
     "some lots": (LotRow, ("member_id", "sequence"), {"limit": 64}),
+    "redemptions": (RedemptionRow, ("member_id", "id"), {}),
+    "codes": (RedemptionRow, ("code_hash",), {}),
+    "locked stock": (RewardStock, ("reward",), {"lock": True}),
+    "voucher uses": (VoucherUseRow, ("member_id", "voucher_id"), {"order_by": "number"}),
     "entries": (TransferRow, ("member_id", "kind", "reference"), {}),
 }
 UPDATES: dict[str, tuple[type[Model], tuple[str, ...], tuple[str, ...]]] = {
     "accounts": (AccountRow, ("member_id",), ("balance_points", "sequence")),
     "lots": (LotRow, ("member_id", "sequence"), ("remaining_points",)),
+    "redemptions": (RedemptionRow, ("member_id", "id"), ("state", "restocked")),
+    "vouchers": (VoucherRow, ("member_id", "id"), ("remaining_minor",)),
     "lines": (PurchaseLine, ("member_id", "purchase_id", "number"), ("refunded_quantity",)),
 }
 VALUES = {"uuid": UUID(int=2), "text": "x", "int": 3, "smallint": 3, "bigint": 3}

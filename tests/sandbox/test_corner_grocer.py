@@ -29,6 +29,7 @@ def test_the_programme_says_who_it_is_and_how_points_live(programme: dict[str, A
         "unit_other": "points",
         "expiry_months": 6,
         "clawback": "CLAMP_TO_ZERO",
+        "payment": {"points": 100, "worth_minor": 50, "basket_percent_max": 50},
     }
 
 
@@ -88,6 +89,24 @@ def test_tiers_rise_with_a_household_of_the_study(programme: dict[str, Any]):
         ("PLATINUM", 400_000, "3/2"),
     ]
     assert [one["code"] for one in programme["benefits"]] == tiers["levels"][-1]["benefits"]
+
+
+def test_rewards_are_a_ladder_that_a_household_can_climb(programme: dict[str, Any]):
+    rewards = {one["code"]: one for one in programme["rewards"]}
+
+    assert [(code, one["kind"], one["cost_points"]) for code, one in rewards.items()] == [
+        ("BREAKFAST", "FREE_PRODUCT", 250),
+        ("DELIVERY", "SHIPPING", 400),
+        ("TENTH_OFF", "DISCOUNT_PERCENT", 600),
+        ("NOTE", "STORED_VALUE", 1000),
+        ("HAMPER", "FREE_PRODUCT", 1500),
+        ("COOKING_EVENING", "CUSTOM", 2000),
+    ]
+    assert rewards["NOTE"]["value_minor"] == 1000
+    assert rewards["COOKING_EVENING"]["tiers"] == ["PLATINUM"]
+    tiers = {level["code"] for level in programme["tiers"]["levels"]}
+    for one in rewards.values():
+        assert {*one.get("tiers", ()), *one.get("tier_costs", ())} <= tiers
 
 
 def test_the_card_has_colours_terms_and_someone_to_ask(programme: dict[str, Any]):

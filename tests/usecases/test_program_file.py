@@ -11,7 +11,7 @@ from loyalty_graph.members.models import Member
 from loyalty_graph.programs.models import Program, ProgramVersion
 from loyalty_graph.purchases.models import Purchase
 from loyalty_graph.usecases import program_file
-from tests.shop import DAY, NOON, PROGRAM, Shop
+from tests.shop import COFFEE, DAY, NOON, NOTE, PROGRAM, Shop
 from tests.tiers.shop import TIERS
 from tests.usecases.subscribing import PLANS
 
@@ -129,6 +129,15 @@ async def test_what_cannot_change_is_refused_and_nothing_is_stored(shop: Shop, p
             [PLANS[0], PLANS[0]],
             r"subscription_plans: \[1\].code: PLUS stands at \[0\] too",
         ),
+        ("rewards", [COFFEE, COFFEE], r"rewards: \[1\].code: COFFEE stands at \[0\] too"),
+        ("rewards", [{**COFFEE, "cost": 3}], r"rewards\[0\].cost: Extra inputs"),
+        ("rewards", [{**COFFEE, "percent": 3}], r"rewards\[0\]: a reward of kind FREE_PRODUCT has"),
+        (
+            "rewards",
+            [COFFEE, {**NOTE, "tiers": ["GOLD"], "tier_costs": {"GOLD": 5}}],
+            r"rewards\[1\] \(NOTE\): there is no tier GOLD",
+        ),
+        ("program.points.payment", {"points": 1}, "program.points.payment.worth_minor: Field"),
     ],
 )
 def test_an_error_names_its_place(place: str, value: Any, message: str):

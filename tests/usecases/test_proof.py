@@ -1,6 +1,8 @@
 import pytest
 
-from loyalty_graph.db import connection
+from loyalty_graph.db import connection, transaction
+from loyalty_graph.db.sets import store
+from loyalty_graph.ledger import rules, service
 from loyalty_graph.ledger.audit import Audit, latest
 from loyalty_graph.ledger.models import AccountRow, AuditRow, LotRow, LotUseRow, TransferRow
 from loyalty_graph.members.models import Member
@@ -71,6 +73,50 @@ async def test_the_newest_audit_counts(shop: Shop, busy: Member):
     assert kept is not None
     assert kept.differences == 1
     assert [one["member"] for one in kept.findings] == [str(busy.id)]
+
+
+async def held_and_captured(shop: Shop, ada: Member, *, capture: bool) -> None:
+    """Post 1 EARN 108, 2 HOLD 40 and perhaps 3 CAPTURE 40."""
+
+    @transaction
+    async def post() -> None:
+        found = await service.load_accounts(shop.program_id, [ada.id], whole=[ada.id])
+        why = rules.Cause("reward:1", shop.now, shop.now, "till", {})
+        rules.hold(found[ada.id], 40, why)
+        if capture:
+            rules.capture(found[ada.id], 40, why)
+        await store(shop.program_id, service.writes(found.values()))
+
+    await shop.buy(ada)
+    await post()
+
+
+async def test_points_that_are_set_aside_are_in_order(shop: Shop, ada: Member):
+    await held_and_captured(shop, ada, capture=False)
+
+    assert await problems(shop, ada) == []
+    assert await proof.rebuild(shop.program_id) == 0
+
+
+async def test_points_said_to_be_set_aside_are_worked_out_and_mended(shop: Shop, ada: Member):
+    await held_and_captured(shop, ada, capture=False)
+    await sabotage("UPDATE account SET held_points = 41")
+
+    found = await problems(shop, ada)
+    mended = await proof.rebuild(shop.program_id)
+
+    assert found == [(None, "the account's held is 41, the transfers' 40")]
+    assert (mended, await problems(shop, ada)) == (1, [])
+
+
+@pytest.mark.parametrize("statement", ["reference = 'reward:2'", "points = 39"])
+async def test_an_end_without_its_hold_is_found(shop: Shop, ada: Member, statement: str):
+    await held_and_captured(shop, ada, capture=True)
+    await sabotage(f"UPDATE transfer SET {statement} WHERE sequence = 3")  # noqa: S608 - our own
+
+    found = await problems(shop, ada)
+
+    assert (3, "it ends a hold that is not open, or not the whole of it") in found
 
 
 async def test_no_audit_yet(shop: Shop):

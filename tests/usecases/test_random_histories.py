@@ -316,6 +316,14 @@ class Histories(RuleBasedStateMachine):
             return
         assert (answer.points, answer.balance_points) == (points, taken.member.balance)
 
+    @rule(who=members, days=st.sampled_from([0, 40]), pay=st.integers(60, 150))
+    def pay_from_several_lots_then_regret(self, who: int, days: int, pay: int) -> None:
+        """Pay with points of two ages, and bring back some of what they paid."""
+        mug, cards = (Line("MUG", 1, 1200),), (Line("GIFT_CARD", 5, 30),)
+        self.earn([(who, mug, days, 0), (who, mug, 40 - days, 0), (who, cards, 0, pay)], 9)
+        for _ in range(2):
+            self.bring_back(len(self.bought) - 1, "one")
+
     @rule(
         who=members,
         reward=st.sampled_from(["COFFEE", "MUG"]),
