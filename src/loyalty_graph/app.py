@@ -57,7 +57,11 @@ def create_app(settings: Settings) -> Starlette:
             await migrate()
             duties = serving_duties(settings, live, clock=utc_now)
             async with record_purchase, running(duties):
-                yield
+                try:
+                    yield
+                finally:
+                    live.stop()
+                    watch.close()
 
     return Starlette(
         lifespan=lifespan,

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from loyalty_graph import errors
 from loyalty_graph.graphql.enums import describe_enum
+from loyalty_graph.rewards import errors as reward_errors
 
 TOLD: dict[str, type[errors.LoyaltyError]] = {
     kind.code: kind
-    for kind in vars(errors).values()
+    for kind in (*vars(errors).values(), *vars(reward_errors).values())
     if isinstance(kind, type)
     and issubclass(kind, errors.LoyaltyError)
     and kind is not errors.LoyaltyError
