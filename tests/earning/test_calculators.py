@@ -1,7 +1,11 @@
+from fractions import Fraction
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loyalty_graph.benefits.rules import Multiplier
 from loyalty_graph.earning.calculators import ProductTypeRewardCalculator
 from loyalty_graph.earning.rules import POINTS_MAX, EarningSettings, Granularity, Rounding
 from loyalty_graph.errors import InvalidInputError, UnknownProductTypeError
@@ -141,3 +145,45 @@ def test_no_amount_is_too_large_to_be_exact(rules: EarningSettings):
     assert abs(points * rate.per_amount_minor - rate.points * line.unit_minor) <= (
         rate.per_amount_minor * max(1, rate.points)
     )
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.integers(0, 5000)), min_size=1, max_size=4),
+    st.lists(st.fractions(Fraction(1, 4), 4, max_denominator=20), max_size=2),
+    st.randoms(use_true_random=False),
+)
+def test_refunds_of_multiplied_points_add_up_in_any_order(
+    bought: list[tuple[int, int]], ratios: list[Fraction], chance: Random
+):
+    """I5 with a tier: unit by unit, exactly what was earned is taken back."""
+    pinned = [Multiplier("TIER", "GOLD", ratio) for ratio in ratios]
+    lines = [Line("COFFEE", quantity, unit) for quantity, unit in bought]
+    units = [number for number, line in enumerate(lines, 1) for _ in range(line.quantity)]
+    chance.shuffle(units)
+    earned = worth = CALCULATOR.calculate(lines).times(pinned).points
+
+    taken = []
+    for number in units:
+        lines = bring_back(lines, {number: 1})
+        left = CALCULATOR.calculate(lines).times(pinned).points
+        taken.append(worth - left)
+        worth = left
+
+    assert min(taken) >= 0
+    assert sum(taken) == earned
+
+
+def test_what_was_multiplied_is_explained_and_bounded():
+    done = CALCULATOR.calculate([Line("COFFEE", 3, 450)])
+    gold = [Multiplier("TIER", "GOLD", Fraction(5, 4), "Gold")]
+
+    assert done.times([]) is done
+    assert "multiplied" not in done.reckoning()
+    assert done.times(gold).points == 33
+    assert done.times(gold).reckoning() == {
+        "steps": list(done.steps),
+        "multiplied": {"from": 27, "by": [["TIER", "GOLD", "5/4", "Gold"]], "to": 33},
+    }
+    huge = CALCULATOR.calculate([Line("COFFEE", 1, 5 * 10**16)])
+    with pytest.raises(InvalidInputError):
+        huge.times(gold)

@@ -423,8 +423,10 @@ def test_the_outlook_of_an_override_is_its_end():
 
     given = overridden(plan, "GOLD", (JUNE, 100))
     kept = overridden(plan, "GOLD", (JUNE, 1000))
+    base = overridden(plan, "BASE", (JUNE, 100))
 
     assert outlook(plan, given) == Outlook("BASE", UNTIL, 0, UNTIL)
+    assert outlook(plan, base) == Outlook("BASE", None, 0, None)
     assert outlook(plan, kept) == Outlook("GOLD", None, 0, local("2028-01-01"))
 
 

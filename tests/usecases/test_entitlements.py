@@ -96,8 +96,8 @@ async def test_uses_are_counted_and_begin_anew_with_the_period(shop: Shop, ada: 
         (date(2026, 3, 2), 2, "TIER", "SILVER"),
         (date(2026, 3, 3), 1, "TIER", "SILVER"),
     ]
-    facts = await FactRow.filter(kind="entitlement.used").order_by("id")
-    assert facts[0].payload == {
+    facts = await FactRow.filter(kind="entitlement.used").order_by("at")
+    assert facts[2].payload == {
         "benefit": "REFILL",
         "source": "TIER",
         "code": "SILVER",

@@ -1,3 +1,4 @@
+import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -171,6 +172,46 @@ async def test_a_purchase_after_the_review_was_due_reviews_first(shop: Shop, ada
         ("UPGRADED", "BASE", "SILVER"),
         ("DOWNGRADED", "SILVER", "BASE"),
     ]
+
+
+@pytest.mark.parametrize("reviewed", ["before", "after"])
+async def test_a_late_receipt_or_refund_counts_alike_whenever_the_review_runs(
+    shop: Shop, ada: Watch, reviewed: str
+):
+    in_2027 = shop.at(datetime(2027, 6, 1, tzinfo=UTC))
+    await shop.buy(ada.member, tea(30_000))
+    bought = await in_2027.buy(ada.member, tea(29_000))
+    late = shop.at(REVIEW + DAY)
+
+    if reviewed == "before":
+        await tier_reviews.review_due(shop.program_id, now=late.now, limit=10)
+    points = (await late.buy(ada.member, tea(500), purchased_at=REVIEW - DAY)).points
+    await late.bring_back(bought, None)
+    if reviewed == "after":
+        await tier_reviews.review_due(shop.program_id, now=late.now, limit=10)
+
+    assert points == 7  # as a gold member's of the day before
+    assert await ada.history() == [("UPGRADED", "BASE", "GOLD"), ("DOWNGRADED", "GOLD", "SILVER")]
+    assert (await ada.row()).amounts == {"2027": 500}
+
+
+async def test_what_is_counted_is_what_the_purchases_say(shop: Shop, ada: Watch):
+    chance = random.Random(7)  # noqa: S311 - no secret
+    bought = []
+    for day in range(0, 400, 9):
+        there = shop.later(timedelta(days=day))
+        bought.append(await there.buy(ada.member, tea(chance.randrange(1, 9_000))))
+        if day % 4 == 0:
+            await there.bring_back(bought.pop(chance.randrange(len(bought))), None)
+    kept = (await ada.row()).amounts
+    end = shop.later(timedelta(days=400)).now
+    tier = await ada.tier(end)
+
+    await TierStanding.all().delete()
+
+    seen = await ada.status(end)
+    assert sum(kept.values()) > 0
+    assert (seen.tier, seen.value) == (tier, kept["2027"])
 
 
 async def test_a_batch_is_decided_in_its_order(shop: Shop, ada: Watch):

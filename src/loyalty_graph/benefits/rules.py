@@ -16,9 +16,7 @@ BENEFITS_MAX = 100
 _RATIO = re.compile(r"([1-9]\d{0,3})(?:/([1-9]\d{0,3}))?")
 
 
-def _ratio(given: Any) -> Any:
-    if isinstance(given, Fraction):
-        return given
+def _ratio(given: Any) -> Fraction:
     match = _RATIO.fullmatch(given) if isinstance(given, str) else None
     if match is None or Fraction(given) > RATIO_MAX:
         raise ValueError(f'{given!r} is no ratio; write "5/4" or "2", at most "{RATIO_MAX}"')

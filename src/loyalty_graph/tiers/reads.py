@@ -112,7 +112,7 @@ async def tier_at(program_id: UUID, member_id: UUID, at: datetime, *, now: datet
         return None
     [[rows]] = await fetch(program_id, service.standings([member_id]))
     standings = await service.known(program_id, scheme, {member_id: rows}, now=now)
-    standing, changes = advance(scheme, standings[member_id], at)
+    standing, changes = advance(scheme, standings[member_id], now)
     if standing.since is not None and at < standing.since:
         earlier = await service.changes(program_id, [member_id])
         changes = (*earlier[member_id], *changes)

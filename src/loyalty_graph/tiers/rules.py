@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from enum import StrEnum
 from fractions import Fraction
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Self
 
@@ -98,10 +99,11 @@ class TierSettings(_Settings):
 
     def rank(self, code: str | None) -> int:
         """Return a tier's place from 0, the lowest; -1 for none and for one that is no more."""
-        for place, level in enumerate(self.levels):
-            if level.code == code:
-                return place
-        return -1
+        return -1 if code is None else self._ranks.get(code, -1)
+
+    @cached_property
+    def _ranks(self) -> dict[str, int]:
+        return {level.code: place for place, level in enumerate(self.levels)}
 
     def level(self, code: str | None) -> TierLevel | None:
         """Return the tier of a code, or None when there is no such tier."""

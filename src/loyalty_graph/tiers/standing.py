@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
@@ -87,7 +88,7 @@ class Scheme:
 
     def begins(self, day: date) -> datetime:
         """Return the instant a local day begins at."""
-        return datetime.combine(day, time(), tzinfo=self.zone).astimezone(UTC)
+        return _midnight(day, self.zone)
 
     def amount(self, *, spend_minor: int, points: int) -> int:
         """Return what counts of a purchase."""
@@ -114,7 +115,7 @@ def value(scheme: Scheme, standing: Standing, day: date) -> int:
     """Return what was counted in the window that a day lies in, or that ends with it."""
     if scheme.settings.window is Window.CALENDAR_YEAR:
         return standing.amounts.get(day.year, 0)
-    first, last = (day - TWELVE_MONTHS).toordinal(), day.toordinal()
+    first, last = _a_year_before(day).toordinal(), day.toordinal()
     return sum(amount for at, amount in standing.amounts.items() if first < at <= last)
 
 
@@ -143,7 +144,7 @@ def advance(scheme: Scheme, standing: Standing, until: datetime) -> Step:
 def count(scheme: Scheme, standing: Standing, amount: int, *, at: datetime, now: datetime) -> Step:
     """Count what was bought at `at` (below zero: what of it came back), and rise if that is enough.
 
-    The standing was advanced to `at`, or beyond it when the receipt is late.
+    The standing was advanced to `now`: who is judged today is judged before a late receipt counts.
     """
     bucket = scheme.bucket(scheme.day(at))
     total = max(0, standing.amounts.get(bucket, 0) + amount)
@@ -181,9 +182,9 @@ def override(
 def forget(scheme: Scheme, standing: Standing, *, now: datetime) -> Standing:
     """Return the standing without amounts that no window will ask for again."""
     days = [scheme.day(now), *([standing.ends_on - ONE_DAY] if standing.ends_on else [])]
-    oldest = scheme.bucket(min(days) - TWELVE_MONTHS)
+    oldest = scheme.bucket(_a_year_before(min(days)))
     left = {at: amount for at, amount in standing.amounts.items() if at >= oldest and amount}
-    return replace(standing, amounts=left)
+    return standing if len(left) == len(standing.amounts) else replace(standing, amounts=left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,3 +308,13 @@ def _period_end(scheme: Scheme, tier: str | None, day: date) -> date | None:
     if scheme.settings.window is Window.ROLLING_12_MONTHS:
         return day + TWELVE_MONTHS
     return date(day.year + 1, 1, 1)
+
+
+@lru_cache(maxsize=4096)
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
+
+
+@lru_cache(maxsize=4096)
+def _a_year_before(day: date) -> date:
+    return day - TWELVE_MONTHS

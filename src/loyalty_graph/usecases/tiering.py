@@ -124,7 +124,10 @@ class Tiering:
             return
         found = batch.of_members[tiers.standings]
         standings = await tiers.known(batch.program_id, self._scheme, found, now=batch.now)
-        self._cases = {member_id: _Case(one) for member_id, one in standings.items()}
+        for member_id, one in standings.items():
+            # What time has brought comes first, so that nothing depends on when reviews run.
+            case = self._cases[member_id] = _Case(one)
+            case.take(advance(self._scheme, one, self._now))
         late = {
             member_id
             for member_id, at in times
@@ -140,7 +143,6 @@ class Tiering:
         if self._scheme is None:
             return None
         case = self._cases[member_id]
-        case.take(advance(self._scheme, case.standing, at))
         return tier_at(case.standing, (*case.earlier, *case.changes), at)
 
     def count(self, member_id: UUID, *, spend_minor: int, points: int, at: datetime) -> None:
@@ -150,7 +152,6 @@ class Tiering:
         amount = self._scheme.amount(spend_minor=spend_minor, points=points)
         if amount:
             case = self._cases[member_id]
-            case.take(advance(self._scheme, case.standing, at))
             case.take(count(self._scheme, case.standing, amount, at=at, now=self._now))
             case.is_counted = True
 
@@ -161,7 +162,6 @@ class Tiering:
         changes = TierChanges(self._version, self._scheme, batch.now)
         for member_id, case in self._cases.items():
             if case.is_counted:
-                case.take(advance(self._scheme, case.standing, batch.now))
                 changes.add(member_id, (case.standing, case.changes))
         changes.add_to(batch)
 
