@@ -1,3 +1,4 @@
+import asyncio
 import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -227,6 +228,22 @@ async def test_a_batch_is_decided_in_its_order(shop: Shop, ada: Watch):
     assert points == [100, 12, 250]
     assert await ada.tier() == "GOLD"
     assert await TierStanding.filter(member_id=ada.member.id).count() == 1
+
+
+async def test_tills_at_once_count_every_purchase_and_raise_the_member_once(shop: Shop, ada: Watch):
+    await asyncio.gather(*(shop.buy(ada.member, tea(1_000)) for _ in range(10)))
+
+    assert (await ada.row()).amounts == {"2026": 10_000}
+    assert await ada.history() == [("UPGRADED", "BASE", "SILVER")]
+
+
+async def test_a_retry_counts_once(shop: Shop, ada: Watch):
+    receipt = shop.receipt(ada.member, tea(6_000))
+
+    answers = [await purchases.record(shop.program_id, [receipt], now=NOON) for _ in range(2)]
+
+    assert len(answers) == 2
+    assert (await ada.row()).amounts == {"2026": 6_000}
 
 
 async def test_a_late_receipt_earns_as_its_day_did(shop: Shop, ada: Watch):
