@@ -429,6 +429,21 @@ async def test_trap_12_work_that_does_not_even_notice_is_left_behind(
     assert (row.error, row.lease) == ("TimeoutError", None)
 
 
+async def test_trap_12_work_that_fails_while_it_is_cut_off_took_too_long(database: object):
+    await put()
+
+    async def clumsy(_job: Job) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise RuntimeError("the drawer is stuck")
+
+    await runner({"polish": Handler(clumsy, timeout_s=0.01)}).run_due(NOON, 1)
+
+    row = await JobRow.get()
+    assert (row.error, row.lease) == ("RuntimeError", None)
+
+
 async def test_trap_14_many_jobs_of_one_kind_do_not_hold_up_another(database: object):
     await put("mail", 50, due_at=NOON - HOUR)
     await put("polish")

@@ -1,8 +1,12 @@
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from loyalty_graph.errors import LoyaltyError
 from loyalty_graph.subscriptions import changing
 from loyalty_graph.subscriptions.course import Change, Course, State, Terms, advance, begin
 from loyalty_graph.subscriptions.history import Period, periods, plan_at
@@ -110,3 +114,39 @@ def test_another_plan_in_the_trial_is_had_from_its_change_on():
     story = Story(TRIED).on(7, "change_plan", YEARLY)
 
     assert story.had(6, 7, 13) == "PYY"
+
+
+COMMANDS = {
+    "pay": ("pay", {}),
+    "pause": ("pause", {}),
+    "resume": ("resume", {}),
+    "reactivate": ("reactivate", {}),
+    "cancel": ("cancel", {"terms": MONTHLY, "at_once": False}),
+    "cancel at once": ("cancel", {"terms": MONTHLY, "at_once": True}),
+    "look": ("", {}),
+}
+
+
+@given(
+    steps=st.lists(st.tuples(st.integers(0, 25), st.sampled_from(sorted(COMMANDS))), max_size=12),
+    looks=st.sets(st.integers(0, 300), max_size=8),
+    tried=st.booleans(),
+)
+def test_whoever_looks_in_between_changes_nothing(
+    steps: list[tuple[int, str]], looks: set[int], *, tried: bool
+):
+    alone, watched = Story(TRIED if tried else MONTHLY), Story(TRIED if tried else MONTHLY)
+    day = 0
+    for days, name in steps:
+        for between in sorted(looks & set(range(day, day + days))):
+            watched.on(between)
+        day += days
+        command, named = COMMANDS[name]
+        for story in (alone, watched):
+            with suppress(LoyaltyError):
+                story.on(day, command, **named)
+
+    assert alone.on(400).state == watched.on(400).state
+    assert alone.had(*range(400)) == watched.had(*range(400))
+    assert alone.state.credit_minor >= 0
+    assert all(one.starts_at <= one.ends_at for one in alone.written.values())

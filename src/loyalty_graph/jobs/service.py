@@ -63,18 +63,26 @@ async def add(program_id: UUID, kind: str, key: str, *, due_at: datetime) -> Non
     await JobRow.bulk_create([row], ignore_conflicts=True)
 
 
-@transaction
 async def claim(
     kind: str, handler: Handler, *, limit: int, now: datetime, until: datetime
 ) -> list[Job]:
     """Claim up to `limit` due jobs of a kind until then, the longest due first.
 
     Rows that another worker is claiming are passed over. A job whose workers were lost as often as
-    it may be tried is dead: it may be what killed them.
+    it may be tried is dead: it may be what killed them. Where nothing is due, nobody is held up by
+    a transaction.
     """
-    free = Q(leased_until__isnull=True) | Q(leased_until__lte=now)
-    due = JobRow.filter(free, kind=kind, dead_at__isnull=True, due_at__lte=now)
-    rows = await due.order_by("due_at").limit(limit).select_for_update(skip_locked=True)
+    if not await _due(kind, now).exists():
+        return []
+    return await _claim(kind, handler, limit, now, until)
+
+
+@transaction
+async def _claim(
+    kind: str, handler: Handler, limit: int, now: datetime, until: datetime
+) -> list[Job]:
+    found = _due(kind, now).order_by("due_at").limit(limit)
+    rows = await found.select_for_update(skip_locked=True)
     lost = [row for row in rows if row.attempts >= handler.attempts_max]
     taken = [row for row in rows if row.attempts < handler.attempts_max]
     if lost:
@@ -86,6 +94,11 @@ async def claim(
         Job(row.program_id, row.id, row.kind, row.due_at, row.attempts + 1, lease, now)
         for row in taken
     ]
+
+
+def _due(kind: str, now: datetime) -> QuerySet[JobRow]:
+    free = Q(leased_until__isnull=True) | Q(leased_until__lte=now)
+    return JobRow.filter(free, kind=kind, dead_at__isnull=True, due_at__lte=now)
 
 
 async def renew(job: Job, *, until: datetime) -> bool:

@@ -159,9 +159,8 @@ async def multipliers_of(
 def _history(view: View, known: Sequence[Row]) -> dict[int, Period]:
     """Return the periods of a subscription: those written down, and those begun since."""
     mine = {row[1]: Period(*row[2:]) for row in known if row[0] == view.held.id}
-    for number, found in periods(view.changes).items():
-        mine[number] = found if isinstance(found, Period) else replace(mine[number], ends_at=found)
-    return mine
+    begun = periods(view.changes).items()
+    return mine | {number: one for number, one in begun if isinstance(one, Period)}
 
 
 async def totals(
