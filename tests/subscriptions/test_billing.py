@@ -49,12 +49,7 @@ async def test_a_card_expires_when_the_clock_is_moved():
     clock.now = JUNE
     after = await billing.charge(charge("expires_2026-05"))
 
-    assert (before.outcome, before.at, after.outcome, after.at) == (
-        "SUCCEEDED",
-        MAY,
-        "FAILED",
-        JUNE,
-    )
+    assert (before.outcome, after.outcome) == ("SUCCEEDED", "FAILED")
 
 
 async def test_a_charge_asked_for_twice_is_the_same_charge():

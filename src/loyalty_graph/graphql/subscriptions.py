@@ -132,7 +132,7 @@ class MemberSubscription(Node):
     async def saved_value(self, info: Info) -> Money:
         return (await batched(info, _totals, self.key))[1]
 
-    @strawberry.field(description="Whose it is.")
+    @strawberry.field(description="Whose it is.", extensions=[NeedsScope(Scope.MEMBERS_READ)])
     async def member(
         self, info: Info
     ) -> Annotated["Member", strawberry.lazy("loyalty_graph.graphql.members")] | None:

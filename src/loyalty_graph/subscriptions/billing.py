@@ -36,7 +36,6 @@ class Charged:
 
     external_id: str
     outcome: PaymentOutcome
-    at: datetime
 
 
 class BillingProvider(Protocol):
@@ -81,9 +80,9 @@ class LocalBilling:
 
     async def charge(self, charge: Charge) -> Charged:
         """Answer as the card says."""
-        now = self._clock()
-        outcome = PaymentOutcome.SUCCEEDED if _pays(charge, now) else PaymentOutcome.FAILED
-        return Charged(f"{LOCAL}:{charge.key}", outcome, now)
+        pays = _pays(charge, self._clock())
+        outcome = PaymentOutcome.SUCCEEDED if pays else PaymentOutcome.FAILED
+        return Charged(f"{LOCAL}:{charge.key}", outcome)
 
 
 def _pays(charge: Charge, now: datetime) -> bool:

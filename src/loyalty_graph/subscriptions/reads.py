@@ -145,15 +145,17 @@ async def multipliers_of(
 ) -> list[Multiplier]:
     """Return a member's multipliers from what the two look-ups found of him.
 
-    `rows` are from `service.of_members`, `known` from `service.periods_of`.
+    `rows` are from `service.of_members`, `known` from `service.periods_of`. What is written down
+    mostly says it; only where no period covers the time, subscriptions are let run on to now.
     """
-    for row in rows:
+    had = next(((row[4], row[5]) for row in known if row[2] <= at < row[3]), None)
+    for row in rows if had is None else ():
         view = await _view(service.held_of(row), version, now)
-        history = _history(view, known)
-        if (had := plan_at(view.state, view.terms, history.values(), at)) is not None:
-            code, number = had
-            return (await service.plans(version.program_id, number))[code].multipliers()
-    return []
+        had = had or plan_at(view.state, view.terms, _history(view, known).values(), at)
+    if had is None:
+        return []
+    code, number = had
+    return (await service.plans(version.program_id, number))[code].multipliers()
 
 
 def _history(view: View, known: Sequence[Row]) -> dict[int, Period]:

@@ -20,7 +20,7 @@ from loyalty_graph.subscriptions import changing
 from loyalty_graph.subscriptions import service as subscriptions
 from loyalty_graph.subscriptions.billing import LOCAL, BillingProvider, Charge
 from loyalty_graph.subscriptions.course import advance, attempt_at, due_minor
-from loyalty_graph.subscriptions.rules import PRICE_MAX, PaymentOutcome, Status
+from loyalty_graph.subscriptions.rules import PRICE_MAX, PaymentOutcome
 from loyalty_graph.subscriptions.service import Payment, SubscriptionKey
 from loyalty_graph.usecases import posting
 from loyalty_graph.usecases.subscription_desk import Desk, SubscriptionDone, by_id, open_desk
@@ -111,7 +111,10 @@ def _check(command: RecordPayment) -> None:
     if payment.provider == LOCAL and command.caller != COLLECTOR:
         raise InvalidInputError(f"{LOCAL} is the sandbox's own provider.", field="provider")
     if not 0 < payment.amount_minor <= PRICE_MAX:
-        raise InvalidInputError("A payment is more than nothing.", field="amount")
+        raise InvalidInputError(
+            f"The amount is {payment.amount_minor} minor units; use 1 to {PRICE_MAX}.",
+            field="amount",
+        )
 
 
 def _check_same(command: RecordPayment, known: Row) -> None:
@@ -130,9 +133,9 @@ def _take(desk: Desk, payment: Payment, newest: SubscriptionKey) -> None:
         desk.take((changing.fail(state, attempted_at=payment.paid_at), []))
         desk.batch.record("subscription.payment_failed", payment.key[0], **told)
         return
-    if state.status is Status.EXPIRED and newest != payment.key and state.cancelled_at is None:
+    if state.ended_at and newest != payment.key and state.cancelled_at is None:
         # The member has another one by now; he does not get two.
-        raise SubscriptionExpiredError(state.ended_at)
+        raise SubscriptionExpiredError(state.ended_at.isoformat())
     amount, paid_at = payment.amount_minor, payment.paid_at
     desk.take(changing.pay(state, desk.terms, amount, paid_at=paid_at, now=now))
     desk.batch.record("subscription.paid", payment.key[0], **told, amount=amount)
