@@ -52,12 +52,12 @@ class Runner:
         try:
             while not stop.is_set():
                 try:
-                    await self.start_due(clock)
+                    pause = await self.step(clock)
                     failures = 0
                 except DATABASE_TROUBLE as error:
                     failures += 1
                     logger.warning("No jobs could be claimed (try %d): %s", failures, error)
-                pause = pause_s(self._poll_s, failures, random.random())  # noqa: S311 - no secret
+                    pause = self._pause_s(failures)
                 await self._wait(stopping, pause, watch=not failures)
         finally:
             stopping.cancel()
@@ -85,8 +85,11 @@ class Runner:
             return []
         return await service.claim(kind, handler, limit=limit, now=now, until=self._until(now))
 
-    async def start_due(self, clock: Clock) -> None:
-        """Claim what is due, as far as there are free places, and start it."""
+    async def step(self, clock: Clock) -> float:
+        """Claim and start what is due, as far as there are free places.
+
+        Returns how many seconds to wait before the next step.
+        """
         now = clock()
         await service.plan(await self._programs(), self._handlers, now=now)
         for kind, running in self._running.items():
@@ -94,6 +97,10 @@ class Runner:
                 task = asyncio.create_task(self._work(job, clock))
                 running.add(task)
                 task.add_done_callback(running.discard)
+        return self._pause_s(0)
+
+    def _pause_s(self, failures: int) -> float:
+        return pause_s(self._poll_s, failures, random.random())  # noqa: S311 - no secret
 
     async def _wait(self, stopping: "asyncio.Task[bool]", timeout_s: float, *, watch: bool) -> None:
         """Wait for the stop, for the pause to end, or for a free place when `watch`."""
