@@ -21,8 +21,8 @@ def suites(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     return found
 
 
-def test_the_passes_are_among_the_suites():
-    assert {"ledger", "passes"} <= discover().keys()
+def test_the_suites_are_found():
+    assert {"api", "ledger", "passes"} <= discover().keys()
 
 
 def test_what_takes_minutes_stands_apart():
