@@ -36,9 +36,17 @@ class Connection(Generic[Node]):
     """Relay's connection, with `nodes` for those who need no cursors."""
 
     nodes: list[Node] = strawberry.field(description="The things on this page, in order.")
-    edges: list[Edge[Node]] = strawberry.field(description="The same with their cursors.")
+    cursors: strawberry.Private[Callable[[], list[str]]]
     page_info: PageInfo = strawberry.field(description="Where this page lies.")
     count: strawberry.Private[Callable[[], Awaitable[int]]]
+
+    @strawberry.field(description="The same with their cursors.")
+    def edges(self) -> list[Edge[Node]]:
+        # Made when asked for: most ask for nodes alone, and a cursor costs as much as its node.
+        return [
+            Edge(node=node, cursor=cursor)
+            for node, cursor in zip(self.nodes, self.cursors(), strict=True)
+        ]
 
     @strawberry.field(description="How many there are in all pages; counted only when asked for.")
     async def total_count(self) -> int:
@@ -63,15 +71,15 @@ def connection(
         count: Counts the whole list. A list inside a list counts through the operation's batchers,
             or it would be one statement per parent.
     """
-    edges = [Edge(node=node(row), cursor=cursor.encode(key(row))) for row in page.rows]
+    rows = page.rows
     return Connection(
-        nodes=[edge.node for edge in edges],
-        edges=edges,
+        nodes=[node(row) for row in rows],
+        cursors=lambda: [cursor.encode(key(row)) for row in rows],
         page_info=PageInfo(
             has_next_page=page.has_next,
             has_previous_page=page.has_previous,
-            start_cursor=edges[0].cursor if edges else None,
-            end_cursor=edges[-1].cursor if edges else None,
+            start_cursor=cursor.encode(key(rows[0])) if rows else None,
+            end_cursor=cursor.encode(key(rows[-1])) if rows else None,
         ),
         count=count,
     )

@@ -10,6 +10,7 @@ from loyalty_graph.graphql.benefits import BenefitMutation
 from loyalty_graph.graphql.card_links import CardLinkMutation
 from loyalty_graph.graphql.context import OperationContext
 from loyalty_graph.graphql.errors import TellErrors, log_errors
+from loyalty_graph.graphql.leaves import LeavesFirst, mark_plain_fields
 from loyalty_graph.graphql.ledger import LedgerMutation, LedgerQuery
 from loyalty_graph.graphql.limits import DocumentGate
 from loyalty_graph.graphql.live import LiveSubscription
@@ -48,13 +49,16 @@ def build_schema(
     query: type, mutation: type | None = None, subscription: type | None = None
 ) -> LoyaltySchema:
     """Return a schema of these root types with our scalars, limits and errors."""
-    return LoyaltySchema(
+    schema = LoyaltySchema(
         query=query,
         mutation=mutation,
         subscription=subscription,
         extensions=[OperationContext, TellErrors, DocumentGate],
+        execution_context_class=LeavesFirst,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
+    mark_plain_fields(schema._schema)
+    return schema
 
 
 @strawberry.type(description="Everything that can be read.")
