@@ -127,7 +127,8 @@ def test_settings_that_cannot_be_are_refused(change: dict[str, Any]):
         settings(**change)
 
 
-def test_a_colour_may_be_written_with_or_without_spaces():
-    program = settings(branding={"label": "rgb(1,2,255)"})
+@pytest.mark.parametrize("text", ["rgb(1,2,255)", "rgb(1, 2,255)", "rgb(001, 02, 255)"])
+def test_a_colour_may_be_written_in_several_ways_and_is_kept_in_one(text: str):
+    program = settings(branding={"label": text})
 
-    assert program.branding.label == "rgb(1,2,255)"
+    assert program.branding.label == "rgb(1, 2, 255)"

@@ -42,7 +42,7 @@ def _rgb(text: str) -> str:
     match = re.fullmatch(r"rgb\((\d{1,3}), ?(\d{1,3}), ?(\d{1,3})\)", text)
     if match is None or any(int(part) > COLOR_PART_MAX for part in match.groups()):
         raise ValueError(f"{text} is no colour; use rgb(18, 54, 42)")
-    return text
+    return f"rgb({int(match[1])}, {int(match[2])}, {int(match[3])})"
 
 
 COLOR_PART_MAX = 255

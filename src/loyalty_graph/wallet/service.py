@@ -19,7 +19,7 @@ from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.tiers import reads as tiers
 from loyalty_graph.tiers.rules import TierLevel
-from loyalty_graph.wallet.colours import Colours, parse_colour
+from loyalty_graph.wallet.colours import Colour, Colours, parse_colour
 from loyalty_graph.wallet.face import CardFace
 from loyalty_graph.wallet.locales import known_locale
 from loyalty_graph.wallet.models import SERIAL_LENGTH, PassRow
@@ -148,12 +148,14 @@ def _last_change(entry: Entry, settings: ProgramSettings) -> str:
     return f"{day:%d %b %Y}: {entry.points:+,} {unit} {_WHAT_HAPPENED[entry.kind]}"
 
 
-def _colours(settings: ProgramSettings) -> Colours | None:
+def _colours(settings: ProgramSettings) -> Colours:
     branding = settings.branding
-    parts = [
-        parse_colour(text) for text in (branding.background, branding.foreground, branding.label)
-    ]
-    background, foreground, label = parts
-    if background is None or foreground is None or label is None:
-        return None
-    return Colours(background, foreground, label)
+    return Colours(
+        _colour(branding.background), _colour(branding.foreground), _colour(branding.label)
+    )
+
+
+def _colour(text: str) -> Colour:
+    colour = parse_colour(text)
+    assert colour is not None, "a programme's colours were checked when it was loaded"
+    return colour
