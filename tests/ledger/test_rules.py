@@ -276,3 +276,34 @@ def test_more_than_there_is_cannot_be_set_aside():
         rules.hold(one, 191, cause())
 
     assert (one.balance, one.held) == (190, 0)
+
+
+def test_what_is_left_is_forfeited_at_once_after_what_is_past_its_date():
+    one = three_lots()
+
+    transfer = rules.forfeit(one, cause(day(30), "end"))
+
+    assert transfer is not None
+    assert (transfer.points, transfer.uses) == (140, ((1, 100), (3, 40)))
+    assert (transfer.debit, transfer.credit) == (Book.MEMBER, Book.EXPIRED)
+    assert (transfer.cause.reference, transfer.cause.at) == ("end", day(30))
+    assert kinds(one)[3:] == [(Kind.EXPIRE, 50), (Kind.EXPIRE, 140)]
+    assert (one.balance, one.qualifying, one.lifetime) == (0, 190, 190)
+
+
+def test_who_has_nothing_or_owes_forfeits_nothing():
+    one = account()
+    earn(one, 10)
+    rules.redeem(one, 10, cause())
+    rules.reverse(one, 10, cause(), origin=1, may_go_negative=True)
+
+    assert rules.forfeit(one, cause()) is None
+    assert one.balance == -10
+
+
+def test_what_is_forfeited_is_known_whole():
+    one = three_lots()
+    one.has_all_lots = False
+
+    with pytest.raises(AssertionError, match="every lot is emptied"):
+        rules.forfeit(one, cause())
