@@ -8,6 +8,7 @@ LoyaltyError
 ├── WrongStoreError               WRONG_STORE               the token is for another store
 ├── TooManyStreamsError           TOO_MANY_STREAMS          no room for another stream
 ├── IdempotencyMismatchError      IDEMPOTENCY_MISMATCH      the key was used with other input
+├── IdempotencyKeysDifferError    IDEMPOTENCY_KEYS_DIFFER   header and input name two keys
 ├── DuplicatePurchaseError        DUPLICATE_PURCHASE        this receipt is recorded already
 ├── DuplicateRefundError          DUPLICATE_REFUND          this refund is recorded already
 ├── MemberExistsError             MEMBER_EXISTS             e-mail, phone or external id is taken
@@ -117,6 +118,18 @@ class IdempotencyMismatchError(LoyaltyError):
     def __init__(self, key: str) -> None:
         super().__init__(
             f"The idempotency key {key} was used with other input; a new request needs a new key.",
+            field="idempotencyKey",
+        )
+
+
+class IdempotencyKeysDifferError(LoyaltyError):
+    """The request has one idempotency key in its header and another in its input."""
+
+    code = "IDEMPOTENCY_KEYS_DIFFER"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The header Idempotency-Key and the input's idempotencyKey differ; give one of them.",
             field="idempotencyKey",
         )
 

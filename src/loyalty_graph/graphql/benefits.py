@@ -13,11 +13,11 @@ from loyalty_graph.benefits.rules import BenefitKind, GrantSource, UsePeriod
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData
-from loyalty_graph.graphql.inputs import Input, MemberRef
+from loyalty_graph.graphql.inputs import KEY, Input, MemberRef
 from loyalty_graph.graphql.money import minor_of
 from loyalty_graph.graphql.nodes import batched, load
 from loyalty_graph.graphql.permissions import NeedsScope
-from loyalty_graph.graphql.purchases import KEY, currency_of
+from loyalty_graph.graphql.purchases import currency_of
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.usecases import entitlements as using
 
@@ -151,7 +151,7 @@ class EntitledMember:
 class UseEntitlementInput:
     """The input of useEntitlement."""
 
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     member: MemberRef = strawberry.field(description="Who uses it.")
     benefit: str = strawberry.field(description="Which one, by its code.")
     saved: Decimal | None = strawberry.field(
@@ -171,7 +171,7 @@ class UseEntitlementInput:
         saved, currency = self.saved or Decimal(0), await currency_of(context)
         return using.UseEntitlement(
             caller=context.caller,
-            idempotency_key=self.idempotency_key,
+            idempotency_key=context.idempotency_key(self.idempotency_key),
             member=self.member.reference(field="member"),
             benefit=self.benefit,
             saved_minor=minor_of(saved, currency, field="saved"),

@@ -7,10 +7,10 @@ from uuid import UUID
 
 import strawberry
 
-from loyalty_graph.graphql.context import Info
+from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData
 from loyalty_graph.graphql.ids import decode_id, encode_id
-from loyalty_graph.graphql.inputs import Input, MemberRef
+from loyalty_graph.graphql.inputs import KEY, Input, MemberRef
 from loyalty_graph.graphql.nodes import Node, load, loads
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.identity.rules import Scope
@@ -86,20 +86,18 @@ async def working_links(
 class CreateCardLinkInput:
     """The input of createCardLink."""
 
-    idempotency_key: str = strawberry.field(
-        description="Yours, 1 to 255 characters; a retry with the same key counts once."
-    )
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     member: MemberRef = strawberry.field(description="The member.")
 
-    def command(self, caller: str) -> card_links.CreateCardLink:
+    def command(self, context: Context) -> card_links.CreateCardLink:
         """Return the use case's command.
 
         Raises:
             InvalidInputError: the member's reference is malformed.
         """
         return card_links.CreateCardLink(
-            caller=caller,
-            idempotency_key=self.idempotency_key,
+            caller=context.caller,
+            idempotency_key=context.idempotency_key(self.idempotency_key),
             member=self.member.reference(field="member"),
         )
 
@@ -163,7 +161,7 @@ class CardLinkMutation:
         context = info.context
         done = await card_links.create(
             context.program_id,
-            given.command(context.caller),
+            given.command(context),
             key=context.desk.link_key,
             now=context.now,
         )

@@ -9,6 +9,7 @@ from uuid import UUID
 import strawberry
 from strawberry.extensions import SchemaExtension
 
+from loyalty_graph.errors import IdempotencyKeysDifferError, InvalidInputError
 from loyalty_graph.graphql.batch import Batchers
 from loyalty_graph.identity.rules import Viewer
 from loyalty_graph.outbox.live import Live
@@ -31,7 +32,8 @@ class Context:
     """One request's surroundings, or over WebSocket one operation's.
 
     `record_purchase` gathers the purchases of concurrent requests into one transaction;
-    `connection_params` is what a WebSocket client sent with `connection_init`.
+    `connection_params` is what a WebSocket client sent with `connection_init`; `key_header` is
+    what the request's header Idempotency-Key says.
     """
 
     viewer: Viewer
@@ -44,6 +46,7 @@ class Context:
     live: Live
     batchers: Batchers = field(default_factory=Batchers)
     connection_params: Mapping[str, object] | None = None
+    key_header: str | None = None
 
     @property
     def program_id(self) -> UUID:
@@ -55,6 +58,34 @@ class Context:
     def caller(self) -> str:
         """Whose idempotency keys these are."""
         return self.viewer.caller
+
+    def idempotency_key(self, given: str | None) -> str:
+        """Return the key of a mutation that needs one: its input's, or the request's.
+
+        Raises:
+            InvalidInputError: there is none.
+            IdempotencyKeysDifferError: there are two.
+        """
+        key = self.idempotency_key_if_any(given)
+        if key is None:
+            raise InvalidInputError(
+                "Give an idempotency key, so that a retry counts once.", field="idempotencyKey"
+            )
+        return key
+
+    def idempotency_key_if_any(self, given: str | None) -> str | None:
+        """Return the key of a mutation: its input's, or the request's, or None.
+
+        Raises:
+            IdempotencyKeysDifferError: there are two.
+        """
+        if given is not None and self.key_header not in (None, given):
+            raise IdempotencyKeysDifferError
+        return self.key_header if given is None else given
+
+    def at_place(self, place: int) -> "Context":
+        """Return the surroundings of one item of a batch: the request's key holds for all items."""
+        return replace(self, key_header=self.key_header and f"{self.key_header}/{place}")
 
     async def check_viewer(self) -> None:
         """Do nothing while the viewer of an open connection may go on asking.

@@ -11,6 +11,10 @@ from loyalty_graph.members import service as members
 from loyalty_graph.members.rules import Reference, ReferenceKind
 from loyalty_graph.purchases import service as purchases
 
+KEY = (
+    "Yours, 1 to 255 characters; a retry with the same key counts once. "
+    "The request's header Idempotency-Key may hold it instead."
+)
 Given = TypeVar("Given")
 Input: TypeAlias = Annotated[Given, strawberry.argument(name="input", description="What exactly.")]
 

@@ -8,11 +8,11 @@ from uuid import UUID
 import strawberry
 
 from loyalty_graph.graphql import reasons
-from loyalty_graph.graphql.context import Info
+from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData
 from loyalty_graph.graphql.ids import encode_id
-from loyalty_graph.graphql.inputs import Input, MemberRef
+from loyalty_graph.graphql.inputs import KEY, Input, MemberRef
 from loyalty_graph.graphql.nodes import Node, batched, load, loads
 from loyalty_graph.graphql.permissions import Everybody, NeedsScope
 from loyalty_graph.graphql.programs import Slug, program_asked_for
@@ -250,22 +250,21 @@ class LedgerQuery:
 class AdjustPointsInput:
     """The input of adjustPoints."""
 
-    idempotency_key: str = strawberry.field(
-        description="Yours, 1 to 255 characters; a retry with the same key counts once."
-    )
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     member: MemberRef = strawberry.field(description="Whose points.")
     points: Points = strawberry.field(description="Above zero to add, below zero to take.")
     reason: str = strawberry.field(description="Why; the member can read it.")
 
-    def command(self, caller: str) -> adjustments.AdjustPoints:
+    def command(self, context: Context) -> adjustments.AdjustPoints:
         """Return the use case's command.
 
         Raises:
-            InvalidInputError: the member's reference is malformed.
+            InvalidInputError: the member's reference is malformed, or there is no key.
+            IdempotencyKeysDifferError: the request has another key than the input.
         """
         return adjustments.AdjustPoints(
-            caller=caller,
-            idempotency_key=self.idempotency_key,
+            caller=context.caller,
+            idempotency_key=context.idempotency_key(self.idempotency_key),
             member=self.member.reference(field="member"),
             points=self.points,
             reason=self.reason.strip(),
@@ -316,7 +315,7 @@ class LedgerMutation:
         self, info: Info, given: Input[AdjustPointsInput]
     ) -> AdjustPointsPayload | None:
         context = info.context
-        command = given.command(context.caller)
+        command = given.command(context)
         done = await adjustments.adjust(context.program_id, command, now=context.now)
         return AdjustPointsPayload(
             key=(done.member_id, done.entry_sequence),

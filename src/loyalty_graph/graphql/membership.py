@@ -9,11 +9,10 @@ import strawberry
 from loyalty_graph.errors import InvalidInputError
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData
-from loyalty_graph.graphql.inputs import Input, MemberRef, bounded
+from loyalty_graph.graphql.inputs import KEY, Input, MemberRef, bounded
 from loyalty_graph.graphql.members import Member, member_of
 from loyalty_graph.graphql.nodes import load
 from loyalty_graph.graphql.permissions import NeedsScope
-from loyalty_graph.graphql.purchases import KEY
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.members import service as members
@@ -84,10 +83,11 @@ class EnrolMemberPayload(Payload):
 
 async def _enrol(context: Context, given: EnrolMemberInput) -> EnrolMemberPayload:
     wanted = given.enrolment()
-    if given.idempotency_key is None:
+    key = context.idempotency_key_if_any(given.idempotency_key)
+    if key is None:
         [row] = await enrolling.enrol(context.program_id, [wanted], now=context.now)
         return EnrolMemberPayload(member=member_of(row))
-    once = wanted.claim(context.caller, given.idempotency_key)
+    once = wanted.claim(context.caller, key)
     row, replayed = await enrolling.enrol_once(context.program_id, once, wanted, now=context.now)
     return EnrolMemberPayload(member=member_of(row), replayed=replayed)
 
@@ -207,7 +207,7 @@ class SetConsentPayload(MemberPayload):
 class CloseMemberInput:
     """The input of closeMember."""
 
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     member: MemberRef = strawberry.field(description="Who leaves.")
 
 
@@ -275,7 +275,9 @@ class MembershipMutation:
         self, info: Info, given: Input[CloseMemberInput]
     ) -> CloseMemberPayload | None:
         context, wanted = info.context, given.member.reference(field="member")
-        command = membership.CloseMember(context.caller, given.idempotency_key, wanted)
+        command = membership.CloseMember(
+            context.caller, context.idempotency_key(given.idempotency_key), wanted
+        )
         done = await membership.close(context.program_id, command, now=context.now)
         return CloseMemberPayload(
             key=done.member_id, forfeited=Points(done.forfeited_points), replayed=done.replayed

@@ -6,12 +6,11 @@ from uuid import UUID
 
 import strawberry
 
-from loyalty_graph.graphql.context import Info
+from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData
-from loyalty_graph.graphql.inputs import Input, MemberRef
+from loyalty_graph.graphql.inputs import KEY, Input, MemberRef
 from loyalty_graph.graphql.nodes import load
 from loyalty_graph.graphql.permissions import NeedsScope
-from loyalty_graph.graphql.purchases import KEY
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.usecases import tier_overrides
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 class OverrideTierInput:
     """The input of overrideTier."""
 
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     member: MemberRef = strawberry.field(description="Whose tier.")
     tier: str | None = strawberry.field(
         default=None, description="Which one, by its code; null ends what was given before."
@@ -33,15 +32,15 @@ class OverrideTierInput:
     )
     reason: str = strawberry.field(description="Why; at most 500 characters.")
 
-    def command(self, caller: str) -> tier_overrides.OverrideTier:
+    def command(self, context: Context) -> tier_overrides.OverrideTier:
         """Return the use case's command.
 
         Raises:
             InvalidInputError: the member's reference is malformed.
         """
         return tier_overrides.OverrideTier(
-            caller=caller,
-            idempotency_key=self.idempotency_key,
+            caller=context.caller,
+            idempotency_key=context.idempotency_key(self.idempotency_key),
             member=self.member.reference(field="member"),
             tier=self.tier,
             until=self.until,
@@ -88,6 +87,6 @@ class TierMutation:
         self, info: Info, given: Input[OverrideTierInput]
     ) -> OverrideTierPayload | None:
         context = info.context
-        command = given.command(context.caller)
+        command = given.command(context)
         done = await tier_overrides.override_tier(context.program_id, command, now=context.now)
         return OverrideTierPayload(key=done.member_id, tier=done.tier, replayed=done.replayed)

@@ -26,8 +26,6 @@ from loyalty_graph.purchases.rules import Channel
 if TYPE_CHECKING:
     from loyalty_graph.graphql.members import Member
 
-KEY = "Yours, 1 to 255 characters; a retry with the same key counts once."
-
 describe_enum(
     Channel,
     "Where a purchase was made.",

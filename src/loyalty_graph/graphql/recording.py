@@ -9,10 +9,10 @@ import strawberry
 from loyalty_graph.errors import InvalidInputError, LoyaltyError
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData, user_error
-from loyalty_graph.graphql.inputs import Input, MemberRef, bounded
+from loyalty_graph.graphql.inputs import KEY, Input, MemberRef, bounded
 from loyalty_graph.graphql.money import Money, minor_of, money_of
 from loyalty_graph.graphql.permissions import NeedsScope
-from loyalty_graph.graphql.purchases import KEY, PurchasePayload, currency_of
+from loyalty_graph.graphql.purchases import PurchasePayload, currency_of
 from loyalty_graph.graphql.reasons import Explanation, explain_purchase
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
@@ -165,7 +165,7 @@ class RecordingQuery:
 class RecordPurchaseInput:
     """The input of recordPurchase."""
 
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     member: MemberRef = strawberry.field(description="Who bought.")
     source: str = strawberry.field(
         description="The system the receipt is from, such as till or shop; at most 40 characters."
@@ -199,7 +199,7 @@ class RecordPurchaseInput:
         """
         return purchases.RecordPurchase(
             caller=context.caller,
-            idempotency_key=self.idempotency_key,
+            idempotency_key=context.idempotency_key(self.idempotency_key),
             member=self.member.reference(field="member"),
             source=self.source.strip(),
             external_id=self.external_id.strip(),
@@ -248,7 +248,10 @@ class RecordPurchasesInput:
     """The input of recordPurchases."""
 
     purchases: list[RecordPurchaseInput] = strawberry.field(
-        description="1 to 500, each with its own idempotency key."
+        description=(
+            "1 to 500, each with its own idempotency key. To one without, the header "
+            "Idempotency-Key gives its own text, a slash, and the place, counted from 0."
+        )
     )
 
 
@@ -273,7 +276,10 @@ async def _record_all(
     if not 0 < len(given) <= BATCH_MAX:
         raise InvalidInputError(f"Give 1 to {BATCH_MAX} purchases at once.", field="purchases")
     currency = await currency_of(context)
-    wanted = [_command_or_refusal(one, context, currency) for one in given]
+    wanted = [
+        _command_or_refusal(one, context.at_place(place), currency)
+        for place, one in enumerate(given)
+    ]
     sound = [one for one in wanted if isinstance(one, purchases.RecordPurchase)]
     outcomes = iter(await purchases.record(context.program_id, sound, now=context.now))
     return [

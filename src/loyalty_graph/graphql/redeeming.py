@@ -6,11 +6,10 @@ import strawberry
 
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData
-from loyalty_graph.graphql.inputs import Input, MemberRef, bounded
+from loyalty_graph.graphql.inputs import KEY, Input, MemberRef, bounded
 from loyalty_graph.graphql.ledger import LedgerEntry
 from loyalty_graph.graphql.nodes import load
 from loyalty_graph.graphql.permissions import NeedsScope
-from loyalty_graph.graphql.purchases import KEY
 from loyalty_graph.graphql.redemptions import Redemption, RedemptionRef
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
@@ -97,7 +96,7 @@ class RefundRedemptionPayload(RedemptionPayload):
 class RedeemRewardInput:
     """The input of redeemReward."""
 
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     member: MemberRef = strawberry.field(description="Who wants it.")
     reward: str = strawberry.field(description="The reward's code.")
     hold_minutes: int | None = strawberry.field(
@@ -121,7 +120,7 @@ class RedeemRewardInput:
         """
         return rewards.RedeemReward(
             caller=context.caller,
-            idempotency_key=self.idempotency_key,
+            idempotency_key=context.idempotency_key(self.idempotency_key),
             member=self.member.reference(field="member"),
             reward=self.reward,
             hold_minutes=self.hold_minutes,
@@ -134,7 +133,7 @@ class RedeemRewardInput:
 class ConfirmRedemptionInput:
     """The input of confirmRedemption."""
 
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     redemption: RedemptionRef = strawberry.field(description="Which one.")
 
 
@@ -142,7 +141,7 @@ class ConfirmRedemptionInput:
 class UseRedemptionInput:
     """The input of useRedemption."""
 
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     redemption: RedemptionRef = strawberry.field(description="Which one, usually by its code.")
     store: str | None = strawberry.field(
         default=None, description="Where it is used; needed when it is for one store."
@@ -153,7 +152,7 @@ class UseRedemptionInput:
 class CancelRedemptionInput:
     """The input of cancelRedemption."""
 
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     redemption: RedemptionRef = strawberry.field(description="Which one.")
     reason: str | None = strawberry.field(default=None, description=REASON)
 
@@ -162,7 +161,7 @@ class CancelRedemptionInput:
 class RefundRedemptionInput:
     """The input of refundRedemption."""
 
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     redemption: RedemptionRef = strawberry.field(description="Which one.")
     reason: str | None = strawberry.field(default=None, description=REASON)
     restock: bool = strawberry.field(
@@ -183,7 +182,7 @@ async def _take(
     reason = bounded(getattr(given, "reason", None), REASON_CHARACTERS_MAX, field="reason")
     command = redemption_steps.TakeStep(
         caller=context.caller,
-        idempotency_key=given.idempotency_key,
+        idempotency_key=context.idempotency_key(given.idempotency_key),
         step=step,
         member_id=member_id,
         redemption_id=redemption_id,

@@ -8,10 +8,10 @@ import strawberry
 from loyalty_graph.errors import InvalidInputError
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.errors import RefusalsAsData
-from loyalty_graph.graphql.inputs import Input, PurchaseRef, bounded
+from loyalty_graph.graphql.inputs import KEY, Input, PurchaseRef, bounded
 from loyalty_graph.graphql.money import Money, money_of
 from loyalty_graph.graphql.permissions import NeedsScope
-from loyalty_graph.graphql.purchases import KEY, PurchasePayload, currency_of
+from loyalty_graph.graphql.purchases import PurchasePayload, currency_of
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.purchases.rules import EXTERNAL_ID_LENGTH_MAX
@@ -32,7 +32,7 @@ class RefundLineInput:
 class RefundPurchaseInput:
     """The input of refundPurchase."""
 
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     purchase: PurchaseRef = strawberry.field(description="The purchase they are from.")
     lines: list[RefundLineInput] | None = strawberry.field(
         default=None, description="What came back; everything that is left, if not given."
@@ -58,7 +58,7 @@ class RefundPurchaseInput:
         reason = bounded(self.reason, REASON_CHARACTERS_MAX, field="reason")
         return refunds.RecordRefund(
             caller=context.caller,
-            idempotency_key=self.idempotency_key,
+            idempotency_key=context.idempotency_key(self.idempotency_key),
             member_id=member_id,
             purchase_id=purchase_id,
             refunded_at=self.refunded_at or context.now,

@@ -8,11 +8,11 @@ import strawberry
 
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData
-from loyalty_graph.graphql.inputs import Input, MemberRef
+from loyalty_graph.graphql.inputs import KEY, Input, MemberRef
 from loyalty_graph.graphql.money import minor_of
 from loyalty_graph.graphql.nodes import load
 from loyalty_graph.graphql.permissions import NeedsScope
-from loyalty_graph.graphql.purchases import KEY, currency_of
+from loyalty_graph.graphql.purchases import currency_of
 from loyalty_graph.graphql.subscriptions import NODE, MemberSubscription, subscription_key
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.subscriptions.billing import BillingProvider
@@ -45,7 +45,7 @@ class SubscriptionPayload(Payload):
 class SubscribeInput:
     """The input of subscribe."""
 
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     member: MemberRef = strawberry.field(description="Who subscribes.")
     plan: str = strawberry.field(description="To which plan, by its code.")
     card: str | None = strawberry.field(
@@ -67,7 +67,7 @@ class SubscribePayload(SubscriptionPayload):
 class PauseSubscriptionInput:
     """The input of pauseSubscription."""
 
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     subscription: strawberry.ID = strawberry.field(description=WHICH)
 
 
@@ -80,7 +80,7 @@ class PauseSubscriptionPayload(SubscriptionPayload):
 class ResumeSubscriptionInput:
     """The input of resumeSubscription."""
 
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     subscription: strawberry.ID = strawberry.field(description=WHICH)
 
 
@@ -93,7 +93,7 @@ class ResumeSubscriptionPayload(SubscriptionPayload):
 class CancelSubscriptionInput:
     """The input of cancelSubscription."""
 
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     subscription: strawberry.ID = strawberry.field(description=WHICH)
     at_once: bool = strawberry.field(
         default=False,
@@ -110,7 +110,7 @@ class CancelSubscriptionPayload(SubscriptionPayload):
 class ReactivateSubscriptionInput:
     """The input of reactivateSubscription."""
 
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     subscription: strawberry.ID = strawberry.field(description=WHICH)
 
 
@@ -123,7 +123,7 @@ class ReactivateSubscriptionPayload(SubscriptionPayload):
 class ChangePlanInput:
     """The input of changePlan."""
 
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     subscription: strawberry.ID = strawberry.field(description=WHICH)
     plan: str = strawberry.field(
         description="The new plan, by its code; the same code takes its present version."
@@ -139,7 +139,7 @@ class ChangePlanPayload(SubscriptionPayload):
 class RecordSubscriptionPaymentInput:
     """The input of recordSubscriptionPayment."""
 
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     subscription: strawberry.ID = strawberry.field(description=WHICH)
     provider: str = strawberry.field(
         description="Who collects, such as stripe; at most 20 characters."
@@ -173,7 +173,7 @@ class RecordSubscriptionPaymentInput:
         )
         return subscription_payments.RecordPayment(
             caller=context.caller,
-            idempotency_key=self.idempotency_key,
+            idempotency_key=context.idempotency_key(self.idempotency_key),
             payment=payment,
             is_dated=self.paid_at is not None,
         )
@@ -194,7 +194,7 @@ async def _change(
     given: PauseSubscriptionInput | ResumeSubscriptionInput | ReactivateSubscriptionInput,
 ) -> SubscriptionDone:
     key = subscription_key(given.subscription, field="subscription")
-    command = kind(context.caller, given.idempotency_key, key)
+    command = kind(context.caller, context.idempotency_key(given.idempotency_key), key)
     return await subscriptions.change(context.program_id, command, now=context.now)
 
 
@@ -212,7 +212,11 @@ class SubscriptionMutation:
     async def subscribe(self, info: Info, given: Input[SubscribeInput]) -> SubscribePayload | None:
         context, member = info.context, given.member.reference(field="member")
         command = subscriptions.Subscribe(
-            context.caller, given.idempotency_key, member, given.plan, given.card
+            context.caller,
+            context.idempotency_key(given.idempotency_key),
+            member,
+            given.plan,
+            given.card,
         )
         done = await subscriptions.subscribe(
             context.program_id, command, billing=_billing(context), now=context.now
@@ -248,7 +252,7 @@ class SubscriptionMutation:
     ) -> CancelSubscriptionPayload | None:
         context, key = info.context, subscription_key(given.subscription, field="subscription")
         command = subscriptions.CancelSubscription(
-            context.caller, given.idempotency_key, key, given.at_once
+            context.caller, context.idempotency_key(given.idempotency_key), key, given.at_once
         )
         done = await subscriptions.change(context.program_id, command, now=context.now)
         return CancelSubscriptionPayload(key=done.key, replayed=done.replayed)
@@ -278,7 +282,9 @@ class SubscriptionMutation:
         self, info: Info, given: Input[ChangePlanInput]
     ) -> ChangePlanPayload | None:
         context, key = info.context, subscription_key(given.subscription, field="subscription")
-        command = subscriptions.ChangePlan(context.caller, given.idempotency_key, key, given.plan)
+        command = subscriptions.ChangePlan(
+            context.caller, context.idempotency_key(given.idempotency_key), key, given.plan
+        )
         done = await subscriptions.change_plan(
             context.program_id, command, billing=_billing(context), now=context.now
         )

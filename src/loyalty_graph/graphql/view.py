@@ -165,6 +165,7 @@ class LoyaltyView(GraphQL[Context, None]):
             self._record_purchase,
             self._refuse_ended,
             self._live,
+            key_header=_key_header(request),
         )
 
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
@@ -303,6 +304,17 @@ def _limited(receive: Receive) -> Receive:
         return message
 
     return receive_limited
+
+
+def _key_header(connection: HTTPConnection) -> str | None:
+    """Return the header Idempotency-Key without quotes; a WebSocket's is of no single operation.
+
+    Source: draft-ietf-httpapi-idempotency-key-header, section 2.1: it is a quoted text.
+    """
+    given = connection.headers.get("idempotency-key")
+    if given is None or connection.scope["type"] == "websocket":
+        return None
+    return given[1:-1] if len(given) > 1 and given[0] == given[-1] == '"' else given
 
 
 def _request_id(connection: HTTPConnection) -> str:

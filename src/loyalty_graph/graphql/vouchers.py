@@ -12,11 +12,11 @@ from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData
 from loyalty_graph.graphql.ids import decode_id, encode_id
-from loyalty_graph.graphql.inputs import Input, MemberRef, bounded
+from loyalty_graph.graphql.inputs import KEY, Input, MemberRef, bounded
 from loyalty_graph.graphql.money import Money, minor_of, money_of
 from loyalty_graph.graphql.nodes import Node, batched, load, loads
 from loyalty_graph.graphql.permissions import NeedsScope
-from loyalty_graph.graphql.purchases import KEY, currency_of
+from loyalty_graph.graphql.purchases import currency_of
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.members import service as members
 from loyalty_graph.programs import service as programs
@@ -208,7 +208,7 @@ class VoucherRef:
 class UseVoucherInput:
     """The input of useVoucher."""
 
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     voucher: VoucherRef = strawberry.field(description="Which one, usually by its code.")
     amount: Decimal = strawberry.field(
         description='How much, in the programme\'s currency, such as "12.50".'
@@ -228,7 +228,7 @@ class UseVoucherInput:
         key = await self.voucher.key(context, field="voucher")
         return vouchers.UseVoucher(
             context.caller,
-            self.idempotency_key,
+            context.idempotency_key(self.idempotency_key),
             *key,
             amount_minor=minor_of(self.amount, await currency_of(context), field="amount"),
             store=bounded(self.store, STORE_LENGTH_MAX, field="store"),
@@ -240,7 +240,7 @@ class UseVoucherInput:
 class RefundVoucherInput:
     """The input of refundVoucher."""
 
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     voucher: VoucherRef = strawberry.field(description="Which one.")
     use: int = strawberry.field(description="The number of the use.")
     amount: Decimal | None = strawberry.field(
@@ -262,7 +262,7 @@ class RefundVoucherInput:
             amount_minor = minor_of(self.amount, await currency_of(context), field="amount")
         return vouchers.RefundVoucher(
             context.caller,
-            self.idempotency_key,
+            context.idempotency_key(self.idempotency_key),
             *key,
             use=self.use,
             amount_minor=amount_minor,

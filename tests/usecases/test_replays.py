@@ -1,0 +1,107 @@
+"""Retries: fifty at once have one effect, and get fifty answers that differ only in `replayed`."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from loyalty_graph.errors import IdempotencyMismatchError
+from loyalty_graph.ledger.models import TransferRow
+from loyalty_graph.members.models import Member
+from loyalty_graph.members.service import Profile
+from loyalty_graph.outbox import FactRow
+from loyalty_graph.purchases.models import Purchase
+from loyalty_graph.usecases import adjustments, purchases, redemptions, refunds
+from loyalty_graph.usecases.members import EnrolMember, Enrolment, enrol_once
+from tests.shop import NOON, Shop, by_id
+
+RETRIES = 50
+
+
+async def at_once(work: Callable[[], Awaitable[Any]]) -> list[Any]:
+    return list(await asyncio.gather(*(work() for _ in range(RETRIES))))
+
+
+def once(answers: list[Any]) -> Any:
+    """Return the one first answer, having compared all others with it."""
+    [first] = [one for one in answers if not one.replayed]
+    assert [one for one in answers if one is not first] == [replace(first, replayed=True)] * (
+        RETRIES - 1
+    )
+    return first
+
+
+async def test_a_purchase_is_recorded_once(shop: Shop, ada: Member):
+    command = shop.receipt(ada)
+
+    async def record() -> Any:
+        [answer] = await purchases.record(shop.program_id, [command], now=NOON)
+        return answer
+
+    assert once(await at_once(record)).points == 108
+    assert (await Purchase.all().count(), await TransferRow.all().count()) == (1, 1)
+    assert await FactRow.filter(kind="purchase.recorded").count() == 1
+
+
+async def test_points_are_given_once(shop: Shop, ada: Member):
+    command = adjustments.AdjustPoints("cli", "k", by_id(ada), 5, "a gift")
+
+    answers = await at_once(lambda: adjustments.adjust(shop.program_id, command, now=NOON))
+
+    assert once(answers).balance_points == 5
+    assert await TransferRow.all().count() == 1
+
+
+async def test_goods_are_taken_back_once(shop: Shop, ada: Member):
+    bought = await shop.buy(ada)
+    command = refunds.RecordRefund(
+        caller="cli",
+        idempotency_key="k",
+        member_id=ada.id,
+        purchase_id=bought.purchase_id,
+        refunded_at=NOON,
+    )
+
+    answers = await at_once(lambda: refunds.record(shop.program_id, command, now=NOON))
+
+    assert once(answers).balance_points == 0
+    assert await TransferRow.all().count() == 2
+
+
+async def test_points_are_spent_once(shop: Shop, ada: Member):
+    await shop.buy(ada)
+    command = redemptions.RedeemPoints("cli", "k", by_id(ada), 100, NOON, "coffee")
+
+    async def redeem() -> Any:
+        [answer] = await redemptions.redeem_points(shop.program_id, [command], now=NOON)
+        return answer
+
+    assert once(await at_once(redeem)).balance_points == 8
+    assert await TransferRow.all().count() == 2
+
+
+@pytest.mark.parametrize("email", ["grace@example.com", None])
+async def test_somebody_joins_once(shop: Shop, email: str | None):
+    command = EnrolMember("cli", "k", Enrolment(Profile(email=email)))
+
+    answers = await at_once(lambda: enrol_once(shop.program_id, command, now=NOON))
+
+    assert [one.replayed for one in answers].count(False) == 1
+    assert len({(one.member.id, one.member.number) for one in answers}) == 1
+    assert await Member.all().count() == 1
+    other = EnrolMember("cli", "k", Enrolment(Profile(first_name="Eve")))
+    with pytest.raises(IdempotencyMismatchError):
+        await enrol_once(shop.program_id, other, now=NOON)
+    assert await Member.all().count() == 1
+
+
+async def test_without_a_key_each_call_counts(shop: Shop):
+    command = EnrolMember("cli", None, Enrolment(Profile()))
+
+    first = await enrol_once(shop.program_id, command, now=NOON)
+    second = await enrol_once(shop.program_id, command, now=NOON)
+
+    assert (first.replayed, second.replayed) == (False, False)
+    assert first.member.id != second.member.id
