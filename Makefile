@@ -50,10 +50,10 @@ bench: .venv/ready  ## Measure (ARGS="--suite NAME --json"), a few minutes
 bench-long: .venv/ready  ## Measure what takes minutes: the replay of all baskets
 	@$(RUN)python -m bench --long $(ARGS)
 
-conformance: .venv/ready .tools/conformance/ready  ## Audit GraphQL over HTTP (needs node and npm)
-	@$(RUN)python tools/conformance/run.py .tools/conformance/audit.mjs
+conformance: .venv/ready .tools/conformance/ready  ## Audit GraphQL over HTTP, and listen live (needs node and npm)
+	@$(RUN)python tools/conformance/run.py .tools/conformance/audit.mjs .tools/conformance/live.mjs
 
-.tools/conformance/ready: tools/conformance/package.json tools/conformance/audit.mjs
+.tools/conformance/ready: $(addprefix tools/conformance/, package.json audit.mjs live.mjs)
 	@mkdir -p $(@D) && cp $^ $(@D) && npm install --prefix $(@D) --silent --no-package-lock --no-audit --no-fund
 	@touch $@
 

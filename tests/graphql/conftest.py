@@ -21,6 +21,7 @@ from loyalty_graph.errors import (
 from loyalty_graph.graphql.connections import Connection, connection
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData
+from loyalty_graph.graphql.inputs import Input
 from loyalty_graph.graphql.permissions import NeedsMember, NeedsScope
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.graphql.schema import LoyaltySchema, build_schema
@@ -149,8 +150,19 @@ class CupboardQuery:
         )
 
 
+@strawberry.input
+class KeepInput:
+    things: list[strawberry.ID]
+
+
 @strawberry.type
 class CupboardMutation:
+    @strawberry.mutation(
+        extensions=[NeedsScope(Scope.POINTS_ADJUST, member="own"), RefusalsAsData(FillPayload)]
+    )
+    async def keep(self, given: Input[KeepInput]) -> FillPayload | None:
+        return FillPayload(cup=Cup(number=len(given.things)))
+
     @strawberry.mutation(extensions=[RefusalsAsData(FillPayload)])
     async def fill(self, number: int) -> FillPayload | None:
         if number == 401:

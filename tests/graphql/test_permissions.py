@@ -5,6 +5,7 @@ from uuid import UUID
 import pytest
 from starlette.testclient import TestClient
 
+from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.graphql.matrix import document, rows, undecided
 from loyalty_graph.graphql.schema import SCHEMA
 from loyalty_graph.identity.rules import Scope, Viewer, ViewerKind
@@ -95,6 +96,28 @@ async def test_members_ask_for_what_is_theirs_without_a_scope():
     assert [str(error.message) for error in secret.errors or []] == ["This is not for members."]
     assert [str(error.message) for error in partner.errors or []] == ["This is for members only."]
     assert [error.extensions for error in nobody.errors or []] == [{"code": "UNAUTHENTICATED"}]
+
+
+async def test_what_a_member_names_in_a_mutation_must_be_hers():
+    own, other = UUID(int=4), UUID(int=5)
+    member = Viewer(ViewerKind.MEMBER, program_id=UUID(int=1), member_id=own)
+    query = """mutation ($things: [ID!]!) { keep(input: {things: $things}) {
+        cup { number } userErrors { code field } } }"""
+
+    async def keep(viewer: Viewer, *things: str) -> object:
+        done = await CUPBOARD.execute(query, {"things": things}, context_of(viewer))
+        assert done.data is not None
+        return done.data["keep"]
+
+    hers = [encode_id("Purchase", own, UUID(int=9)), encode_id("Program", other), "any text"]
+    others = [encode_id("LedgerEntry", other, 1), encode_id("Purchase", other, UUID(int=9))]
+    refused = {"cup": None, "userErrors": [{"code": "NOT_FOUND", "field": "things"}]}
+
+    assert await keep(member, *hers) == {"cup": {"number": 3}, "userErrors": []}
+    for one in others:
+        assert await keep(member, *hers, one) == refused
+        adjuster = replace(PARTNER, scopes=frozenset({Scope.POINTS_ADJUST}))
+        assert await keep(adjuster, one) == {"cup": {"number": 1}, "userErrors": []}
 
 
 @pytest.mark.parametrize(

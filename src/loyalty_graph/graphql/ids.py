@@ -16,6 +16,10 @@ NUMBER_MAX = 2**31 - 1
 """Numbers in keys are places in a member's ledger, which the database holds in 32 bits."""
 
 
+_owner_places: dict[str, int] = {}
+"""Of each type of node that belongs to a member, which part of its key is the member's id."""
+
+
 @dataclass(frozen=True, slots=True)
 class GlobalId:
     """A type's name and the parts of its key."""
@@ -79,6 +83,20 @@ def decode_id(
             field=field,
         )
     return GlobalId(type_name, tuple(key))
+
+
+def belongs_to_member(type_name: str, place: int) -> None:
+    """Declare which part of a type's key is the id of the member it belongs to."""
+    _owner_places[type_name] = place
+
+
+def owner_of(text: str) -> tuple[str, str] | None:
+    """Return the type and the member's id of something a member owns; None for any other text."""
+    try:
+        given = decode_id(text, expected=_owner_places)
+        return given.type_name, given.key[_owner_places[given.type_name]]
+    except (InvalidInputError, IndexError):
+        return None
 
 
 def _read_parts(text: str, field: str) -> list[str]:

@@ -9,7 +9,7 @@ import strawberry
 
 from loyalty_graph.graphql.batch import BatchResolver
 from loyalty_graph.graphql.context import Info
-from loyalty_graph.graphql.ids import decode_id
+from loyalty_graph.graphql.ids import belongs_to_member, decode_id
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.identity.rules import Scope, ViewerKind
 
@@ -58,6 +58,8 @@ def loads(
 
     def declare(resolver: Loader) -> Loader:
         _kinds[type_name] = _Kind(parts, resolver, owner, everybody)
+        if owner is not None:
+            belongs_to_member(type_name, owner)
         return resolver
 
     return declare

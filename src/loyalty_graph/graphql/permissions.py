@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Literal
 
 import strawberry
+from graphql import OperationType
 from strawberry.extensions import FieldExtension
 from strawberry.schema_directive import Location
 from strawberry.types.field import StrawberryField
@@ -20,6 +21,7 @@ from loyalty_graph.errors import (
     UnauthenticatedError,
 )
 from loyalty_graph.graphql.context import Context, Info
+from loyalty_graph.graphql.ids import owner_of
 from loyalty_graph.graphql.inputs import MemberRef
 from loyalty_graph.identity.rules import Scope, Viewer, ViewerKind, require_scope
 from loyalty_graph.members import service as members
@@ -113,7 +115,8 @@ class NeedsScope(Permission):
     Args:
         scope: What partners and staff need.
         member: "own" lets members ask without a scope. Every `MemberRef` among the arguments must
-            then name themselves; nodes of others are hidden from them by `nodes.load`.
+            then name themselves, and every id in a mutation something that is theirs; in queries,
+            nodes of others are hidden by `nodes.load`.
     """
 
     def __init__(self, scope: Scope, *, member: Literal["own"] | None = None) -> None:
@@ -136,7 +139,7 @@ class NeedsScope(Permission):
         self, next_: Callable[..., Any], source: object, info: Info, **arguments: object
     ) -> object:
         """Resolve a field that needs no waiting; such a field names no member."""
-        assert not list(_refs(arguments)), "who names a member waits until he is found"
+        assert self.member is None or not arguments, "members' arguments are checked by waiting"
         return next_(source, info, **arguments)
 
     async def resolve_async(
@@ -146,6 +149,8 @@ class NeedsScope(Permission):
         if info.context.viewer.kind is ViewerKind.MEMBER:
             for name, ref in _refs(arguments):
                 await check_own(info.context, ref, field=name)
+            if info.operation.operation is OperationType.MUTATION:
+                _check_ids(arguments, str(info.context.viewer.member_id))
         return await next_(source, info, **arguments)
 
 
@@ -171,16 +176,30 @@ async def check_own(context: Context, ref: MemberRef, *, field: str) -> None:
         raise NotFoundError("member", wanted.value, field=field)
 
 
+def _check_ids(arguments: dict[str, object], member_id: str) -> None:
+    for name, value in _leaves(arguments):
+        owned = owner_of(value) if isinstance(value, str) else None
+        if owned is not None and owned[1] != member_id:
+            raise NotFoundError(owned[0], value, field=name)
+
+
 def _refs(arguments: dict[str, object]) -> Iterator[tuple[str, MemberRef]]:
-    """Yield the members that arguments name, also those inside an input, and in its lists."""
-    for name, value in arguments.items():
+    """Yield the members that arguments name."""
+    for name, value in _leaves(arguments):
         if isinstance(value, MemberRef):
             yield name, value
-        elif isinstance(value, list):
+
+
+def _leaves(arguments: dict[str, object]) -> Iterator[tuple[str, object]]:
+    """Yield what arguments hold, also inside inputs and lists, by the name it has there."""
+    for name, value in arguments.items():
+        if isinstance(value, list):
             for one in value:
-                yield from _refs({name: one})
-        elif hasattr(value, "__strawberry_definition__"):
-            yield from _refs(vars(value))
+                yield from _leaves({name: one})
+        elif hasattr(value, "__strawberry_definition__") and not isinstance(value, MemberRef):
+            yield from _leaves(vars(value))
+        else:
+            yield name, value
 
 
 def refusal(permission: Permission, viewer: Viewer) -> LoyaltyError | None:
