@@ -11,8 +11,10 @@ from loyalty_graph.members.models import Member
 from loyalty_graph.members.rules import MemberStatus
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.usecases import card_links, card_page, members
+from loyalty_graph.usecases.entitlements import UseEntitlement, use_entitlement
 from loyalty_graph.wallet.links import token_of
 from tests.shop import DAY, Shop, by_id, open_shop, program
+from tests.tiers.shop import with_tiers
 
 KEY = b"k" * 32
 
@@ -94,6 +96,29 @@ async def test_the_state_changes_with_the_points_and_when_they_expire(shop: Shop
 
     assert bought == same == (await card_page.read(token, now=shop.now)).state
     assert len({new, bought, expired}) == 3
+
+
+async def test_the_state_changes_with_what_counts_for_the_tier_and_with_what_was_used(
+    database: object,
+):
+    shop = await open_shop(with_tiers())
+    ada, token = await linked(shop)
+    watched = await card_page.find(token, now=shop.now)
+    states = []
+
+    async def look() -> None:
+        states.append((await card_page.states([watched], now=shop.now))[watched])
+
+    await shop.buy(ada, (Line("GIFT_CARD", 1, 10_000),))
+    await look()
+    await shop.buy(ada, (Line("GIFT_CARD", 1, 1),))
+    await look()
+    wanted = UseEntitlement("partner:till", "use", by_id(ada), "REFILL")
+    await use_entitlement(shop.program_id, wanted, now=shop.now)
+    await look()
+
+    assert len(set(states)) == 3
+    assert (await shop.balance(ada)) == 0, "no points moved"
 
 
 async def test_a_revoked_link_has_no_state(shop: Shop):

@@ -47,3 +47,8 @@ def test_what_was_taken_has_a_real_minus_and_nothing_has_no_sign():
 
 def test_a_locale_knows_where_its_lines_begin():
     assert [Script(one).is_right_to_left for one in ("ar_EG", "he", "en")] == [True, True, False]
+
+
+def test_a_value_within_a_sentence_stands_for_itself_where_lines_begin_at_the_right():
+    assert Script("ar_EG").within("1/2") == "\N{FIRST STRONG ISOLATE}1/2\N{POP DIRECTIONAL ISOLATE}"
+    assert Script("en").within("1/2") == "1/2"

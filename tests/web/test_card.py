@@ -17,6 +17,7 @@ from loyalty_graph.web.card import CALLS_OF_ONE_ADDRESS, CALLS_OF_ONE_LINK
 from loyalty_graph.web.watching import CardWatch
 from tests.api import Api
 from tests.shop import by_id
+from tests.tiers.shop import tea, with_tiers
 from tests.web.conftest import Linked, link_to
 
 TAGS = re.compile(r"<[^>]+>")
@@ -45,6 +46,31 @@ def test_a_new_member_is_told_how_to_begin(api: Api, ada: Linked):
 
     assert "Nothing yet. Show this card when you pay" in text
     assert "Use them before" not in text
+
+
+def test_the_way_to_the_next_tier_and_what_may_be_used_are_told(api: Api):
+    api.open_shop(with_tiers())
+    ada = link_to(api, first_name="Ada")
+    api.run(ada.shop.buy, ada.member, tea(12_500))
+
+    html = api.client.get(ada.path).text
+
+    text = text_of(html)
+    assert "Tier Silver" in text
+    assert "€175.00 to Gold 41 % €125.00 this year of €300.00" in text
+    assert '<progress max="100" value="41" aria-labelledby="way">' in html
+    assert "Yours to use Free refill 2 today" in text
+
+
+def test_at_the_highest_tier_there_is_no_bar(api: Api):
+    api.open_shop(with_tiers())
+    ada = link_to(api)
+    api.run(ada.shop.buy, ada.member, tea(30_000))
+
+    html = api.client.get(ada.path).text
+
+    assert "Gold, the highest tier €300.00 this year" in text_of(html)
+    assert "<progress" not in html
 
 
 def test_nothing_may_run_or_be_kept_but_what_is_ours(api: Api, ada: Linked):

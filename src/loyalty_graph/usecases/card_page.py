@@ -1,8 +1,9 @@
 """What the card page tells a member: the card, the points, when they expire, and why they moved."""
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -14,6 +15,9 @@ from loyalty_graph.members import reads as members
 from loyalty_graph.members.rules import MemberStatus
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import ProgramSettings
+from loyalty_graph.tiers import reads as tiers
+from loyalty_graph.usecases import card_standing, entitlements
+from loyalty_graph.usecases.card_standing import Perk, Progress, last_day
 from loyalty_graph.usecases.explanations import Explanation, Writing, explain_entry
 from loyalty_graph.wallet import links
 from loyalty_graph.wallet import service as wallet
@@ -22,6 +26,7 @@ from loyalty_graph.wallet.locales import Script
 
 ENTRIES_SHOWN = 10
 DATES_SHOWN = 6
+STATE_CHARACTERS = 16
 SHOWN_STATUSES = {MemberStatus.ACTIVE, MemberStatus.SUSPENDED}
 
 
@@ -58,6 +63,8 @@ class CardPage:
     endings: Sequence[Ending]
     later_points: int
     changes: Sequence[Change]
+    progress: Progress | None
+    perks: Sequence[Perk]
 
 
 class Watched(NamedTuple):
@@ -91,11 +98,13 @@ async def read(token: str, *, now: datetime) -> CardPage:
         suspended=known.status == MemberStatus.SUSPENDED,
         debt_points=max(0, -balance.balance),
         endings=[
-            Ending(one.points, _last_day(one.expires_at, version.settings))
+            Ending(one.points, last_day(one.expires_at, version.settings))
             for one in expirations[:DATES_SHOWN]
         ],
         later_points=sum(one.points for one in expirations[DATES_SHOWN:]),
         changes=[_change(entry, version.settings, script) for entry in newest[member_id]],
+        progress=await card_standing.progress(program_id, member_id, script=script, now=now),
+        perks=await card_standing.perks(program_id, member_id, now=now),
     )
 
 
@@ -137,24 +146,29 @@ async def _states(
     working = await links.links(program_id, [(page.member_id, page.link_id) for page in pages])
     known = await members.members(program_id, ids)
     balances = await ledger.balances(program_id, ids, now=now)
+    standings = await tiers.statuses(program_id, ids, now=now)
+    usable = await entitlements.entitlements(program_id, ids, now=now)
     version = await programs.in_force(program_id, now, now=now)
     found = {}
     for page in pages:
         link = working.get((page.member_id, page.link_id))
         if link is None or link.revoked_at or known[page.member_id].status not in SHOWN_STATUSES:
             continue
-        balance = balances[page.member_id]
-        seen = (version.number, known[page.member_id].status, balance.sequence, balance.available)
-        found[page] = "-".join(map(str, seen)).lower()
+        balance, standing = balances[page.member_id], standings.get(page.member_id)
+        seen = (
+            (version.number, known[page.member_id].status, balance.sequence, balance.available),
+            (standing.tier, standing.value) if standing else (),
+            [(one.benefit.code, one.used) for one in usable[page.member_id]],
+        )
+        found[page] = hashlib.sha256(repr(seen).encode()).hexdigest()[:STATE_CHARACTERS]
     return found
 
 
 def _change(entry: Entry, settings: ProgramSettings, script: Script) -> Change:
-    writing = Writing(number=script.number, money=script.money, date=script.full_date)
+    writing = Writing(
+        number=script.number,
+        money=lambda amount: script.within(script.money(amount)),
+        date=lambda day: script.within(script.full_date(day)),
+    )
     day = entry.at.astimezone(settings.zone).date()
     return Change(entry.kind, entry.points, day, explain_entry(entry, settings, writing))
-
-
-def _last_day(expires_at: datetime, settings: ProgramSettings) -> date:
-    # Points live to the end of a day; the instant they end at belongs to the next one.
-    return (expires_at - timedelta(microseconds=1)).astimezone(settings.zone).date()

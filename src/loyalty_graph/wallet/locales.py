@@ -14,6 +14,7 @@ from loyalty_graph.money import Money
 FALLBACK = "en"
 LOCALES_CACHED = 256
 RIGHT_TO_LEFT = "rtl"
+FIRST_STRONG, ISOLATE_END = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
 
 
 @lru_cache(LOCALES_CACHED)
@@ -62,3 +63,10 @@ class Script:
     def day(self, day: date) -> str:
         """Return day and month: 30 Dec."""
         return format_skeleton("MMMd", day, locale=self.locale)
+
+    def within(self, text: str) -> str:
+        """Return a value as its own unit within a sentence, where lines begin at the right.
+
+        Unicode's isolates (UAX 9) keep its parts in order among words of the other direction.
+        """
+        return f"{FIRST_STRONG}{text}{ISOLATE_END}" if self.is_right_to_left else text

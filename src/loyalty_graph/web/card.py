@@ -11,9 +11,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from loyalty_graph.benefits.rules import UsePeriod
 from loyalty_graph.errors import MemberNotActiveError, NotFoundError
 from loyalty_graph.ledger.rules import Kind
 from loyalty_graph.rate_limits import NO_WAIT, RateLimit
+from loyalty_graph.tiers.rules import Window
 from loyalty_graph.usecases import card_page
 from loyalty_graph.usecases.card_page import CardPage
 from loyalty_graph.wallet.desk import MEDIA_TYPE, PassDesk
@@ -41,6 +43,16 @@ HAPPENED = {
     Kind.RECLAIM: "Points no longer forgiven",
     Kind.EXPIRE: "Points expired",
     Kind.ADJUST: "Adjusted by hand",
+}
+WINDOWS = {
+    Window.CALENDAR_YEAR: "this year",
+    Window.ROLLING_12_MONTHS: "in the last 12 months",
+}
+PERIODS = {
+    UsePeriod.DAY: "today",
+    UsePeriod.WEEK: "this week",
+    UsePeriod.MONTH: "this month",
+    UsePeriod.YEAR: "this year",
 }
 
 
@@ -121,6 +133,8 @@ class CardDoor:
             "logo_text": card.get("logoText", ""),
             "qr": _qr(shown.face.member_number),
             "happened": HAPPENED,
+            "windows": WINDOWS,
+            "periods": PERIODS,
             "dates_first": DATES_FIRST,
             "art": f"/card-art/{template.digest}",
             "strip": STRIP if STRIP in template.images else None,
