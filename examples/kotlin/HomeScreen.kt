@@ -28,10 +28,43 @@ private const val HOME_SCREEN = """
       wallet {
         available
         debt
+        neverExpiring
         expirations {
           points
           expiresAt
         }
+      }
+      tier {
+        tier {
+          name
+          color
+        }
+        progress
+        next {
+          name
+        }
+        amountToNext {
+          amount
+          currencyCode
+        }
+        pointsToNext
+        risk {
+          at
+          amountToKeep {
+            amount
+            currencyCode
+          }
+          pointsToKeep
+        }
+      }
+      entitlements {
+        benefit {
+          code
+          name
+          description
+        }
+        left
+        renewsAt
       }
       passes {
         platform
@@ -66,6 +99,11 @@ private val json = Json { ignoreUnknownKeys = true }
 @Serializable data class Program(val name: String, val pointName: String, val pointNamePlural: String)
 @Serializable data class Expiration(val points: Long, val expiresAt: String)
 @Serializable data class Wallet(val available: Long, val debt: Long, val expirations: List<Expiration>)
+@Serializable data class Money(val amount: String, val currencyCode: String)
+@Serializable data class Tier(val name: String)
+@Serializable data class TierStatus(val tier: Tier?, val next: Tier?, val progress: Int, val amountToNext: Money?, val pointsToNext: Long?)
+@Serializable data class Benefit(val code: String, val name: String, val description: String)
+@Serializable data class Entitlement(val benefit: Benefit, val left: Int?, val renewsAt: String?)
 @Serializable data class Pass(val platform: String, val url: String)
 @Serializable data class Explanation(val summary: String)
 @Serializable data class Entry(val id: String, val points: Long, val balanceAfter: Long, val at: String, val explanation: Explanation?)
@@ -75,6 +113,8 @@ private val json = Json { ignoreUnknownKeys = true }
     val firstName: String?,
     val lastName: String?,
     val wallet: Wallet,
+    val tier: TierStatus?,
+    val entitlements: List<Entitlement>,
     val passes: List<Pass>,
     val cardUrl: String?,
     val entries: Entries,

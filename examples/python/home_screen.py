@@ -41,6 +41,9 @@ def main(number: str) -> None:
     print(f"{data['program']['name']}: {member['wallet']['available']} {unit}")
     for ending in member["wallet"]["expirations"]:
         print(f"  {ending['points']} until {ending['expiresAt']}")
+    if (tier := member["tier"]) and tier["next"]:
+        missing = tier["amountToNext"] or {"amount": tier["pointsToNext"], "currencyCode": unit}
+        print(f"  {missing['amount']} {missing['currencyCode']} to {tier['next']['name']}")
     for entry in member["entries"]["nodes"]:
         why = entry["explanation"]
         print(f"{entry['at'][:10]} {entry['points']:+6} {why['summary'] if why else ''}")

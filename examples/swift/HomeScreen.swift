@@ -20,10 +20,43 @@ let homeScreenQuery = """
       wallet {
         available
         debt
+        neverExpiring
         expirations {
           points
           expiresAt
         }
+      }
+      tier {
+        tier {
+          name
+          color
+        }
+        progress
+        next {
+          name
+        }
+        amountToNext {
+          amount
+          currencyCode
+        }
+        pointsToNext
+        risk {
+          at
+          amountToKeep {
+            amount
+            currencyCode
+          }
+          pointsToKeep
+        }
+      }
+      entitlements {
+        benefit {
+          code
+          name
+          description
+        }
+        left
+        renewsAt
       }
       passes {
         platform
@@ -57,6 +90,16 @@ struct HomeScreen: Decodable {
   struct Program: Decodable { let name, pointName, pointNamePlural: String }
   struct Expiration: Decodable { let points: Int; let expiresAt: Date }
   struct Wallet: Decodable { let available, debt: Int; let expirations: [Expiration] }
+  struct Money: Decodable { let amount, currencyCode: String }
+  struct Tier: Decodable { let name: String }
+  struct TierStatus: Decodable {
+    let tier, next: Tier?
+    let progress: Int
+    let amountToNext: Money?
+    let pointsToNext: Int?
+  }
+  struct Benefit: Decodable { let code, name, description: String }
+  struct Entitlement: Decodable { let benefit: Benefit; let left: Int?; let renewsAt: Date? }
   struct Pass: Decodable { let platform: String; let url: URL }
   struct Explanation: Decodable { let summary: String }
   struct Entry: Decodable, Identifiable {
@@ -70,6 +113,8 @@ struct HomeScreen: Decodable {
     let number: String
     let firstName, lastName: String?
     let wallet: Wallet
+    let tier: TierStatus?
+    let entitlements: [Entitlement]
     let passes: [Pass]
     let cardUrl: URL?
     let entries: Entries

@@ -17,10 +17,43 @@ const QUERY = /* GraphQL */ `
       wallet {
         available
         debt
+        neverExpiring
         expirations {
           points
           expiresAt
         }
+      }
+      tier {
+        tier {
+          name
+          color
+        }
+        progress
+        next {
+          name
+        }
+        amountToNext {
+          amount
+          currencyCode
+        }
+        pointsToNext
+        risk {
+          at
+          amountToKeep {
+            amount
+            currencyCode
+          }
+          pointsToKeep
+        }
+      }
+      entitlements {
+        benefit {
+          code
+          name
+          description
+        }
+        left
+        renewsAt
       }
       passes {
         platform
@@ -57,12 +90,19 @@ interface Entry {
   explanation: { summary: string } | null;
 }
 
+interface Money {
+  amount: string;
+  currencyCode: string;
+}
+
 interface HomeScreen {
   program: { name: string; pointNamePlural: string };
   member: {
     number: string;
     firstName: string | null;
     wallet: { available: number; expirations: { points: number; expiresAt: string }[] };
+    tier: { tier: { name: string } | null; progress: number; next: { name: string } | null; amountToNext: Money | null } | null;
+    entitlements: { benefit: { name: string }; left: number | null }[];
     cardUrl: string | null;
     entries: { nodes: Entry[] };
   } | null;
@@ -90,6 +130,10 @@ const { program, member } = await homeScreen(process.env.LOYALTY_URL!, process.e
 if (!member) throw new Error(`There is no member ${number}.`);
 console.log(`${program.name}: ${member.wallet.available} ${program.pointNamePlural}`);
 for (const { points, expiresAt } of member.wallet.expirations) console.log(`  ${points} until ${expiresAt}`);
+if (member.tier?.next && member.tier.amountToNext) {
+  const { amount, currencyCode } = member.tier.amountToNext;
+  console.log(`  ${amount} ${currencyCode} to ${member.tier.next.name}`);
+}
 for (const { at, points, explanation } of member.entries.nodes) {
   console.log(at.slice(0, 10), points > 0 ? `+${points}` : points, explanation?.summary ?? "");
 }

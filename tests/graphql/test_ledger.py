@@ -6,8 +6,9 @@ import pytest
 from loyalty_graph.ledger.audit import Audit, Finding, keep
 from loyalty_graph.members.models import Member
 from loyalty_graph.paging import Cursor
+from loyalty_graph.purchases.rules import Line
 from tests.api import OTHER_PROGRAM, Api, member_id
-from tests.shop import NOON
+from tests.shop import NOON, program
 
 HISTORY = """query ($ref: MemberRef!, $first: Int!, $after: String) { member(ref: $ref) {
     wallet { available balance debt qualifying lifetime expirations { points expiresAt } }
@@ -176,3 +177,26 @@ def test_each_programme_has_its_own_audit(api: Api):
 
     assert api.data(INTEGRITY, token=api.token("admin", shop=other)) == {"ledgerIntegrity": None}
     assert api.data(INTEGRITY, {"slug": "tea-club"}, token=None) == {"ledgerIntegrity": None}
+
+
+def test_expirations_and_what_never_expires_add_up_to_what_is_available(api: Api):
+    api.open_shop(program(expiry_months=None))
+    ada = api.run(api.shop.enrol)
+    api.run(api.shop.buy, ada, (Line("MUG", 1, 1000),))
+    api.open_shop(program(expiry_months=1))
+    for day in range(3):
+        api.run(api.shop.later(timedelta(days=40 * day, seconds=1)).buy, ada)
+    api.run(api.shop.later(timedelta(days=90)).redeem, ada, 30)
+    api.now += timedelta(days=95)
+
+    query = "{ available neverExpiring expirations { points } }"
+    found = api.data(
+        f"query ($id: ID!) {{ member(ref: {{id: $id}}) {{ wallet {query} }} }}",
+        {"id": member_id(ada)},
+    )["member"]["wallet"]
+
+    assert found == {
+        "available": 128,
+        "neverExpiring": 50,
+        "expirations": [{"points": 78}],
+    }

@@ -77,6 +77,9 @@ class Wallet:
         description="What counts for a tier: earned less taken back; spending does not lower it."
     )
     lifetime: Points = strawberry.field(description="Everything earned since joining.")
+    never_expiring: Points = strawberry.field(
+        description="The part that never expires; with the expirations it adds up to `available`."
+    )
 
     @strawberry.field(description="What expires when, soonest first; points that never do are out.")
     async def expirations(self, info: Info) -> list[Expiration]:
@@ -187,6 +190,7 @@ def _wallet(member_id: UUID, balance: reads.Balance) -> Wallet:
         debt=Points(max(0, -balance.balance)),
         qualifying=Points(balance.qualifying),
         lifetime=Points(balance.lifetime),
+        never_expiring=Points(balance.lasting),
     )
 
 

@@ -19,6 +19,7 @@ class Balance:
     """What a member has. `available` can be spent now; `balance` below zero is debt.
 
     `held` is set aside for open redemptions and part of neither.
+    `lasting` is the part of `available` that never expires.
     """
 
     balance: int
@@ -27,6 +28,7 @@ class Balance:
     qualifying: int
     lifetime: int
     sequence: int
+    lasting: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ async def balances(
             qualifying=rows[0][2],
             lifetime=rows[0][3],
             sequence=rows[0][4],
+            lasting=sum(points for points, expires_at in open_lots if expires_at >= NEVER),
         )
         for member_id, rows, open_lots in zip(member_ids, accounts, lots, strict=True)
         if rows
