@@ -1,18 +1,21 @@
 """The way to the next tier and what may be used, as the card page tells them."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from loyalty_graph.benefits.rules import UsePeriod
 from loyalty_graph.members.models import Member
+from loyalty_graph.subscriptions.rules import Status
 from loyalty_graph.tiers.rules import Window
 from loyalty_graph.usecases import card_standing
-from loyalty_graph.usecases.card_standing import Keeping, Perk, Progress
+from loyalty_graph.usecases.card_standing import Keeping, PaidPlan, Perk, Progress
 from loyalty_graph.usecases.entitlements import UseEntitlement, use_entitlement
 from loyalty_graph.wallet.locales import Script
-from tests.shop import Shop, by_id, open_shop
+from tests.shop import DAY, Shop, by_id, open_shop
 from tests.tiers.shop import tea, with_tiers
+from tests.usecases.subscribing import Club, open_club
 
 GERMAN = Script("de_DE")
 
@@ -102,3 +105,59 @@ async def test_what_may_be_used_says_how_often_or_from_when_again(
         name="Free refill", description="", left=left, per=UsePeriod.DAY, again_from=again_from
     )
     assert perks == [refill]
+
+
+async def plan_of(club: Club, member: Member) -> PaidPlan | None:
+    return await card_standing.paid_plan(
+        club.shop.program_id, member.id, script=GERMAN, now=club.now
+    )
+
+
+async def test_a_paid_plan_tells_when_it_renews_and_for_what(database: object):
+    club = await open_club()
+    ada = await club.shop.enrol()
+    waiting = await club.subscribe(ada)
+    before = await plan_of(club, ada)
+    await club.pay(waiting.key)
+
+    paid = await plan_of(club, ada)
+
+    assert before == PaidPlan(
+        name="Bean Plus",
+        status=Status.INCOMPLETE,
+        renews_on=date(2026, 3, 2),
+        until=date(2026, 3, 3),
+        price="10,00\xa0€",
+        due="10,00\xa0€",
+    )
+    assert paid == replace(
+        before,
+        status=Status.ACTIVE,
+        renews_on=date(2026, 4, 2),
+        until=date(2026, 4, 2),
+        due="0,00\xa0€",
+    )
+
+
+async def test_a_trial_a_fee_that_is_due_and_what_is_over(database: object):
+    club = await open_club()
+    ada = await club.shop.enrol()
+    await club.subscribe(ada, "TRY")
+    told = []
+
+    for days in (0, 15, 40):
+        club.now = club.shop.now + days * DAY
+        plan = await plan_of(club, ada)
+        told.append(plan and (plan.status, plan.until, plan.due))
+
+    assert told == [
+        (Status.TRIALING, date(2026, 3, 16), "0,00\xa0€"),
+        (Status.PAST_DUE, date(2026, 3, 23), "5,00\xa0€"),
+        None,
+    ]
+
+
+async def test_who_never_subscribed_has_no_plan(database: object):
+    club = await open_club()
+
+    assert await plan_of(club, await club.shop.enrol()) is None

@@ -15,9 +15,10 @@ from loyalty_graph.members import reads as members
 from loyalty_graph.members.rules import MemberStatus
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import ProgramSettings
+from loyalty_graph.subscriptions import reads as subscriptions
 from loyalty_graph.tiers import reads as tiers
 from loyalty_graph.usecases import card_standing, entitlements
-from loyalty_graph.usecases.card_standing import Perk, Progress, last_day
+from loyalty_graph.usecases.card_standing import PaidPlan, Perk, Progress, last_day
 from loyalty_graph.usecases.explanations import Explanation, Writing, explain_entry
 from loyalty_graph.wallet import links
 from loyalty_graph.wallet import service as wallet
@@ -65,6 +66,7 @@ class CardPage:
     changes: Sequence[Change]
     progress: Progress | None
     perks: Sequence[Perk]
+    paid_plan: PaidPlan | None
 
 
 class Watched(NamedTuple):
@@ -105,6 +107,7 @@ async def read(token: str, *, now: datetime) -> CardPage:
         changes=[_change(entry, version.settings, script) for entry in newest[member_id]],
         progress=await card_standing.progress(program_id, member_id, script=script, now=now),
         perks=await card_standing.perks(program_id, member_id, now=now),
+        paid_plan=await card_standing.paid_plan(program_id, member_id, script=script, now=now),
     )
 
 
@@ -147,6 +150,7 @@ async def _states(
     known = await members.members(program_id, ids)
     balances = await ledger.balances(program_id, ids, now=now)
     standings = await tiers.statuses(program_id, ids, now=now)
+    plans = await subscriptions.newest(program_id, ids, now=now)
     usable = await entitlements.entitlements(program_id, ids, now=now)
     version = await programs.in_force(program_id, now, now=now)
     found = {}
@@ -155,9 +159,11 @@ async def _states(
         if link is None or link.revoked_at or known[page.member_id].status not in SHOWN_STATUSES:
             continue
         balance, standing = balances[page.member_id], standings.get(page.member_id)
+        plan = plans.get(page.member_id)
         seen = (
             (version.number, known[page.member_id].status, balance.sequence, balance.available),
             (standing.tier, standing.value) if standing else (),
+            plan.state if plan else (),
             [(one.benefit.code, one.used) for one in usable[page.member_id]],
         )
         found[page] = hashlib.sha256(repr(seen).encode()).hexdigest()[:STATE_CHARACTERS]

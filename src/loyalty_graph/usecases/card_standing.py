@@ -9,6 +9,8 @@ from loyalty_graph.benefits.rules import UsePeriod
 from loyalty_graph.money import Money
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import ProgramSettings
+from loyalty_graph.subscriptions import reads as subscriptions
+from loyalty_graph.subscriptions.rules import Status
 from loyalty_graph.tiers import reads as tiers
 from loyalty_graph.tiers.rules import Basis, Window
 from loyalty_graph.usecases import entitlements
@@ -53,6 +55,22 @@ class Perk:
     left: int | None
     per: UsePeriod | None
     again_from: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaidPlan:
+    """A member's subscription; amounts as they are written for the member.
+
+    `until` is the last day of what was paid or tried; of a fee that is due, the last day it may
+    be paid. None while it is paused.
+    """
+
+    name: str
+    status: Status
+    renews_on: date
+    until: date | None
+    price: str
+    due: str
 
 
 async def progress(
@@ -107,6 +125,26 @@ def _perk(one: Entitlement, settings: ProgramSettings) -> Perk:
         again_from=one.renews_at.astimezone(settings.zone).date()
         if used_up and one.renews_at
         else None,
+    )
+
+
+async def paid_plan(
+    program_id: UUID, member_id: UUID, *, script: Script, now: datetime
+) -> PaidPlan | None:
+    """Return a member's subscription; None without one, or when it is over."""
+    found = await subscriptions.newest(program_id, [member_id], now=now)
+    view = found.get(member_id)
+    if view is None or view.state.status is Status.EXPIRED:
+        return None
+    settings, state = (await programs.in_force(program_id, now, now=now)).settings, view.state
+    end = view.lapses_at or (None if state.paused_at else state.period_end)
+    return PaidPlan(
+        name=view.plan.name,
+        status=state.status,
+        renews_on=state.period_end.astimezone(settings.zone).date(),
+        until=None if end is None else last_day(end, settings),
+        price=script.money(Money(view.plan.price_minor, settings.currency)),
+        due=script.money(Money(view.due_minor, settings.currency)),
     )
 
 
