@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +18,9 @@ from loyalty_graph.app import create_app
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import Settings
 from loyalty_graph.identity import service as identity
+from loyalty_graph.identity.development_issuer import sign_in
 from loyalty_graph.identity.rules import TokenMode
+from loyalty_graph.members.models import Member
 from tests.shop import DAY, Shop, open_shop
 
 Result = TypeVar("Result")
@@ -28,6 +31,7 @@ class Served:
     """A running application, and a shop in it that opened two days ago."""
 
     app: Starlette
+    settings: Settings
     loop: asyncio.AbstractEventLoop
     address: str
     shop: Shop
@@ -39,6 +43,12 @@ class Served:
     def token(self, *scopes: str) -> str:
         """Return a partner's token with these scopes."""
         return self.run(self._token(scopes))
+
+    def member_token(self, member: Member) -> str:
+        """Return a token that makes its bearer this member."""
+        slug, life = "bean-club", timedelta(hours=1)
+        now = utc_now()
+        return sign_in(self.settings, program=slug, subject=str(member.id), now=now, life=life)
 
     async def _token(self, scopes: Sequence[str]) -> str:
         partner = await identity.partner_named(self.shop.program_id, "App", now=self.shop.now)
@@ -69,7 +79,7 @@ def served(database_url: str, folder: Path) -> Iterator[Served]:
             config = uvicorn.Config(app, lifespan="off", log_level="warning", access_log=False)
             server = uvicorn.Server(config)
             serving = asyncio.ensure_future(server.serve([listener]))
-            ready.set_result((Served(app, loop, address, shop), stop.set))
+            ready.set_result((Served(app, settings, loop, address, shop), stop.set))
             await stop.wait()
             app.state.watch.close()
             server.should_exit = True

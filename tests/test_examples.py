@@ -46,7 +46,7 @@ def test_every_document_fits_the_schema():
 @pytest.mark.parametrize(("name", "place"), EMBEDDED.items())
 def test_every_language_asks_the_same(name: str, place: str):
     [document] = re.findall(place, (EXAMPLES / name).read_text(), re.DOTALL)
-    document = textwrap.dedent(document).replace("${DOLLAR}", "$")
+    document = textwrap.dedent(document)
 
     assert print_ast(parse(document)) == print_ast(parse(SHARED.read_text()))
 
@@ -70,15 +70,12 @@ def environment(database_url: str, data_dir: Path) -> Iterator[dict[str, str]]:
         yield {
             **os.environ,
             "LOYALTY_URL": f"{running.address}/graphql",
-            "LOYALTY_TOKEN": running.token("members:read"),
-            "NUMBER": ada.number,
+            "LOYALTY_TOKEN": running.member_token(ada),
         }
 
 
 def output_of(environment: dict[str, str], *words: str | Path) -> str:
-    done = subprocess.run(
-        [*words, environment["NUMBER"]], env=environment, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
     return done.stdout
 
 
@@ -94,8 +91,8 @@ def test_curl_prints_the_whole_answer(environment: dict[str, str]):
     answer = json.loads(output_of(environment, EXAMPLES / "curl" / "home-screen.sh"))
 
     assert "errors" not in answer
-    assert answer["data"]["member"]["wallet"]["available"] == 108
-    [entry] = answer["data"]["member"]["entries"]["nodes"]
+    assert answer["data"]["me"]["wallet"]["available"] == 108
+    [entry] = answer["data"]["me"]["entries"]["nodes"]
     assert entry["explanation"]["summary"] == "108 beans for a purchase of 60.99 EUR."
 
 

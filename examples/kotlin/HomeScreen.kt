@@ -1,5 +1,5 @@
-// A member's home screen. Call it from a background thread, and ask your own server for the answer:
-// a partner's token must not be in an app.
+// A member's home screen. Call it from a background thread; the token is the member's own, from your
+// login.
 
 package example.loyalty
 
@@ -9,19 +9,16 @@ import kotlinx.serialization.Serializable
 import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.buildJsonObject
 import kotlinx.serialization.json.put
-import kotlinx.serialization.json.putJsonObject
-
-private const val DOLLAR = "$"
 
 private const val HOME_SCREEN = """
-  # All that an app shows on a member's first screen, in one query.
-  query HomeScreen(${DOLLAR}member: MemberRef!) {
+  # All that an app shows on a member's first screen, in one query. The member asks.
+  query HomeScreen {
     program {
       name
       pointName
       pointNamePlural
     }
-    member(ref: ${DOLLAR}member) {
+    me {
       number
       firstName
       lastName
@@ -66,6 +63,18 @@ private const val HOME_SCREEN = """
         left
         renewsAt
       }
+      subscription {
+        status
+        plan {
+          name
+          interval
+        }
+        periodEndsAt
+        amountDue {
+          amount
+          currencyCode
+        }
+      }
       passes {
         platform
         url
@@ -104,6 +113,8 @@ private val json = Json { ignoreUnknownKeys = true }
 @Serializable data class TierStatus(val tier: Tier?, val next: Tier?, val progress: Int, val amountToNext: Money?, val pointsToNext: Long?)
 @Serializable data class Benefit(val code: String, val name: String, val description: String)
 @Serializable data class Entitlement(val benefit: Benefit, val left: Int?, val renewsAt: String?)
+@Serializable data class Plan(val name: String, val interval: String)
+@Serializable data class Subscription(val status: String, val plan: Plan, val periodEndsAt: String, val amountDue: Money)
 @Serializable data class Pass(val platform: String, val url: String)
 @Serializable data class Explanation(val summary: String)
 @Serializable data class Entry(val id: String, val points: Long, val balanceAfter: Long, val at: String, val explanation: Explanation?)
@@ -115,15 +126,16 @@ private val json = Json { ignoreUnknownKeys = true }
     val wallet: Wallet,
     val tier: TierStatus?,
     val entitlements: List<Entitlement>,
+    val subscription: Subscription?,
     val passes: List<Pass>,
     val cardUrl: String?,
     val entries: Entries,
 )
-@Serializable data class HomeScreen(val program: Program?, val member: Member?)
+@Serializable data class HomeScreen(val program: Program?, val me: Member?)
 @Serializable data class Failure(val message: String)
 @Serializable data class Answer(val data: HomeScreen? = null, val errors: List<Failure> = emptyList())
 
-fun homeScreen(url: String, token: String, number: String): HomeScreen {
+fun homeScreen(url: String, token: String): HomeScreen {
     val connection = URI(url).toURL().openConnection() as HttpURLConnection
     connection.requestMethod = "POST"
     connection.connectTimeout = 10_000
@@ -131,10 +143,7 @@ fun homeScreen(url: String, token: String, number: String): HomeScreen {
     connection.doOutput = true
     connection.setRequestProperty("Authorization", "Bearer $token")
     connection.setRequestProperty("Content-Type", "application/json")
-    val question = buildJsonObject {
-        put("query", HOME_SCREEN)
-        putJsonObject("variables") { putJsonObject("member") { put("number", number) } }
-    }
+    val question = buildJsonObject { put("query", HOME_SCREEN) }
     connection.outputStream.use { it.write(question.toString().encodeToByteArray()) }
     val body = (connection.errorStream ?: connection.inputStream).use { it.readBytes().decodeToString() }
     val answer = json.decodeFromString<Answer>(body)

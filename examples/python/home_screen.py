@@ -1,11 +1,10 @@
-"""Prints a member's home screen: home_screen.py MEMBER_NUMBER.
+"""Prints a member's home screen.
 
-Set LOYALTY_URL and LOYALTY_TOKEN first. Nothing but Python is needed.
+Set LOYALTY_URL and LOYALTY_TOKEN, a member's, first. Nothing but Python is needed.
 """
 
 import json
 import os
-import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,11 @@ QUERY = (Path(__file__).parents[1] / "home-screen.graphql").read_text()
 TIMEOUT_S = 10
 
 
-def ask(query: str, variables: dict[str, Any]) -> dict[str, Any]:
+def ask(query: str) -> dict[str, Any]:
     """Return the data of an answer; a request that cannot be served raises, and says why."""
     request = urllib.request.Request(  # noqa: S310 - the address is the operator's own
         os.environ["LOYALTY_URL"],
-        json.dumps({"query": query, "variables": variables}).encode(),
+        json.dumps({"query": query}).encode(),
         {
             "Authorization": f"Bearer {os.environ['LOYALTY_TOKEN']}",
             "Content-Type": "application/json",
@@ -32,12 +31,10 @@ def ask(query: str, variables: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def main(number: str) -> None:
+def main() -> None:
     """Print what the member sees first."""
-    data = ask(QUERY, {"member": {"number": number}})
-    member, unit = data["member"], data["program"]["pointNamePlural"]
-    if member is None:
-        raise SystemExit(f"There is no member {number}.")
+    data = ask(QUERY)
+    member, unit = data["me"], data["program"]["pointNamePlural"]
     print(f"{data['program']['name']}: {member['wallet']['available']} {unit}")
     for ending in member["wallet"]["expirations"]:
         print(f"  {ending['points']} until {ending['expiresAt']}")
@@ -50,4 +47,4 @@ def main(number: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

@@ -1,19 +1,19 @@
 // A member's home screen, and the card added to Apple Wallet.
-// Ask your own server for the answer: a partner's token must not be in an app.
+// The token is the member's own, from your login.
 
 import Foundation
 import PassKit
 import UIKit
 
 let homeScreenQuery = """
-  # All that an app shows on a member's first screen, in one query.
-  query HomeScreen($member: MemberRef!) {
+  # All that an app shows on a member's first screen, in one query. The member asks.
+  query HomeScreen {
     program {
       name
       pointName
       pointNamePlural
     }
-    member(ref: $member) {
+    me {
       number
       firstName
       lastName
@@ -58,6 +58,18 @@ let homeScreenQuery = """
         left
         renewsAt
       }
+      subscription {
+        status
+        plan {
+          name
+          interval
+        }
+        periodEndsAt
+        amountDue {
+          amount
+          currencyCode
+        }
+      }
       passes {
         platform
         url
@@ -100,6 +112,13 @@ struct HomeScreen: Decodable {
   }
   struct Benefit: Decodable { let code, name, description: String }
   struct Entitlement: Decodable { let benefit: Benefit; let left: Int?; let renewsAt: Date? }
+  struct Plan: Decodable { let name, interval: String }
+  struct Subscription: Decodable {
+    let status: String
+    let plan: Plan
+    let periodEndsAt: Date
+    let amountDue: Money
+  }
   struct Pass: Decodable { let platform: String; let url: URL }
   struct Explanation: Decodable { let summary: String }
   struct Entry: Decodable, Identifiable {
@@ -115,12 +134,13 @@ struct HomeScreen: Decodable {
     let wallet: Wallet
     let tier: TierStatus?
     let entitlements: [Entitlement]
+    let subscription: Subscription?
     let passes: [Pass]
     let cardUrl: URL?
     let entries: Entries
   }
   let program: Program?
-  let member: Member?
+  let me: Member?
 }
 
 struct Answer: Decodable {
@@ -129,14 +149,12 @@ struct Answer: Decodable {
   let errors: [Failure]?
 }
 
-func homeScreen(url: URL, token: String, number: String) async throws -> HomeScreen {
+func homeScreen(url: URL, token: String) async throws -> HomeScreen {
   var request = URLRequest(url: url, timeoutInterval: 10)
   request.httpMethod = "POST"
   request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization")
   request.setValue("application/json", forHTTPHeaderField: "Content-Type")
-  request.httpBody = try JSONSerialization.data(withJSONObject: [
-    "query": homeScreenQuery, "variables": ["member": ["number": number]],
-  ])
+  request.httpBody = try JSONSerialization.data(withJSONObject: ["query": homeScreenQuery])
   let (body, _) = try await URLSession.shared.data(for: request)
   let decoder = JSONDecoder()
   decoder.dateDecodingStrategy = .iso8601

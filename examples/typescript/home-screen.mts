@@ -1,16 +1,15 @@
-// Prints a member's home screen: node home-screen.mts MEMBER_NUMBER
-// Set LOYALTY_URL and LOYALTY_TOKEN first. In a web app, ask your own server for this: a partner's
-// token must not reach a browser.
+// Prints a member's home screen: node home-screen.mts
+// Set LOYALTY_URL and LOYALTY_TOKEN, a member's, first.
 
 const QUERY = /* GraphQL */ `
-  # All that an app shows on a member's first screen, in one query.
-  query HomeScreen($member: MemberRef!) {
+  # All that an app shows on a member's first screen, in one query. The member asks.
+  query HomeScreen {
     program {
       name
       pointName
       pointNamePlural
     }
-    member(ref: $member) {
+    me {
       number
       firstName
       lastName
@@ -55,6 +54,18 @@ const QUERY = /* GraphQL */ `
         left
         renewsAt
       }
+      subscription {
+        status
+        plan {
+          name
+          interval
+        }
+        periodEndsAt
+        amountDue {
+          amount
+          currencyCode
+        }
+      }
       passes {
         platform
         url
@@ -97,15 +108,16 @@ interface Money {
 
 interface HomeScreen {
   program: { name: string; pointNamePlural: string };
-  member: {
+  me: {
     number: string;
     firstName: string | null;
     wallet: { available: number; expirations: { points: number; expiresAt: string }[] };
     tier: { tier: { name: string } | null; progress: number; next: { name: string } | null; amountToNext: Money | null } | null;
     entitlements: { benefit: { name: string }; left: number | null }[];
+    subscription: { status: string; plan: { name: string }; periodEndsAt: string } | null;
     cardUrl: string | null;
     entries: { nodes: Entry[] };
-  } | null;
+  };
 }
 
 interface Answer<Data> {
@@ -113,11 +125,11 @@ interface Answer<Data> {
   errors?: { message: string; extensions: { code: string } }[];
 }
 
-export async function homeScreen(url: string, token: string, number: string): Promise<HomeScreen> {
+export async function homeScreen(url: string, token: string): Promise<HomeScreen> {
   const response = await fetch(url, {
     method: "POST",
     headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
-    body: JSON.stringify({ query: QUERY, variables: { member: { number } } }),
+    body: JSON.stringify({ query: QUERY }),
     signal: AbortSignal.timeout(10_000),
   });
   const answer = (await response.json()) as Answer<HomeScreen>;
@@ -125,15 +137,13 @@ export async function homeScreen(url: string, token: string, number: string): Pr
   return answer.data;
 }
 
-const [, , number] = process.argv;
-const { program, member } = await homeScreen(process.env.LOYALTY_URL!, process.env.LOYALTY_TOKEN!, number!);
-if (!member) throw new Error(`There is no member ${number}.`);
-console.log(`${program.name}: ${member.wallet.available} ${program.pointNamePlural}`);
-for (const { points, expiresAt } of member.wallet.expirations) console.log(`  ${points} until ${expiresAt}`);
-if (member.tier?.next && member.tier.amountToNext) {
-  const { amount, currencyCode } = member.tier.amountToNext;
-  console.log(`  ${amount} ${currencyCode} to ${member.tier.next.name}`);
+const { program, me } = await homeScreen(process.env.LOYALTY_URL!, process.env.LOYALTY_TOKEN!);
+console.log(`${program.name}: ${me.wallet.available} ${program.pointNamePlural}`);
+for (const { points, expiresAt } of me.wallet.expirations) console.log(`  ${points} until ${expiresAt}`);
+if (me.tier?.next && me.tier.amountToNext) {
+  const { amount, currencyCode } = me.tier.amountToNext;
+  console.log(`  ${amount} ${currencyCode} to ${me.tier.next.name}`);
 }
-for (const { at, points, explanation } of member.entries.nodes) {
+for (const { at, points, explanation } of me.entries.nodes) {
   console.log(at.slice(0, 10), points > 0 ? `+${points}` : points, explanation?.summary ?? "");
 }
