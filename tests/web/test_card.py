@@ -8,24 +8,28 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from starlette.testclient import TestClient
 
+from loyalty_graph.ledger.rules import Kind
 from loyalty_graph.members.rules import MemberStatus
 from loyalty_graph.purchases.rules import Line
-from loyalty_graph.usecases import card_page, members
+from loyalty_graph.usecases import card_page, members, subscriptions
+from loyalty_graph.usecases.subscriptions import Subscribe
 from loyalty_graph.wallet.checking import describe
 from loyalty_graph.web import watching
-from loyalty_graph.web.card import CALLS_OF_ONE_ADDRESS, CALLS_OF_ONE_LINK
+from loyalty_graph.web.card import CALLS_OF_ONE_ADDRESS, CALLS_OF_ONE_LINK, HAPPENED
 from loyalty_graph.web.watching import CardWatch
 from tests.api import Api
 from tests.shop import by_id
 from tests.tiers.shop import tea, with_tiers
+from tests.usecases.subscribing import WITH_PLANS
 from tests.web.conftest import Linked, link_to
 
-TAGS = re.compile(r"<[^>]+>")
+TAGS, ISOLATES = re.compile(r"<[^>]+>"), re.compile(r"</?bdi[^>]*>")
 
 
 def text_of(html: str) -> str:
     """Return what a person reads, one space between words."""
-    return " ".join(TAGS.sub(" ", html.partition("<body>")[2]).split())
+    body = ISOLATES.sub("", html.partition("<body>")[2])
+    return " ".join(TAGS.sub(" ", body).split())
 
 
 def test_the_card_shows_points_dates_and_reasons(api: Api, ada: Linked):
@@ -159,6 +163,22 @@ def test_a_link_that_is_revoked_or_never_was_leads_to_the_same_page(
     assert "There is no card here" in revoked.text
 
 
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [
+        ("PLUS", "Begins when €10.00 is paid."),
+        ("TRY", "Free until Mar 16, 2026, then €5.00."),
+    ],
+)
+def test_a_paid_plan_says_how_it_stands(api: Api, plan: str, said: str):
+    api.open_shop(WITH_PLANS)
+    ada = link_to(api)
+    command = Subscribe("partner:app", "key", by_id(ada.member), plan, None)
+    api.run(subscriptions.subscribe, api.shop.program_id, command, billing={}, now=api.now)
+
+    assert said in text_of(api.client.get(ada.path).text)
+
+
 def test_a_suspended_card_says_so_and_offers_no_pass(api: Api, ada: Linked):
     status = MemberStatus.SUSPENDED
     api.run(members.set_status, api.shop.program_id, by_id(ada.member), status, now=api.now)
@@ -213,6 +233,17 @@ def test_a_stream_names_the_state_and_ends_when_the_link_does(
     assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert answer.text == f"retry: 2000\n\nevent: card\ndata: {state}\n\n"
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "60")
+
+
+def test_asking_only_for_the_heads_of_a_stream_ends(api: Api, ada: Linked):
+    answer = api.client.head(f"{ada.path}/live")
+
+    assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert answer.headers["x-accel-buffering"] == "no"
+
+
+def test_every_kind_of_entry_has_its_heading():
+    assert set(HAPPENED) == set(Kind)
 
 
 def test_a_link_is_in_no_log(api: Api, ada: Linked, caplog: pytest.LogCaptureFixture):

@@ -30,6 +30,9 @@ QUIET_S = 15.0
 DATES_FIRST = 3
 RETRY_MS = 2_000
 QR_QUIET_ZONE = 4  # modules, as ISO/IEC 18004 asks
+EVENT_STREAM = "text/event-stream"
+# A proxy that gathers an answer before it passes it on would hold every event back.
+STREAMED = {**HEADERS, **UNKEPT, "X-Accel-Buffering": "no"}
 AS_FILE = {"content-disposition": 'attachment; filename="card.pkpass"'}
 STRIP, LOGO = "strip@3x.png", "logo@3x.png"
 A_YEAR = {"Cache-Control": "public, max-age=31536000, immutable"}
@@ -97,10 +100,10 @@ class CardDoor:
             return _gone()
         if not self._watch.has_room(shown):
             return _later(PER)
+        if request.method == "HEAD":
+            return Response(media_type=EVENT_STREAM, headers=STREAMED)
         states = self._watch.states(shown, quiet_s=QUIET_S)
-        return StreamingResponse(
-            _events(states), media_type="text/event-stream", headers={**HEADERS, **UNKEPT}
-        )
+        return StreamingResponse(_events(states), media_type=EVENT_STREAM, headers=STREAMED)
 
     async def pass_file(self, request: Request) -> Response:
         """Answer with the pass for the phone's wallet, made on the first call."""

@@ -30,7 +30,7 @@ function count(element, from, locale) {
 async function refresh() {
   const answer = await fetch(location.pathname, { cache: "no-store" });
   if (answer.status === 404) return location.reload();
-  if (!answer.ok) return;
+  if (!answer.ok) return again(Number(answer.headers.get("Retry-After")) * 1_000 || AGAIN_MS);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("page");
   const old = main(), before = old.querySelector("[data-count]");
   const open = [...old.querySelectorAll("details")].map((one) => one.open);
@@ -43,6 +43,11 @@ async function refresh() {
 }
 
 let refreshing = Promise.resolve();
+
+function again(after) {
+  tell(false);
+  setTimeout(() => refresh().then(() => tell(true), () => again(AGAIN_MS)), after);
+}
 
 function listen() {
   const stream = new EventSource(main().dataset.live);
