@@ -75,6 +75,16 @@ private const val HOME_SCREEN = """
           currencyCode
         }
       }
+      availableRewards {
+        reward {
+          code
+          name
+          imageUrl
+        }
+        cost
+        pointsShort
+        reasons
+      }
       passes {
         platform
         url
@@ -115,6 +125,8 @@ private val json = Json { ignoreUnknownKeys = true }
 @Serializable data class Entitlement(val benefit: Benefit, val left: Int?, val renewsAt: String?)
 @Serializable data class Plan(val name: String, val interval: String)
 @Serializable data class Subscription(val status: String, val plan: Plan, val periodEndsAt: String, val amountDue: Money)
+@Serializable data class Reward(val code: String, val name: String, val imageUrl: String?)
+@Serializable data class Offer(val reward: Reward, val cost: Long, val pointsShort: Long, val reasons: List<String>)
 @Serializable data class Pass(val platform: String, val url: String)
 @Serializable data class Explanation(val summary: String)
 @Serializable data class Entry(val id: String, val points: Long, val balanceAfter: Long, val at: String, val explanation: Explanation?)
@@ -127,6 +139,7 @@ private val json = Json { ignoreUnknownKeys = true }
     val tier: TierStatus?,
     val entitlements: List<Entitlement>,
     val subscription: Subscription?,
+    val availableRewards: List<Offer>,
     val passes: List<Pass>,
     val cardUrl: String?,
     val entries: Entries,

@@ -70,6 +70,16 @@ let homeScreenQuery = """
           currencyCode
         }
       }
+      availableRewards {
+        reward {
+          code
+          name
+          imageUrl
+        }
+        cost
+        pointsShort
+        reasons
+      }
       passes {
         platform
         url
@@ -119,6 +129,8 @@ struct HomeScreen: Decodable {
     let periodEndsAt: Date
     let amountDue: Money
   }
+  struct Reward: Decodable { let code, name: String; let imageUrl: URL? }
+  struct Offer: Decodable { let reward: Reward; let cost, pointsShort: Int; let reasons: [String] }
   struct Pass: Decodable { let platform: String; let url: URL }
   struct Explanation: Decodable { let summary: String }
   struct Entry: Decodable, Identifiable {
@@ -135,6 +147,7 @@ struct HomeScreen: Decodable {
     let tier: TierStatus?
     let entitlements: [Entitlement]
     let subscription: Subscription?
+    let availableRewards: [Offer]
     let passes: [Pass]
     let cardUrl: URL?
     let entries: Entries

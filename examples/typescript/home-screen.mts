@@ -66,6 +66,16 @@ const QUERY = /* GraphQL */ `
           currencyCode
         }
       }
+      availableRewards {
+        reward {
+          code
+          name
+          imageUrl
+        }
+        cost
+        pointsShort
+        reasons
+      }
       passes {
         platform
         url
@@ -115,6 +125,7 @@ interface HomeScreen {
     tier: { tier: { name: string } | null; progress: number; next: { name: string } | null; amountToNext: Money | null } | null;
     entitlements: { benefit: { name: string }; left: number | null }[];
     subscription: { status: string; plan: { name: string }; periodEndsAt: string } | null;
+    availableRewards: { reward: { name: string }; cost: number; pointsShort: number; reasons: string[] }[];
     cardUrl: string | null;
     entries: { nodes: Entry[] };
   };

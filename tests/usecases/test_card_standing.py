@@ -13,7 +13,7 @@ from loyalty_graph.usecases import card_standing
 from loyalty_graph.usecases.card_standing import Keeping, PaidPlan, Perk, Progress
 from loyalty_graph.usecases.entitlements import UseEntitlement, use_entitlement
 from loyalty_graph.wallet.locales import Script
-from tests.shop import DAY, Shop, by_id, open_shop
+from tests.shop import DAY, NOTE, Shop, by_id, giving, open_shop
 from tests.tiers.shop import tea, with_tiers
 from tests.usecases.subscribing import Club, open_club
 
@@ -161,3 +161,24 @@ async def test_who_never_subscribed_has_no_plan(database: object):
     club = await open_club()
 
     assert await plan_of(club, await club.shop.enrol()) is None
+
+
+async def test_rewards_in_reach_are_the_dearest_had_now_and_the_next_ones(database: object):
+    more = [
+        {**NOTE, "code": f"NOTE_{cost}", "name": f"Note {cost}", "cost_points": cost}
+        for cost in (10, 20, 30, 60, 90, 100)
+    ]
+    gone = {**NOTE, "code": "GONE", "name": "Gone", "stock": 0}
+    shop = await open_shop(giving(*more, gone))
+    ada = await shop.enrol()
+    await shop.buy(ada, tea(5_000))
+
+    found = await card_standing.rewards(shop.program_id, ada.id, now=shop.now)
+
+    assert [(one.name, one.cost_points, one.missing_points) for one in found] == [
+        ("Note 20", 20, 0),
+        ("Note 30", 30, 0),
+        ("Coffee", 40, 0),
+        ("Note 60", 60, 10),
+        ("Note 90", 90, 40),
+    ]

@@ -12,12 +12,13 @@ from loyalty_graph.ledger.rules import Kind
 from loyalty_graph.members.models import Member
 from loyalty_graph.members.rules import MemberStatus
 from loyalty_graph.purchases.rules import Line
+from loyalty_graph.rewards.rules import Step
 from loyalty_graph.usecases import adjustments, expiry
 from loyalty_graph.wallet import service
 from loyalty_graph.wallet.colours import Colours
 from loyalty_graph.wallet.face import CardFace
 from loyalty_graph.wallet.models import PassRow
-from tests.shop import DAY, NOON, Shop, by_id, open_shop, program
+from tests.shop import DAY, NOON, Shop, by_id, giving, open_shop, program
 from tests.tiers.shop import tea, with_tiers
 
 TEA = (Line("TEA", 1, 100),)
@@ -229,6 +230,27 @@ async def change(shop: Shop, ada: Member, kind: Kind) -> None:
 )
 async def test_the_card_says_what_changed_last(shop: Shop, ada: Member, kind: Kind, expected: str):
     await change(shop, ada, kind)
+
+    assert (await face(shop, ada)).last_change == expected
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        (None, "02 Mar 2026: -40 beans set aside"),
+        (Step.CONFIRM, "02 Mar 2026: -40 beans set aside before, now spent"),
+        (Step.CANCEL, "02 Mar 2026: +40 beans no longer set aside"),
+    ],
+)
+async def test_the_card_says_what_became_of_points_set_aside(
+    database: object, step: Step | None, expected: str
+):
+    shop = await open_shop(giving())
+    ada = await shop.enrol()
+    await shop.buy(ada)
+    held = await shop.want(ada, hold_minutes=5)
+    if step is not None:
+        await shop.take(step, held)
 
     assert (await face(shop, ada)).last_change == expected
 

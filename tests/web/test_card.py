@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from loyalty_graph.ledger.rules import Kind
 from loyalty_graph.members.rules import MemberStatus
 from loyalty_graph.purchases.rules import Line
+from loyalty_graph.rewards.rules import Step
 from loyalty_graph.usecases import card_page, members, subscriptions
 from loyalty_graph.usecases.subscriptions import Subscribe
 from loyalty_graph.wallet.checking import describe
@@ -18,12 +19,14 @@ from loyalty_graph.web import watching
 from loyalty_graph.web.card import CALLS_OF_ONE_ADDRESS, CALLS_OF_ONE_LINK, HAPPENED
 from loyalty_graph.web.watching import CardWatch
 from tests.api import Api
-from tests.shop import by_id
+from tests.shop import NOTE, by_id, giving
 from tests.tiers.shop import tea, with_tiers
 from tests.usecases.subscribing import WITH_PLANS
 from tests.web.conftest import Linked, link_to
 
 TAGS, ISOLATES = re.compile(r"<[^>]+>"), re.compile(r"</?bdi[^>]*>")
+
+MINUS = "\N{MINUS SIGN}"
 
 
 def text_of(html: str) -> str:
@@ -177,6 +180,30 @@ def test_a_paid_plan_says_how_it_stands(api: Api, plan: str, said: str):
     api.run(subscriptions.subscribe, api.shop.program_id, command, billing={}, now=api.now)
 
     assert said in text_of(api.client.get(ada.path).text)
+
+
+def test_rewards_in_reach_say_what_is_missing(api: Api):
+    api.open_shop(giving(NOTE))
+    ada = link_to(api)
+    api.run(ada.shop.buy, ada.member, tea(4_500))
+
+    text = text_of(api.client.get(ada.path).text)
+
+    assert "Rewards in reach Coffee 40 You have enough A note of 20 euros 50 5 more to go" in text
+
+
+def test_points_set_aside_and_then_spent_are_told_as_that(api: Api):
+    api.open_shop(giving())
+    ada = link_to(api)
+    api.run(ada.shop.buy, ada.member, tea(4_500))
+    held = api.run(ada.shop.want, ada.member, hold_minutes=5)
+    api.run(ada.shop.take, Step.CONFIRM, held)
+
+    text = text_of(api.client.get(ada.path).text)
+
+    spent = "Reward taken · Mar 2 40 beans that were set aside are spent for Coffee."
+    aside = f"Points set aside · Mar 2 {MINUS}40 40 beans set aside for Coffee."
+    assert f"{spent} {aside}" in text
 
 
 def test_a_suspended_card_says_so_and_offers_no_pass(api: Api, ada: Linked):

@@ -17,8 +17,8 @@ from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.subscriptions import reads as subscriptions
 from loyalty_graph.tiers import reads as tiers
-from loyalty_graph.usecases import card_standing, entitlements
-from loyalty_graph.usecases.card_standing import PaidPlan, Perk, Progress, last_day
+from loyalty_graph.usecases import card_standing, entitlements, reward_offers
+from loyalty_graph.usecases.card_standing import PaidPlan, Perk, Progress, Reachable, last_day
 from loyalty_graph.usecases.explanations import Explanation, Writing, explain_entry
 from loyalty_graph.wallet import links
 from loyalty_graph.wallet import service as wallet
@@ -67,6 +67,7 @@ class CardPage:
     progress: Progress | None
     perks: Sequence[Perk]
     paid_plan: PaidPlan | None
+    rewards: Sequence[Reachable]
 
 
 class Watched(NamedTuple):
@@ -108,6 +109,7 @@ async def read(token: str, *, now: datetime) -> CardPage:
         progress=await card_standing.progress(program_id, member_id, script=script, now=now),
         perks=await card_standing.perks(program_id, member_id, now=now),
         paid_plan=await card_standing.paid_plan(program_id, member_id, script=script, now=now),
+        rewards=await card_standing.rewards(program_id, member_id, now=now),
     )
 
 
@@ -152,6 +154,7 @@ async def _states(
     standings = await tiers.statuses(program_id, ids, now=now)
     plans = await subscriptions.newest(program_id, ids, now=now)
     usable = await entitlements.entitlements(program_id, ids, now=now)
+    offers = await reward_offers.offers(program_id, ids, now=now)
     version = await programs.in_force(program_id, now, now=now)
     found = {}
     for page in pages:
@@ -164,6 +167,7 @@ async def _states(
             (version.number, known[page.member_id].status, balance.sequence, balance.available),
             (standing.tier, standing.value) if standing else (),
             plan.state if plan else (),
+            [(one.offer.points_short, one.offer.obstacles) for one in offers[page.member_id]],
             [(one.benefit.code, one.used) for one in usable[page.member_id]],
         )
         found[page] = hashlib.sha256(repr(seen).encode()).hexdigest()[:STATE_CHARACTERS]

@@ -9,15 +9,17 @@ from loyalty_graph.benefits.rules import UsePeriod
 from loyalty_graph.money import Money
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import ProgramSettings
+from loyalty_graph.rewards.rules import Obstacle
 from loyalty_graph.subscriptions import reads as subscriptions
 from loyalty_graph.subscriptions.rules import Status
 from loyalty_graph.tiers import reads as tiers
 from loyalty_graph.tiers.rules import Basis, Window
-from loyalty_graph.usecases import entitlements
+from loyalty_graph.usecases import entitlements, reward_offers
 from loyalty_graph.usecases.entitlements import Entitlement
 from loyalty_graph.wallet.locales import Script
 
 WHOLE_PERCENT = 100
+REWARDS_SHOWN, NEXT_REWARDS_SHOWN = 3, 2
 WARNED_BEFORE = timedelta(days=120)
 
 
@@ -71,6 +73,15 @@ class PaidPlan:
     until: date | None
     price: str
     due: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reachable:
+    """A reward, and how many points are missing for it; none when it can be had now."""
+
+    name: str
+    cost_points: int
+    missing_points: int
 
 
 async def progress(
@@ -146,6 +157,21 @@ async def paid_plan(
         price=script.money(Money(view.plan.price_minor, settings.currency)),
         due=script.money(Money(view.due_minor, settings.currency)),
     )
+
+
+async def rewards(program_id: UUID, member_id: UUID, *, now: datetime) -> Sequence[Reachable]:
+    """Return the dearest rewards a member can have now, and the next ones, the cheapest first.
+
+    Those that more points would not bring are left out.
+    """
+    found = (await reward_offers.offers(program_id, [member_id], now=now))[member_id]
+    offers = [one.offer for one in found if set(one.offer.obstacles) <= {Obstacle.POINTS_SHORT}]
+    now_theirs = [one for one in offers if not one.points_short][-REWARDS_SHOWN:]
+    next_ones = [one for one in offers if one.points_short][:NEXT_REWARDS_SHOWN]
+    return [
+        Reachable(name=one.reward.name, cost_points=one.cost, missing_points=one.points_short)
+        for one in (*now_theirs, *next_ones)
+    ]
 
 
 def last_day(end: datetime, settings: ProgramSettings) -> date:

@@ -32,6 +32,9 @@ _WHAT_HAPPENED = {
     Kind.EARN: "earned",
     Kind.REDEEM: "spent",
     Kind.UNREDEEM: "given back",
+    Kind.HOLD: "set aside",
+    Kind.CAPTURE: "set aside before, now spent",
+    Kind.RELEASE: "no longer set aside",
     Kind.REVERSE: "taken back for a return",
     Kind.FORGIVE: "forgiven",
     Kind.RECLAIM: "no longer forgiven",
@@ -144,8 +147,10 @@ def _face(
 
 def _last_change(entry: Entry, settings: ProgramSettings) -> str:
     day = entry.at.astimezone(settings.zone).date()
-    unit = settings.points.unit_one if abs(entry.points) == 1 else settings.points.unit_other
-    return f"{day:%d %b %Y}: {entry.points:+,} {unit} {_WHAT_HAPPENED[entry.kind]}"
+    # A capture moves no points of the balance: they left it when they were set aside.
+    points = entry.points or entry.held
+    unit = settings.points.unit_one if abs(points) == 1 else settings.points.unit_other
+    return f"{day:%d %b %Y}: {points:+,} {unit} {_WHAT_HAPPENED[entry.kind]}"
 
 
 def _colours(settings: ProgramSettings) -> Colours:
