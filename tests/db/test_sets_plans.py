@@ -34,7 +34,15 @@ UPDATES: dict[str, tuple[type[Model], tuple[str, ...], tuple[str, ...]]] = {
     "vouchers": (VoucherRow, ("member_id", "id"), ("remaining_minor",)),
     "lines": (PurchaseLine, ("member_id", "purchase_id", "number"), ("refunded_quantity",)),
 }
-VALUES = {"uuid": UUID(int=2), "text": "x", "int": 3, "smallint": 3, "bigint": 3}
+VALUES = {
+    "uuid": UUID(int=2),
+    "text": "x",
+    "int": 3,
+    "smallint": 3,
+    "bigint": 3,
+    "bool": True,
+    "bytea": b"x",
+}
 
 
 @pytest.mark.parametrize("keys", [1, 2])

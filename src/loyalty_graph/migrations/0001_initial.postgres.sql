@@ -332,7 +332,6 @@ CREATE TABLE "redemption" (
     CONSTRAINT "redemption_points_positive" CHECK (points > 0)
 ) WITH (fillfactor = 80);
 CREATE UNIQUE INDEX "redemption_code" ON "redemption" ("program_id", "code_hash") WHERE code_hash IS NOT NULL;
-CREATE INDEX "redemption_of_reward" ON "redemption" ("program_id", "member_id", "reward");
 CREATE INDEX "redemption_stock" ON "redemption" ("program_id", "reward") WHERE NOT restocked;
 CREATE INDEX "redemption_held" ON "redemption" ("program_id", "held_until") WHERE state = 'HELD';
 CREATE INDEX "redemption_issued" ON "redemption" ("program_id", "expires_at") WHERE state = 'ISSUED';

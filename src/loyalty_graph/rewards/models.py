@@ -77,7 +77,6 @@ class RedemptionRow(Model):
             FillFactor(80),
         ]
         indexes = [
-            Index("program_id", "member_id", "reward", name="redemption_of_reward"),
             Index("program_id", "reward", name="redemption_stock", where="NOT restocked"),
             Index("program_id", "held_until", name="redemption_held", where="state = 'HELD'"),
             Index("program_id", "expires_at", name="redemption_issued", where="state = 'ISSUED'"),
