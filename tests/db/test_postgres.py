@@ -64,6 +64,7 @@ async def test_t9_a_transaction_can_be_serializable_and_is_run_again():
         (ConnectionRefusedError("refused"), DBConnectionError),
         (asyncpg.TooManyConnectionsError("sorry"), DBConnectionError),
         (asyncpg.InterfaceError("pool is closing"), DBConnectionError),
+        (asyncpg.InternalClientError("cannot switch to state 11"), DBConnectionError),
         (asyncpg.InterfaceError("another operation is in progress"), OperationalError),
     ],
 )

@@ -255,6 +255,27 @@ async def test_trap_6_an_outage_is_waited_for_and_told_once_a_try(
     assert len(work.ran) == 1
 
 
+async def test_trap_6_what_nobody_foresaw_does_not_end_the_loop(
+    database: object, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    await put()
+    work, tries, whole = Work.quick(), [], service.claim
+
+    async def stumble(*given: Any, **named: Any) -> object:
+        tries.append(1)
+        if len(tries) == 1:
+            raise RuntimeError("nobody thought of this")
+        return await whole(*given, **named)
+
+    monkeypatch.setattr(service, "claim", stumble)
+    async with Running(runner({"polish": Handler(work)}), Clock()):
+        await until_left(0)
+
+    [told] = [one for one in caplog.records if one.levelno == logging.ERROR]
+    assert told.getMessage() == "No jobs could be claimed (try 1)"
+    assert "nobody thought of this" in caplog.text
+
+
 async def test_trap_6_a_job_whose_end_could_not_be_kept_is_run_again(
     database: object, monkeypatch: pytest.MonkeyPatch
 ):

@@ -43,8 +43,16 @@ SERVER_SETTINGS = {
 # transactions (catalogue, reports) their sequential scans.
 BEGIN = "BEGIN; SET LOCAL enable_seqscan = off"
 
+DRIVER_ERRORS = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 CONNECTION_ERRORS = (
     OSError,
+    # The server has said goodbye, and the connection is used before it is seen to be closed.
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
@@ -61,7 +69,7 @@ class _Translating(StockClient):
     ) -> Result:
         try:
             return await func(self, *args, **kwargs)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except DRIVER_ERRORS as error:
             raise translated(error) from error
 
 
@@ -95,7 +103,7 @@ class PostgresClient(_Translating):
         try:
             await super().create_connection(with_db)
             await self.execute_query("SELECT 1")
-        except (BaseORMException, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except (BaseORMException, *DRIVER_ERRORS) as error:
             await self.close()
             place = f"{self.database} at {self.host}:{self.port}"
             raise DatabaseError(f"The database {place} cannot be used: {error}.") from error

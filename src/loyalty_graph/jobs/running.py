@@ -58,6 +58,10 @@ class Runner:
                     failures += 1
                     logger.warning("No jobs could be claimed (try %d): %s", failures, error)
                     pause = self._pause_s(failures)
+                except Exception:
+                    failures += 1
+                    logger.exception("No jobs could be claimed (try %d)", failures)
+                    pause = self._pause_s(failures)
                 await self._wait(stopping, pause, watch=not failures)
         finally:
             stopping.cancel()
