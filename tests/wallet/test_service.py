@@ -1,5 +1,6 @@
 """Issuing passes, and what a card shows."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -294,3 +295,12 @@ def _noting(ask: Any, hops: list[str]) -> Any:
         return await ask(self, *given, **named)
 
     return noting
+
+
+async def test_many_who_ask_at_once_get_the_same_card(shop: Shop, ada: Member):
+    done = await asyncio.gather(
+        *(service.issue(shop.program_id, [ada.id], now=NOON) for _ in range(10))
+    )
+
+    row = await PassRow.get(member_id=ada.id)
+    assert done == [{ada.id: row.serial}] * 10

@@ -7,7 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from loyalty_graph.db import transaction
-from loyalty_graph.db.sets import Insert, Lookup, fetch, store
+from loyalty_graph.db.sets import Lookup, fetch
 from loyalty_graph.errors import MemberNotActiveError, NotFoundError
 from loyalty_graph.ledger import reads as ledger
 from loyalty_graph.ledger.reads import Entry, Expiration
@@ -63,20 +63,29 @@ async def issue(program_id: UUID, member_ids: Sequence[UUID], *, now: datetime) 
             raise NotFoundError("member", member_id, field="member")
         if found[member_id].status != MemberStatus.ACTIVE:
             raise MemberNotActiveError(member_id, found[member_id].status)
+    serials = await _serials(program_id, member_ids)
+    new = [
+        PassRow(
+            serial=secrets.token_hex(SERIAL_BYTES),
+            program_id=program_id,
+            member_id=member_id,
+            platform=Platform.APPLE,
+            template=TEMPLATE,
+            issued_at=now,
+        )
+        for member_id in sorted(set(member_ids) - serials.keys())
+    ]
+    if not new:
+        return serials
+    # Somebody else may be giving the same member one at this moment; the first one counts.
+    await PassRow.bulk_create(new, ignore_conflicts=True)
+    return await _serials(program_id, member_ids)
+
+
+async def _serials(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, str]:
     keys = [(member_id, Platform.APPLE) for member_id in member_ids]
     [rows] = await fetch(program_id, Lookup(PassRow, ("member_id", "platform"), keys, ("serial",)))
-    serials = {key[0]: hits[0][0] for key, hits in zip(keys, rows, strict=True) if hits}
-    new = {
-        member_id: secrets.token_hex(SERIAL_BYTES)
-        for member_id in member_ids
-        if member_id not in serials
-    }
-    columns = ("serial", "member_id", "platform", "template", "issued_at")
-    written = [
-        (serial, member_id, Platform.APPLE, TEMPLATE, now) for member_id, serial in new.items()
-    ]
-    await store(program_id, [Insert(PassRow, columns, written)])
-    return {**serials, **new}
+    return {key[0]: hits[0][0] for key, hits in zip(keys, rows, strict=True) if hits}
 
 
 async def holder(program_id: UUID, serial: str) -> UUID:
