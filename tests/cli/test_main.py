@@ -33,6 +33,7 @@ def test_every_command_says_what_it_does(call: CommandLine, words: list[str]):
 def test_the_commands_are_these():
     assert {" ".join(words) for words in commands()} == {
         *("", "demo", "purchase", "serve", "version", "worker"),
+        *("jobs", "jobs run", "jobs dead"),
         *("ledger", "ledger verify", "ledger rebuild"),
         *("member", "member show", "member status"),
         *("pass", "pass build", "pass verify", "pass show"),

@@ -6,14 +6,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
-from loyalty_graph.errors import LoyaltyError
+from loyalty_graph.errors import LoyaltyError, WrongStoreError
 from loyalty_graph.rewards.errors import (
     OutOfStockError,
     RedemptionStateError,
     RewardLimitError,
     RewardNotForTierError,
     RewardNotOpenError,
-    WrongStoreError,
 )
 from loyalty_graph.rewards.rules import (
     TRANSITIONS,

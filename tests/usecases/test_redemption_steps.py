@@ -10,6 +10,7 @@ from loyalty_graph.errors import (
     LoyaltyError,
     MemberNotActiveError,
     NotFoundError,
+    WrongStoreError,
 )
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger.models import LotRow, TransferRow
@@ -22,7 +23,6 @@ from loyalty_graph.rewards.errors import (
     NotRefundableError,
     RedemptionStateError,
     VoucherUsedError,
-    WrongStoreError,
 )
 from loyalty_graph.rewards.models import RedemptionRow, RewardStock, VoucherRow
 from loyalty_graph.rewards.rules import TRANSITIONS, RedemptionState, Step

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from loyalty_graph.errors import InvalidInputError, LoyaltyError, NotFoundError
+from loyalty_graph.errors import InvalidInputError, LoyaltyError, NotFoundError, WrongStoreError
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.members.models import Member
 from loyalty_graph.outbox import CardMark, FactRow
@@ -15,7 +15,6 @@ from loyalty_graph.rewards.errors import (
     VoucherExpiredError,
     VoucherUsedError,
     VoucherVoidError,
-    WrongStoreError,
 )
 from loyalty_graph.rewards.models import RedemptionRow, VoucherRow, VoucherUseRow
 from loyalty_graph.rewards.rules import RedemptionState, Step

@@ -14,7 +14,6 @@ LoyaltyError
 │   ├── RedemptionCancelledError  REDEMPTION_CANCELLED      it was called off
 │   ├── RedemptionReleasedError   REDEMPTION_RELEASED       it was not confirmed in time
 │   └── RedemptionRefundedError   REDEMPTION_REFUNDED       the reward was brought back
-├── WrongStoreError               WRONG_STORE               the code is for another store
 ├── NotRefundableError            NOT_REFUNDABLE            the reward cannot be brought back
 ├── VoucherUsedError              VOUCHER_USED              nothing is left on it, or some is gone
 ├── VoucherVoidError              VOUCHER_VOID              its redemption was undone
@@ -132,15 +131,6 @@ class RedemptionRefundedError(RedemptionStateError):
 
     code = "REDEMPTION_REFUNDED"
     because = "was refunded"
-
-
-class WrongStoreError(LoyaltyError):
-    """The code can be used in another store only."""
-
-    code = "WRONG_STORE"
-
-    def __init__(self, store: str) -> None:
-        super().__init__(f"This can be used in store {store} only.", field="store")
 
 
 class NotRefundableError(LoyaltyError):

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from loyalty_graph.benefits.rules import Code
-from loyalty_graph.errors import LoyaltyError
+from loyalty_graph.errors import LoyaltyError, WrongStoreError
 from loyalty_graph.rewards.errors import (
     OutOfStockError,
     RedemptionCancelledError,
@@ -25,7 +25,6 @@ from loyalty_graph.rewards.errors import (
     RewardLimitError,
     RewardNotForTierError,
     RewardNotOpenError,
-    WrongStoreError,
 )
 
 COST_MAX = 10**12
@@ -323,7 +322,7 @@ class Redemption:
             WrongStoreError: It is another one, or none was said.
         """
         if self.store is not None and store != self.store:
-            raise WrongStoreError(self.store)
+            raise WrongStoreError("This", self.store)
 
     def stepped(self, step: Step, *, now: datetime, restock: bool) -> "Redemption":
         """Return the redemption after a step that its stored state allows."""

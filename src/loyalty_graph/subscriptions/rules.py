@@ -1,6 +1,6 @@
 """A programme's plans as its file says them, and from which state a subscription may go where."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any, Self
@@ -81,24 +81,16 @@ class SubscriptionPlan(BaseModel):
         return [Grant(one, GrantSource.SUBSCRIPTION, self.code, None) for one in self.benefits]
 
 
-def check_plans(
-    plans: Sequence[SubscriptionPlan], benefits: Collection[str]
-) -> Sequence[SubscriptionPlan]:
-    """Refuse plans that cannot be told apart, or grant what the programme does not know.
+def check_plans(plans: Sequence[SubscriptionPlan]) -> Sequence[SubscriptionPlan]:
+    """Refuse plans that cannot be told apart.
 
     Raises:
-        ValueError: Two plans have the same code, or one names an unknown benefit.
+        ValueError: Two have the same code.
     """
     codes = [one.code for one in plans]
-    for place, plan in enumerate(plans):
-        if plan.code in codes[:place]:
-            raise ValueError(
-                f"[{place}].code: {plan.code} stands at [{codes.index(plan.code)}] too"
-            )
-        if unknown := [one for one in plan.benefits if one not in benefits]:
-            raise ValueError(
-                f"[{place}].benefits: {', '.join(unknown)} is not among the programme's benefits"
-            )
+    for place, code in enumerate(codes):
+        if code in codes[:place]:
+            raise ValueError(f"[{place}].code: {code} stands at [{codes.index(code)}] too")
     return plans
 
 

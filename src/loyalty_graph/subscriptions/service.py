@@ -31,6 +31,7 @@ _NEWEST_FIRST = "status = 'EXPIRED', id DESC"
 
 _plans: dict[tuple[UUID, int], Mapping[str, SubscriptionPlan]] = {}
 """Versions never change, so each is read once; there are as many as versions in use."""
+_with_plans: dict[tuple[UUID, int], bool] = {}
 
 
 async def store_plans(program_id: UUID, version: int, plans: Sequence[SubscriptionPlan]) -> None:
@@ -49,6 +50,15 @@ async def plans(program_id: UUID, version: int) -> Mapping[str, SubscriptionPlan
         stored = [] if rules is None else rules.settings
         _plans[key] = {one.code: one for one in map(SubscriptionPlan.model_validate, stored)}
     return _plans[key]
+
+
+async def has_plans(version: programs.Version) -> bool:
+    """Return whether this version of a programme or one before it has plans."""
+    key = (version.program_id, version.number)
+    if key not in _with_plans:
+        older = SubscriptionPlans.filter(program_id=key[0], version__lte=key[1])
+        _with_plans[key] = await older.exists()
+    return _with_plans[key]
 
 
 async def terms(program_id: UUID, state: State, present: programs.Version) -> Terms:

@@ -104,7 +104,8 @@ async def _grants(
 ) -> dict[UUID, list[Grant]]:
     """Return what members are granted, whatever grants it."""
     by_tier = await tiers.grants(program_id, member_ids, now=now)
-    return {member_id: by_tier.get(member_id, []) for member_id in member_ids}
+    paid = await subscriptions.grants(program_id, member_ids, now=now)
+    return {one: [*by_tier.get(one, ()), *paid.get(one, ())] for one in member_ids}
 
 
 def _may_use(

@@ -25,7 +25,7 @@ from loyalty_graph.programs.rules import Branding, ProgramSettings
 from loyalty_graph.rewards import service as rewards
 from loyalty_graph.rewards.rules import REWARDS_MAX, RewardSettings, check_rewards
 from loyalty_graph.subscriptions import service as subscriptions
-from loyalty_graph.subscriptions.rules import PLANS_MAX, SubscriptionPlan
+from loyalty_graph.subscriptions.rules import PLANS_MAX, SubscriptionPlan, check_plans
 from loyalty_graph.tiers import service as tiers
 from loyalty_graph.tiers.rules import TierSettings
 from loyalty_graph.usecases import posting
@@ -43,7 +43,9 @@ class ProgramFile(BaseModel):
         tuple[Benefit, ...], Field(max_length=BENEFITS_MAX), AfterValidator(check_benefits)
     ] = ()
     tiers: TierSettings | None = None
-    subscription_plans: tuple[SubscriptionPlan, ...] = Field(default=(), max_length=PLANS_MAX)
+    subscription_plans: Annotated[
+        tuple[SubscriptionPlan, ...], Field(max_length=PLANS_MAX), AfterValidator(check_plans)
+    ] = ()
     rewards: Annotated[
         tuple[RewardSettings, ...], Field(max_length=REWARDS_MAX), AfterValidator(check_rewards)
     ] = ()
@@ -91,13 +93,17 @@ def check(data: dict[str, Any], *, name: str) -> ProgramFile:
 
 
 def _unknown_benefits(file: ProgramFile) -> Iterator[str]:
-    """Say where the tiers name benefits that the file does not define."""
+    """Say where tiers and plans name benefits that the file does not define."""
     known = {one.code for one in file.benefits}
-    for place, level in enumerate(file.tiers.levels if file.tiers else ()):
-        for number, code in enumerate(level.benefits):
+    levels = file.tiers.levels if file.tiers else ()
+    named = [(f"tiers.levels[{place}]", one.benefits) for place, one in enumerate(levels)]
+    plans = enumerate(file.subscription_plans)
+    named += [(f"subscription_plans[{place}]", one.benefits) for place, one in plans]
+    for here, codes in named:
+        for number, code in enumerate(codes):
             if code not in known:
-                here = f"tiers.levels[{place}].benefits[{number}]"
-                yield f"{here}: there is no benefit {code}; write it as [[benefits]]"
+                place = f"{here}.benefits[{number}]"
+                yield f"{place}: there is no benefit {code}; write it as [[benefits]]"
 
 
 def _unknown_tiers(file: ProgramFile) -> Iterator[str]:

@@ -20,10 +20,12 @@ from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import ProgramSettings, check_offset
 from loyalty_graph.purchases import service as purchases
 from loyalty_graph.purchases.rules import Channel, Line, check_lines, check_receipt
+from loyalty_graph.subscriptions import reads as subscriptions
 from loyalty_graph.tiers import reads as tier_reads
 from loyalty_graph.tiers import service as tiers
 from loyalty_graph.tiers.standing import Scheme
 from loyalty_graph.usecases import payments, posting
+from loyalty_graph.usecases.memberships import Memberships
 from loyalty_graph.usecases.tiering import Tiering, multipliers
 
 
@@ -134,11 +136,12 @@ class _Terms:
 
 @dataclass(frozen=True, slots=True)
 class _Progress:
-    """What a batch has come to so far: receipts that are known, purchases, members' tiers."""
+    """What a batch has come to so far: receipts that are known, purchases, what members have."""
 
     known: set[tuple[str, str]]
     decided: list[purchases.Recorded]
     tiering: Tiering
+    memberships: Memberships
 
 
 @posting.settling_conflicts
@@ -203,6 +206,7 @@ async def _record_sound(
     terms = [await _terms(program_id, command.purchased_at, now) for command in commands]
     keys = list({(command.source, command.external_id) for command in commands})
     tiering = await Tiering.of(program_id, now=now)
+    memberships = await Memberships.of(program_id, now=now)
     times = [command.purchased_at for command in commands]
     batch = await posting.load_to_spend(
         program_id,
@@ -211,11 +215,12 @@ async def _record_sound(
         at=max(times),
         now=now,
         besides=[purchases.receipts(keys)],
-        by_member=tiering.lookups,
+        by_member=[*tiering.lookups, *memberships.lookups],
     )
     await tiering.take(batch, zip(batch.members, times, strict=True))
+    await memberships.take(batch, zip(batch.members, times, strict=True))
     known = {key for key, rows in zip(keys, batch.found[0], strict=True) if rows}
-    so_far = _Progress(known, [], tiering)
+    so_far = _Progress(known, [], tiering, memberships)
     answers = posting.decide_each(
         commands, lambda place, command: _decide(batch, place, command, terms[place], so_far)
     )
@@ -249,7 +254,8 @@ def _decide(
     paid = payments.paid_lines(terms.version.settings, command.lines, command.pay_points)
     calculation = terms.calculator.calculate(paid)
     tier = so_far.tiering.tier_at(account.member_id, command.purchased_at)
-    calculation = calculation.times(multipliers(terms.scheme, tier))
+    plan = so_far.memberships.multipliers_at(account.member_id, command.purchased_at)
+    calculation = calculation.times((*multipliers(terms.scheme, tier), *plan))
     recorded = _credit(batch, account, replace(command, lines=paid), terms, calculation)
     so_far.known.add((command.source, command.external_id))
     so_far.decided.append(recorded)
@@ -368,7 +374,7 @@ async def simulate(
 ) -> Simulation:
     """Return what these lines would earn under the rules in force at `purchased_at`.
 
-    With a `member` they earn what his tier then earns.
+    With a `member` they earn what his tier and his paid membership then earn.
 
     Raises:
         NotFoundError: No such member.
@@ -384,10 +390,11 @@ async def simulate(
     paid = payments.paid_lines(terms.version.settings, lines, pay_points)
     calculation = terms.calculator.calculate(paid)
     if member is not None:
-        tier = await tier_reads.tier_at(
-            program_id, (await members.find(program_id, member)).id, purchased_at, now=now
-        )
-        calculation = calculation.times(multipliers(terms.scheme, tier))
+        found = await members.find(program_id, member)
+        tier = await tier_reads.tier_at(program_id, found.id, purchased_at, now=now)
+        plans = await subscriptions.multipliers(program_id, [found.id], now=now, at=purchased_at)
+        mine = (*multipliers(terms.scheme, tier), *plans.get(found.id, ()))
+        calculation = calculation.times(mine)
     why = explanation(terms.calculator, calculation)
     expires_at = terms.version.settings.expires_at(purchased_at)
     return Simulation(terms.version, paid, calculation, why, expires_at)

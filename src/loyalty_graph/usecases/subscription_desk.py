@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from loyalty_graph import outbox
 from loyalty_graph.db.sets import Lookup, Row
 from loyalty_graph.errors import NotFoundError
 from loyalty_graph.ledger import rules as ledger
@@ -81,8 +80,8 @@ class Desk:
         batch = self.batch
         batch.writes += subscriptions.writes(self.before, self.held, self.changes, self.terms)
         tell(batch, self.held, self.changes)
-        if self.changes and not self.account.posted:
-            batch.writes.append(outbox.mark_cards([self.account.member_id], now=batch.now))
+        if self.changes:
+            batch.shown.add(self.account.member_id)
         await batch.store()
 
     async def _welcome(self) -> None:
