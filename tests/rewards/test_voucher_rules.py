@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loyalty_graph.errors import LoyaltyError, NotFoundError
@@ -133,6 +133,7 @@ def test_a_void_voucher_keeps_what_was_on_it():
     assert (gone.state, gone.remaining_minor) == ("VOID", 2000)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 900), st.integers(0, 3), st.integers(1, 900))))
 def test_the_face_value_is_what_remains_and_what_was_used(steps: list[tuple[int, int, int]]):
     one, uses = voucher(), list[Use]()

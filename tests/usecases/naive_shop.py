@@ -317,9 +317,9 @@ class NaiveShop:
         """Undo holds that are over, the first that ended first."""
         return self._end(candidates, "HELD", "RELEASED", now)
 
-    def expire_codes(self, now: datetime) -> int:
+    def expire_codes(self, candidates: list[Wanted], now: datetime) -> int:
         """Undo redemptions whose code was not used in time; their points come back."""
-        return self._end(self.wanted, "ISSUED", "EXPIRED", now)
+        return self._end(candidates, "ISSUED", "EXPIRED", now)
 
     def _end(self, candidates: list[Wanted], state: str, becomes: str, now: datetime) -> int:
         over = [one for one in candidates if one.state == state and one.until and one.until <= now]

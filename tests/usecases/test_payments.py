@@ -3,7 +3,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loyalty_graph.errors import InsufficientPointsError, InvalidInputError, LoyaltyError
@@ -224,6 +224,7 @@ some_lines = st.lists(
 ).filter(lambda lines: sum(line.net_minor for line in lines) > 0)
 
 
+@settings(deadline=None)
 @given(some_lines, st.data())
 def test_in_any_split_a_full_refund_returns_exactly_what_was_paid(
     lines: list[Line], data: st.DataObject
@@ -255,6 +256,7 @@ def test_in_any_split_a_full_refund_returns_exactly_what_was_paid(
     assert sum(line.earning_minor for line in left) == 0
 
 
+@settings(deadline=None)
 @given(st.integers(1, 500), st.integers(1, 500), st.integers(0, 10**6))
 def test_what_points_are_worth_is_exact(points: int, worth: int, asked: int):
     payment = PaymentSettings(points=points, worth_minor=worth)

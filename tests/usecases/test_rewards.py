@@ -19,6 +19,7 @@ from loyalty_graph.members.rules import MemberStatus
 from loyalty_graph.outbox import CardMark, FactRow
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.rewards import reads
+from loyalty_graph.rewards import service as rewards_service
 from loyalty_graph.rewards.errors import (
     OutOfStockError,
     PriceChangedError,
@@ -321,6 +322,27 @@ async def test_a_reward_that_is_no_more_cannot_be_had(database: object):
 
     with pytest.raises(NotFoundError, match="no reward COFFEE"):
         await shop.later(DAY).want(ada)
+
+
+async def test_who_loses_the_race_for_the_last_one_decides_again(
+    database: object, monkeypatch: pytest.MonkeyPatch
+):
+    shop, ada = await opened({**COFFEE, "code": "TEA", "stock": 1})
+    really, attempts = rewards_service.move_stock, list[object]()
+
+    async def lose_once(*given: Any, **named: Any) -> None:
+        attempts.append(given)
+        if len(attempts) == 1:
+            raise rewards_service.StockTakenMeanwhileError("TEA")
+        await really(*given, **named)
+
+    monkeypatch.setattr(rewards_service, "move_stock", lose_once)
+
+    wanted = await shop.want(ada, "TEA")
+
+    assert (wanted.replayed, len(attempts)) == (False, 2)
+    assert (await shop.balance(ada), await taken(shop, "TEA")) == (60, 1)
+    assert await RedemptionRow.all().count() == 1
 
 
 async def test_fifty_tills_at_once_share_what_is_left_and_never_overspend(database: object):

@@ -62,8 +62,8 @@ async def catalogue(program_id: UUID, version: int) -> Catalogue:
     """Return the rewards of a version of a programme."""
     known = _catalogues.get((program_id, version))
     if known is None:
-        rules = await RewardRules.get_or_none(program_id=program_id, version=version)
-        settings = _SETTINGS.validate_python(rules.settings if rules else [])
+        rules = await RewardRules.get(program_id=program_id, version=version)
+        settings = _SETTINGS.validate_python(rules.settings)
         known = _catalogues[program_id, version] = {one.code: one for one in settings}
     return known
 
