@@ -1,9 +1,13 @@
 """The schema: which queries and mutations there are, and how documents are read and errors told."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import strawberry
 from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
-from strawberry.types import ExecutionContext
+from strawberry.types import ExecutionContext, ExecutionResult
+from strawberry.types.graphql import OperationType
 
 from loyalty_graph import __version__
 from loyalty_graph.graphql.benefits import BenefitMutation
@@ -36,6 +40,28 @@ from loyalty_graph.graphql.vouchers import VoucherMutation, VoucherQuery
 
 class LoyaltySchema(strawberry.Schema):
     """A schema that logs what is our fault in full, and of a client's mistakes only the code."""
+
+    async def execute(  # noqa: PLR0913, PLR0917 - Strawberry's signature
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any | None = None,
+        root_value: Any | None = None,
+        operation_name: str | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+    ) -> ExecutionResult:
+        """Run what is answered once; a subscription is refused, since it needs `stream`."""
+        allowed = set(OperationType if allowed_operation_types is None else allowed_operation_types)
+        return await super().execute(
+            query,
+            variable_values,
+            context_value,
+            root_value,
+            operation_name,
+            allowed - {OperationType.SUBSCRIPTION},
+            operation_extensions,
+        )
 
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None

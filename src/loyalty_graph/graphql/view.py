@@ -28,6 +28,7 @@ from strawberry.http.base import BaseRequestProtocol
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
 from strawberry.types.unset import UnsetType
 
 from loyalty_graph.errors import ForbiddenError, UnauthenticatedError
@@ -50,6 +51,9 @@ BODY_FIELDS: Mapping[str, tuple[type, str]] = {
     "variables": (dict, "an object"),
     "extensions": (dict, "an object"),
 }
+NEEDS_A_STREAM = (
+    "A subscription answers many times: ask with Accept: text/event-stream, or over WebSocket."
+)
 
 logger = logging.getLogger(__name__)
 
@@ -324,8 +328,10 @@ def _request_id(connection: HTTPConnection) -> str:
 
 
 def _http_refusal(request: Request, error: HTTPException) -> Response:
-    status, headers = error.status_code, {}
-    if isinstance(error.__cause__, InvalidOperationTypeError):
+    status, headers, cause = error.status_code, {}, error.__cause__
+    if isinstance(cause, InvalidOperationTypeError):
+        if cause.operation_type is OperationType.SUBSCRIPTION:
+            return _refusal(request, 400, NEEDS_A_STREAM, {"code": BAD_REQUEST})
         status, headers = 405, {"Allow": "POST"}
     elif status == 405:  # noqa: PLR2004 - RFC 9110, section 15.5.6: it must say what is allowed
         headers = {"Allow": "GET, POST"}
