@@ -1,11 +1,17 @@
 import hashlib
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loyalty_graph.errors import ForbiddenError, InvalidInputError, UnauthenticatedError
+from loyalty_graph.errors import (
+    ForbiddenError,
+    InvalidInputError,
+    UnauthenticatedError,
+    WrongStoreError,
+)
 from loyalty_graph.identity.rules import (
     NOBODY,
     Scope,
@@ -130,3 +136,21 @@ def test_a_revoked_or_expired_token_does_not_work(
 def test_a_token_works_until_it_expires():
     refuse_unusable(revoked_at=None, expires_at=None, now=NOON)
     refuse_unusable(revoked_at=None, expires_at=NOON + timedelta(microseconds=1), now=NOON)
+
+
+def test_a_viewer_for_one_store_acts_there_and_nowhere_else():
+    bound = Viewer(ViewerKind.PARTNER, store="Main Street")
+    free = Viewer(ViewerKind.PARTNER)
+
+    assert bound.acting_store(None) == bound.acting_store("Main Street") == "Main Street"
+    assert (free.acting_store(None), free.acting_store("Side Street")) == (None, "Side Street")
+    with pytest.raises(WrongStoreError, match="for the store Main Street only"):
+        bound.acting_store("Side Street")
+
+
+def test_keys_belong_to_whoever_asks_not_to_the_token():
+    one = UUID(int=1)
+
+    assert Viewer(ViewerKind.MEMBER, member_id=one).caller == f"member:{one}"
+    assert Viewer(ViewerKind.PARTNER, partner_id=one).caller == f"partner:{one}"
+    assert Viewer(ViewerKind.STAFF, staff_id=one).caller == f"staff:{one}"

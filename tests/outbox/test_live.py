@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import ExitStack
 from uuid import UUID
 
 import pytest
@@ -108,3 +109,21 @@ async def test_it_ends_when_the_process_stops():
 
     assert listeners.stopping.is_set()
     assert await listeners.step() > 0
+
+
+async def test_who_leaves_during_a_look_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch):
+    listeners, held = Live(), await lease()
+    with ExitStack() as listening:
+        nudge = listening.enter_context(listeners.listening(PROGRAMS[0], None))
+        await fresh(listeners, nudge)
+        await happen(PROGRAMS[0], ADA)
+        await numbering.number(held)
+
+        async def leave_while_reading(*_: object, **__: object) -> list[object]:
+            listening.close()
+            return []
+
+        monkeypatch.setattr(live, "numbered_after", leave_while_reading)
+        await listeners.step()
+
+    assert (listeners._listeners, listeners._seen) == ({}, {})
