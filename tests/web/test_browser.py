@@ -63,8 +63,10 @@ def site(database_url: str, data_dir: Path) -> Iterator[Site]:
         yield Site(running)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+@pytest.fixture
+def browser(site: Site) -> Iterator[Browser]:
+    """Chromium. It comes after the site: while it runs, this thread can make no database."""
+    assert site
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield launched
