@@ -29,16 +29,29 @@ TEMPLATE = f"loyalty_template_{os.getpid()}"
 _numbers = count(1)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--with-database",
+        action="store_true",
+        help="only tests that open the database: the others say the same on every backend",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     for backend in BACKENDS:
         config.addinivalue_line("markers", f"{backend}: about this backend only")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests that are about the other backend only."""
+    """Leave out the tests that are about the other backend only, or about none if so asked."""
     others = [backend for backend in BACKENDS if backend != BACKEND]
-    left_out = [item for item in items if any(item.get_closest_marker(name) for name in others)]
-    items[:] = [item for item in items if item not in left_out]
+    about_none = config.getoption("--with-database")
+    chosen, left_out = list[pytest.Item](), list[pytest.Item]()
+    for item in items:
+        is_other = any(item.get_closest_marker(name) for name in others)
+        opens_none = about_none and "server" not in item.fixturenames  # type: ignore[attr-defined] # all are functions
+        (left_out if is_other or opens_none else chosen).append(item)
+    items[:] = chosen
     config.hook.pytest_deselected(items=left_out)
 
 
