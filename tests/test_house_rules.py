@@ -102,3 +102,11 @@ def test_no_registry_host_and_no_absolute_path_is_committed():
     )
 
     assert listed.returncode in (1, 128), listed.stdout
+
+
+def test_decisions_are_numbered_one_by_one():
+    paths = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+
+    assert [path.name[:5] for path in paths] == [f"{n:04}-" for n in range(1, len(paths) + 1)]
+    for number, path in enumerate(paths, start=1):
+        assert path.read_text().startswith(f"# {number}. "), path.name

@@ -4,12 +4,13 @@ One does not concern us: there is no second server (a Valkey or Redis) whose los
 """
 
 import asyncio
-import logging
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any
 
 import pytest
 from tortoise.exceptions import DBConnectionError
@@ -17,7 +18,9 @@ from tortoise.exceptions import DBConnectionError
 from loyalty_graph.jobs import service
 from loyalty_graph.jobs.models import JobRow, ScheduleRow
 from loyalty_graph.jobs.rules import Handler, Job
-from loyalty_graph.jobs.running import Runner
+from loyalty_graph.jobs.running import CANCEL_GRACE_S, POLL_S, STOP_GRACE_S, Runner
+from loyalty_graph.worker import loops
+from loyalty_graph.worker.loops import Loop
 from tests.conftest import run_on
 from tests.jobs.making import (
     LEASE,
@@ -37,19 +40,16 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 SECOND = timedelta(seconds=1)
 
 
-class Running:
-    """A runner in the background, until it is told to stop."""
+@pytest.fixture(autouse=True)
+def no_pauses_after_failures(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(loops, "FIRST_PAUSE_MAX_S", 0.0)
 
-    def __init__(self, one: Runner, clock: Clock) -> None:
-        self.stop = asyncio.Event()
-        self.task = asyncio.create_task(one.run(self.stop, clock))
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_exception: object) -> None:
-        self.stop.set()
-        await self.task
+@asynccontextmanager
+async def working(one: Runner, clock: Clock) -> AsyncIterator[None]:
+    """Run jobs in the background until the block ends, as a worker does."""
+    async with loops.running([Loop("jobs", lambda: one.step(clock), one.close)]):
+        yield
 
 
 @pytest.mark.chaos
@@ -103,13 +103,24 @@ async def test_trap_2_a_job_is_claimed_once_by_workers_that_ask_together(databas
     assert await leased() == len(ids)
 
 
+async def test_trap_2_two_workers_run_each_job_once(database: object):
+    await put(count=30)
+    work = Work.quick()
+    handlers = {"polish": Handler(work)}
+
+    async with working(runner(handlers), Clock()), working(runner(handlers), Clock()):
+        await until_left(0)
+
+    assert len(work.ran) == len(set(work.ran)) == 30
+
+
 async def test_trap_3_a_job_longer_than_its_lease_keeps_it_and_runs_once(database: object):
     await put()
     clock, work = Clock(), Work()
     one = runner({"polish": Handler(work)}, lease_s=0.03)
     rival = runner({"polish": Handler(work)})
 
-    async with Running(one, clock):
+    async with working(one, clock):
         await work.begun.wait()
         for _ in range(5):
             clock.now += timedelta(milliseconds=20)
@@ -129,7 +140,7 @@ async def test_trap_3_work_whose_claim_is_lost_is_cancelled(
     clock, work, theirs = Clock(), Work(), Work.quick()
     one = runner({"polish": Handler(work)}, lease_s=0.03)
 
-    async with Running(one, clock):
+    async with working(one, clock):
         await work.begun.wait()
         await JobRow.all().update(lease=PROGRAM, leased_until=NOON + HOUR)
         await until(work.is_over)
@@ -139,23 +150,25 @@ async def test_trap_3_work_whose_claim_is_lost_is_cancelled(
 
 
 async def test_trap_4_an_idle_runner_stops_at_once(database: object):
-    stop = asyncio.Event()
-    stop.set()
+    one = runner({"polish": Handler(Work())}, poll_s=3600)
 
-    await runner({"polish": Handler(Work())}, poll_s=3600).run(stop, Clock())
+    async with asyncio.timeout(5), working(one, Clock()):
+        await asyncio.sleep(0.02)
 
     assert await left() == 0
+
+
+def test_trap_4_jobs_are_given_back_before_the_loop_would_be_cut_off():
+    assert POLL_S + STOP_GRACE_S + CANCEL_GRACE_S < loops.STOP_GRACE_S
 
 
 async def test_trap_4_a_runner_finishes_what_it_has_in_hand_and_claims_no_more(database: object):
     await put(count=10)
     work = Work()
 
-    async with Running(runner({"polish": Handler(work, at_once=3)}), Clock()) as running:
+    async with working(runner({"polish": Handler(work, at_once=3)}), Clock()):
         await work.begun.wait()
-        running.stop.set()
-        await asyncio.sleep(0.02)
-        work.gate.set()
+        asyncio.get_running_loop().call_later(0.02, work.gate.set)
 
     assert (len(work.ran), await left(), await leased()) == (3, 7, 0)
 
@@ -164,7 +177,7 @@ async def test_trap_4_what_does_not_finish_within_the_grace_is_given_back(databa
     await put(count=2)
     work = Work()
 
-    async with Running(runner({"polish": Handler(work)}, stop_grace_s=0.01), Clock()):
+    async with working(runner({"polish": Handler(work)}, stop_grace_s=0.01), Clock()):
         await work.begun.wait()
 
     rows = await JobRow.all()
@@ -245,35 +258,12 @@ async def test_trap_6_an_outage_is_waited_for_and_told_once_a_try(
         return await whole(*given, **named)
 
     monkeypatch.setattr(service, place, cut)
-    async with Running(runner({"polish": Handler(work)}), Clock()):
+    async with working(runner({"polish": Handler(work)}), Clock()):
         await until_left(0)
 
-    told = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
-    assert told == [
-        f"No jobs could be claimed (try {n}): the server is restarting" for n in (1, 2, 3)
-    ]
+    assert [one.getMessage() for one in caplog.records] == ["The loop jobs failed; it goes on"] * 3
+    assert caplog.text.count("DBConnectionError: the server is restarting") == 3
     assert len(work.ran) == 1
-
-
-async def test_trap_6_what_nobody_foresaw_does_not_end_the_loop(
-    database: object, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-):
-    await put()
-    work, tries, whole = Work.quick(), [], service.claim
-
-    async def stumble(*given: Any, **named: Any) -> object:
-        tries.append(1)
-        if len(tries) == 1:
-            raise RuntimeError("nobody thought of this")
-        return await whole(*given, **named)
-
-    monkeypatch.setattr(service, "claim", stumble)
-    async with Running(runner({"polish": Handler(work)}), Clock()):
-        await until_left(0)
-
-    [told] = [one for one in caplog.records if one.levelno == logging.ERROR]
-    assert told.getMessage() == "No jobs could be claimed (try 1)"
-    assert "nobody thought of this" in caplog.text
 
 
 async def test_trap_6_a_job_whose_end_could_not_be_kept_is_run_again(
@@ -306,7 +296,7 @@ async def test_trap_6_a_claim_is_kept_while_it_cannot_be_renewed(
         raise DBConnectionError("the connection is gone")
 
     monkeypatch.setattr(service, "renew", cut)
-    async with Running(runner({"polish": Handler(work)}, lease_s=0.03), Clock()):
+    async with working(runner({"polish": Handler(work)}, lease_s=0.03), Clock()):
         await until_left(0)
 
     assert "could not be renewed" in caplog.text
@@ -317,7 +307,7 @@ async def test_trap_6_a_claim_is_kept_while_it_cannot_be_renewed(
 async def test_trap_6_cut_connections_are_replaced(database: object, server: str):
     work = Work.quick()
 
-    async with Running(runner({"polish": Handler(work)}), Clock()):
+    async with working(runner({"polish": Handler(work)}), Clock()):
         await put()
         await until_left(0)
         await run_on(
@@ -390,14 +380,14 @@ async def test_trap_9_a_kind_that_is_not_known_here_is_left_for_newer_workers(da
     assert (ran, row.kind, row.attempts, row.dead_at) == (1, "invented-tomorrow", 0, None)
 
 
-@pytest.mark.parametrize("by", ["run", "run_due"])
+@pytest.mark.parametrize("by", ["step", "run_due"])
 async def test_trap_10_no_more_than_allowed_run_at_once(database: object, by: str):
     await put(count=9)
     work = Work.quick()
     one = runner({"polish": Handler(work, at_once=2)})
 
-    if by == "run":
-        async with Running(one, Clock()):
+    if by == "step":
+        async with working(one, Clock()):
             await until_left(0)
     else:
         await one.run_due(NOON, 99)
@@ -409,12 +399,16 @@ async def test_trap_11_the_stop_of_the_process_waits_for_the_job_in_hand(databas
     await put()
     work = Work()
 
-    async with Running(runner({"polish": Handler(work)}), Clock()) as running:
-        await work.begun.wait()
-        running.stop.set()
-        await asyncio.sleep(0.02)
-        assert not running.task.done()
-        work.gate.set()
+    async def work_until_begun() -> None:
+        async with working(runner({"polish": Handler(work)}), Clock()):
+            await work.begun.wait()
+
+    stopping = asyncio.create_task(work_until_begun())
+    await work.begun.wait()
+    await asyncio.sleep(0.02)
+    assert not stopping.done()
+    work.gate.set()
+    await stopping
 
     assert await left() == 0
 
@@ -471,10 +465,26 @@ async def test_trap_14_many_jobs_of_one_kind_do_not_hold_up_another(database: ob
     mail, work = Work(), Work.quick()
     handlers = {"mail": Handler(mail, at_once=2), "polish": Handler(work)}
 
-    async with Running(runner(handlers, stop_grace_s=0.01), Clock()):
+    async with working(runner(handlers, stop_grace_s=0.01), Clock()):
         await until_left(50)
 
     assert (len(mail.ran), len(work.ran)) == (2, 1)
+
+
+async def test_a_step_without_jobs_rests_and_one_that_ended_some_is_followed_at_once(
+    database: object,
+):
+    await put(count=3)
+    work = Work.quick()
+    one = runner({"polish": Handler(work, at_once=2)}, poll_s=3600)
+
+    pauses = [await one.step(Clock()) for _ in range(3)]
+    await one.close()
+    pauses.append(await one.step(Clock()))
+
+    assert pauses[:2] == [0.0, 0.0]
+    assert 1800 <= pauses[-1] <= 3600
+    assert (len(work.ran), await left()) == (3, 0)
 
 
 async def test_what_is_not_due_yet_is_not_run(database: object):

@@ -1,5 +1,6 @@
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from loyalty_graph.outbox import FactRow
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.rewards import reads
 from loyalty_graph.rewards.rules import RedemptionState, Step
-from loyalty_graph.usecases import proof
+from loyalty_graph.usecases import proof, redemption_deadlines
 from loyalty_graph.usecases.redemption_deadlines import expire_due, release_due
 from tests.conftest import BACKEND
 from tests.shop import COFFEE, DAY, NOON, NOTE, Shop, giving, open_shop
@@ -58,6 +59,23 @@ async def test_so_many_at_once_until_none_is_left(database: object):
     assert done == [2, 2, 1, 0]
     assert (await shop.balance(ada), await shop.held(ada), await taken(shop)) == (100, 0, 0)
     assert (await proof.verify(shop.program_id, now=later)).findings == []
+
+
+async def test_every_batch_is_done_until_nothing_is_left(
+    database: object, monkeypatch: pytest.MonkeyPatch
+):
+    for name, one_batch in (("release_due", release_due), ("expire_due", expire_due)):
+        monkeypatch.setattr(redemption_deadlines, name, partial(one_batch, limit=2))
+    shop, ada = await opened()
+    held = [await shop.want(ada, "TEA", hold_minutes=5) for _ in range(5)]
+    issued = [await shop.want(ada, "TEA") for _ in range(3)]
+    later = NOON + 50 * DAY
+
+    await redemption_deadlines.release_all(shop.program_id, now=later)
+    await redemption_deadlines.expire_all(shop.program_id, now=later)
+
+    assert {(await shop.redemption(one)).state for one in held} == {RedemptionState.RELEASED}
+    assert {(await shop.redemption(one)).state for one in issued} == {RedemptionState.EXPIRED}
 
 
 async def test_several_workers_at_once_release_each_hold_once(database: object):

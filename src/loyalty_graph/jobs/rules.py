@@ -8,7 +8,6 @@ from uuid import UUID
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BACKOFF_BASE_S = 2.0
 BACKOFF_CAP_S = 900.0
-OUTAGE_PAUSE_MAX_S = 30.0
 # Clocks of two workers may differ, but a slot this far ahead was set by a clock that was wrong.
 CLOCK_JUMP = timedelta(hours=1)
 
@@ -51,12 +50,12 @@ def backoff(attempts: int, chance: float) -> timedelta:
     return timedelta(seconds=chance * min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2.0**attempts))
 
 
-def pause_s(poll_s: float, failures: int, chance: float) -> float:
+def pause_s(poll_s: float, chance: float) -> float:
     """Return how long to wait before asking for due jobs again; `chance` is from 0 up to 1.
 
-    Half of it is jitter. After failures in a row it doubles with each, up to 30 seconds.
+    Half of it is jitter, so that workers do not ask all at once.
     """
-    return (0.5 + chance / 2) * min(OUTAGE_PAUSE_MAX_S, poll_s * 2.0**failures)
+    return (0.5 + chance / 2) * poll_s
 
 
 def latest_slot(now: datetime, every: timedelta) -> datetime:

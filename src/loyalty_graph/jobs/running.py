@@ -1,4 +1,4 @@
-"""Runs jobs until told to stop: claims what is due, keeps the claims alive, settles them."""
+"""Runs jobs, step by step: claims what is due, keeps the claims alive, settles them."""
 
 import asyncio
 import logging
@@ -14,7 +14,8 @@ from loyalty_graph.jobs.rules import Handler, Job, backoff, pause_s
 
 LEASE_S = 30.0
 POLL_S = 1.0
-STOP_GRACE_S = 20.0
+# Shorter than the grace of the loop it runs in, which would leave cancelled jobs claimed.
+STOP_GRACE_S = 15.0
 CANCEL_GRACE_S = 1.0
 DATABASE_TROUBLE = (BaseORMException, OSError)
 Clock = Callable[[], datetime]
@@ -42,31 +43,6 @@ class Runner:
         self._lease_s, self._poll_s, self._stop_grace_s = lease_s, poll_s, stop_grace_s
         self._running: dict[str, set[asyncio.Task[None]]] = {kind: set() for kind in handlers}
 
-    async def run(self, stop: asyncio.Event, clock: Clock) -> None:
-        """Run jobs until `stop` is set, then finish those in hand (`close`).
-
-        While the database cannot be used the pauses grow.
-        """
-        failures = 0
-        stopping = asyncio.create_task(stop.wait())
-        try:
-            while not stop.is_set():
-                try:
-                    pause = await self.step(clock)
-                    failures = 0
-                except DATABASE_TROUBLE as error:
-                    failures += 1
-                    logger.warning("No jobs could be claimed (try %d): %s", failures, error)
-                    pause = self._pause_s(failures)
-                except Exception:
-                    failures += 1
-                    logger.exception("No jobs could be claimed (try %d)", failures)
-                    pause = self._pause_s(failures)
-                await self._wait(stopping, pause, watch=not failures)
-        finally:
-            stopping.cancel()
-            await self.close()
-
     async def run_due(self, now: datetime, limit: int) -> int:
         """Run up to `limit` jobs that are due at `now`, as of `now`; return how many were run."""
         await service.plan(await self._programs(), self._handlers, now=now)
@@ -92,7 +68,8 @@ class Runner:
     async def step(self, clock: Clock) -> float:
         """Claim and start what is due, as far as there are free places.
 
-        Returns how many seconds to wait before the next step.
+        While jobs are running it waits for the first to end, but no longer than for a pause: a free
+        place is filled at once. Returns how many seconds to wait before the next step.
         """
         now = clock()
         await service.plan(await self._programs(), self._handlers, now=now)
@@ -101,27 +78,25 @@ class Runner:
                 task = asyncio.create_task(self._work(job, clock))
                 running.add(task)
                 task.add_done_callback(running.discard)
-        return self._pause_s(0)
-
-    def _pause_s(self, failures: int) -> float:
-        return pause_s(self._poll_s, failures, random.random())  # noqa: S311 - no secret
-
-    async def _wait(self, stopping: "asyncio.Task[bool]", timeout_s: float, *, watch: bool) -> None:
-        """Wait for the stop, for the pause to end, or for a free place when `watch`."""
-        running = [task for tasks in self._running.values() for task in tasks] if watch else []
-        await asyncio.wait(
-            [stopping, *running], timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
-        )
+        pause = pause_s(self._poll_s, random.random())  # noqa: S311 - no secret
+        if not (in_hand := self._in_hand):
+            return pause
+        await asyncio.wait(in_hand, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+        return 0.0
 
     async def close(self) -> None:
         """Finish the jobs in hand; what takes longer than the grace is cancelled and given back."""
-        running = [task for tasks in self._running.values() for task in tasks]
-        if not running:
+        in_hand = self._in_hand
+        if not in_hand:
             return
-        _, late = await asyncio.wait(running, timeout=self._stop_grace_s)
+        _, late = await asyncio.wait(in_hand, timeout=self._stop_grace_s)
         for task in late:
             task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await asyncio.gather(*in_hand, return_exceptions=True)
+
+    @property
+    def _in_hand(self) -> list["asyncio.Task[None]"]:
+        return [task for tasks in self._running.values() for task in tasks]
 
     async def _work(self, job: Job, clock: Clock) -> None:
         """Run one job to its end, whatever that is; only a trouble to say so may be lost.

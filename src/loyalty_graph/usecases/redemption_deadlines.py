@@ -30,6 +30,18 @@ ACTOR = "system"
 AT_ONCE = 200
 
 
+async def release_all(program_id: UUID, *, now: datetime) -> None:
+    """Release every hold whose time is over."""
+    while await release_due(program_id, now=now):
+        pass
+
+
+async def expire_all(program_id: UUID, *, now: datetime) -> None:
+    """Expire every code and voucher whose date has passed."""
+    while await expire_due(program_id, now=now):
+        pass
+
+
 async def release_due(program_id: UUID, *, now: datetime, limit: int = AT_ONCE) -> int:
     """Release holds whose time is over, at most `limit`; return how many. Run again it goes on."""
     return await _release_some(program_id, now, limit)

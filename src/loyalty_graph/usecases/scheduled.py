@@ -1,6 +1,5 @@
-"""The jobs that run by themselves, and the loop a worker runs them in."""
+"""The jobs that run by themselves, in every programme."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
@@ -8,7 +7,7 @@ from loyalty_graph.jobs.rules import Handler, Job
 from loyalty_graph.jobs.running import Runner
 from loyalty_graph.programs import service as programs
 from loyalty_graph.subscriptions.billing import LOCAL, BillingProvider, LocalBilling
-from loyalty_graph.usecases import expiry, renewals, tier_reviews
+from loyalty_graph.usecases import expiry, redemption_deadlines, renewals, tier_reviews
 
 
 def billing(clock: Callable[[], datetime]) -> Mapping[str, BillingProvider]:
@@ -23,6 +22,12 @@ def runner(clock: Callable[[], datetime]) -> Runner:
     async def renew(job: Job) -> None:
         await renewals.run(job.program_id, billing=providers, now=job.now)
 
+    async def release_holds(job: Job) -> None:
+        await redemption_deadlines.release_all(job.program_id, now=job.now)
+
+    async def expire_codes(job: Job) -> None:
+        await redemption_deadlines.expire_all(job.program_id, now=job.now)
+
     async def expire_points(job: Job) -> None:
         await expiry.run(job.program_id, now=job.now)
 
@@ -32,13 +37,10 @@ def runner(clock: Callable[[], datetime]) -> Runner:
     return Runner(
         {
             "subscriptions.renew": Handler(renew, every=timedelta(minutes=1)),
+            "redemptions.release": Handler(release_holds, every=timedelta(minutes=1)),
+            "redemptions.expire": Handler(expire_codes, every=timedelta(hours=1)),
             "tiers.review": Handler(review_tiers, every=timedelta(hours=1)),
             "points.expire": Handler(expire_points, every=timedelta(hours=1)),
         },
         programs=programs.all_ids,
     )
-
-
-async def run(stop: asyncio.Event, clock: Callable[[], datetime]) -> None:
-    """Run scheduled jobs until `stop` is set, then finish those in hand."""
-    await runner(clock).run(stop, clock)

@@ -5,12 +5,13 @@ from datetime import datetime
 
 from loyalty_graph.config import Settings
 from loyalty_graph.outbox.live import Live
+from loyalty_graph.usecases import scheduled
 from loyalty_graph.worker.loops import Loop
 from loyalty_graph.worker.numbering import Numbering
 
 
 def serving_duties(settings: Settings, live: Live, *, clock: Callable[[], datetime]) -> list[Loop]:
-    """Return the loops of a process that serves; numbering is left to workers if they are set."""
+    """Return the loops of a process that serves; the work is left to workers if they are set."""
     numbered = [live.wake]
     loops = [Loop("live", live.step, live.close)]
     if settings.redis_url is not None:
@@ -23,23 +24,29 @@ def serving_duties(settings: Settings, live: Live, *, clock: Callable[[], dateti
             Loop("hearing nudges", nudges.hear_step, nudges.leave),
             Loop("telling nudges", nudges.tell_step, nudges.close),
         ]
-    return [*loops, *([_numbering(clock, numbered)] if settings.worker else [])]
+    return [*loops, *(_work(clock, numbered) if settings.worker else [])]
 
 
 def worker_duties(settings: Settings, *, clock: Callable[[], datetime]) -> list[Loop]:
     """Return the loops of a worker, which serves nobody."""
     if settings.redis_url is None:
-        return [_numbering(clock, [])]
+        return _work(clock, [])
     from loyalty_graph.outbox.nudges import Nudges
 
     nudges = Nudges(settings.redis_url)
     telling = Loop("telling nudges", nudges.tell_step, nudges.close)
-    return [telling, _numbering(clock, [nudges.tell])]
+    return [telling, *_work(clock, [nudges.tell])]
 
 
-def _numbering(clock: Callable[[], datetime], told: list[Callable[[], None]]) -> Loop:
+def _work(clock: Callable[[], datetime], told: list[Callable[[], None]]) -> list[Loop]:
+    """Return what any number of processes may do beside each other; `told` hear of new numbers."""
+
     def numbered() -> None:
         for tell in told:
             tell()
 
-    return Numbering(clock=clock, numbered=numbered).loop
+    jobs = scheduled.runner(clock)
+    return [
+        Numbering(clock=clock, numbered=numbered).loop,
+        Loop("jobs", lambda: jobs.step(clock), jobs.close),
+    ]

@@ -1,0 +1,86 @@
+"""What the processes do by themselves, with everything joined."""
+
+import asyncio
+import sqlite3
+from datetime import datetime, timedelta
+
+import pytest
+
+from loyalty_graph.clock import utc_now
+from loyalty_graph.config import Settings
+from loyalty_graph.jobs.models import JobRow, ScheduleRow
+from loyalty_graph.outbox import FactRow
+from loyalty_graph.outbox.live import Live
+from loyalty_graph.rewards.rules import RedemptionState
+from loyalty_graph.worker.duties import serving_duties, worker_duties
+from loyalty_graph.worker.loops import running
+from tests.jobs.making import until
+from tests.shop import DAY, giving, open_shop
+
+KINDS = {
+    "points.expire",
+    "redemptions.expire",
+    "redemptions.release",
+    "subscriptions.renew",
+    "tiers.review",
+}
+
+
+def names(settings: Settings) -> list[str]:
+    return [one.name for one in serving_duties(settings, Live(), clock=utc_now)]
+
+
+def test_a_process_that_serves_works_too_unless_workers_do():
+    assert names(Settings()) == ["live", "numbering", "jobs"]
+    assert names(Settings(worker=False)) == ["live"]
+    assert [one.name for one in worker_duties(Settings(), clock=utc_now)] == ["numbering", "jobs"]
+
+
+async def test_two_workers_do_what_is_due_once_and_stop(database: object):
+    opened = utc_now() - timedelta(days=2)
+    shop = await open_shop(giving(), now=opened)
+    ada = await shop.enrol()
+    await shop.buy(ada)
+    held = await shop.want(ada, "COFFEE", hold_minutes=5)
+    duties = [worker_duties(Settings(), clock=utc_now) for _ in range(2)]
+
+    async def is_done() -> bool:
+        numbered = not await FactRow.filter(sequence=None).exists()
+        released = await FactRow.filter(kind="redemption.released").exists()
+        return numbered and released and not await JobRow.exists()
+
+    async with running(duties[0]), running(duties[1]):
+        await until(is_done)
+
+    assert (await shop.redemption(held)).state is RedemptionState.RELEASED
+    assert await FactRow.filter(kind="redemption.released").count() == 1
+    schedules = await ScheduleRow.all()
+    assert {row.kind for row in schedules} == KINDS
+    assert all(row.next_at > opened + DAY for row in schedules)
+
+
+@pytest.mark.sqlite
+async def test_an_idle_process_neither_waits_for_writers_nor_holds_them_up(
+    database: object, database_url: str
+):
+    now = utc_now()
+    await open_shop(now=now)
+
+    def clock() -> datetime:
+        return now
+
+    duties = serving_duties(Settings(), Live(), clock=clock)
+    for _ in range(3):
+        await asyncio.gather(*(one.step() for one in duties))
+    path = database_url.removeprefix("sqlite://").partition("?")[0]
+    writer = sqlite3.connect(path, timeout=0, isolation_level=None)
+
+    for _ in range(3):
+        writer.execute("BEGIN IMMEDIATE")
+        async with asyncio.timeout(5):
+            await asyncio.gather(*(one.step() for one in duties))
+        writer.execute("COMMIT")
+
+    writer.close()
+    for one in duties:
+        await one.close()
