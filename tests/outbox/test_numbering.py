@@ -63,6 +63,16 @@ async def test_facts_are_numbered_in_their_order_and_each_programme_by_itself():
     assert (await outbox.newest(first), await outbox.newest(UUID(int=3))) == (3, 0)
 
 
+async def test_facts_of_one_transaction_keep_the_order_in_which_they_happened():
+    told = [outbox.Fact(new_id(NOON), f"step.{place}", None, NOON, {}) for place in range(200)]
+
+    await transaction(store)(PROGRAMS[0], [outbox.facts(reversed(told))])
+    await numbering.number(await lease())
+
+    rows = await outbox.numbered_after(PROGRAMS[0], 0, limit=1000)
+    assert [row.kind for row in rows] == [f"step.{place}" for place in range(200)]
+
+
 async def test_a_step_takes_so_many_and_the_next_goes_on():
     held = await lease()
     await happen(PROGRAMS[0], *[None] * 5)

@@ -28,7 +28,8 @@ async def waiting() -> bool:
 async def number(lease: Lease, *, limit: int = BATCH_MAX) -> int | None:
     """Number the oldest facts that have no number; return how many, or None without the lease.
 
-    Within a step facts are in the order of their ids, that is, of the requests that made them.
+    Within a step facts are in the order of their ids: of the requests that made them, and within a
+    request of what happened.
     """
     if not await leases.lock(lease):
         return None
