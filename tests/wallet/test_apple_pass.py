@@ -128,6 +128,13 @@ def test_the_programmes_colours_replace_those_of_the_template(printer: CardPrint
     assert plain["backgroundColor"] == "rgb(18, 54, 42)"
 
 
+def test_a_void_card_says_so(printer: CardPrinter):
+    void = printer.card(make_face(void=True), serial_number=SERIAL)
+    valid = printer.card(make_face(), serial_number=SERIAL)
+
+    assert void == {**valid, "voided": True}
+
+
 def test_a_member_number_beyond_ascii_is_announced_as_utf_8(printer: CardPrinter):
     card = printer.card(make_face(member_number="Łódź-1"), serial_number=SERIAL)
 

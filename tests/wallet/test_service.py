@@ -116,6 +116,26 @@ async def test_a_new_members_card_shows_who_he_is_and_nothing_else(shop: Shop, a
     )
 
 
+@pytest.mark.parametrize(
+    ("status", "void", "message"),
+    [
+        (MemberStatus.ACTIVE, False, None),
+        (MemberStatus.SUSPENDED, False, None),
+        (MemberStatus.CLOSED, True, "This membership has ended."),
+        (MemberStatus.MERGED, True, "This membership has ended."),
+        (MemberStatus.ERASED, True, "This membership has ended."),
+    ],
+)
+async def test_the_card_of_who_has_left_is_void(
+    shop: Shop, ada: Member, *, status: MemberStatus, void: bool, message: str | None
+):
+    await Member.filter(id=ada.id).update(status=status)
+
+    face = (await service.faces(shop.program_id, [ada.id], now=NOON))[ada.id]
+
+    assert (face.void, face.message) == (void, message)
+
+
 async def test_the_programmes_colours_are_the_cards(shop: Shop, ada: Member):
     colours = (await face(shop, ada)).colours
 

@@ -266,8 +266,9 @@ class MembershipMutation:
 
     @strawberry.mutation(
         description=(
-            "Ends a membership for good. Points that are left are forfeited; whoever left can "
-            "neither earn nor spend. Doing it again changes nothing."
+            "Ends a membership for good, and with it the subscription, codes that were not used "
+            "and vouchers. Points that are left are forfeited; whoever left can neither earn nor "
+            "spend. Doing it again changes nothing."
         ),
         extensions=[NeedsScope(Scope.MEMBERS_WRITE), RefusalsAsData(CloseMemberPayload)],
     )

@@ -194,6 +194,31 @@ async def overdue_holds(
     return [one for one in held if one.state_at(now) is RedemptionState.RELEASED]
 
 
+async def unsettled(program_id: UUID, member_id: UUID) -> tuple[list[Redemption], list[Voucher]]:
+    """Return a member's redemptions that are held or issued, and vouchers with money on them.
+
+    So they are stored: the time of some may be over. The member's account is locked.
+    """
+    held_or_issued = Lookup(
+        RedemptionRow,
+        ("member_id",),
+        [(member_id,)],
+        reads.REDEMPTION,
+        where="state IN ('HELD', 'ISSUED')",
+        order_by="id",
+    )
+    open_vouchers = Lookup(
+        VoucherRow,
+        ("member_id",),
+        [(member_id,)],
+        reads.VOUCHER,
+        where="state IN ('ACTIVE', 'PARTIALLY_USED')",
+        order_by="id",
+    )
+    [redemptions], [vouchers] = await fetch(program_id, held_or_issued, open_vouchers)
+    return [*map(reads.redemption_of, redemptions)], [*map(reads.voucher_of, vouchers)]
+
+
 async def due_holds(program_id: UUID, *, now: datetime, limit: int) -> list[reads.Key]:
     """Return holds whose time is over, at most `limit`, the longest over first."""
     due = RedemptionRow.filter(

@@ -93,6 +93,15 @@ def cancel(state: State, terms: Terms, *, at_once: bool, now: datetime) -> Cours
     return state, changes + lapsed
 
 
+def end(state: State, terms: Terms, *, now: datetime) -> Course:
+    """End a subscription at once, whatever became of it; one that has ended stays as it is."""
+    if state.status is Status.EXPIRED:
+        return state, []
+    if state.status is Status.CANCELLED:
+        return advance(replace(state, ends_at=now), terms, now)
+    return cancel(state, terms, at_once=True, now=now)
+
+
 def reactivate(state: State, *, now: datetime) -> Course:
     """Take back a cancellation before the period has ended.
 

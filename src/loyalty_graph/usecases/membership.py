@@ -1,5 +1,6 @@
 """What becomes of a membership: its particulars change, consents are asked, and one day it ends."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +23,8 @@ from loyalty_graph.members.rules import (
     Reference,
     check_next_status,
 )
-from loyalty_graph.usecases import posting
+from loyalty_graph.rewards import service as rewards
+from loyalty_graph.usecases import leaving, posting
 
 
 @posting.settling_conflicts
@@ -116,8 +118,10 @@ class MemberClosed:
 async def close(program_id: UUID, command: CloseMember, *, now: datetime) -> MemberClosed:
     """End a membership for good; points that are left are forfeited by an entry of kind EXPIRE.
 
-    Whoever is closed neither earns nor spends, but goods may still come back, and debt stays on
-    the books. Closing again forfeits nothing and writes nothing but the answer.
+    The subscription ends at once. Points that were set aside, or given for a code that was not used
+    yet, come back first and are forfeited with the others; vouchers are void. Whoever is closed
+    neither earns nor spends, but goods may still come back, and debt stays on the books. Closing
+    again forfeits nothing and writes nothing but the answer.
 
     Raises:
         NotFoundError: No such member.
@@ -131,18 +135,21 @@ async def close(program_id: UUID, command: CloseMember, *, now: datetime) -> Mem
     if not account.has_all_lots:
         batch = await posting.load(program_id, [command], now=now, whole=[account.member_id])
         account = batch.account(0, command.member)
-    forfeited = 0
+    forfeited, back = 0, Counter[str]()
     if account.status != MemberStatus.CLOSED:
+        check_next_status(MemberStatus(account.status), MemberStatus.CLOSED)
+        await leaving.end_subscription(batch, account)
+        back = await leaving.end_redemptions(batch, account, actor=command.caller)
         forfeited = await _end(batch, account, command)
     kept = {"member": str(account.member_id), "forfeited": forfeited}
     batch.answer(0, kept)
     await batch.store()
+    await rewards.move_stock(program_id, {reward: -many for reward, many in back.items()})
     return MemberClosed(account.member_id, forfeited)
 
 
 async def _end(batch: posting.Batch, account: ledger_rules.Account, command: CloseMember) -> int:
-    before, member_id, now = MemberStatus(account.status), account.member_id, batch.now
-    check_next_status(before, MemberStatus.CLOSED)
+    member_id, now = account.member_id, batch.now
     cause = ledger_rules.Cause(
         reference=str(member_id),
         at=now,
@@ -156,7 +163,7 @@ async def _end(batch: posting.Batch, account: ledger_rules.Account, command: Clo
     batch.record(
         "member.closed",
         member_id,
-        **{"from": before, "forfeited": forfeited, "balance": account.balance},
+        **{"from": account.status, "forfeited": forfeited, "balance": account.balance},
     )
     # Apart from the batch, which writes the same account's row.
     await store(
@@ -166,6 +173,5 @@ async def _end(batch: posting.Batch, account: ledger_rules.Account, command: Clo
             ledger.set_status(member_id, MemberStatus.CLOSED),
         ],
     )
-    if not account.posted:
-        await store(batch.program_id, [outbox.mark_cards([member_id], now=now)])
+    batch.shown.add(member_id)
     return forfeited

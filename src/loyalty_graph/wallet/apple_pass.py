@@ -140,6 +140,8 @@ class CardPrinter:
         if web_service:
             card["webServiceURL"] = web_service.url
             card["authenticationToken"] = web_service.authentication_token
+        if face.void:
+            card["voided"] = True
         if face.colours:
             card["backgroundColor"] = str(face.colours.background)
             card["foregroundColor"] = str(face.colours.foreground)

@@ -33,6 +33,7 @@ class CardFace:
 
     `expiring_points` of 0 means nothing expires soon, and the card says nothing about it.
     `last_change` and `message` are ready sentences. `colours` replace those of the template.
+    A `void` card is shown greyed out: it is good for nothing any more.
     """
 
     program_name: str
@@ -51,6 +52,7 @@ class CardFace:
     terms: str | None = None
     support: str | None = None
     colours: Colours | None = None
+    void: bool = False
 
     def values(self) -> dict[str, str | int | date | None]:
         """Return the value of every name of `VOCABULARY`; None and "" where there is none."""

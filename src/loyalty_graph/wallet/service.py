@@ -27,6 +27,8 @@ from loyalty_graph.wallet.models import SERIAL_LENGTH, PassRow
 TEMPLATE = "store-card"
 EXPIRING_SOON = timedelta(days=60)
 SERIAL_BYTES = SERIAL_LENGTH // 2
+ENDED = {MemberStatus.CLOSED, MemberStatus.MERGED, MemberStatus.ERASED}
+MEMBERSHIP_ENDED = "This membership has ended."
 
 _WHAT_HAPPENED = {
     Kind.EARN: "earned",
@@ -135,6 +137,7 @@ def _face(
     level: TierLevel | None,
 ) -> CardFace:
     soonest = expiring[0] if expiring else None
+    is_over = member.status in ENDED
     return CardFace(
         program_name=settings.name,
         member_name=" ".join(filter(None, (member.first_name, member.last_name))) or member.number,
@@ -151,6 +154,8 @@ def _face(
         terms=settings.branding.terms or None,
         support=settings.branding.support or None,
         colours=_colours(settings),
+        message=MEMBERSHIP_ENDED if is_over else None,
+        void=is_over,
     )
 
 
