@@ -23,13 +23,16 @@ from bench.servers import postgres
 from loyalty_graph.config import bundled
 from loyalty_graph.db import migrate, open_database
 from loyalty_graph.db.sqlite import CACHE_MB
+from loyalty_graph.rewards.codes import Codes
 from loyalty_graph.sandbox.baskets import instant_of, load_baskets
+from loyalty_graph.sandbox.chance import Chance
 from loyalty_graph.sandbox.demo import BASKETS, PROGRAM
 from loyalty_graph.sandbox.replay import Replay
 from loyalty_graph.usecases import program_file
 
 TODAY = date(2026, 11, 22)
 SEED = 1
+KEY_BYTES = 32
 MEMORY_MB = 200
 STEADY_BAR = 0.4
 AIMS = {"sqlite": 3_000, "postgres": 5_000}
@@ -103,7 +106,8 @@ async def replay(url: str) -> dict[str, Any]:
         sandbox = file.model_copy(update={"program": file.program.as_sandbox()})
         program = await program_file.load(sandbox, now=opening)
         pace = Pace(len(baskets))
-        await Replay(program.program_id, baskets, zone, SEED).run(TODAY, progress=pace.note)
+        replay = Replay(program.program_id, baskets, zone, Chance(SEED), Codes(bytes(KEY_BYTES)))
+        await replay.run(TODAY, progress=pace.note)
     peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "purchases": len(baskets),

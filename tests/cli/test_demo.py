@@ -61,7 +61,10 @@ def test_the_expected_report_adds_up():
         + report["points_clawed_back"]
         + report["points_outstanding"]
     )
-    assert report["points_redeemed"] == 1000 * report["redemptions"]
+    assert report["redemptions"] >= report["rewards_redeemed"] > 0
+    assert report["subscriptions"] > 0
+    assert report["vouchers_outstanding"] > 0
+    assert sum(report["tiers"].values()) == report["members"]
     assert report["points_expired"] > 0
     assert report["points_clawed_back"] > 0
     assert report["ledger"]["differences"] == 0

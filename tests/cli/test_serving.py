@@ -203,15 +203,18 @@ def test_the_demo_gives_out_a_card_whose_link_is_never_logged(start: Start, data
 def test_each_start_of_the_demo_has_a_fresh_token_and_the_older_ones_stop(
     start: Start, call: CommandLine, database_url: str
 ):
-    tokens = []
+    tokens, pages = [], []
     for _ in range(3):
         process = start("demo", "--households", "1", "--port", "0")
-        tokens += re.findall(r"Token +(lg_test_\S+)\n", lines_up_to(process, "Ctrl-C stops"))
+        text = lines_up_to(process, "Ctrl-C stops")
+        tokens += re.findall(r"Token +(lg_test_\S+)\n", text)
+        pages += re.findall(r"Cards +http://[^/]+(/c/\S+)\n", text)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=30)
 
     listed = call("token", "list", "--json", "--database", database_url).json
     assert len(set(tokens)) == 3
+    assert (len(pages), len(set(pages))) == (3, 1), "a page opens after the next start as well"
     assert [one["revoked_at"] is None for one in listed] == [False, False, True]
     assert [one["token"][-4:] for one in listed] == [token[-4:] for token in tokens]
 

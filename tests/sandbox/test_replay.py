@@ -11,9 +11,12 @@ import pytest
 
 from loyalty_graph.ledger.models import TransferRow
 from loyalty_graph.purchases.models import Purchase, Refund
+from loyalty_graph.rewards.models import RedemptionRow
 from loyalty_graph.sandbox.baskets import MINUTES_PER_DAY, Baskets
+from loyalty_graph.sandbox.chance import Chance
+from loyalty_graph.sandbox.redeeming import HELD_ONE_IN, LEFT_ONE_IN, REDEEMS_ONE_IN
 from loyalty_graph.sandbox.replay import RETURNED_ONE_IN, Replay
-from tests.shop import PROGRAM, open_shop
+from tests.shop import CODES, COFFEE, PROGRAM, open_shop
 
 NEW_YORK = ZoneInfo("America/New_York")
 IN_NEW_YORK: dict[str, Any] = {
@@ -56,10 +59,12 @@ def seed_that_returns_only_row(row: int, *, of: int) -> int:
     )
 
 
-async def replay(baskets: Baskets, today: date, *, seed: int = SEED) -> None:
+async def replay(
+    baskets: Baskets, today: date, *, seed: int = SEED, data: dict[str, Any] = IN_NEW_YORK
+) -> None:
     opening = datetime.combine(baskets.first_date, datetime.min.time(), tzinfo=NEW_YORK)
-    shop = await open_shop(IN_NEW_YORK, now=opening.astimezone(UTC))
-    await Replay(shop.program_id, baskets, NEW_YORK, seed).run(today)
+    shop = await open_shop(data, now=opening.astimezone(UTC))
+    await Replay(shop.program_id, baskets, NEW_YORK, Chance(seed), CODES).run(today)
 
 
 async def refunds() -> list[tuple[str, datetime]]:
@@ -131,20 +136,53 @@ async def test_the_same_local_minute_is_meant_when_the_clocks_change(
 
 
 @pytest.mark.usefixtures("database")
-async def test_a_thousand_points_are_given_on_the_evening_they_are_there():
+async def test_what_one_day_left_in_hand_is_used_on_a_later_one():
     first = date(2026, 9, 1)
-    dear = baskets_of(first, [600, 600 + MINUTES_PER_DAY], cents=12_000)
+    rewarding = {**IN_NEW_YORK, "rewards": [COFFEE]}
+    baskets = baskets_of(first, [day * MINUTES_PER_DAY + 600 for day in range(30)])
 
-    await replay(dear, date(2026, 9, 3), seed=9)
+    await replay(baskets, first + timedelta(days=30), data=rewarding)
 
-    entries = await TransferRow.all().order_by("sequence")
-    assert [(one.kind, one.points, one.balance_after) for one in entries] == [
-        ("EARN", 600, 600),
-        ("EARN", 600, 1200),
-        ("REDEEM", 1000, 200),
+    days = {
+        one.id: (one.created_at.astimezone(NEW_YORK).date(), one.used_at)
+        for one in await RedemptionRow.filter(state="USED")
+    }
+    assert len(days) > 1
+    for redeemed_on, used_at in days.values():
+        assert used_at is not None
+        assert used_at.astimezone(NEW_YORK).date() == redeemed_on + timedelta(days=1)
+
+
+@pytest.mark.usefixtures("database")
+async def test_a_hold_that_nobody_confirmed_is_released_on_the_next_evening():
+    first = date(2026, 9, 1)
+    seed = next(
+        seed
+        for seed in range(100_000)
+        if all(
+            Chance(seed).falls(one_in, purpose, 0, first)
+            for one_in, purpose in (
+                (REDEEMS_ONE_IN, "redeems"),
+                (HELD_ONE_IN, "held"),
+                (LEFT_ONE_IN, "left"),
+            )
+        )
+        and not is_returned(0, seed)
+    )
+
+    await replay(
+        baskets_of(first, [600]),
+        first + timedelta(days=2),
+        seed=seed,
+        data={**IN_NEW_YORK, "rewards": [COFFEE]},
+    )
+
+    rows = await TransferRow.all().order_by("sequence").values_list("kind", "points", "at")
+    assert [(kind, points, at.astimezone(NEW_YORK).date()) for kind, points, at in rows] == [
+        ("EARN", 50, first),
+        ("HOLD", 40, first + timedelta(days=1)),
+        ("RELEASE", 40, first + timedelta(days=2)),
     ]
-    assert entries[-1].at.astimezone(NEW_YORK) == datetime(2026, 9, 3, tzinfo=NEW_YORK)
-    assert entries[-1].text == "simulated: 1,000 points given for a reward"
 
 
 @pytest.mark.usefixtures("database")
@@ -154,23 +192,3 @@ async def test_points_expire_up_to_the_day_before_today():
     entries = await TransferRow.all().order_by("sequence")
     assert [(one.kind, one.points) for one in entries] == [("EARN", 50), ("EXPIRE", 50)]
     assert entries[-1].at.astimezone(NEW_YORK) == datetime(2026, 7, 6, tzinfo=NEW_YORK)
-
-
-@pytest.mark.usefixtures("database")
-async def test_a_cancelled_redemption_gives_its_points_back_the_next_day():
-    first = date(2026, 9, 1)
-    seed = next(
-        seed
-        for seed in range(100_000)
-        if int.from_bytes(sha256(f"{seed}:cancelled:0".encode()).digest()[:8]) % 50 == 0
-        and not is_returned(0, seed)
-    )
-
-    await replay(baskets_of(first, [600], cents=40_000), date(2026, 9, 4), seed=seed)
-
-    rows = await TransferRow.all().order_by("sequence").values_list("kind", "points", "at")
-    assert [(kind, points, at.astimezone(NEW_YORK).date()) for kind, points, at in rows] == [
-        ("EARN", 2000, first),
-        ("REDEEM", 1000, date(2026, 9, 2)),
-        ("UNREDEEM", 1000, date(2026, 9, 3)),
-    ]

@@ -3,14 +3,17 @@
 import json
 import secrets
 import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from loyalty_graph.cli.output import (
+    NAME_WIDTH,
     command_line,
     console,
     errors,
@@ -26,11 +29,13 @@ from loyalty_graph.db import open_database
 from loyalty_graph.identity.rules import TOKEN_RANDOM_BYTES
 from loyalty_graph.sandbox import demo as sandbox
 from loyalty_graph.sandbox import emptying
-from loyalty_graph.sandbox.records import Choice, Finished, Record, Report
+from loyalty_graph.sandbox.records import Choice, Finished, Highlight, Record, Report
 from loyalty_graph.wallet.desk import PassDesk, open_desk
 
 HOUSEHOLDS = 500
 SEED = 1
+FILE = "card.pkpass"
+USUAL_AMOUNT = "84.20"
 ASKED = "firstName wallet { available expirations { points expiresAt } }"
 
 
@@ -97,7 +102,8 @@ def demo(  # noqa: PLR0913 - each is an option of the command
     else:
         _print_report(finished.report)
     if not once:
-        _serve(settings, settings.port if port is None else port, say=say)
+        chosen = settings.port if port is None else port
+        _serve(settings, chosen, finished.highlights, say=say)
 
 
 async def _prepare(
@@ -136,7 +142,9 @@ def _print_report(report: Report) -> None:
         ("members", report.members, ""),
         ("purchases", report.purchases, f"with {report.purchase_lines:,} lines"),
         ("refunds", report.refunds, "simulated: 1 % of baskets, a week later"),
-        ("redemptions", report.redemptions, "simulated: 1,000 points each"),
+        ("rewards", report.rewards_redeemed, "simulated: redeemed and not undone"),
+        ("  on vouchers", report.vouchers_outstanding, "cents that can still be spent"),
+        ("subscriptions", report.subscriptions, "simulated: paid by cards of the sandbox"),
         *((f"tier {code.lower()}", held, "members") for code, held in report.tiers.items()),
         ("points issued", report.points_issued, ""),
         ("  redeemed", report.points_redeemed, ""),
@@ -157,7 +165,7 @@ def _print_report(report: Report) -> None:
     console.print(f"  [dim]{took}[/]")
 
 
-def _serve(settings: Settings, port: int, *, say: Console) -> None:
+def _serve(settings: Settings, port: int, highlights: Sequence[Highlight], *, say: Console) -> None:
     """Serve the demo's database; say what to open and what to try."""
     from loyalty_graph.cli.serving import address_of, listen, run_server
 
@@ -165,7 +173,7 @@ def _serve(settings: Settings, port: int, *, say: Console) -> None:
 
     async def announce(desk: PassDesk) -> None:
         randomness = secrets.token_bytes(TOKEN_RANDOM_BYTES)
-        access = await sandbox.open_access(desk, randomness=randomness, now=utc_now())
+        access = await sandbox.open_access(desk, highlights, randomness=randomness, now=utc_now())
         _print_access(settings, address_of(listener), access, say=say)
 
     run_server(settings, listener, announce, say=say)
@@ -174,31 +182,58 @@ def _serve(settings: Settings, port: int, *, say: Console) -> None:
 def _print_access(
     settings: Settings, address: str, access: sandbox.Access, *, say: Console
 ) -> None:
-    query = f'{{ member(ref: {{number: "{access.member_number}"}}) {{ {ASKED} }} }}'
+    say.print()
+    for place, (one, page) in enumerate(access.pages):
+        print_named("" if place else "Cards", page, to=say)
+        _print_note(f"{one.member}: {one.why}", to=say)
+    print_named("GraphiQL", f"{address}/graphql", to=say)
+    _print_note("stories to try; give it the token", to=say)
+    print_named("Token", access.token, to=say)
+    _print_note("may do everything in this demo; the next start makes a new one", to=say)
+    say.print()
+    say.print("  [dim]In a second terminal:[/]")
+    for what, command in _steps(settings, address, access):
+        say.print()
+        say.print(f"  [dim]# {escape(what)}[/]")
+        say.print(f"  {command}", markup=False)
+    say.print()
+    say.print("  [dim]Ctrl-C stops.[/]")
+
+
+def _print_note(text: str, *, to: Console) -> None:
+    to.print(f"  {'':<{NAME_WIDTH}} [dim]{escape(text)}[/]")
+
+
+def _steps(settings: Settings, address: str, access: sandbox.Access) -> Iterator[tuple[str, str]]:
+    """Yield what can be tried while the demo is served, and the command that does it."""
+    first, database = access.pages[0][0], ("--database", shown_url(settings.database_url))
+    amount = first.lifted_by or USUAL_AMOUNT
+    lifts = ", to the next tier" if first.lifted_by else ""
+    query = f'{{ member(ref: {{externalId: "{first.member}"}}) {{ {ASKED} }} }}'
     ask = [
         *("curl", "-s", f"{address}/graphql"),
         *("-H", f"authorization: Bearer {access.token}"),
         *("-H", "content-type: application/json"),
         *("-d", json.dumps({"query": query})),
     ]
-    audit = command_line("ledger", "verify", "--database", shown_url(settings.database_url))
-    say.print()
-    print_named("Open", f"{address}/graphql", to=say)
-    print_named("Token", access.token, to=say)
-    say.print(f"  {'':<11} [dim]may do everything in this demo; the next start makes a new one[/]")
-    steps = (
-        (f"what member {access.member_number} has", shlex.join(ask)),
-        ("the card, signed for the points of that moment", f"curl -so card.pkpass {access.card}"),
-        ("what the card says, and whether its signature holds", _both("card.pkpass")),
-        ("every sum, lot and hash worked out again", audit),
+    yield (
+        f"{first.member} buys; the open card page changes{lifts}",
+        command_line("purchase", first.member, amount, *database),
     )
-    for what, command in steps:
-        say.print()
-        say.print(f"  [dim]# {what}[/]")
-        say.print(f"  {command}", markup=False)
-    say.print()
-    say.print("  [dim]Ctrl-C stops.[/]")
-
-
-def _both(file: str) -> str:
-    return f"{command_line('pass', 'show', file)} && {command_line('pass', 'verify', file)}"
+    yield (
+        "a token that makes an app this member, for an hour",
+        command_line("token", "member", first.member, *database),
+    )
+    yield "what the member has, asked by a partner", shlex.join(ask)
+    yield (
+        "the pass, signed for the points of that moment",
+        f"curl -so {FILE} {access.pass_link}",
+    )
+    yield (
+        "what the pass says, and whether its signature holds",
+        f"{command_line('pass', 'show', FILE)} && {command_line('pass', 'verify', FILE)}",
+    )
+    yield (
+        "every sum, lot and hash worked out again",
+        command_line("ledger", "verify", *database),
+    )

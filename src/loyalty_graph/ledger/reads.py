@@ -188,13 +188,13 @@ async def entry_counts(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUI
 
 
 async def outstanding(program_id: UUID) -> int:
-    """Return the sum of all balances, debts taken off."""
+    """Return the sum of all balances and of what is set aside, debts taken off."""
     rows: Any = (
         await AccountRow.filter(program_id=program_id)
-        .annotate(total=Sum("balance_points"))
-        .values("total")
+        .annotate(balances=Sum("balance_points"), held=Sum("held_points"))
+        .values("balances", "held")
     )
-    return int(rows[0]["total"] or 0)
+    return int(rows[0]["balances"] or 0) + int(rows[0]["held"] or 0)
 
 
 async def accounts(program_id: UUID) -> int:

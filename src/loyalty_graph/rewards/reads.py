@@ -5,14 +5,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from tortoise.functions import Count
+from tortoise.expressions import Q
+from tortoise.functions import Count, Sum
 
 from loyalty_graph.db.sets import Lookup, Row, fetch
 from loyalty_graph.errors import NotFoundError
 from loyalty_graph.rewards.codes import Codes, spelled
 from loyalty_graph.rewards.models import RedemptionRow, RewardStock, VoucherRow, VoucherUseRow
 from loyalty_graph.rewards.rules import Redemption, RedemptionState
-from loyalty_graph.rewards.voucher_rules import Use, Voucher, VoucherState
+from loyalty_graph.rewards.voucher_rules import OPEN, Use, Voucher, VoucherState
 
 Key = tuple[UUID, UUID]
 """(member id, redemption or voucher id)"""
@@ -137,3 +138,17 @@ async def uses(program_id: UUID, keys: Sequence[Key]) -> dict[Key, list[Use]]:
     by = ("member_id", "voucher_id")
     [found] = await fetch(program_id, Lookup(VoucherUseRow, by, keys, USE, order_by="number"))
     return {key: [Use(*row) for row in rows] for key, rows in zip(keys, found, strict=True)}
+
+
+async def given(program_id: UUID) -> int:
+    """Return how many rewards were issued or used, and neither undone nor left to expire."""
+    states = [RedemptionState.ISSUED, RedemptionState.USED]
+    return await RedemptionRow.filter(program_id=program_id, state__in=states).count()
+
+
+async def vouchers_outstanding(program_id: UUID, *, now: datetime) -> int:
+    """Return the money left on all vouchers that can still be used, in minor units."""
+    open_ = VoucherRow.filter(program_id=program_id, state__in=list(OPEN))
+    still = open_.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now))
+    rows: Any = await still.annotate(total=Sum("remaining_minor")).values("total")
+    return int(rows[0]["total"] or 0)

@@ -1,6 +1,6 @@
 """The demo: a year of baskets replayed, audited and reported, and the access to try it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -10,6 +10,7 @@ from uuid import UUID
 from loyalty_graph.config import bundled
 from loyalty_graph.db import connection, migrate
 from loyalty_graph.errors import InvalidInputError
+from loyalty_graph.identifiers import new_id
 from loyalty_graph.identity import service as identity
 from loyalty_graph.identity.rules import Scope, TokenMode
 from loyalty_graph.ledger import reads as ledger_reads
@@ -17,13 +18,20 @@ from loyalty_graph.ledger import service as ledger
 from loyalty_graph.ledger.audit import Audit
 from loyalty_graph.ledger.rules import Kind
 from loyalty_graph.members import reads as members
+from loyalty_graph.members import service as member_service
+from loyalty_graph.members.rules import Reference, ReferenceKind
 from loyalty_graph.programs import service as programs
 from loyalty_graph.purchases import reads as purchases
+from loyalty_graph.rewards import reads as rewards
+from loyalty_graph.rewards.codes import Codes
 from loyalty_graph.sandbox.baskets import instant_of, load_baskets
-from loyalty_graph.sandbox.records import Choice, Finished, Report
+from loyalty_graph.sandbox.chance import Chance
+from loyalty_graph.sandbox.records import Choice, Finished, Highlight, Report
+from loyalty_graph.sandbox.redeeming import CALLER
 from loyalty_graph.sandbox.replay import Replay
-from loyalty_graph.tiers import reads as tier_reads
-from loyalty_graph.usecases import program_file, proof
+from loyalty_graph.sandbox.survey import Survey, survey
+from loyalty_graph.usecases import card_links, program_file, proof
+from loyalty_graph.wallet import links
 from loyalty_graph.wallet import service as wallet
 from loyalty_graph.wallet.desk import PassDesk
 
@@ -40,11 +48,14 @@ Tell = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a visitor needs to try the demo: a token, a member, and the link of his card."""
+    """What a visitor needs to try the demo: a token, card pages, and the link of a pass.
+
+    The pass is that of the first page's member.
+    """
 
     token: str = field(repr=False)
-    member_number: str
-    card: str = field(repr=False)
+    pages: Sequence[tuple[Highlight, str]] = field(repr=False)
+    pass_link: str = field(repr=False)
 
 
 def slug() -> str:
@@ -74,7 +85,7 @@ async def prepare(choice: Choice, desk: PassDesk, *, tell: Tell, made_at: dateti
     opening = instant_of(baskets.first_date, 0, zone)
     sandbox = file.model_copy(update={"program": file.program.as_sandbox()})
     program = await program_file.load(sandbox, now=opening)
-    replay = Replay(program.program_id, baskets, zone, choice.seed)
+    replay = Replay(program.program_id, baskets, zone, Chance(choice.seed), Codes(desk.link_key))
     with _timed(seconds, "replay"):
         await replay.run(choice.today, progress=lambda done: tell("replay", done, len(baskets)))
     now = instant_of(choice.today, 0, zone)
@@ -86,16 +97,22 @@ async def prepare(choice: Choice, desk: PassDesk, *, tell: Tell, made_at: dateti
         )
     with _timed(seconds, "passes"):
         passes = await _issue_passes(program.program_id, desk, now=now, tell=tell)
-    tiers = await _tiers(program.program_id, now=now)
-    report = await _report(program.program_id, audit, passes, tiers, seconds)
-    return Finished(choice, report, program.program_id, made_at)
+    found = await survey(program.program_id, currency=program.settings.currency, now=now)
+    report = await _report(program.program_id, audit, passes, found, seconds, now=now)
+    highlights = found.highlights()
+    for one in highlights:
+        await _page_of(program.program_id, desk, one, now=made_at)
+    return Finished(choice, report, program.program_id, made_at, highlights)
 
 
-async def open_access(desk: PassDesk, *, randomness: bytes, now: datetime) -> Access:
+async def open_access(
+    desk: PassDesk, highlights: Sequence[Highlight], *, randomness: bytes, now: datetime
+) -> Access:
     """Give out what a visitor needs to try the open demo; tokens of earlier starts stop working.
 
     Args:
-        desk: Makes the card's link.
+        desk: Tells the links.
+        highlights: Whose cards to show, one at least.
         randomness: 32 unpredictable bytes, for the token.
         now: The moment of the start.
     """
@@ -113,9 +130,25 @@ async def open_access(desk: PassDesk, *, randomness: bytes, now: datetime) -> Ac
         randomness=randomness,
         now=now,
     )
-    [member] = await members.page(program_id, first=1, after=None)
-    card = await desk.issue(program_id, member.id, now=now)
-    return Access(token=made.text, member_number=member.number, card=card)
+    pages = [(one, await _page_of(program_id, desk, one, now=now)) for one in highlights]
+    first = await member_service.find(program_id, _reference(highlights[0]))
+    pass_link = await desk.issue(program_id, first.id, now=now)
+    return Access(made.text, pages, pass_link)
+
+
+def _reference(one: Highlight) -> Reference:
+    return Reference(ReferenceKind.EXTERNAL_ID, one.member)
+
+
+async def _page_of(program_id: UUID, desk: PassDesk, one: Highlight, *, now: datetime) -> str:
+    """Return the address of a member's card page: of a link that works, or of a new one."""
+    member = await member_service.find(program_id, _reference(one))
+    working = (await links.working(program_id, [member.id]))[member.id]
+    if (known := next(filter(None, map(desk.card_url, working)), None)) is not None:
+        return known
+    command = card_links.CreateCardLink(CALLER, f"card-{new_id(now)}", _reference(one))
+    made = await card_links.create(program_id, command, key=desk.link_key, now=now)
+    return f"{desk.public_url}/c/{links.token_of(program_id, made.link_id, key=desk.link_key)}"
 
 
 @contextmanager
@@ -137,44 +170,38 @@ async def _issue_passes(program_id: UUID, desk: PassDesk, *, now: datetime, tell
     return done
 
 
-async def _tiers(program_id: UUID, *, now: datetime) -> dict[str, int]:
-    """Return how many members each tier has, the lowest first."""
-    settings, after = await tier_reads.settings(program_id, now=now), None
-    assert settings is not None, "the demo's programme has tiers"
-    counts = dict.fromkeys((level.code for level in settings.levels), 0)
-    while page := await members.page(program_id, first=PASSES_AT_ONCE, after=after):
-        ids = [member.id for member in page]
-        for tier in (await tier_reads.tiers_of(program_id, ids, now=now)).values():
-            counts[tier] += 1
-        after = ids[-1]
-    return counts
-
-
 async def _report(
     program_id: UUID,
     audit: Audit,
     passes: int,
-    tiers: dict[str, int],
+    found: Survey,
     seconds: dict[str, float],
+    *,
+    now: datetime,
 ) -> Report:
     totals = await ledger.totals(program_id)
     rows = await purchases.counts(program_id)
     forgiven = totals.get((Kind.FORGIVE, True), 0) - totals.get((Kind.RECLAIM, False), 0)
-    returned = totals.get((Kind.UNREDEEM, True), 0)
+    spent = totals.get((Kind.REDEEM, False), 0) + totals.get((Kind.CAPTURE, False), 0)
+    by_hand = totals.get((Kind.ADJUST, True), 0) - totals.get((Kind.ADJUST, False), 0)
     return Report(
         members=audit.accounts,
         purchases=rows.purchases,
         purchase_lines=rows.lines,
-        points_issued=totals.get((Kind.EARN, True), 0),
-        points_redeemed=totals.get((Kind.REDEEM, False), 0) - returned,
+        points_issued=totals.get((Kind.EARN, True), 0) + by_hand,
+        points_redeemed=spent - totals.get((Kind.UNREDEEM, True), 0),
         points_expired=totals.get((Kind.EXPIRE, False), 0),
         points_clawed_back=totals.get((Kind.REVERSE, False), 0) - forgiven,
         points_outstanding=await ledger_reads.outstanding(program_id),
         shortfall=forgiven,
         refunds=rows.refunds,
-        redemptions=await ledger.count(program_id, Kind.REDEEM),
+        redemptions=await ledger.count(program_id, Kind.REDEEM)
+        + await ledger.count(program_id, Kind.CAPTURE),
+        rewards_redeemed=await rewards.given(program_id),
+        vouchers_outstanding=await rewards.vouchers_outstanding(program_id, now=now),
+        subscriptions=found.subscriptions,
         passes_issued=passes,
-        tiers=tiers,
+        tiers=found.tiers,
         ledger={
             "accounts": audit.accounts,
             "transfers": audit.transfers,

@@ -32,7 +32,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What happened, in points and rows; `seconds` are wall time, `tiers` count members."""
+    """What happened, in points and rows; `seconds` are wall time, `tiers` count members.
+
+    Issued are points earned, given as a welcome and given by hand; points set aside while a basket
+    is open are outstanding. So points issued = redeemed + expired + clawed back + outstanding.
+    `redemptions` is how often points were spent, `rewards_redeemed` how many rewards of those were
+    neither undone nor left to expire. `subscriptions` are those that give their benefits now.
+    `vouchers_outstanding` is the money left on vouchers that can be used, in minor units.
+    """
 
     members: int
     purchases: int
@@ -45,11 +52,26 @@ class Report:
     shortfall: int
     refunds: int
     redemptions: int
+    rewards_redeemed: int
+    vouchers_outstanding: int
+    subscriptions: int
     passes_issued: int
     tiers: dict[str, int]
     ledger: dict[str, int]
     seconds: dict[str, float]
     database: str
+
+
+@dataclass(frozen=True, slots=True)
+class Highlight:
+    """A member (external id) whose card is worth a look, and why.
+
+    `lifted_by` is the amount of a purchase that lifts the member to the next tier, as text.
+    """
+
+    member: str
+    why: str
+    lifted_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +82,7 @@ class Finished:
     report: Report
     program_id: UUID
     made_at: datetime
+    highlights: tuple[Highlight, ...]
 
     async def is_in(self, url: str, *, slug: str) -> bool:
         """Return whether the database still holds it; another replay has another programme id."""
@@ -92,6 +115,7 @@ class Record:
                 report=Report(**kept["report"]),
                 program_id=UUID(kept["program_id"]),
                 made_at=datetime.fromisoformat(kept["made_at"]),
+                highlights=tuple(Highlight(**one) for one in kept["highlights"]),
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None

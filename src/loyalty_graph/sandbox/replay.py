@@ -1,12 +1,11 @@
 """The demo's replay: a year of baskets through the product's own use cases, day by day.
 
 Purchases are the study's. What the study does not hold is simulated by fixed rules and labelled so:
-on a day of shopping a member who can spend 1,000 points or more gives 1,000 of them, and one such
-redemption in fifty is cancelled the next day; one basket in a hundred is partly brought back a week
-later. Which ones, a hash of the seed and the basket's row decides.
+one basket in a hundred is partly brought back a week later; what members do with rewards and paid
+memberships stands in `Redeeming` and `Subscribing`. Hashes decide, of the seed and of the basket's
+row or the household and the day. What a worker does at its hours happens at the end of each day.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -20,33 +19,60 @@ from loyalty_graph.errors import LoyaltyError
 from loyalty_graph.members.rules import Reference, ReferenceKind
 from loyalty_graph.members.service import Profile
 from loyalty_graph.purchases.rules import Line
+from loyalty_graph.rewards.codes import Codes
 from loyalty_graph.sandbox.baskets import Basket, Baskets, instant_of
-from loyalty_graph.usecases import expiry, members, purchases, redemptions, refunds, tier_reviews
+from loyalty_graph.sandbox.chance import Chance
+from loyalty_graph.sandbox.redeeming import CALLER, InHand, Redeeming, Visit, latest
+from loyalty_graph.sandbox.subscribing import Subscribing
+from loyalty_graph.subscriptions.service import SubscriptionKey
+from loyalty_graph.usecases import (
+    expiry,
+    members,
+    purchases,
+    redemption_deadlines,
+    refunds,
+    tier_reviews,
+)
 from loyalty_graph.usecases.posting import BATCH_MAX
 
-CALLER = "partner:demo"
 SOURCE = "complete-journey"
-REDEEM_FROM_POINTS = 1000
 RETURNED_ONE_IN = 100
 RETURNED_AFTER = timedelta(days=7)
-CANCELLED_ONE_IN = 50
 
 Item = TypeVar("Item")
 Progress = Callable[[int], None]
 Bought: TypeAlias = tuple[Basket, purchases.PurchaseRecorded]
 
 
+@dataclass(frozen=True, slots=True)
+class Evening:
+    """What later days need to know of a day: who joined, what comes back, what they have in hand.
+
+    `pockets` are those of all households; the rest is what the day added.
+    """
+
+    joined: dict[int, UUID]
+    returns: list[Bought]
+    pockets: dict[int, list[InHand]]
+    subscribed: dict[int, SubscriptionKey]
+
+
 @dataclass(slots=True)
 class Replay:
-    """A replay in progress: what later days need to know of earlier ones."""
+    """A replay in progress: what later days need to know of earlier ones.
+
+    `codes` makes the codes of rewards, with the key of whoever will serve the result.
+    """
 
     program_id: UUID
     baskets: Baskets
     zone: ZoneInfo
-    seed: int
+    chance: Chance
+    codes: Codes
     members: dict[int, UUID] = field(default_factory=dict)
     returns: dict[date, list[Bought]] = field(default_factory=dict)
-    cancellations: list[redemptions.PointsMoved] = field(default_factory=list)
+    pockets: dict[int, list[InHand]] = field(default_factory=dict)
+    subscribed: dict[int, SubscriptionKey] = field(default_factory=dict)
 
     async def run(self, today: date, *, progress: Progress | None = None) -> None:
         """Replay every day before `today`; `progress` is told how many baskets are done.
@@ -56,10 +82,12 @@ class Replay:
         done = 0
         for day in self._days(today):
             found = self.baskets.on(day) if day <= self.baskets.last_date else []
-            joined, returns, self.cancellations = await self._day(day, found)
-            self.members |= joined
+            evening = await self._day(day, found)
+            self.members |= evening.joined
             self.returns.pop(day, None)
-            self.returns.setdefault(day + RETURNED_AFTER, []).extend(returns)
+            self.returns.setdefault(day + RETURNED_AFTER, []).extend(evening.returns)
+            self.pockets = evening.pockets
+            self.subscribed |= evening.subscribed
             done += len(found)
             if progress is not None:
                 progress(done)
@@ -71,28 +99,37 @@ class Replay:
             day += timedelta(days=1)
 
     @transaction
-    async def _day(
-        self, day: date, found: Sequence[Basket]
-    ) -> tuple[dict[int, UUID], list[Bought], list[redemptions.PointsMoved]]:
+    async def _day(self, day: date, found: Sequence[Basket]) -> Evening:
         """Replay one programme day: it ends at `now`, when its commands are recorded.
 
         It is one transaction, so that a page of the database that purchases, returns and expiries
-        of the day change is written once. Return who joined, what will be brought back, and which
-        redemptions will be cancelled.
+        of the day change is written once. Nothing is remembered here, since it may run again.
         """
         now = instant_of(day + timedelta(days=1), 0, self.zone)
         joined = await self._enrol(found, now=instant_of(day, 0, self.zone))
         bought = await self._buy(found, self.members | joined, now=now)
         await self._bring_back(day, now=now)
+        await self._let_time_pass(now=now)
+        visits = latest(Visit(one.member_id, basket, one.balance_points) for basket, one in bought)
+        redeeming = Redeeming(self.program_id, self.zone, self.codes, self.chance)
+        pockets = await redeeming.evening(day, visits, self.pockets, now=now)
+        subscribing = Subscribing(self.program_id, self.chance)
+        subscribed = await subscribing.evening(day, visits, self.subscribed, now=now)
+        returns = [
+            (basket, one)
+            for basket, one in bought
+            if self.chance.falls(RETURNED_ONE_IN, "returned", basket.row)
+        ]
+        return Evening(joined, returns, pockets, subscribed)
+
+    async def _let_time_pass(self, *, now: datetime) -> None:
+        """Do what a worker does at its hours."""
+        while await redemption_deadlines.release_due(self.program_id, now=now):
+            pass
+        while await redemption_deadlines.expire_due(self.program_id, now=now):
+            pass
         await expiry.run(self.program_id, now=now)
         await tier_reviews.run(self.program_id, now=now)
-        await self._cancel(now=now)
-        spent = await self._redeem(day, bought, now=now)
-        returns = [one for one in bought if self._falls_on(one, "returned", RETURNED_ONE_IN)]
-        return joined, returns, spent
-
-    def _falls_on(self, bought: Bought, purpose: str, one_in: int) -> bool:
-        return self._number(purpose, bought[0].row) % one_in == 0
 
     async def _enrol(self, found: Iterable[Basket], *, now: datetime) -> dict[int, UUID]:
         """Enrol the households that shop for the first time; return their members."""
@@ -146,7 +183,7 @@ class Replay:
 
     async def _bring_back(self, day: date, *, now: datetime) -> None:
         for basket, bought in self.returns.get(day, []):
-            number = self._number("line", basket.row) % len(basket.lines)
+            number = self.chance.number("line", basket.row) % len(basket.lines)
             quantity = basket.lines[number].quantity
             await refunds.record(
                 self.program_id,
@@ -156,65 +193,11 @@ class Replay:
                     member_id=bought.member_id,
                     purchase_id=bought.purchase_id,
                     refunded_at=instant_of(day, basket.minute_of_day, self.zone),
-                    quantities={number + 1: 1 + self._number("units", basket.row) % quantity},
+                    quantities={number + 1: 1 + self.chance.number("units", basket.row) % quantity},
                     reason="simulated: brought back a week later",
                 ),
                 now=now,
             )
-
-    async def _cancel(self, *, now: datetime) -> None:
-        for spent in self.cancellations:
-            await redemptions.return_points(
-                self.program_id,
-                redemptions.ReturnPoints(
-                    caller=CALLER,
-                    idempotency_key=f"cancel-{spent.member_id}-{spent.entry_sequence}",
-                    member=self._reference(spent.member_id),
-                    redemption_id=spent.redemption_id,
-                    at=now,
-                    text="simulated: cancelled the next day",
-                ),
-                now=now,
-            )
-
-    async def _redeem(
-        self, day: date, bought: Iterable[Bought], *, now: datetime
-    ) -> list[redemptions.PointsMoved]:
-        """Spend the points of those who have enough; return what will be cancelled."""
-        latest = {one.member_id: (basket, one) for basket, one in bought}
-        wanted = [
-            member_id
-            for member_id, (_, one) in latest.items()
-            if one.balance_points >= REDEEM_FROM_POINTS
-        ]
-        spent: list[redemptions.PointsMoved] = []
-        for portion in _portions(wanted):
-            answers = await redemptions.redeem_points(
-                self.program_id,
-                [
-                    redemptions.RedeemPoints(
-                        caller=CALLER,
-                        idempotency_key=f"redeem-{day}-{member_id}",
-                        member=self._reference(member_id),
-                        points=REDEEM_FROM_POINTS,
-                        at=now,
-                        text="simulated: 1,000 points given for a reward",
-                    )
-                    for member_id in portion
-                ],
-                now=now,
-            )
-            spent += [one for one in answers if isinstance(one, redemptions.PointsMoved)]
-        return [
-            one
-            for one in spent
-            if self._falls_on(latest[one.member_id], "cancelled", CANCELLED_ONE_IN)
-        ]
-
-    def _number(self, purpose: str, row: int) -> int:
-        """Return a number that depends on nothing but the seed, the purpose and the row."""
-        text = f"{self.seed}:{purpose}:{row}".encode()
-        return int.from_bytes(hashlib.sha256(text).digest()[:8])
 
 
 def as_line(line: tuple[str, int, int, int, int]) -> Line:

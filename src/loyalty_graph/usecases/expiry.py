@@ -26,6 +26,8 @@ async def run(program_id: UUID, *, now: datetime) -> int:
 @transaction
 async def _expire_some(program_id: UUID, *, now: datetime) -> int:
     members = await ledger.members_with_due_lots(program_id, now=now, limit=MEMBERS_AT_ONCE)
+    if not members:
+        return 0
     found = await ledger.load_accounts(
         program_id, members, spenders=members, lots_at_once=LOTS_AT_ONCE
     )

@@ -59,6 +59,8 @@ async def expire_due(program_id: UUID, *, now: datetime, limit: int = AT_ONCE) -
 @transaction
 async def _release_some(program_id: UUID, now: datetime, limit: int) -> int:
     keys = await rewards.due_holds(program_id, now=now, limit=limit)
+    if not keys:
+        return 0
     accounts = await _accounts(program_id, keys)
     overdue = await _still(program_id, keys, RedemptionState.RELEASED, now=now)
     released = await _end(program_id, accounts, overdue, Step.RELEASE, now, returns=lambda _: True)
@@ -68,6 +70,8 @@ async def _release_some(program_id: UUID, now: datetime, limit: int) -> int:
 @transaction
 async def _expire_some(program_id: UUID, now: datetime, limit: int) -> int:
     keys = await rewards.due_codes(program_id, now=now, limit=limit)
+    if not keys:
+        return 0
     accounts = await _accounts(program_id, keys)
     overdue = await _still(program_id, keys, RedemptionState.EXPIRED, now=now)
     expired = await _end(program_id, accounts, overdue, Step.EXPIRE, now, returns=_comes_back)
@@ -84,6 +88,8 @@ def _comes_back(reward: RewardSettings) -> bool:
 @transaction
 async def _expire_vouchers(program_id: UUID, now: datetime, limit: int) -> int:
     keys = await rewards.due_vouchers(program_id, now=now, limit=limit)
+    if not keys:
+        return 0
     await _accounts(program_id, keys)
     found = await reads.vouchers(program_id, keys)
     ended = [

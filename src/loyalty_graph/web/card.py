@@ -48,7 +48,7 @@ HAPPENED = {
     Kind.FORGIVE: "Points forgiven",
     Kind.RECLAIM: "Points no longer forgiven",
     Kind.EXPIRE: "Points expired",
-    Kind.ADJUST: "Adjusted by hand",
+    Kind.ADJUST: "Points adjusted",
 }
 WINDOWS = {
     Window.CALENDAR_YEAR: "this year",
