@@ -28,13 +28,18 @@ CONNECTIONS = 16
 SPLIT_S = 1.0
 SMALLEST_ANSWER = 60
 PAGE50_BAR = 0.04
+REWARDS_BAR = 0.18
 RECORD_BAR = 0.35
-FIELDS = """id number firstName wallet { available balance }
-    entries(first: 10) { nodes { sequence kind points balanceAfter at } }"""
+HOME_SCREEN = (Path(__file__).parent.parent / "examples/home-screen.graphql").read_text("utf-8")
+NAMED = "id number firstName tier { tier { code name } progress }"
+FIELDS = f"""{NAMED} wallet {{ available balance }}
+    entries(first: 10) {{ nodes {{ sequence kind points balanceAfter at }} }}"""
 PAGE50 = (
     f"query ($after: String) {{ members(first: 50, after: $after) {{ nodes {{ {FIELDS} }} }} }}"
 )
 MEMBER = f"query ($id: ID!) {{ member(ref: {{id: $id}}) {{ {FIELDS} }} }}"
+REWARDS = f"""query ($id: ID!) {{ member(ref: {{id: $id}}) {{ {NAMED}
+    availableRewards {{ reward {{ code name }} cost pointsShort reasons }} }} }}"""
 RECORD = """mutation ($input: RecordPurchaseInput!) { recordPurchase(input: $input) {
     userErrors { code field message } points balance replayed } }"""
 
@@ -53,7 +58,7 @@ class Bench:
         self.url, self._stack = url, stack
         self._folder = stack.enter_context(tempfile.TemporaryDirectory())
         told = subprocess.run(
-            [sys.executable, "-m", "bench.api_servers", "fill", url],
+            [sys.executable, "-m", "bench.api_servers", "fill", url, self._folder],
             stdout=subprocess.PIPE,
             text=True,
             check=True,
@@ -62,17 +67,25 @@ class Bench:
         self.token: str = shop["token"]
         self.members = [UUID(one) for one in shop["members"]]
         self.starts = [UUID(one) for one in shop["starts"]]
+        self.member_tokens: list[str] = shop["member_tokens"]
         self._chance = random.Random(1)  # noqa: S311 - no secret
         self._numbers = count()
-        self._ports: dict[str, int] = {}
+        self._served: dict[str, tuple[int, int]] = {}
 
     def port(self, side: str) -> int:
         """Return the port of a side, which is started when first asked for."""
-        if side not in self._ports:
-            self._ports[side] = self._start(side)
-        return self._ports[side]
+        return self._running(side)[0]
 
-    def _start(self, side: str) -> int:
+    def pid(self, side: str) -> int:
+        """Return the id of a side's process."""
+        return self._running(side)[1]
+
+    def _running(self, side: str) -> tuple[int, int]:
+        if side not in self._served:
+            self._served[side] = self._start(side)
+        return self._served[side]
+
+    def _start(self, side: str) -> tuple[int, int]:
         process = subprocess.Popen(
             [sys.executable, "-m", "bench.api_servers", side, self.url, self._folder],
             stdout=subprocess.PIPE,
@@ -81,7 +94,7 @@ class Bench:
         self._stack.callback(process.wait)
         self._stack.callback(process.terminate)
         assert process.stdout is not None
-        return int(process.stdout.readline())
+        return int(process.stdout.readline()), process.pid
 
     def graphql(self, query: str, **variables: Any) -> bytes:
         body = json.dumps({"query": query, "variables": variables}).encode()
@@ -98,6 +111,16 @@ class Bench:
         key = self._chance.choice(self.starts)
         ours = self.graphql(MEMBER, id=encode_id("Member", key))
         return Pair(ours, request(f"/member?id={key}", self.token))
+
+    def member_rewards(self) -> Pair:
+        key = self._chance.choice(self.starts)
+        ours = self.graphql(REWARDS, id=encode_id("Member", key))
+        return Pair(ours, request(f"/member_rewards?id={key}", self.token))
+
+    def home_screen(self) -> Pair:
+        token = self._chance.choice(self.member_tokens)
+        body = json.dumps({"query": HOME_SCREEN}).encode()
+        return Pair(request("/graphql", token, body), request("/home_screen", token))
 
     def purchase(self) -> Pair:
         number = next(self._numbers)
@@ -191,6 +214,8 @@ def reads() -> list[Row]:
             for name, ask, bar in (
                 ("page50", bench.page50, PAGE50_BAR),
                 ("member", bench.member, None),
+                ("member_rewards", bench.member_rewards, REWARDS_BAR),
+                ("home_screen", bench.home_screen, None),
             )
         ]
 

@@ -25,7 +25,7 @@ def answer(port: int, asked: bytes) -> bytes:
     async def once() -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
-            return await _exchange(reader, writer, asked)
+            return await exchange(reader, writer, asked)
         finally:
             writer.close()
 
@@ -44,7 +44,7 @@ def latency(port: int, ask: Ask, *, seconds: float) -> tuple[int, float]:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         done, begun = 0, time.perf_counter()
         while (elapsed := time.perf_counter() - begun) < seconds:
-            await _exchange(reader, writer, ask())
+            await exchange(reader, writer, ask())
             done += 1
         writer.close()
         return done, elapsed / done
@@ -59,7 +59,7 @@ async def _rate(port: int, ask: Ask, connections: int, seconds: float) -> float:
     async def keep_asking() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while time.perf_counter() < begun + seconds:
-            await _exchange(reader, writer, ask())
+            await exchange(reader, writer, ask())
             next(done)
         writer.close()
 
@@ -67,9 +67,10 @@ async def _rate(port: int, ask: Ask, connections: int, seconds: float) -> float:
     return next(done) / (time.perf_counter() - begun)
 
 
-async def _exchange(
+async def exchange(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, asked: bytes
 ) -> bytes:
+    """Ask over an open connection; return the body of the answer, which must be no refusal."""
     writer.write(asked)
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])

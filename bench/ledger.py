@@ -2,7 +2,8 @@
 
 A purchase is the whole use case: key, receipt, three lines, transfer with its hash, lot, fact, card
 mark, summaries. The callers' calls are gathered; on PostgreSQL they are held against pgbench's
-TPC-B on the same server, on SQLite against the same calls without gathering.
+TPC-B on the same server, on SQLite against the same calls without gathering. The programme is the
+grocer's (presets/corner-grocer.toml): its tiers are counted with every purchase, nobody has a plan.
 """
 
 import asyncio

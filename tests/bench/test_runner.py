@@ -22,7 +22,7 @@ def suites(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
 
 
 def test_the_suites_are_found():
-    assert {"api", "ledger", "passes"} <= discover().keys()
+    assert {"api", "ledger", "live", "passes"} <= discover().keys()
 
 
 def test_what_takes_minutes_stands_apart():
