@@ -12,7 +12,6 @@ from loyalty_graph.benefits.rules import (
     BenefitKind,
     Multiplier,
     UsePeriod,
-    check_benefits,
     is_in_season,
     multiplied,
     next_period,
@@ -74,14 +73,6 @@ def test_a_multiplier_survives_being_pinned():
 def test_benefits_that_cannot_be_are_refused(changes: dict[str, Any]):
     with pytest.raises(ValidationError):
         benefit(**changes)
-
-
-def test_two_benefits_have_two_codes():
-    mail, post = benefit(code="MAIL"), benefit()
-
-    assert check_benefits([mail, post]) == [mail, post]
-    with pytest.raises(ValueError, match=r"\[2\]\.code: POST stands at \[1\] too"):
-        check_benefits([mail, post, post])
 
 
 @pytest.mark.parametrize(

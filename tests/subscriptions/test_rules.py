@@ -11,7 +11,6 @@ from loyalty_graph.subscriptions.rules import (
     Event,
     Status,
     SubscriptionPlan,
-    check_plans,
     moved,
 )
 from tests.subscriptions.making import plan
@@ -99,11 +98,6 @@ def test_a_plan_that_cannot_be_is_refused_with_its_fault(changes: dict[str, Any]
 def test_what_is_no_table_is_no_plan():
     with pytest.raises(ValidationError, match="valid dictionary"):
         SubscriptionPlan.model_validate("PLUS")
-
-
-def test_plans_with_one_code_are_refused():
-    with pytest.raises(ValueError, match=r"\[2\]\.code: PLUS stands at \[0\] too"):
-        check_plans([plan("PLUS"), plan("GOLD"), plan("PLUS")])
 
 
 def test_what_a_plan_gives():

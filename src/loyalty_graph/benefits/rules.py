@@ -73,19 +73,6 @@ class Benefit(BaseModel):
         return self
 
 
-def check_benefits(benefits: Sequence[Benefit]) -> Sequence[Benefit]:
-    """Refuse benefits that cannot be told apart.
-
-    Raises:
-        ValueError: Two have the same code.
-    """
-    codes = [one.code for one in benefits]
-    for place, code in enumerate(codes):
-        if code in codes[:place]:
-            raise ValueError(f"[{place}].code: {code} stands at [{codes.index(code)}] too")
-    return benefits
-
-
 class GrantSource(StrEnum):
     """Whence a member has a benefit, or points are multiplied."""
 

@@ -1,6 +1,6 @@
 """What rewards there are and who may have them; what can become of a redemption and a voucher."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
@@ -132,19 +132,6 @@ class RewardSettings(BaseModel):
             return None
         last_day = issued_at.astimezone(zone).date() + timedelta(days=self.code_days)
         return datetime.combine(last_day + timedelta(days=1), time(), tzinfo=zone).astimezone(UTC)
-
-
-def check_rewards(rewards: Sequence[RewardSettings]) -> Sequence[RewardSettings]:
-    """Refuse rewards that cannot be told apart.
-
-    Raises:
-        ValueError: Two have the same code.
-    """
-    codes = [reward.code for reward in rewards]
-    for place, code in enumerate(codes):
-        if code in codes[:place]:
-            raise ValueError(f"[{place}].code: {code} stands at [{codes.index(code)}] too")
-    return rewards
 
 
 class Obstacle(StrEnum):

@@ -1,6 +1,6 @@
 """A programme's plans as its file says them, and from which state a subscription may go where."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any, Self
@@ -79,19 +79,6 @@ class SubscriptionPlan(BaseModel):
     def grants(self) -> list[Grant]:
         """Return the benefits of this plan, without an end."""
         return [Grant(one, GrantSource.SUBSCRIPTION, self.code, None) for one in self.benefits]
-
-
-def check_plans(plans: Sequence[SubscriptionPlan]) -> Sequence[SubscriptionPlan]:
-    """Refuse plans that cannot be told apart.
-
-    Raises:
-        ValueError: Two have the same code.
-    """
-    codes = [one.code for one in plans]
-    for place, code in enumerate(codes):
-        if code in codes[:place]:
-            raise ValueError(f"[{place}].code: {code} stands at [{codes.index(code)}] too")
-    return plans
 
 
 class Status(StrEnum):

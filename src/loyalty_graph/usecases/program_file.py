@@ -1,10 +1,10 @@
 """Loading a programme file: each package gets its own part, as the programme's next version."""
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from loyalty_graph.benefits import service as benefits
-from loyalty_graph.benefits.rules import BENEFITS_MAX, Benefit, check_benefits
+from loyalty_graph.benefits.rules import BENEFITS_MAX, Benefit
 from loyalty_graph.db import transaction
 from loyalty_graph.earning import service as earning
 from loyalty_graph.earning.rules import EarningSettings
@@ -23,13 +23,32 @@ from loyalty_graph.errors import ProgramFileError
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import Branding, ProgramSettings
 from loyalty_graph.rewards import service as rewards
-from loyalty_graph.rewards.rules import REWARDS_MAX, RewardSettings, check_rewards
+from loyalty_graph.rewards.rules import REWARDS_MAX, RewardSettings
 from loyalty_graph.subscriptions import service as subscriptions
-from loyalty_graph.subscriptions.rules import PLANS_MAX, SubscriptionPlan, check_plans
+from loyalty_graph.subscriptions.rules import PLANS_MAX, SubscriptionPlan
 from loyalty_graph.tiers import service as tiers
 from loyalty_graph.tiers.rules import TierSettings
 from loyalty_graph.usecases import posting
 from loyalty_graph.usecases.program_changes import Change, changes
+
+
+class _Coded(Protocol):
+    """What stands in a list of the file and is named by its code."""
+
+    @property
+    def code(self) -> str:
+        """What other parts of the file, and callers, name it by."""
+
+
+Rows = TypeVar("Rows", bound=Sequence[_Coded])
+
+
+def _distinct(rows: Rows) -> Rows:
+    codes = [one.code for one in rows]
+    for place, code in enumerate(codes):
+        if code in codes[:place]:
+            raise ValueError(f"[{place}].code: {code} stands at [{codes.index(code)}] too")
+    return rows
 
 
 class ProgramFile(BaseModel):
@@ -40,14 +59,14 @@ class ProgramFile(BaseModel):
     program: ProgramSettings
     earning: EarningSettings
     benefits: Annotated[
-        tuple[Benefit, ...], Field(max_length=BENEFITS_MAX), AfterValidator(check_benefits)
+        tuple[Benefit, ...], Field(max_length=BENEFITS_MAX), AfterValidator(_distinct)
     ] = ()
     tiers: TierSettings | None = None
     subscription_plans: Annotated[
-        tuple[SubscriptionPlan, ...], Field(max_length=PLANS_MAX), AfterValidator(check_plans)
+        tuple[SubscriptionPlan, ...], Field(max_length=PLANS_MAX), AfterValidator(_distinct)
     ] = ()
     rewards: Annotated[
-        tuple[RewardSettings, ...], Field(max_length=REWARDS_MAX), AfterValidator(check_rewards)
+        tuple[RewardSettings, ...], Field(max_length=REWARDS_MAX), AfterValidator(_distinct)
     ] = ()
 
 
