@@ -125,7 +125,7 @@ class Api:
         made = await identity.create_token(
             program_id,
             partner.id,
-            name=" ".join(scopes),
+            name=" ".join(scopes)[:100],
             scopes=scopes,
             mode=TokenMode.LIVE,
             randomness=next(_numbers).to_bytes(32),

@@ -6,7 +6,7 @@ import pytest
 
 from loyalty_graph import errors
 from loyalty_graph.graphql.schema import SCHEMA
-from loyalty_graph.rewards import errors as reward_errors
+from loyalty_graph.rewards import errors as of_rewards
 from tools import error_table
 
 OPERATORS = {
@@ -23,7 +23,7 @@ OPERATORS = {
 def test_every_error_is_in_the_schema_but_the_operators():
     every = {
         kind.code
-        for kind in (*vars(errors).values(), *vars(reward_errors).values())
+        for kind in (*vars(errors).values(), *vars(of_rewards).values())
         if isinstance(kind, type) and issubclass(kind, errors.LoyaltyError)
     }
 

@@ -5,7 +5,7 @@ LoyaltyError
 ├── NotFoundError                 NOT_FOUND                 no such thing in this programme
 ├── ForbiddenError                FORBIDDEN                 the caller lacks a scope
 ├── UnauthenticatedError          UNAUTHENTICATED           no token, or one that is not valid
-├── WrongStoreError               WRONG_STORE               token or code of another store
+├── WrongStoreError               WRONG_STORE               a token or a code is for another
 ├── TooManyStreamsError           TOO_MANY_STREAMS          no room for another stream
 ├── IdempotencyMismatchError      IDEMPOTENCY_MISMATCH      the key was used with other input
 ├── IdempotencyKeysDifferError    IDEMPOTENCY_KEYS_DIFFER   header and input name two keys
@@ -93,11 +93,11 @@ class UnauthenticatedError(LoyaltyError):
 
 
 class WrongStoreError(LoyaltyError):
-    """The token, or the code, is for another store."""
+    """The caller's token, or the code, is for another store."""
 
     code = "WRONG_STORE"
 
-    def __init__(self, what: str, store: str) -> None:
+    def __init__(self, store: str, *, what: str) -> None:
         super().__init__(f"{what} can be used in store {store} only.", field="store")
 
 

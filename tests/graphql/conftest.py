@@ -21,17 +21,21 @@ from loyalty_graph.errors import (
 from loyalty_graph.graphql.connections import Connection, connection
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData
+from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.graphql.inputs import Input
 from loyalty_graph.graphql.permissions import NeedsMember, NeedsScope
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.graphql.schema import LoyaltySchema, build_schema
 from loyalty_graph.graphql.view import LoyaltyView
 from loyalty_graph.identity.rules import NOBODY, Scope, Viewer, ViewerKind
+from loyalty_graph.members.models import Member
 from loyalty_graph.outbox.live import Live
 from loyalty_graph.paging import Cursor, page_of, page_size
 from loyalty_graph.usecases.purchases import PurchaseRecorded, RecordCall
 from loyalty_graph.wallet.desk import PassDesk
-from tests.api import Api, open_api
+from tests.api import Api, card_link, member_id, open_api
+from tests.shop import DAY, NOTE, giving
+from tests.usecases.subscribing import WITH_PLANS
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PARTNER = Viewer(
@@ -226,6 +230,48 @@ def api(database_url: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> I
     """The whole application at noon, with a shop in it."""
     with open_api(database_url, data_dir, monkeypatch) as api:
         yield api
+
+
+@pytest.fixture
+def ada(api: Api) -> Member:
+    return api.run(
+        api.shop.enrol, email="ada@example.com", phone="+4915112345678", external_id="crm-7"
+    )
+
+
+@pytest.fixture
+def ids(api: Api, ada: Member) -> dict[str, str]:
+    """One id of every type of node in the first programme."""
+    bought = api.run(api.shop.buy, ada, external_id="r-1")
+    api.open_shop({**giving(NOTE), "subscription_plans": WITH_PLANS["subscription_plans"]})
+    wanted = {"idempotencyKey": "s", "member": {"id": member_id(ada)}, "plan": "TRY"}
+    subscribed = api.do("subscribe", wanted, "subscription { id }")["subscription"]
+    api.now += DAY
+    wish = {"idempotencyKey": "note", "member": {"id": member_id(ada)}, "reward": "NOTE"}
+    done = api.do("redeemReward", wish, "redemption { id voucher { id } }")["redemption"]
+    [reward, _] = api.data("{ rewards { id } }")["rewards"]
+    return {
+        "Program": encode_id("Program", api.shop.program_id),
+        "Member": member_id(ada),
+        "Purchase": encode_id("Purchase", ada.id, bought.purchase_id),
+        "LedgerEntry": encode_id("LedgerEntry", ada.id, 1),
+        "CardLink": api.do("createCardLink", card_link(ada), "link { id }")["link"]["id"],
+        "MemberSubscription": subscribed["id"],
+        "Reward": reward["id"],
+        "Redemption": done["id"],
+        "Voucher": done["voucher"]["id"],
+    }
+
+
+@pytest.fixture
+def ada_asks(api: Api, ada: Member) -> str:
+    return api.member_token(ada)
+
+
+@pytest.fixture
+def bob_asks(api: Api) -> str:
+    """Another member of the same programme."""
+    return api.member_token(api.run(api.shop.enrol))
 
 
 @pytest.fixture(autouse=True)

@@ -29,7 +29,7 @@ def test_a_link_opens_the_page_until_it_is_revoked(api: Api):
     link = made(api, ada)
 
     before = api.client.get(path_of(link["url"]))
-    revoked = api.do("revokeCardLink", {"link": link["id"]}, LINK)
+    revoked = api.do("revokeCardLink", {"linkId": link["id"]}, LINK)
     after = api.client.get(path_of(link["url"]))
 
     assert (before.status_code, after.status_code) == (200, 404)
@@ -53,7 +53,7 @@ def test_a_member_has_none_then_the_newest_of_several(api: Api):
     api.now += timedelta(seconds=1)
     second = made(api, ada)
     both = of_member(api, ada)
-    api.do("revokeCardLink", {"link": second["id"]}, LINK)
+    api.do("revokeCardLink", {"linkId": second["id"]}, LINK)
 
     assert none == {"cardUrl": None, "cardLinks": []}
     assert both["cardUrl"] == second["url"]
@@ -63,10 +63,10 @@ def test_a_member_has_none_then_the_newest_of_several(api: Api):
 
 def test_revoking_twice_changes_nothing_more(api: Api):
     link = made(api, api.run(api.shop.enrol))
-    first = api.do("revokeCardLink", {"link": link["id"]}, LINK)
+    first = api.do("revokeCardLink", {"linkId": link["id"]}, LINK)
     before = api.everything()
 
-    again = api.do("revokeCardLink", {"link": link["id"]}, LINK)
+    again = api.do("revokeCardLink", {"linkId": link["id"]}, LINK)
 
     assert again == first
     assert api.everything() == before
@@ -82,8 +82,8 @@ def test_what_cannot_be_done_is_refused(api: Api):
     )
     given = card_link(ada, member={"id": encode_id("Member", nobody)})
     assert api.refusal("createCardLink", given) == ("NOT_FOUND", "member")
-    assert api.refusal("revokeCardLink", {"link": no_link}) == ("NOT_FOUND", "link")
-    assert api.refusal("revokeCardLink", {"link": member_id(ada)}) == ("INVALID_INPUT", "link")
+    assert api.refusal("revokeCardLink", {"linkId": no_link}) == ("NOT_FOUND", "linkId")
+    assert api.refusal("revokeCardLink", {"linkId": member_id(ada)}) == ("INVALID_INPUT", "linkId")
 
 
 def test_it_needs_the_scope_for_cards(api: Api):

@@ -37,12 +37,12 @@ def wanted(ada: Member, **changes: str) -> dict[str, Any]:
 
 
 def payment(key: str, **changes: Any) -> dict[str, Any]:
-    given = {"idempotencyKey": "p", "subscription": key, "provider": "stripe"}
+    given = {"idempotencyKey": "p", "subscriptionId": key, "provider": "stripe"}
     return {**given, "externalId": "pi-1", "amount": "10.00", **changes}
 
 
 def on(key: str, number: int = 1, **changes: Any) -> dict[str, Any]:
-    return {"idempotencyKey": f"on-{number}", "subscription": key, **changes}
+    return {"idempotencyKey": f"on-{number}", "subscriptionId": key, **changes}
 
 
 def test_everybody_may_see_the_plans(api: Api, ada: Member):
@@ -83,7 +83,7 @@ def test_a_member_subscribes_pays_and_is_entitled(api: Api, ada: Member):
     }
     found = api.data(
         """query ($r: MemberRef!) { member(ref: $r) {
-          subscription { status periodStartsAt periodEndsAt entitledUntil lapsesAt
+          subscription { status periodStartsAt periodEndsAt benefitsEndAt lapsesAt
             feesPaid { amount } member { id } }
           entitlements { benefit { code } sources { source code until } }
           wallet { available }
@@ -94,7 +94,7 @@ def test_a_member_subscribes_pays_and_is_entitled(api: Api, ada: Member):
         "status": "ACTIVE",
         "periodStartsAt": "2026-03-02T12:00:00Z",
         "periodEndsAt": "2026-04-02T11:00:00Z",
-        "entitledUntil": "2026-04-02T11:00:00Z",
+        "benefitsEndAt": "2026-04-02T11:00:00Z",
         "lapsesAt": None,
         "feesPaid": {"amount": "10.00"},
         "member": {"id": member_id(ada)},
@@ -205,7 +205,7 @@ def test_refusals_say_what_is_wrong(api: Api, ada: Member, mine: str):
         "card",
     )
     assert refusal("resumeSubscription", on(mine)) == ("SUBSCRIPTION_STATE", None)
-    assert refusal("pauseSubscription", on(member_id(ada))) == ("INVALID_INPUT", "subscription")
+    assert refusal("pauseSubscription", on(member_id(ada))) == ("INVALID_INPUT", "subscriptionId")
     assert refusal("changePlan", on(mine, plan="PLUS")) == ("INVALID_INPUT", "plan")
     assert refusal("changePlan", on(mine, plan="GOLD")) == ("NOT_FOUND", "plan")
     other = payment(mine, idempotencyKey="p2", amount="9.00")

@@ -26,7 +26,7 @@ class Linked:
         return self.api.shop.at(self.api.now)
 
     def revoke(self) -> None:
-        self.api.do("revokeCardLink", {"link": self.id}, "")
+        self.api.do("revokeCardLink", {"linkId": self.id}, "")
 
 
 @pytest.fixture

@@ -194,7 +194,8 @@ class UseEntitlementPayload(Payload):
     )
 
     @strawberry.field(
-        description="The member, as of now.", extensions=[NeedsScope(Scope.MEMBERS_READ)]
+        description="The member, as of now.",
+        extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")],
     )
     async def member(
         self, info: Info

@@ -44,7 +44,8 @@ class CardLink(Node):
         return info.context.desk.card_url(self.link)
 
     @strawberry.field(
-        description="Whose card it shows, as of now.", extensions=[NeedsScope(Scope.MEMBERS_READ)]
+        description="Whose card it shows, as of now.",
+        extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")],
     )
     async def member(
         self, info: Info
@@ -106,7 +107,7 @@ class CreateCardLinkInput:
 class RevokeCardLinkInput:
     """The input of revokeCardLink."""
 
-    link: strawberry.ID = strawberry.field(description="The link's id.")
+    link_id: strawberry.ID = strawberry.field(description="Which link.")
 
     def key(self) -> LinkKey:
         """Return the (member id, link id).
@@ -114,11 +115,8 @@ class RevokeCardLinkInput:
         Raises:
             InvalidInputError: it is no id of a link.
         """
-        given = decode_id(self.link, expected="CardLink", field="link")
-        member_id, link_id = given.parts(UUID, UUID, field="link")
-        assert isinstance(member_id, UUID), "that was asked for"
-        assert isinstance(link_id, UUID), "that was asked for"
-        return member_id, link_id
+        given = decode_id(self.link_id, expected="CardLink", field="linkId")
+        return given.pair(field="linkId")
 
 
 @strawberry.type
@@ -153,7 +151,10 @@ class CardLinkMutation:
 
     @strawberry.mutation(
         description="Gives a member one more link to the card page; at most 20 work at a time.",
-        extensions=[NeedsScope(Scope.PASSES_ISSUE), RefusalsAsData(CreateCardLinkPayload)],
+        extensions=[
+            NeedsScope(Scope.PASSES_ISSUE, member="own"),
+            RefusalsAsData(CreateCardLinkPayload),
+        ],
     )
     async def create_card_link(
         self, info: Info, given: Input[CreateCardLinkInput]
@@ -169,7 +170,10 @@ class CardLinkMutation:
 
     @strawberry.mutation(
         description="Stops a link from working, at once; doing so again changes nothing.",
-        extensions=[NeedsScope(Scope.PASSES_ISSUE), RefusalsAsData(RevokeCardLinkPayload)],
+        extensions=[
+            NeedsScope(Scope.PASSES_ISSUE, member="own"),
+            RefusalsAsData(RevokeCardLinkPayload),
+        ],
     )
     async def revoke_card_link(
         self, info: Info, given: Input[RevokeCardLinkInput]

@@ -37,6 +37,17 @@ class GlobalId:
         assert isinstance(only, UUID), "that was asked for"
         return only
 
+    def pair(self, *, field: str = "id") -> tuple[UUID, UUID]:
+        """Return the key of a type whose key is a member's id and one of its own.
+
+        Raises:
+            InvalidInputError: the key is something else.
+        """
+        member_id, own_id = self.parts(UUID, UUID, field=field)
+        assert isinstance(member_id, UUID), "that was asked for"
+        assert isinstance(own_id, UUID), "that was asked for"
+        return member_id, own_id
+
     def parts(self, *kinds: type[UUID | int], field: str = "id") -> tuple[UUID | int, ...]:
         """Return the parts of a key that is made of these kinds.
 

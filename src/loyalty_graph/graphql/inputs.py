@@ -1,11 +1,13 @@
 """What callers write: how they name members and purchases, and texts of bounded length."""
 
+from abc import abstractmethod
 from typing import Annotated, TypeAlias, TypeVar
 from uuid import UUID
 
 import strawberry
 
 from loyalty_graph.errors import InvalidInputError
+from loyalty_graph.graphql.context import Context
 from loyalty_graph.graphql.ids import decode_id
 from loyalty_graph.members import service as members
 from loyalty_graph.members.rules import Reference, ReferenceKind
@@ -63,6 +65,19 @@ class MemberRef:
             raise InvalidInputError(error.message, field=f"{field}.{name}") from error
 
 
+class OwnedRef:
+    """A way to name something that belongs to a member."""
+
+    @abstractmethod
+    async def key(self, context: Context, *, field: str) -> tuple[UUID, UUID]:
+        """Return the member's id and the thing's.
+
+        Raises:
+            InvalidInputError: it is nothing of its kind; names the part of `field`.
+            NotFoundError: this programme has no such thing.
+        """
+
+
 @strawberry.input(description="A receipt, as the system that wrote it names it.")
 class ReceiptRef:
     """The source and its own id of a purchase."""
@@ -72,7 +87,7 @@ class ReceiptRef:
 
 
 @strawberry.input(one_of=True, description="What you know of a purchase; give exactly one.")
-class PurchaseRef:
+class PurchaseRef(OwnedRef):
     """One of the ways to name a purchase."""
 
     id: strawberry.ID | None = strawberry.field(
@@ -82,7 +97,7 @@ class PurchaseRef:
         default=strawberry.UNSET, description="The receipt it was recorded from."
     )
 
-    async def key(self, program_id: UUID, *, field: str) -> tuple[UUID, UUID]:
+    async def key(self, context: Context, *, field: str) -> tuple[UUID, UUID]:
         """Return the (member id, purchase id).
 
         Raises:
@@ -90,12 +105,11 @@ class PurchaseRef:
             NotFoundError: the receipt was never recorded.
         """
         if self.receipt:
-            return await purchases.find(program_id, self.receipt.source, self.receipt.external_id)
+            return await purchases.find(
+                context.program_id, self.receipt.source, self.receipt.external_id
+            )
         given = decode_id(self.id or "", expected="Purchase", field=f"{field}.id")
-        member_id, purchase_id = given.parts(UUID, UUID, field=f"{field}.id")
-        assert isinstance(member_id, UUID), "that was asked for"
-        assert isinstance(purchase_id, UUID), "that was asked for"
-        return member_id, purchase_id
+        return given.pair(field=f"{field}.id")
 
 
 def bounded(text: str | None, most: int, *, field: str) -> str | None:

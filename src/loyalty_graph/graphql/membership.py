@@ -150,7 +150,8 @@ class MemberPayload(Payload):
     key: strawberry.Private[UUID | None] = None
 
     @strawberry.field(
-        description="The member, as of now.", extensions=[NeedsScope(Scope.MEMBERS_READ)]
+        description="The member, as of now.",
+        extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")],
     )
     async def member(self, info: Info) -> Member | None:
         if self.key is None:
@@ -240,7 +241,10 @@ class MembershipMutation:
         description=(
             "Changes what is known of a member. To free an address of somebody who left, remove it."
         ),
-        extensions=[NeedsScope(Scope.MEMBERS_WRITE), RefusalsAsData(UpdateMemberPayload)],
+        extensions=[
+            NeedsScope(Scope.MEMBERS_WRITE, member="own", withheld=("external_id",)),
+            RefusalsAsData(UpdateMemberPayload),
+        ],
     )
     async def update_member(
         self, info: Info, given: Input[UpdateMemberInput]
@@ -252,7 +256,10 @@ class MembershipMutation:
 
     @strawberry.mutation(
         description="Keeps what a member allowed or refused. Earlier answers are kept as a proof.",
-        extensions=[NeedsScope(Scope.MEMBERS_WRITE), RefusalsAsData(SetConsentPayload)],
+        extensions=[
+            NeedsScope(Scope.MEMBERS_WRITE, member="own"),
+            RefusalsAsData(SetConsentPayload),
+        ],
     )
     async def set_consent(
         self, info: Info, given: Input[SetConsentInput]

@@ -61,7 +61,8 @@ class OverrideTierPayload(Payload):
     )
 
     @strawberry.field(
-        description="The member, as of now.", extensions=[NeedsScope(Scope.MEMBERS_READ)]
+        description="The member, as of now.",
+        extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")],
     )
     async def member(
         self, info: Info

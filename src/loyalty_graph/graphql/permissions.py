@@ -5,14 +5,16 @@ The decision is made while the document is validated (`limits.DocumentGate`): a 
 for one thing too many is refused as a whole, before anything is done.
 """
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import strawberry
 from graphql import OperationType
 from strawberry.extensions import FieldExtension
 from strawberry.schema_directive import Location
+from strawberry.types.base import has_object_definition
 from strawberry.types.field import StrawberryField
+from strawberry.utils.str_converters import to_camel_case
 
 from loyalty_graph.errors import (
     ForbiddenError,
@@ -22,7 +24,7 @@ from loyalty_graph.errors import (
 )
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.ids import owner_of
-from loyalty_graph.graphql.inputs import MemberRef
+from loyalty_graph.graphql.inputs import MemberRef, OwnedRef
 from loyalty_graph.identity.rules import Scope, Viewer, ViewerKind, require_scope
 from loyalty_graph.members import service as members
 from loyalty_graph.members.rules import ReferenceKind
@@ -115,18 +117,29 @@ class NeedsScope(Permission):
     Args:
         scope: What partners and staff need.
         member: "own" lets members ask without a scope. Every `MemberRef` among the arguments must
-            then name themselves, and every id in a mutation something that is theirs; in queries,
-            nodes of others are hidden by `nodes.load`.
+            then name themselves, and whatever a mutation names be theirs; in queries, nodes of
+            others are hidden by `nodes.load`.
+        withheld: What members may not give all the same, by its name in Python.
     """
 
-    def __init__(self, scope: Scope, *, member: Literal["own"] | None = None) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        *,
+        member: Literal["own"] | None = None,
+        withheld: tuple[str, ...] = (),
+    ) -> None:
         self.scope = scope
         self.member = member
+        self.withheld = withheld
         self.directives = (NeedsScopeDirective(scope=scope.value),)
         self.sentence = f"Needs the scope `{scope.value}`."
         if member:
             self.directives = (*self.directives, OwnedByMemberDirective())
             self.sentence = f"Needs the scope `{scope.value}`, or to be the member's own."
+        if withheld:
+            names = ", ".join(map(to_camel_case, withheld))
+            self.sentence = f"{self.sentence} Members cannot give {names}."
 
     def check(self, viewer: Viewer) -> None:
         """Let pass who has the scope, and members where they may ask for their own."""
@@ -147,11 +160,20 @@ class NeedsScope(Permission):
     ) -> object:
         """Make sure that a member names nobody else, then await the field."""
         if info.context.viewer.kind is ViewerKind.MEMBER:
-            for name, ref in _refs(arguments):
-                await check_own(info.context, ref, field=name)
-            if info.operation.operation is OperationType.MUTATION:
-                _check_ids(arguments, str(info.context.viewer.member_id))
+            given = list(_leaves(arguments))
+            self._refuse_withheld(given)
+            for name, value in given:
+                if isinstance(value, MemberRef):
+                    await check_own(info.context, value, field=to_camel_case(name))
+                elif info.operation.operation is OperationType.MUTATION:
+                    await _check_named(info.context, value, field=to_camel_case(name))
         return await next_(source, info, **arguments)
+
+    def _refuse_withheld(self, given: Iterable[tuple[str, object]]) -> None:
+        for name, value in given:
+            if name in self.withheld and value is not None:
+                told = f"Members cannot give {to_camel_case(name)}."
+                raise ForbiddenError(self.scope.value, told)
 
 
 class NeedsScopeToListen(NeedsScope):
@@ -176,27 +198,34 @@ async def check_own(context: Context, ref: MemberRef, *, field: str) -> None:
         raise NotFoundError("member", wanted.value, field=field)
 
 
-def _check_ids(arguments: dict[str, object], member_id: str) -> None:
-    for name, value in _leaves(arguments):
-        owned = owner_of(value) if isinstance(value, str) else None
-        if owned is not None and owned[1] != member_id:
-            raise NotFoundError(owned[0], value, field=name)
+async def _check_named(context: Context, value: object, *, field: str) -> None:
+    """Do nothing when an argument names something of the member who asks, or nothing at all.
+
+    Raises:
+        InvalidInputError: it is nothing of its kind.
+        NotFoundError: it is somebody else's, or nobody's: they cannot be told apart.
+    """
+    own = context.viewer.member_id
+    if isinstance(value, strawberry.Some):
+        value = value.value
+    if isinstance(value, OwnedRef):
+        try:
+            member_id, _ = await value.key(context, field=field)
+        except NotFoundError:
+            member_id = None
+        if member_id != own:
+            raise NotFoundError(field, "of yours that this names", field=field)
+    elif isinstance(value, str) and (owned := owner_of(value)) and owned[1] != str(own):
+        raise NotFoundError(owned[0], value, field=field)
 
 
-def _refs(arguments: dict[str, object]) -> Iterator[tuple[str, MemberRef]]:
-    """Yield the members that arguments name."""
-    for name, value in _leaves(arguments):
-        if isinstance(value, MemberRef):
-            yield name, value
-
-
-def _leaves(arguments: dict[str, object]) -> Iterator[tuple[str, object]]:
+def _leaves(arguments: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     """Yield what arguments hold, also inside inputs and lists, by the name it has there."""
     for name, value in arguments.items():
         if isinstance(value, list):
             for one in value:
                 yield from _leaves({name: one})
-        elif hasattr(value, "__strawberry_definition__") and not isinstance(value, MemberRef):
+        elif has_object_definition(value) and not isinstance(value, MemberRef | OwnedRef):
             yield from _leaves(vars(value))
         else:
             yield name, value

@@ -222,7 +222,7 @@ class PurchaseQuery:
         ref: Annotated[PurchaseRef, strawberry.argument(description="What you know of it.")],
     ) -> Purchase | None:
         try:
-            key = await ref.key(info.context.program_id, field="ref")
+            key = await ref.key(info.context, field="ref")
         except NotFoundError:
             return None
         found: Purchase | None = await load(info, "Purchase", *key)

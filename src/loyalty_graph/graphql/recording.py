@@ -142,7 +142,7 @@ class RecordingQuery:
 
     @strawberry.field(
         description="What a basket would earn, with the same numbers as recordPurchase.",
-        extensions=[NeedsScope(Scope.PURCHASES_WRITE)],
+        extensions=[NeedsScope(Scope.PURCHASES_WRITE, member="own")],
     )
     async def simulate_purchase(
         self, info: Info, given: Input[SimulatePurchaseInput]

@@ -56,7 +56,8 @@ class RedemptionPayload(Payload):
         return found
 
     @strawberry.field(
-        description="Whose it is, as of now.", extensions=[NeedsScope(Scope.MEMBERS_READ)]
+        description="Whose it is, as of now.",
+        extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")],
     )
     async def member(
         self, info: Info
@@ -180,13 +181,14 @@ async def _take(
     """Take a step of the redemption that is named."""
     member_id, redemption_id = await given.redemption.key(context, field="redemption")
     reason = bounded(getattr(given, "reason", None), REASON_CHARACTERS_MAX, field="reason")
+    store = bounded(getattr(given, "store", None), STORE_LENGTH_MAX, field="store")
     command = redemption_steps.TakeStep(
         caller=context.caller,
         idempotency_key=context.idempotency_key(given.idempotency_key),
         step=step,
         member_id=member_id,
         redemption_id=redemption_id,
-        store=bounded(getattr(given, "store", None), STORE_LENGTH_MAX, field="store"),
+        store=context.viewer.acting_store(store),
         reason=reason or "",
         restock=getattr(given, "restock", True),
     )
@@ -210,7 +212,10 @@ class RedemptionMutation:
 
     @strawberry.mutation(
         description="Spends points for a reward and issues its code, or sets them aside first.",
-        extensions=[NeedsScope(Scope.REWARDS_REDEEM), RefusalsAsData(RedeemRewardPayload)],
+        extensions=[
+            NeedsScope(Scope.REWARDS_REDEEM, member="own"),
+            RefusalsAsData(RedeemRewardPayload),
+        ],
     )
     async def redeem_reward(
         self, info: Info, given: Input[RedeemRewardInput]
@@ -223,7 +228,10 @@ class RedemptionMutation:
 
     @strawberry.mutation(
         description="Spends the points that were set aside, and issues the code.",
-        extensions=[NeedsScope(Scope.REWARDS_REDEEM), RefusalsAsData(ConfirmRedemptionPayload)],
+        extensions=[
+            NeedsScope(Scope.REWARDS_REDEEM, member="own"),
+            RefusalsAsData(ConfirmRedemptionPayload),
+        ],
     )
     async def confirm_redemption(
         self, info: Info, given: Input[ConfirmRedemptionInput]
@@ -243,7 +251,10 @@ class RedemptionMutation:
 
     @strawberry.mutation(
         description="Calls a redemption off, held or issued; its points go back where they were.",
-        extensions=[NeedsScope(Scope.REWARDS_REDEEM), RefusalsAsData(CancelRedemptionPayload)],
+        extensions=[
+            NeedsScope(Scope.REWARDS_REDEEM, member="own"),
+            RefusalsAsData(CancelRedemptionPayload),
+        ],
     )
     async def cancel_redemption(
         self, info: Info, given: Input[CancelRedemptionInput]

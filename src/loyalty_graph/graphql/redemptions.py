@@ -12,6 +12,7 @@ from loyalty_graph.graphql.connections import Connection, connection
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.ids import decode_id, encode_id
+from loyalty_graph.graphql.inputs import OwnedRef
 from loyalty_graph.graphql.ledger import LedgerEntry
 from loyalty_graph.graphql.nodes import Node, batched, load, loads
 from loyalty_graph.graphql.permissions import NeedsScope
@@ -58,8 +59,8 @@ class Redemption(Node):
     state: RedemptionState = strawberry.field(description="Where it stands.")
     points: Points = strawberry.field(description="What it costs.")
     created_at: datetime = strawberry.field(description="When the points were taken or set aside.")
-    held_until: datetime | None = strawberry.field(
-        description="Until when it can be confirmed, while it is HELD."
+    hold_ends_at: datetime | None = strawberry.field(
+        description="When it can no longer be confirmed; null unless it is HELD."
     )
     issued_at: datetime | None = strawberry.field(description="When the code was issued.")
     expires_at: datetime | None = strawberry.field(
@@ -79,7 +80,7 @@ class Redemption(Node):
             "What the member shows at the till, once it is issued: eighteen letters and digits. "
             "Whoever knows it can use it."
         ),
-        extensions=[NeedsScope(Scope.REWARDS_REDEEM)],
+        extensions=[NeedsScope(Scope.REWARDS_REDEEM, member="own")],
     )
     def code(self, info: Info) -> str | None:
         context = info.context
@@ -103,7 +104,9 @@ class Redemption(Node):
         found: Voucher | None = await load(info, "Voucher", *self.key)
         return found
 
-    @strawberry.field(description="Whose it is.", extensions=[NeedsScope(Scope.MEMBERS_READ)])
+    @strawberry.field(
+        description="Whose it is.", extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")]
+    )
     async def member(
         self, info: Info
     ) -> Annotated["Member", strawberry.lazy("loyalty_graph.graphql.members")] | None:
@@ -121,7 +124,7 @@ def redemption_of(stored: Stored, *, now: datetime) -> Redemption:
         state=state,
         points=Points(stored.points),
         created_at=stored.created_at,
-        held_until=stored.held_until if state is RedemptionState.HELD else None,
+        hold_ends_at=stored.held_until if state is RedemptionState.HELD else None,
         issued_at=stored.issued_at,
         expires_at=stored.expires_at,
         used_at=stored.used_at,
@@ -131,7 +134,7 @@ def redemption_of(stored: Stored, *, now: datetime) -> Redemption:
     )
 
 
-@loads("Redemption", UUID, UUID)
+@loads("Redemption", UUID, UUID, owner=0)
 async def redemptions_by_key(
     keys: Sequence[reads.Key], *, program_id: UUID, now: datetime
 ) -> list[Redemption | None]:
@@ -182,7 +185,7 @@ class RedeemingMember:
 
 
 @strawberry.input(one_of=True, description="What you know of a redemption; give exactly one.")
-class RedemptionRef:
+class RedemptionRef(OwnedRef):
     """One of the ways to name a redemption."""
 
     id: strawberry.ID | None = strawberry.field(
@@ -203,10 +206,7 @@ class RedemptionRef:
         if isinstance(self.code, str):
             return await reads.find(context.program_id, self.code, codes=context.codes)
         given = decode_id(self.id or "", expected="Redemption", field=f"{field}.id")
-        member_id, redemption_id = given.parts(UUID, UUID, field=f"{field}.id")
-        assert isinstance(member_id, UUID), "that was asked for"
-        assert isinstance(redemption_id, UUID), "that was asked for"
-        return member_id, redemption_id
+        return given.pair(field=f"{field}.id")
 
 
 @strawberry.type
@@ -215,7 +215,7 @@ class RedemptionQuery:
 
     @strawberry.field(
         description="The redemption with this code; null when this programme has none.",
-        extensions=[NeedsScope(Scope.REWARDS_REDEEM)],
+        extensions=[NeedsScope(Scope.REWARDS_REDEEM, member="own")],
     )
     async def redemption(
         self,

@@ -54,7 +54,7 @@ class RefundPurchaseInput:
             InvalidInputError: a reference or text cannot be used, or a line stands twice.
             NotFoundError: no such receipt.
         """
-        member_id, purchase_id = await self.purchase.key(context.program_id, field="purchase")
+        member_id, purchase_id = await self.purchase.key(context, field="purchase")
         reason = bounded(self.reason, REASON_CHARACTERS_MAX, field="reason")
         return refunds.RecordRefund(
             caller=context.caller,

@@ -13,7 +13,7 @@ from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.graphql.inputs import MemberRef
 from loyalty_graph.graphql.money import Money, money_of
 from loyalty_graph.graphql.nodes import Node, batched, loads
-from loyalty_graph.graphql.permissions import NeedsScope
+from loyalty_graph.graphql.permissions import Everybody, NeedsScope
 from loyalty_graph.graphql.programs import Slug, program_asked_for
 from loyalty_graph.graphql.scalars import Count, Points
 from loyalty_graph.identity.rules import Scope
@@ -169,7 +169,7 @@ async def _shelf(program_id: UUID, now: datetime) -> list[Reward]:
     return [reward_of(program_id, one, version.settings.currency) for one in found]
 
 
-@loads("Reward", UUID)
+@loads("Reward", UUID, everybody=True)
 async def rewards_by_key(
     keys: Sequence[tuple[UUID]], *, program_id: UUID, now: datetime
 ) -> list[Reward | None]:
@@ -227,21 +227,22 @@ class RewardQuery:
     @strawberry.field(
         description=(
             "The programme's rewards, in its own order. Everybody may ask, also without a token."
-        )
+        ),
+        extensions=[Everybody()],
     )
-    async def rewards(self, info: Info, slug: Slug = None) -> list[Reward] | None:
+    async def rewards(self, info: Info, slug: Slug = None) -> list[Reward]:
         program_id = await program_asked_for(info.context, slug)
         return await _shelf(program_id, info.context.now)
 
     @strawberry.field(
         description="What a member is offered, the cheapest first.",
-        extensions=[NeedsScope(Scope.MEMBERS_READ)],
+        extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")],
     )
     async def available_rewards(
         self,
         info: Info,
         member: Annotated[MemberRef, strawberry.argument(description="Who is asking.")],
-    ) -> list[RewardOffer] | None:
+    ) -> list[RewardOffer]:
         wanted = member.reference(field="member")
         found = await members.find(info.context.program_id, wanted)
         return await batched(info, _offers, found.id)

@@ -21,7 +21,7 @@ from loyalty_graph.subscriptions.service import Payment, SubscriptionKey
 from loyalty_graph.usecases import scheduled, subscription_payments, subscriptions
 from loyalty_graph.usecases.subscription_desk import SubscriptionDone
 
-WHICH = "Which one, by its id."
+WHICH = "Which paid membership."
 
 
 @strawberry.type
@@ -68,7 +68,7 @@ class PauseSubscriptionInput:
     """The input of pauseSubscription."""
 
     idempotency_key: str | None = strawberry.field(default=None, description=KEY)
-    subscription: strawberry.ID = strawberry.field(description=WHICH)
+    subscription_id: strawberry.ID = strawberry.field(description=WHICH)
 
 
 @strawberry.type(description="What pauseSubscription did.")
@@ -81,7 +81,7 @@ class ResumeSubscriptionInput:
     """The input of resumeSubscription."""
 
     idempotency_key: str | None = strawberry.field(default=None, description=KEY)
-    subscription: strawberry.ID = strawberry.field(description=WHICH)
+    subscription_id: strawberry.ID = strawberry.field(description=WHICH)
 
 
 @strawberry.type(description="What resumeSubscription did.")
@@ -94,7 +94,7 @@ class CancelSubscriptionInput:
     """The input of cancelSubscription."""
 
     idempotency_key: str | None = strawberry.field(default=None, description=KEY)
-    subscription: strawberry.ID = strawberry.field(description=WHICH)
+    subscription_id: strawberry.ID = strawberry.field(description=WHICH)
     at_once: bool = strawberry.field(
         default=False,
         description="End it now, not with its period; what is unpaid or paused does anyway.",
@@ -111,7 +111,7 @@ class ReactivateSubscriptionInput:
     """The input of reactivateSubscription."""
 
     idempotency_key: str | None = strawberry.field(default=None, description=KEY)
-    subscription: strawberry.ID = strawberry.field(description=WHICH)
+    subscription_id: strawberry.ID = strawberry.field(description=WHICH)
 
 
 @strawberry.type(description="What reactivateSubscription did.")
@@ -124,7 +124,7 @@ class ChangePlanInput:
     """The input of changePlan."""
 
     idempotency_key: str | None = strawberry.field(default=None, description=KEY)
-    subscription: strawberry.ID = strawberry.field(description=WHICH)
+    subscription_id: strawberry.ID = strawberry.field(description=WHICH)
     plan: str = strawberry.field(
         description="The new plan, by its code; the same code takes its present version."
     )
@@ -140,7 +140,7 @@ class RecordSubscriptionPaymentInput:
     """The input of recordSubscriptionPayment."""
 
     idempotency_key: str | None = strawberry.field(default=None, description=KEY)
-    subscription: strawberry.ID = strawberry.field(description=WHICH)
+    subscription_id: strawberry.ID = strawberry.field(description=WHICH)
     provider: str = strawberry.field(
         description="Who collects, such as stripe; at most 20 characters."
     )
@@ -166,7 +166,7 @@ class RecordSubscriptionPaymentInput:
         payment = Payment(
             provider=self.provider,
             external_id=self.external_id,
-            key=subscription_key(self.subscription, field="subscription"),
+            key=subscription_key(self.subscription_id, field="subscriptionId"),
             outcome=self.outcome,
             amount_minor=minor_of(self.amount, await currency_of(context), field="amount"),
             paid_at=self.paid_at or context.now,
@@ -193,7 +193,7 @@ async def _change(
     kind: type[subscriptions.SubscriptionCommand],
     given: PauseSubscriptionInput | ResumeSubscriptionInput | ReactivateSubscriptionInput,
 ) -> SubscriptionDone:
-    key = subscription_key(given.subscription, field="subscription")
+    key = subscription_key(given.subscription_id, field="subscriptionId")
     command = kind(context.caller, context.idempotency_key(given.idempotency_key), key)
     return await subscriptions.change(context.program_id, command, now=context.now)
 
@@ -207,7 +207,10 @@ class SubscriptionMutation:
             "Begins a paid membership: on trial where the plan has one, else it waits for its "
             "first fee. A member has one at a time."
         ),
-        extensions=[NeedsScope(Scope.MEMBERS_WRITE), RefusalsAsData(SubscribePayload)],
+        extensions=[
+            NeedsScope(Scope.MEMBERS_WRITE, member="own"),
+            RefusalsAsData(SubscribePayload),
+        ],
     )
     async def subscribe(self, info: Info, given: Input[SubscribeInput]) -> SubscribePayload | None:
         context, member = info.context, given.member.reference(field="member")
@@ -225,7 +228,10 @@ class SubscriptionMutation:
 
     @strawberry.mutation(
         description="Pauses a paid membership: it gives nothing, and keeps what is left of it.",
-        extensions=[NeedsScope(Scope.MEMBERS_WRITE), RefusalsAsData(PauseSubscriptionPayload)],
+        extensions=[
+            NeedsScope(Scope.MEMBERS_WRITE, member="own"),
+            RefusalsAsData(PauseSubscriptionPayload),
+        ],
     )
     async def pause_subscription(
         self, info: Info, given: Input[PauseSubscriptionInput]
@@ -235,7 +241,10 @@ class SubscriptionMutation:
 
     @strawberry.mutation(
         description="Lets a paused membership go on; its period ends as much later as it paused.",
-        extensions=[NeedsScope(Scope.MEMBERS_WRITE), RefusalsAsData(ResumeSubscriptionPayload)],
+        extensions=[
+            NeedsScope(Scope.MEMBERS_WRITE, member="own"),
+            RefusalsAsData(ResumeSubscriptionPayload),
+        ],
     )
     async def resume_subscription(
         self, info: Info, given: Input[ResumeSubscriptionInput]
@@ -245,12 +254,15 @@ class SubscriptionMutation:
 
     @strawberry.mutation(
         description="Ends a paid membership with its period, or at once.",
-        extensions=[NeedsScope(Scope.MEMBERS_WRITE), RefusalsAsData(CancelSubscriptionPayload)],
+        extensions=[
+            NeedsScope(Scope.MEMBERS_WRITE, member="own"),
+            RefusalsAsData(CancelSubscriptionPayload),
+        ],
     )
     async def cancel_subscription(
         self, info: Info, given: Input[CancelSubscriptionInput]
     ) -> CancelSubscriptionPayload | None:
-        context, key = info.context, subscription_key(given.subscription, field="subscription")
+        context, key = info.context, subscription_key(given.subscription_id, field="subscriptionId")
         command = subscriptions.CancelSubscription(
             context.caller, context.idempotency_key(given.idempotency_key), key, given.at_once
         )
@@ -260,7 +272,7 @@ class SubscriptionMutation:
     @strawberry.mutation(
         description="Takes back a cancellation, as long as the period has not ended.",
         extensions=[
-            NeedsScope(Scope.MEMBERS_WRITE),
+            NeedsScope(Scope.MEMBERS_WRITE, member="own"),
             RefusalsAsData(ReactivateSubscriptionPayload),
         ],
     )
@@ -276,12 +288,15 @@ class SubscriptionMutation:
             "(to the microsecond, rounded down to a minor unit) pays for the new period, which "
             "begins now; the rest is due. A trial keeps its end."
         ),
-        extensions=[NeedsScope(Scope.MEMBERS_WRITE), RefusalsAsData(ChangePlanPayload)],
+        extensions=[
+            NeedsScope(Scope.MEMBERS_WRITE, member="own"),
+            RefusalsAsData(ChangePlanPayload),
+        ],
     )
     async def change_plan(
         self, info: Info, given: Input[ChangePlanInput]
     ) -> ChangePlanPayload | None:
-        context, key = info.context, subscription_key(given.subscription, field="subscription")
+        context, key = info.context, subscription_key(given.subscription_id, field="subscriptionId")
         command = subscriptions.ChangePlan(
             context.caller, context.idempotency_key(given.idempotency_key), key, given.plan
         )

@@ -15,7 +15,7 @@ from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.ids import decode_id, encode_id
 from loyalty_graph.graphql.money import Money, money_of
 from loyalty_graph.graphql.nodes import Node, batched, load, loads
-from loyalty_graph.graphql.permissions import NeedsScope
+from loyalty_graph.graphql.permissions import Everybody, NeedsScope
 from loyalty_graph.graphql.programs import Slug, program_asked_for
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
@@ -100,8 +100,8 @@ class MemberSubscription(Node):
     period_ends_at: datetime = strawberry.field(
         description="When it ends, and the next fee is due; before the first: startedAt."
     )
-    entitled_until: datetime | None = strawberry.field(
-        description="Until when it gives its benefits as things stand; null when it gives none now."
+    benefits_end_at: datetime | None = strawberry.field(
+        description="When it stops giving its benefits as things stand; null when it gives none."
     )
     lapses_at: datetime | None = strawberry.field(
         description="When it ends unless it is paid or reactivated; null when it goes on."
@@ -132,7 +132,9 @@ class MemberSubscription(Node):
     async def saved_value(self, info: Info) -> Money:
         return (await batched(info, _totals, self.key))[1]
 
-    @strawberry.field(description="Whose it is.", extensions=[NeedsScope(Scope.MEMBERS_READ)])
+    @strawberry.field(
+        description="Whose it is.", extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")]
+    )
     async def member(
         self, info: Info
     ) -> Annotated["Member", strawberry.lazy("loyalty_graph.graphql.members")] | None:
@@ -160,10 +162,7 @@ def subscription_key(text: str, *, field: str) -> SubscriptionKey:
         InvalidInputError: it is no id of a subscription.
     """
     given = decode_id(text, expected=NODE, field=field)
-    member_id, key = given.parts(UUID, UUID, field=field)
-    assert isinstance(member_id, UUID), "that was asked for"
-    assert isinstance(key, UUID), "that was asked for"
-    return member_id, key
+    return given.pair(field=field)
 
 
 async def _plan(
@@ -203,7 +202,7 @@ async def _subscription(view: reads.View, version: programs.Version) -> MemberSu
         started_at=state.started_at,
         period_starts_at=state.period_start,
         period_ends_at=state.period_end,
-        entitled_until=view.entitled_until,
+        benefits_end_at=view.entitled_until,
         lapses_at=view.lapses_at,
         amount_due=money_of(view.due_minor, currency),
         credit=money_of(state.credit_minor, currency),
@@ -214,7 +213,7 @@ async def _subscription(view: reads.View, version: programs.Version) -> MemberSu
     )
 
 
-@loads(NODE, UUID, UUID)
+@loads(NODE, UUID, UUID, owner=0)
 async def subscriptions_by_key(
     keys: Sequence[SubscriptionKey], *, program_id: UUID, now: datetime
 ) -> list[MemberSubscription | None]:
@@ -253,11 +252,10 @@ class SubscriptionQuery:
         description=(
             "The plans that members can subscribe to, in the programme's order. "
             "Everybody may ask, also without a token."
-        )
+        ),
+        extensions=[Everybody()],
     )
-    async def subscription_plans(
-        self, info: Info, slug: Slug = None
-    ) -> list[SubscriptionPlan] | None:
+    async def subscription_plans(self, info: Info, slug: Slug = None) -> list[SubscriptionPlan]:
         program_id, now = await program_asked_for(info.context, slug), info.context.now
         version = await programs.in_force(program_id, now, now=now)
         offered = await reads.plans(program_id, now=now)
@@ -265,7 +263,7 @@ class SubscriptionQuery:
 
     @strawberry.field(
         description="A paid membership; null when there is none with this id.",
-        extensions=[NeedsScope(Scope.MEMBERS_READ)],
+        extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")],
     )
     async def subscription(
         self,

@@ -330,14 +330,14 @@ class TierQuery:
         ),
         extensions=[Everybody()],
     )
-    async def tiers(self, info: Info, slug: Slug = None) -> list[Tier] | None:
+    async def tiers(self, info: Info, slug: Slug = None) -> list[Tier]:
         program_id = await program_asked_for(info.context, slug)
         shown = await _Shown.of(program_id, now=info.context.now)
         return [] if shown is None else [shown.level(level) for level in shown.settings.levels]
 
     @strawberry.field(
         description="Every change of a member's tier, newest first.",
-        extensions=[NeedsScope(Scope.MEMBERS_READ)],
+        extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")],
     )
     async def tier_history(
         self,

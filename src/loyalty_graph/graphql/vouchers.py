@@ -12,7 +12,7 @@ from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData
 from loyalty_graph.graphql.ids import decode_id, encode_id
-from loyalty_graph.graphql.inputs import KEY, Input, MemberRef, bounded
+from loyalty_graph.graphql.inputs import KEY, Input, MemberRef, OwnedRef, bounded
 from loyalty_graph.graphql.money import Money, minor_of, money_of
 from loyalty_graph.graphql.nodes import Node, batched, load, loads
 from loyalty_graph.graphql.permissions import NeedsScope
@@ -78,7 +78,7 @@ class Voucher(Node):
 
     @strawberry.field(
         description="What the member shows at the till. Whoever knows it can use it.",
-        extensions=[NeedsScope(Scope.REWARDS_REDEEM)],
+        extensions=[NeedsScope(Scope.REWARDS_REDEEM, member="own")],
     )
     def code(self, info: Info) -> str | None:
         return info.context.codes.text(info.context.program_id, self.key[1])
@@ -87,7 +87,9 @@ class Voucher(Node):
     async def uses(self, info: Info) -> list[VoucherUse]:
         return await batched(info, _uses, self)
 
-    @strawberry.field(description="Whose it is.", extensions=[NeedsScope(Scope.MEMBERS_READ)])
+    @strawberry.field(
+        description="Whose it is.", extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")]
+    )
     async def member(
         self, info: Info
     ) -> Annotated["Member", strawberry.lazy("loyalty_graph.graphql.members")] | None:
@@ -108,7 +110,7 @@ def _voucher(stored: Stored, currency: str, *, now: datetime) -> Voucher:
     )
 
 
-@loads("Voucher", UUID, UUID)
+@loads("Voucher", UUID, UUID, owner=0)
 async def vouchers_by_key(
     keys: Sequence[reads.Key], *, program_id: UUID, now: datetime
 ) -> list[Voucher | None]:
@@ -164,20 +166,20 @@ class VoucherQuery:
 
     @strawberry.field(
         description="A member's newest 100 vouchers, newest first.",
-        extensions=[NeedsScope(Scope.MEMBERS_READ)],
+        extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")],
     )
     async def vouchers(
         self,
         info: Info,
         member: Annotated[MemberRef, strawberry.argument(description="Whose.")],
-    ) -> list[Voucher] | None:
+    ) -> list[Voucher]:
         wanted = member.reference(field="member")
         found = await members.find(info.context.program_id, wanted)
         return await batched(info, _vouchers, found.id)
 
 
 @strawberry.input(one_of=True, description="What you know of a voucher; give exactly one.")
-class VoucherRef:
+class VoucherRef(OwnedRef):
     """One of the ways to name a voucher."""
 
     id: strawberry.ID | None = strawberry.field(
@@ -198,10 +200,7 @@ class VoucherRef:
         if isinstance(self.code, str):
             return await reads.find(context.program_id, self.code, codes=context.codes)
         given = decode_id(self.id or "", expected="Voucher", field=f"{field}.id")
-        member_id, voucher_id = given.parts(UUID, UUID, field=f"{field}.id")
-        assert isinstance(member_id, UUID), "that was asked for"
-        assert isinstance(voucher_id, UUID), "that was asked for"
-        return member_id, voucher_id
+        return given.pair(field=f"{field}.id")
 
 
 @strawberry.input(description="Money to take from a voucher.")
@@ -224,6 +223,7 @@ class UseVoucherInput:
         Raises:
             InvalidInputError: a reference, amount or text cannot be used.
             NotFoundError: nothing has this code.
+            WrongStoreError: the token is for another store.
         """
         key = await self.voucher.key(context, field="voucher")
         return vouchers.UseVoucher(
@@ -231,7 +231,7 @@ class UseVoucherInput:
             context.idempotency_key(self.idempotency_key),
             *key,
             amount_minor=minor_of(self.amount, await currency_of(context), field="amount"),
-            store=bounded(self.store, STORE_LENGTH_MAX, field="store"),
+            store=context.viewer.acting_store(bounded(self.store, STORE_LENGTH_MAX, field="store")),
             reference=bounded(self.reference, EXTERNAL_ID_LENGTH_MAX, field="reference") or "",
         )
 
@@ -255,6 +255,7 @@ class RefundVoucherInput:
         Raises:
             InvalidInputError: a reference, amount or text cannot be used.
             NotFoundError: nothing has this code.
+            WrongStoreError: the token is for another store.
         """
         key = await self.voucher.key(context, field="voucher")
         amount_minor = None
@@ -266,7 +267,7 @@ class RefundVoucherInput:
             *key,
             use=self.use,
             amount_minor=amount_minor,
-            store=bounded(self.store, STORE_LENGTH_MAX, field="store"),
+            store=context.viewer.acting_store(bounded(self.store, STORE_LENGTH_MAX, field="store")),
             reference=bounded(self.reference, EXTERNAL_ID_LENGTH_MAX, field="reference") or "",
         )
 

@@ -113,7 +113,7 @@ class Viewer:
             WrongStoreError: another one is given than the token is for.
         """
         if self.store is not None and store not in (None, self.store):
-            raise WrongStoreError("This token", self.store)
+            raise WrongStoreError(self.store, what="This token")
         return self.store if store is None else store
 
 

@@ -309,7 +309,7 @@ class Redemption:
             WrongStoreError: It is another one, or none was said.
         """
         if self.store is not None and store != self.store:
-            raise WrongStoreError("This", self.store)
+            raise WrongStoreError(self.store, what="This code")
 
     def stepped(self, step: Step, *, now: datetime, restock: bool) -> "Redemption":
         """Return the redemption after a step that its stored state allows."""

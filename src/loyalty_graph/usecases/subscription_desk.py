@@ -146,7 +146,7 @@ async def open_desk(
     member_id = batch.members[0]
     account = batch.accounts.get(member_id) if member_id else None
     if account is None or not rows:
-        raise NotFoundError("subscription", key[1], field="subscription")
+        raise NotFoundError("subscription", key[1], field="subscriptionId")
     version = await programs.in_force(program_id, now, now=now)
     held = subscriptions.held_of(rows[0])
     terms = await subscriptions.terms(program_id, held.state, version)

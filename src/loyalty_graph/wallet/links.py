@@ -119,7 +119,7 @@ async def revoke(
     stopped = await of_link.filter(revoked_at__isnull=True).update(revoked_at=now)
     row = await of_link.get_or_none()
     if row is None:
-        raise NotFoundError("card link", link_id, field="link")
+        raise NotFoundError("card link", link_id, field="linkId")
     return _link(row), bool(stopped)
 
 
