@@ -1,6 +1,8 @@
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,7 @@ from loyalty_graph.identity.development_issuer import sign_in
 from loyalty_graph.identity.rules import TokenMode
 from loyalty_graph.identity.service import NewToken
 from loyalty_graph.members.models import Member
-from tests.shop import Shop, open_shop
+from tests.shop import PROGRAM, Shop, open_shop
 
 READ = ("members:read",)
 
@@ -34,21 +36,21 @@ class Stage:
     settings: Settings
     shops: list[Shop] = field(default_factory=list)
 
-    async def open(self) -> Shop:
-        self.shops.append(await open_shop(now=utc_now()))
+    async def open(self, data: Mapping[str, Any] = PROGRAM) -> Shop:
+        self.shops.append(await open_shop(dict(data), now=utc_now()))
         return self.shop
 
     @property
     def shop(self) -> Shop:
         return self.shops[0].at(utc_now())
 
-    async def partner_token(self, randomness: bytes = bytes(32)) -> NewToken:
+    async def partner_token(self, *scopes: str, randomness: bytes = bytes(32)) -> NewToken:
         partner = await identity.partner_named(self.shop.program_id, "App", now=utc_now())
         return await identity.create_token(
             self.shop.program_id,
             partner.id,
             name="app",
-            scopes=READ,
+            scopes=scopes or READ,
             mode=TokenMode.LIVE,
             randomness=randomness,
             now=utc_now(),

@@ -233,7 +233,7 @@ async def test_who_leaves_forfeits_the_points_by_an_entry(shop: Shop, ada: Membe
     entry = await TransferRow.get(member_id=ada.id, kind="EXPIRE")
     assert (entry.points, entry.balance_after, entry.actor) == (216, 0, "partner:till")
     fact = await FactRow.get(kind="member.closed")
-    assert fact.payload == {"from": "ACTIVE", "forfeited": 216, "balance": 0}
+    assert fact.payload == {"entry": 3, "from": "ACTIVE", "forfeited": 216, "balance": 0}
     assert await CardMark.filter(member_id=ada.id).count() == 1
     assert (await proof.verify(shop.program_id, now=NOON)).findings == []
 

@@ -1,11 +1,9 @@
 """Time passes: what the job does, and that nothing depends on when it comes by."""
 
-import asyncio
 from datetime import datetime, timedelta
 
 import pytest
 
-from loyalty_graph.jobs.models import JobRow, ScheduleRow
 from loyalty_graph.members.models import Member
 from loyalty_graph.outbox import CardMark, FactRow
 from loyalty_graph.subscriptions import reads
@@ -215,19 +213,3 @@ async def test_the_scheduled_jobs_renew_and_expire(sandbox: Club):
 
     assert await sandbox.status(done.key) == "ACTIVE"
     assert await sandbox.shop.balance(ada) == 0
-
-
-async def test_the_loop_of_a_worker_ends_when_it_is_told(sandbox: Club):
-    stop = asyncio.Event()
-    loop = asyncio.create_task(scheduled.run(stop, lambda: sandbox.now))
-
-    while await ScheduleRow.all().count() < 3 or await JobRow.all().exists():  # noqa: ASYNC110 - the database tells nobody
-        await asyncio.sleep(0.01)
-    stop.set()
-    await loop
-
-    assert {row.kind for row in await ScheduleRow.all()} == {
-        "subscriptions.renew",
-        "tiers.review",
-        "points.expire",
-    }

@@ -85,6 +85,7 @@ async def test_a_redemption_leaves_a_fact_and_marks_the_card(database: object):
     assert fact.payload == {
         "redemption": str(wanted.redemption_id),
         "reward": "COFFEE",
+        "entry": 2,
         "points": 40,
         "balance": 60,
     }

@@ -1,10 +1,10 @@
 """Live operations: streams of numbered facts whose fields show what is there at that moment."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import strawberry
@@ -18,15 +18,21 @@ from loyalty_graph.graphql.members import Member
 from loyalty_graph.graphql.nodes import batched, load
 from loyalty_graph.graphql.permissions import NeedsScopeToListen, check_own
 from loyalty_graph.graphql.purchases import Purchase
+from loyalty_graph.graphql.redemptions import Redemption, redemptions_by_key
 from loyalty_graph.graphql.scalars import EventNumber
+from loyalty_graph.graphql.tiers import TierStatus, tier_statuses
 from loyalty_graph.identity.rules import Scope, ViewerKind
 from loyalty_graph.members import service as members
+from loyalty_graph.rewards.rules import RedemptionState
 
 PAGE_SIZE = 100
 VIEWER_CHECKED_EVERY_S = 5.0
-POINTS_MOVED = ("purchase.", "points.", "redemption.", "voucher.", "subscription.")
 TIER_CHANGED = ("tier.",)
 REDEMPTION_CHANGED = ("redemption.",)
+REDEMPTION_MOVED_POINTS = tuple(
+    f"redemption.{state.lower()}" for state in RedemptionState if state is not RedemptionState.USED
+)
+POINTS_MOVED = ("purchase.", "points.", "member.closed", *REDEMPTION_MOVED_POINTS)
 EVERYTHING = ("",)
 
 OfMember = Annotated[
@@ -54,6 +60,7 @@ class Event:
     program_id: strawberry.Private[UUID]
     member_id: strawberry.Private[UUID | None]
     purchase_id: strawberry.Private[UUID | None]
+    redemption_id: strawberry.Private[UUID | None]
     entry_sequence: strawberry.Private[int | None]
     sequence: EventNumber = strawberry.field(
         description="Its number. Give the last one as `after` to go on from there."
@@ -75,7 +82,18 @@ class Event:
         found: Purchase | None = await load(info, "Purchase", self.member_id, self.purchase_id)
         return found
 
-    @strawberry.field(description="The entry that was written; null when no points moved.")
+    @strawberry.field(description="The redemption it is about, as of now; null for other kinds.")
+    async def redemption(self, info: Info) -> Redemption | None:
+        if self.member_id is None or self.redemption_id is None:
+            return None
+        return await batched(info, redemptions_by_key, (self.member_id, self.redemption_id))
+
+    @strawberry.field(
+        description=(
+            "The entry that was written, the last one if there were several; "
+            "null when no points moved."
+        )
+    )
     async def entry(self, info: Info) -> LedgerEntry | None:
         if self.member_id is None or self.entry_sequence is None:
             return None
@@ -99,6 +117,14 @@ class WalletEvent(Event):
 @strawberry.type(description="A member's tier changed.")
 class TierEvent(Event):
     """An event of tierChanged."""
+
+    @strawberry.field(
+        description="Where the member stands, as of now; null when the programme has no tiers."
+    )
+    async def tier(self, info: Info) -> TierStatus | None:
+        if self.member_id is None:
+            return None
+        return await batched(info, tier_statuses, self.member_id)
 
 
 @strawberry.type(description="A redemption came into being, or its state changed.")
@@ -167,16 +193,22 @@ async def _start(program_id: UUID, after: EventNumber | None) -> int:
 
 
 def _event(of: type[AnyEvent], row: outbox.FactRow) -> AnyEvent:
-    purchase = row.payload.get("purchase")
+    told = row.payload
+    entries = [told.get("entry"), *told.get("entries", ())]
     return of(
         program_id=row.program_id,
         member_id=row.member_id,
-        purchase_id=None if purchase is None else UUID(purchase),
-        entry_sequence=row.payload.get("entry"),
+        purchase_id=_id(told, "purchase"),
+        redemption_id=_id(told, "redemption"),
+        entry_sequence=entries[-1],
         sequence=EventNumber(row.sequence or 0),
         kind=row.kind,
         at=row.at,
     )
+
+
+def _id(told: Mapping[str, Any], name: str) -> UUID | None:
+    return UUID(told[name]) if told.get(name) else None
 
 
 @strawberry.type

@@ -245,9 +245,10 @@ def _percent(value: int, following: TierLevel | None) -> int:
     return min(WHOLE_PERCENT, value * WHOLE_PERCENT // following.entry)
 
 
-async def _statuses(
+async def tier_statuses(
     member_ids: Sequence[UUID], *, program_id: UUID, now: datetime
 ) -> list[TierStatus | None]:
+    """Return where each of these members stands; None when the programme has no tiers."""
     shown = await _Shown.of(program_id, now=now)
     if shown is None:
         return [None for _ in member_ids]
@@ -310,7 +311,7 @@ class TieredMember:
 
     @strawberry.field(description="The tier, now; null when the programme has no tiers.")
     async def tier(self, info: Info) -> TierStatus | None:
-        return await batched(info, _statuses, self.key)
+        return await batched(info, tier_statuses, self.key)
 
     @strawberry.field(description="Every change of the tier, newest first.")
     async def tier_history(

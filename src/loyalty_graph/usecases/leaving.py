@@ -55,16 +55,18 @@ async def end_redemptions(
         has_expired = one.state_at(batch.now) is RedemptionState.EXPIRED
         return not has_expired or reward.expired_points is ExpiredPoints.RETURN
 
-    await give_back(
+    coming_back = [one for one in redemptions if comes_back(one)]
+    transfers = await give_back(
         batch.program_id,
         batch.accounts,
-        [one for one in redemptions if comes_back(one)],
+        coming_back,
         lambda one: cause_of(one, catalogues[one.version], actor=actor, now=batch.now),
     )
     ended = [one.stepped(_step(batch, one), now=batch.now, restock=True) for one in redemptions]
     batch.writes.append(rewards.step_writes(ended))
+    entries = {one.id: its.sequence for one, its in zip(coming_back, transfers, strict=True)}
     for one in ended:
-        record(batch, f"redemption.{one.state.lower()}", one)
+        record(batch, f"redemption.{one.state.lower()}", one, entry=entries.get(one.id))
     _end_vouchers(batch, vouchers, told={one.id for one in ended})
     return Counter(one.reward for one in ended)
 

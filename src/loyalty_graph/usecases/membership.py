@@ -160,11 +160,9 @@ async def _end(batch: posting.Batch, account: ledger_rules.Account, command: Clo
     )
     transfer = ledger_rules.forfeit(account, cause)
     forfeited = 0 if transfer is None else transfer.points
-    batch.record(
-        "member.closed",
-        member_id,
-        **{"from": account.status, "forfeited": forfeited, "balance": account.balance},
-    )
+    told = {"from": account.status, "forfeited": forfeited, "balance": account.balance}
+    entry = None if transfer is None else transfer.sequence
+    batch.record("member.closed", member_id, entry=entry, **told)
     # Apart from the batch, which writes the same account's row.
     await store(
         batch.program_id,

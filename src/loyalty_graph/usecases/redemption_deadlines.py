@@ -129,17 +129,20 @@ async def _end(
     """Write that redemptions are over; give the points back of those whose reward `returns`."""
     catalogues = {one.version: await rewards.catalogue(program_id, one.version) for one in overdue}
     coming_back = [one for one in overdue if returns(catalogues[one.version][one.reward])]
-    await give_back(
+    transfers = await give_back(
         program_id,
         accounts,
         coming_back,
         lambda one: cause_of(one, catalogues[one.version], actor=ACTOR, now=now),
     )
     ended = [one.stepped(step, now=now, restock=True) for one in overdue]
+    entries = {one.id: its.sequence for one, its in zip(coming_back, transfers, strict=True)}
     writes: list[Write] = [
         rewards.step_writes(ended),
         *ledger.writes(accounts.values()),
-        outbox.facts(_fact(one, accounts[one.member_id], now) for one in ended),
+        outbox.facts(
+            _fact(one, accounts[one.member_id], entries.get(one.id), now) for one in ended
+        ),
         outbox.mark_cards((one.member_id for one in ended), now=now),
     ]
     await store(program_id, writes)
@@ -148,10 +151,11 @@ async def _end(
     return ended
 
 
-def _fact(one: Redemption, account: Account, now: datetime) -> outbox.Fact:
+def _fact(one: Redemption, account: Account, entry: int | None, now: datetime) -> outbox.Fact:
     payload = {
         "redemption": str(one.id),
         "reward": one.reward,
+        "entry": entry,
         "points": one.points,
         "balance": account.balance,
     }

@@ -136,7 +136,7 @@ async def _confirm(case: _Case) -> ledger.Transfer:
     voucher = voucher_for(after, case.catalogue)
     batch.writes.append(rewards.issue_writes(batch.program_id, [after], codes=case.codes))
     batch.writes.append(rewards.voucher_writes([voucher] if voucher else []))
-    record(batch, "redemption.issued", after)
+    record(batch, "redemption.issued", after, entry=transfer.sequence)
     return transfer
 
 
@@ -171,5 +171,5 @@ async def _undo(case: _Case) -> ledger.Transfer:
     void = [voucher.ended(VoucherState.VOID) for voucher in vouchers]
     batch.writes.append(rewards.step_writes([after]))
     batch.writes.append(rewards.voucher_changes(void))
-    record(batch, UNDONE[command.step], after)
+    record(batch, UNDONE[command.step], after, entry=transfer.sequence)
     return transfer

@@ -204,7 +204,7 @@ async def _release_overdue(batch: posting.Batch, counter: _Counter) -> None:
     overdue = await rewards.overdue_holds(batch.program_id, members, now=batch.now)
     if not overdue:
         return
-    await give_back(
+    transfers = await give_back(
         batch.program_id,
         batch.accounts,
         overdue,
@@ -212,9 +212,9 @@ async def _release_overdue(batch: posting.Batch, counter: _Counter) -> None:
     )
     released = [one.stepped(Step.RELEASE, now=batch.now, restock=True) for one in overdue]
     batch.writes.append(rewards.step_writes(released))
-    for one in released:
+    for one, transfer in zip(released, transfers, strict=True):
         counter.moves[one.reward] -= 1
-        record(batch, "redemption.released", one)
+        record(batch, "redemption.released", one, entry=transfer.sequence)
 
 
 async def _had(
@@ -265,7 +265,7 @@ def _decide(
     counter.give(wanted)
     answer = PointsMoved(account.member_id, wanted.id, cost, account.balance, transfer.sequence)
     batch.answer(place, answer.kept())
-    record(batch, f"redemption.{wanted.state.lower()}", wanted)
+    record(batch, f"redemption.{wanted.state.lower()}", wanted, entry=transfer.sequence)
     return answer
 
 
@@ -305,13 +305,16 @@ def voucher_for(redemption: Redemption, catalogue: rewards.Catalogue) -> Voucher
     )
 
 
-def record(batch: posting.Batch, kind: str, redemption: Redemption) -> None:
-    """Add the fact that something became of a redemption."""
+def record(
+    batch: posting.Batch, kind: str, redemption: Redemption, *, entry: int | None = None
+) -> None:
+    """Add the fact that something became of a redemption, with the entry if points moved."""
     batch.record(
         kind,
         redemption.member_id,
         redemption=str(redemption.id),
         reward=redemption.reward,
+        entry=entry,
         points=redemption.points,
         balance=batch.accounts[redemption.member_id].balance,
     )

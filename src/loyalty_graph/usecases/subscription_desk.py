@@ -76,10 +76,10 @@ class Desk:
 
     async def keep(self) -> None:
         """Store the subscription, its facts and the mark on its cards, and what the batch holds."""
-        await self._welcome()
         batch = self.batch
         batch.writes += subscriptions.writes(self.before, self.held, self.changes, self.terms)
         tell(batch, self.held, self.changes)
+        await self._welcome()
         if self.changes:
             batch.shown.add(self.account.member_id)
         await batch.store()
@@ -105,7 +105,14 @@ class Desk:
             salt=posting.salt(),
         )
         expires_at = self.version.settings.expires_at(now)
-        ledger.adjust(self.account, points, cause, expires_at=expires_at)
+        given = ledger.adjust(self.account, points, cause, expires_at=expires_at)
+        self.batch.record(
+            "points.adjusted",
+            self.account.member_id,
+            entry=given.sequence,
+            points=points,
+            balance=self.account.balance,
+        )
 
 
 def tell(batch: posting.Batch, held: Held, changes: Sequence[Change]) -> None:
