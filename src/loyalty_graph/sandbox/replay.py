@@ -1,9 +1,10 @@
 """The demo's replay: a year of baskets through the product's own use cases, day by day.
 
 Purchases are the study's. What the study does not hold is simulated by fixed rules and labelled so:
-one basket in a hundred is partly brought back a week later; what members do with rewards and paid
-memberships stands in `Redeeming` and `Subscribing`. Hashes decide, of the seed and of the basket's
-row or the household and the day. What a worker does at its hours happens at the end of each day.
+one basket in a hundred is partly brought back a week later; what members do with points, rewards
+and paid memberships stands in `Giving`, `Redeeming` and `Subscribing`. Hashes decide, of the seed
+and of the basket's row or the household and the day. What a worker does at its hours happens at the
+end of each day.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from loyalty_graph.purchases.rules import Line
 from loyalty_graph.rewards.codes import Codes
 from loyalty_graph.sandbox.baskets import Basket, Baskets, instant_of
 from loyalty_graph.sandbox.chance import Chance
+from loyalty_graph.sandbox.giving import Giving
 from loyalty_graph.sandbox.redeeming import CALLER, InHand, Redeeming, Visit, latest
 from loyalty_graph.sandbox.subscribing import Subscribing
 from loyalty_graph.subscriptions.service import SubscriptionKey
@@ -34,6 +36,7 @@ from loyalty_graph.usecases import (
     tier_reviews,
 )
 from loyalty_graph.usecases.posting import BATCH_MAX
+from loyalty_graph.usecases.redemptions import PointsMoved
 
 SOURCE = "complete-journey"
 RETURNED_ONE_IN = 100
@@ -48,13 +51,15 @@ Bought: TypeAlias = tuple[Basket, purchases.PurchaseRecorded]
 class Evening:
     """What later days need to know of a day: who joined, what comes back, what they have in hand.
 
-    `pockets` are those of all households; the rest is what the day added.
+    `pockets` are those of all households; the rest is what the day added. The gifts in `regretted`
+    are taken back on the next evening.
     """
 
     joined: dict[int, UUID]
     returns: list[Bought]
     pockets: dict[int, list[InHand]]
     subscribed: dict[int, SubscriptionKey]
+    regretted: list[PointsMoved]
 
 
 @dataclass(slots=True)
@@ -73,6 +78,7 @@ class Replay:
     returns: dict[date, list[Bought]] = field(default_factory=dict)
     pockets: dict[int, list[InHand]] = field(default_factory=dict)
     subscribed: dict[int, SubscriptionKey] = field(default_factory=dict)
+    regretted: list[PointsMoved] = field(default_factory=list)
 
     async def run(self, today: date, *, progress: Progress | None = None) -> None:
         """Replay every day before `today`; `progress` is told how many baskets are done.
@@ -88,6 +94,7 @@ class Replay:
             self.returns.setdefault(day + RETURNED_AFTER, []).extend(evening.returns)
             self.pockets = evening.pockets
             self.subscribed |= evening.subscribed
+            self.regretted = evening.regretted
             done += len(found)
             if progress is not None:
                 progress(done)
@@ -111,6 +118,8 @@ class Replay:
         await self._bring_back(day, now=now)
         await self._let_time_pass(now=now)
         visits = latest(Visit(one.member_id, basket, one.balance_points) for basket, one in bought)
+        giving = Giving(self.program_id, self.chance)
+        regretted = await giving.evening(day, visits, self.regretted, now=now)
         redeeming = Redeeming(self.program_id, self.zone, self.codes, self.chance)
         pockets = await redeeming.evening(day, visits, self.pockets, now=now)
         subscribing = Subscribing(self.program_id, self.chance)
@@ -120,7 +129,7 @@ class Replay:
             for basket, one in bought
             if self.chance.falls(RETURNED_ONE_IN, "returned", basket.row)
         ]
-        return Evening(joined, returns, pockets, subscribed)
+        return Evening(joined, returns, pockets, subscribed, regretted)
 
     async def _let_time_pass(self, *, now: datetime) -> None:
         """Do what a worker does at its hours."""
