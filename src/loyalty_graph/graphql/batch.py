@@ -19,9 +19,9 @@ class Batchers:
     def __init__(self) -> None:
         self._loaders: dict[Hashable, DataLoader[Any, Any]] = {}
 
-    async def load(
+    def load(
         self, resolver: BatchResolver[Result], parent: object, **arguments: Hashable
-    ) -> Result:
+    ) -> Awaitable[Result]:
         """Return the parent's result; `resolver(parents, **arguments)` is called once for many.
 
         Every result stands where its parent stood, and is a value or an exception for that parent.
@@ -35,5 +35,4 @@ class Batchers:
                 return await resolver(parents, **arguments)
 
             loader = self._loaders[key] = DataLoader(load_fn=load_all, cache=False)
-        result: Result = await loader.load(parent)
-        return result
+        return loader.load(parent)

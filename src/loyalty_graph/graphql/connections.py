@@ -37,16 +37,21 @@ class Connection(Generic[Node]):
 
     nodes: list[Node] = strawberry.field(description="The things on this page, in order.")
     cursors: strawberry.Private[Callable[[], list[str]]]
-    page_info: PageInfo = strawberry.field(description="Where this page lies.")
+    place: strawberry.Private[Callable[[], PageInfo]]
     count: strawberry.Private[Callable[[], Awaitable[int]]]
 
     @strawberry.field(description="The same with their cursors.")
     def edges(self) -> list[Edge[Node]]:
-        # Made when asked for: most ask for nodes alone, and a cursor costs as much as its node.
+        # Made when asked for, like page_info: most ask for nodes alone, and a cursor costs as much
+        # as its node.
         return [
             Edge(node=node, cursor=cursor)
             for node, cursor in zip(self.nodes, self.cursors(), strict=True)
         ]
+
+    @strawberry.field(description="Where this page lies.")
+    def page_info(self) -> PageInfo:
+        return self.place()
 
     @strawberry.field(description="How many there are in all pages; counted only when asked for.")
     async def total_count(self) -> int:
@@ -75,7 +80,7 @@ def connection(
     return Connection(
         nodes=[node(row) for row in rows],
         cursors=lambda: [cursor.encode(key(row)) for row in rows],
-        page_info=PageInfo(
+        place=lambda: PageInfo(
             has_next_page=page.has_next,
             has_previous_page=page.has_previous,
             start_cursor=cursor.encode(key(rows[0])) if rows else None,

@@ -1,6 +1,6 @@
 """Things with a global id: how they are loaded, and the query that finds any of them again."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -84,12 +84,12 @@ def shown_to_members(type_name: str) -> bool:
     return kind is None or kind.everybody or kind.owner is not None
 
 
-async def batched(
+def batched(
     info: Info, resolver: BatchResolver[Result], parent: object, **arguments: Hashable
-) -> Result:
+) -> Awaitable[Result]:
     """Return the parent's result of a batch resolver, in the viewer's programme and now."""
     context = info.context
-    return await context.batchers.load(
+    return context.batchers.load(
         resolver, parent, program_id=context.program_id, now=context.now, **arguments
     )
 

@@ -175,6 +175,7 @@ class _Shown:
         self, settings: TierSettings, known: Mapping[str, Definition], currency: str
     ) -> None:
         self.settings, self.known, self.currency = settings, known, currency
+        self.tiers: dict[str, Tier] = {}
 
     @classmethod
     async def of(cls, program_id: UUID, *, now: datetime) -> "_Shown | None":
@@ -196,6 +197,12 @@ class _Shown:
         return None if level is None else self.level(level)
 
     def level(self, level: TierLevel) -> Tier:
+        """Return a tier, made once however many members have it."""
+        if level.code not in self.tiers:
+            self.tiers[level.code] = self._made(level)
+        return self.tiers[level.code]
+
+    def _made(self, level: TierLevel) -> Tier:
         return Tier(
             code=level.code,
             name=level.name,
