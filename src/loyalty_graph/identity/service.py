@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from tortoise.expressions import Q
 
 from loyalty_graph.db import transaction
+from loyalty_graph.db.sets import fetch_unique
 from loyalty_graph.errors import InvalidInputError, NotFoundError, UnauthenticatedError
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.identity.models import (
@@ -40,6 +41,20 @@ class NewToken:
 
     text: str
     token: ApiToken
+
+
+class _Token(NamedTuple):
+    """What every request asks of its token: one row, found by an index."""
+
+    id: UUID
+    program_id: UUID
+    partner_id: UUID | None
+    staff_id: UUID | None
+    scopes: list[str]
+    store: str | None
+    last_used_at: datetime | None
+    expires_at: datetime | None
+    revoked_at: datetime | None
 
 
 @transaction
@@ -196,15 +211,16 @@ async def viewer_for(text: str, now: datetime) -> Viewer:
         UnauthenticatedError: malformed, unknown, revoked, expired, or a test token elsewhere.
     """
     parts = read_token(text)
-    token = await ApiToken.get_or_none(token_sha256=parts.sha256).select_related("staff")
-    if token is None:
+    row = await fetch_unique(ApiToken, "token_sha256", parts.sha256, _Token._fields)
+    if row is None:
         raise UnauthenticatedError("This API token is not known here.")
+    token = _Token._make(row)
     refuse_unusable(revoked_at=token.revoked_at, expires_at=token.expires_at, now=now)
     if parts.mode is TokenMode.TEST and not await programs.is_sandbox(token.program_id):
         raise UnauthenticatedError("A test token works in sandbox programmes only.")
     if token.last_used_at is None or token.last_used_at <= now - USE_IS_NOTED_EVERY:
         await _note_use(token.id, now=now)
-    return _viewer(token)
+    return await _viewer(token)
 
 
 async def refuse_revoked(token_id: UUID, *, now: datetime) -> None:
@@ -213,14 +229,18 @@ async def refuse_revoked(token_id: UUID, *, now: datetime) -> None:
     Raises:
         UnauthenticatedError: it was revoked, or its time is over.
     """
-    token = await ApiToken.get(id=token_id)
-    refuse_unusable(revoked_at=token.revoked_at, expires_at=token.expires_at, now=now)
+    row = await fetch_unique(ApiToken, "id", token_id, ("revoked_at", "expires_at"))
+    assert row is not None, "tokens are never deleted"
+    revoked_at, expires_at = row
+    refuse_unusable(revoked_at=revoked_at, expires_at=expires_at, now=now)
 
 
-def _viewer(token: ApiToken) -> Viewer:
-    granted = Role(token.staff.role).scopes if token.staff else map(Scope, token.scopes)
+async def _viewer(token: _Token) -> Viewer:
+    granted: Iterable[Scope] = map(Scope, token.scopes)
+    if token.staff_id is not None:
+        granted = Role((await Staff.get(id=token.staff_id)).role).scopes
     return Viewer(
-        kind=ViewerKind.STAFF if token.staff else ViewerKind.PARTNER,
+        kind=ViewerKind.PARTNER if token.staff_id is None else ViewerKind.STAFF,
         program_id=token.program_id,
         partner_id=token.partner_id,
         staff_id=token.staff_id,
