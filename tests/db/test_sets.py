@@ -10,7 +10,18 @@ import pytest
 from tortoise.exceptions import IntegrityError
 
 from loyalty_graph.db import connection, set_sqlite, transaction
-from loyalty_graph.db.sets import Insert, Lookup, Row, Update, Upsert, Write, fetch, store
+from loyalty_graph.db.sets import (
+    Insert,
+    Lookup,
+    Row,
+    Update,
+    Upsert,
+    Write,
+    fetch,
+    fetch_unique,
+    keys_below,
+    store,
+)
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger.models import AccountRow, LotRow, TransferRow
 from loyalty_graph.members.models import Consent, Member
@@ -74,6 +85,39 @@ async def test_identifiers_texts_booleans_and_times_come_back(database: object):
     ]
 
     await same_again(Consent, columns, rows)
+
+
+async def test_a_value_of_its_own_finds_its_row_in_any_programme(database: object):
+    columns = ("id", "member_id", "purpose", "granted", "at", "source")
+    row = (ADA, BOB, "TERMS", True, NOON, "till")
+    await write(Insert(Consent, columns, [row]), program_id=OTHER)
+
+    assert await fetch_unique(Consent, "id", ADA, ("program_id", *columns)) == (OTHER, *row)
+    assert await fetch_unique(Consent, "id", CARL, columns) is None
+
+
+@pytest.mark.parametrize(
+    ("bounds", "found"),
+    [
+        ([(ADA, 3)], [[(2,), (1,)]]),
+        ([(ADA, 1)], [[]]),
+        ([(BOB, 2), (ADA, 4), (CARL, 9)], [[(1,)], [(3,), (2,)], []]),
+    ],
+    ids=["one key", "nothing below", "a bound for each key"],
+)
+async def test_only_rows_below_a_bound_are_found(
+    database: object, bounds: list[Row], found: list[list[Row]]
+):
+    await write(lots((ADA, 1, 1), (ADA, 2, 1), (ADA, 3, 1), (BOB, 1, 1), (BOB, 2, 1)))
+
+    newest = replace(of_members(), below="sequence", order_by="sequence DESC", limit=2)
+
+    assert await read(replace(newest, keys=bounds)) == [found]
+
+
+def test_a_bound_is_a_part_of_the_key():
+    assert keys_below([ADA, BOB], 3) == [(ADA, 3), (BOB, 3)]
+    assert keys_below([ADA, BOB], None) == [(ADA,), (BOB,)]
 
 
 async def test_dates_and_what_is_missing_come_back(database: object):
@@ -319,6 +363,15 @@ LOOKUPS = [
     Lookup(LotRow, ("member_id", "sequence"), [(ADA, 1)], ("points",)),
     Lookup(PurchaseLine, ("member_id", "purchase_id"), [(ADA, BOB)], ("number",)),
     Lookup(TransferRow, ("member_id", "kind", "reference"), [(ADA, "EARN", "r")], ("sequence",)),
+    Lookup(
+        TransferRow,
+        ("member_id",),
+        [(ADA, 9), (BOB, 7)],
+        ("sequence",),
+        order_by="sequence DESC",
+        limit=10,
+        below="sequence",
+    ),
     Lookup(AccountRow, ("member_id",), [(ADA,), (BOB,)], ("sequence",), lock=True),
 ]
 
@@ -356,7 +409,7 @@ async def test_lookups_use_indexes_on_empty_and_on_full_tables(
 
 
 FILLING = """
-INSERT INTO account SELECT gen_random_uuid(), '{program}', 'ACTIVE', 0, 0, 0, 0, ''
+INSERT INTO account SELECT gen_random_uuid(), '{program}', 'ACTIVE', 0, 0, 0, 0, 0, ''
 FROM generate_series(1, 2000);
 INSERT INTO lot SELECT member_id, program_id, n, 10, 10, now() FROM account, generate_series(1, 5) n
 """
@@ -366,7 +419,7 @@ INSERT INTO lot SELECT member_id, program_id, n, 10, 10, now() FROM account, gen
 async def test_lookups_use_indexes_on_sqlite(database: Any):
     for lookup in LOOKUPS:
         query = set_sqlite.lookup_sql(lookup)
-        values = ["x"] * (len(lookup.by) + 1)
+        values = ["x"] * (len(lookup.keyed) + 1)
         rows = await database.execute_query_dict(f"EXPLAIN QUERY PLAN {query}", values)
         plan = " ".join(row["detail"] for row in rows)
         assert f"SEARCH {lookup.model._meta.db_table} USING" in plan, plan

@@ -24,6 +24,7 @@ from loyalty_graph.db.set_values import (
     shape,
     table_name,
     tail,
+    unique_sql,
     verb,
 )
 
@@ -48,6 +49,7 @@ def _parameters(rows: Sequence[Row], positions: Positions) -> list[Any]:
 def _lookup_sql(  # noqa: PLR0913, PLR0917 - what tells one statement from another
     model: type[Model],
     by: tuple[str, ...],
+    below: str | None,
     columns: tuple[str, ...],
     ending: str,
     place: int,
@@ -57,9 +59,12 @@ def _lookup_sql(  # noqa: PLR0913, PLR0917 - what tells one statement from anoth
     # LATERAL pins index look-ups: a plain join was planned as a scan while the table was still
     # empty, and asyncpg keeps that plan.
     matches = " and ".join(f't."{column}" = k."{column}"' for column in by)
+    keyed = by
+    if below is not None:
+        matches, keyed = f'{matches} and t."{below}" < k."{below}"', (*by, below)
     chosen = ", ".join(f't."{column}"' for column in columns)
-    keys = ", ".join(f'"{column}"' for column in by)
-    rows = _given_rows(model, by, first, single=single)
+    keys = ", ".join(f'"{column}"' for column in keyed)
+    rows = _given_rows(model, keyed, first, single=single)
     numbered = f"(select *, 1 from {rows} v)" if single else f"{rows} with ordinality"
     return (
         f"select {place}, k.n::int, r.found from {numbered} k({keys}, n) "
@@ -84,7 +89,7 @@ async def fetch(current: Any, program_id: UUID, lookups: Sequence[Lookup]) -> li
         for place in places:
             lookup = lookups[place]
             parts.append(lookup_sql(lookup, place, len(values) + 1))
-            values += _parameters(lookup.keys, writers(lookup.model, lookup.by, "postgres"))
+            values += _parameters(lookup.keys, writers(lookup.model, lookup.keyed, "postgres"))
         _, found = await current.execute_query(" union all ".join(parts), values)
         for place, number, row in found:
             result[place][number - 1].append(row)
@@ -92,6 +97,15 @@ async def fetch(current: Any, program_id: UUID, lookups: Sequence[Lookup]) -> li
         if positions := readers(lookup.model, lookup.columns, "postgres"):
             of_keys[:] = [converted_rows(rows, positions) for rows in of_keys]
     return result
+
+
+async def fetch_unique(
+    current: Any, model: type[Model], column: str, value: UUID | str, columns: tuple[str, ...]
+) -> Row | None:
+    """Find a row on a connection; see `sets.fetch_unique`."""
+    _, found = await current.execute_query(unique_sql(model, column, columns, "$1"), [value])
+    rows = converted_rows(found, readers(model, columns, "postgres"))
+    return rows[0] if rows else None
 
 
 def _statements(lookups: Sequence[Lookup]) -> list[list[int]]:
@@ -113,7 +127,9 @@ def lookup_sql(lookup: Lookup, place: int, first: int) -> str:
     """Return the statement of a look-up; its rows tell `place`, its keys begin at `first`."""
     single = len(lookup.keys) == 1
     ending = _tail(lookup)
-    return _lookup_sql(lookup.model, lookup.by, lookup.columns, ending, place, first, single)
+    return _lookup_sql(
+        lookup.model, lookup.by, lookup.below, lookup.columns, ending, place, first, single
+    )
 
 
 @lru_cache(maxsize=1024)

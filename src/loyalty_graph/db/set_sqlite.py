@@ -18,6 +18,7 @@ from loyalty_graph.db.set_values import (
     shape,
     table_name,
     tail,
+    unique_sql,
     verb,
 )
 
@@ -32,15 +33,29 @@ def fetch(
 
 def _found(raw: sqlite3.Connection, program: str, lookup: Lookup) -> list[list[Row]]:
     sql = lookup_sql(lookup)
-    keys = converted_rows(lookup.keys, writers(lookup.model, lookup.by, "sqlite"))
+    keys = converted_rows(lookup.keys, writers(lookup.model, lookup.keyed, "sqlite"))
     positions = readers(lookup.model, lookup.columns, "sqlite")
     found = (raw.execute(sql, (program, *key)).fetchall() for key in keys)
     return [converted_rows(rows, positions) for rows in found]
 
 
+def fetch_unique(
+    raw: sqlite3.Connection,
+    model: type[Model],
+    column: str,
+    value: UUID | str,
+    columns: tuple[str, ...],
+) -> Row | None:
+    """Find a row in the connection's thread; see `sets.fetch_unique`."""
+    found = raw.execute(unique_sql(model, column, columns, "?"), (str(value),)).fetchall()
+    rows = converted_rows(found, readers(model, columns, "sqlite"))
+    return rows[0] if rows else None
+
+
 def lookup_sql(lookup: Lookup) -> str:
     """Return the statement of a look-up, for one of its keys."""
-    return _lookup_sql(lookup.model, lookup.by, lookup.columns, tail(lookup))
+    bound = "" if lookup.below is None else f' and "{lookup.below}" < ?'
+    return _lookup_sql(lookup.model, lookup.by, lookup.columns, bound + tail(lookup))
 
 
 @lru_cache(maxsize=1024)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from tortoise.models import Model
 
@@ -14,7 +15,8 @@ class Lookup:
     """For each key the rows of a table that have it, in the order asked for, at most `limit`.
 
     `lock` keeps the found rows from being changed by others until the transaction ends; keys must
-    be given sorted, so that two transactions never wait for each other.
+    be given sorted, so that two transactions never wait for each other. With `below`, each key
+    ends with a bound, and only rows whose column of this name is lower are found.
     """
 
     model: type[Model]
@@ -25,6 +27,12 @@ class Lookup:
     order_by: str = ""
     limit: int | None = None
     lock: bool = False
+    below: str | None = None
+
+    @property
+    def keyed(self) -> tuple[str, ...]:
+        """Return the columns that keys are of."""
+        return self.by if self.below is None else (*self.by, self.below)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +75,20 @@ class Upsert:
 Write = Insert | Update | Upsert
 
 
+def keys_below(ids: Sequence[UUID], bound: UUID | int | None) -> list[Row]:
+    """Return the keys of a look-up of these ids below a bound, or of all they have."""
+    return [(one,) if bound is None else (one, bound) for one in ids]
+
+
 def table_name(model: type[Model]) -> str:
     """Return the name of a model's table."""
     return model._meta.db_table
+
+
+def unique_sql(model: type[Model], column: str, columns: tuple[str, ...], mark: str) -> str:
+    """Return the statement that finds a row by a value that is unique in all programmes."""
+    chosen = ", ".join(f'"{one}"' for one in columns)
+    return f'select {chosen} from "{table_name(model)}" where "{column}" = {mark}'  # noqa: S608 - names of our own
 
 
 def tail(lookup: Lookup) -> str:

@@ -12,9 +12,19 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from tortoise.models import Model
+
 from loyalty_graph.db import set_postgres, set_sqlite
 from loyalty_graph.db.columns import Row
-from loyalty_graph.db.set_values import Insert, Lookup, Update, Upsert, Write, table_name
+from loyalty_graph.db.set_values import (
+    Insert,
+    Lookup,
+    Update,
+    Upsert,
+    Write,
+    keys_below,
+    table_name,
+)
 from loyalty_graph.db.transactions import connection
 
 __all__ = [
@@ -25,6 +35,8 @@ __all__ = [
     "Upsert",
     "Write",
     "fetch",
+    "fetch_unique",
+    "keys_below",
     "store",
     "table_name",
 ]
@@ -40,6 +52,19 @@ async def fetch(program_id: UUID, *lookups: Lookup) -> list[list[list[Row]]]:
         return await set_postgres.fetch(current, program_id, lookups)
     found: list[list[list[Row]]] = await current.run(
         lambda raw: set_sqlite.fetch(raw, program_id, lookups)
+    )
+    return found
+
+
+async def fetch_unique(
+    model: type[Model], column: str, value: UUID | str, columns: tuple[str, ...]
+) -> Row | None:
+    """Return the row with a value that is unique in all programmes together, or None."""
+    current: Any = connection()
+    if current.capabilities.dialect == "postgres":
+        return await set_postgres.fetch_unique(current, model, column, value, columns)
+    found: Row | None = await current.run(
+        lambda raw: set_sqlite.fetch_unique(raw, model, column, value, columns)
     )
     return found
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from tortoise.functions import Sum
 
-from loyalty_graph.db.sets import Lookup, fetch
+from loyalty_graph.db.sets import Lookup, fetch, keys_below
 from loyalty_graph.ledger.models import AccountRow, LotRow, TransferRow
 from loyalty_graph.ledger.rules import Book, Kind
 from loyalty_graph.programs.rules import NEVER
@@ -161,18 +161,16 @@ async def newest_entries(
     program_id: UUID, member_ids: Sequence[UUID], *, limit: int, before: int | None = None
 ) -> dict[UUID, list[Entry]]:
     """Return each member's newest entries, at most `limit`, those before a sequence if given."""
-    keys = [(one,) for one in member_ids]
-    where = "" if before is None else f"sequence < {int(before)}"
     [found] = await fetch(
         program_id,
         Lookup(
             TransferRow,
             ("member_id",),
-            keys,
+            keys_below(member_ids, before),
             _ENTRY,
-            where=where,
             order_by="sequence DESC",
             limit=limit,
+            below=None if before is None else "sequence",
         ),
     )
     return {

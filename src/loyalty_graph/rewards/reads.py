@@ -8,7 +8,7 @@ from uuid import UUID
 from tortoise.expressions import Q
 from tortoise.functions import Count, Sum
 
-from loyalty_graph.db.sets import Lookup, Row, fetch
+from loyalty_graph.db.sets import Lookup, Row, fetch, keys_below
 from loyalty_graph.errors import NotFoundError
 from loyalty_graph.rewards.codes import Codes, spelled
 from loyalty_graph.rewards.models import RedemptionRow, RewardStock, VoucherRow, VoucherUseRow
@@ -48,15 +48,14 @@ async def newest(
     program_id: UUID, member_ids: Sequence[UUID], *, limit: int, before: UUID | None = None
 ) -> dict[UUID, list[Redemption]]:
     """Return each member's newest redemptions, at most `limit`, those before an id if given."""
-    where = "" if before is None else f"id < '{before}'"
     lookup = Lookup(
         RedemptionRow,
         ("member_id",),
-        [(one,) for one in member_ids],
+        keys_below(member_ids, before),
         REDEMPTION,
-        where=where,
         order_by="id DESC",
         limit=limit,
+        below=None if before is None else "id",
     )
     [found] = await fetch(program_id, lookup)
     return {

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from loyalty_graph.benefits.rules import Grant
-from loyalty_graph.db.sets import Lookup, fetch
+from loyalty_graph.db.sets import Lookup, fetch, keys_below
 from loyalty_graph.programs import service as programs
 from loyalty_graph.tiers import service
 from loyalty_graph.tiers import standing as standing_rules
@@ -137,18 +137,16 @@ async def history(
     program_id: UUID, member_ids: Sequence[UUID], *, limit: int, before: int | None = None
 ) -> dict[UUID, list[PastChange]]:
     """Return each member's newest changes, at most `limit`, those before a sequence if given."""
-    keys = [(one,) for one in member_ids]
-    where = "" if before is None else f"sequence < {int(before)}"
     [found] = await fetch(
         program_id,
         Lookup(
             TierChange,
             ("member_id",),
-            keys,
+            keys_below(member_ids, before),
             _PAST,
-            where=where,
             order_by="sequence DESC",
             limit=limit,
+            below=None if before is None else "sequence",
         ),
     )
     return {
