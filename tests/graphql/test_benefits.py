@@ -6,9 +6,10 @@ from loyalty_graph.members.models import Member
 from tests.api import Api, member_id
 from tests.tiers.shop import tea, with_tiers
 
-ENTITLEMENTS = """query ($ref: MemberRef!) { member(ref: $ref) { entitlements {
-    benefit { code kind name description uses per } sources { source code until }
-    until used left renewsAt } } }"""
+FIELDS = """benefit { code kind name description uses per } sources { source code until }
+    until used left renewsAt"""
+ENTITLEMENTS = f"""query ($ref: MemberRef!) {{ entitlements(member: $ref) {{ {FIELDS} }}
+    member(ref: $ref) {{ entitlements {{ {FIELDS} }} }} }}"""
 
 
 @pytest.fixture
@@ -25,8 +26,10 @@ def to_use(holder: Member, /, **changes: Any) -> dict[str, Any]:
 
 
 def test_a_member_sees_what_may_be_used_and_why(api: Api, ada: Member):
-    [shown] = api.data(ENTITLEMENTS, {"ref": {"id": member_id(ada)}})["member"]["entitlements"]
+    answer = api.data(ENTITLEMENTS, {"ref": {"id": member_id(ada)}})
+    [shown] = answer["entitlements"]
 
+    assert answer["member"]["entitlements"] == [shown]
     assert shown == {
         "benefit": {
             "code": "REFILL",

@@ -188,7 +188,11 @@ def test_members_of_another_programme_cannot_be_touched(
         assert api.error(history, {"r": ref}, token=stranger) == "NOT_FOUND"
         wanted = {"idempotencyKey": f"w{number}", "member": ref, "reward": "COFFEE"}
         assert api.refusal("redeemReward", wanted, token=stranger) == ("NOT_FOUND", "member")
-        for field in ("availableRewards(member: $r) { cost }", "vouchers(member: $r) { id }"):
+        for field in (
+            "availableRewards(member: $r) { cost }",
+            "vouchers(member: $r) { id }",
+            "entitlements(member: $r) { left }",
+        ):
             query = f"query ($r: MemberRef!) {{ {field} }}"
             assert api.error(query, {"r": ref}, token=stranger) == "NOT_FOUND"
         before = api.everything()
@@ -367,6 +371,11 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
         {"r": {"id": "x"}},
     ),
     ("members:read", "query ($r: MemberRef!) { vouchers(member: $r) { id } }", {"r": {"id": "x"}}),
+    (
+        "members:read",
+        "query ($r: MemberRef!) { entitlements(member: $r) { left } }",
+        {"r": {"id": "x"}},
+    ),
     ("rewards:redeem", "query ($c: String!) { redemption(code: $c) { id } }", {"c": "x"}),
     (
         "rewards:redeem",

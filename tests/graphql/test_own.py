@@ -124,6 +124,7 @@ QUERIES: dict[str, tuple[str, bool]] = {
     "availableRewards": ("cost", False),
     "redemption": ("id", True),
     "vouchers": ("id", False),
+    "entitlements": ("left", False),
     "node": ("id", True),
 }
 """What to ask for, and whether what is another's is null rather than refused."""

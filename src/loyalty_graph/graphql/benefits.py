@@ -19,6 +19,7 @@ from loyalty_graph.graphql.nodes import batched, load
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.graphql.purchases import currency_of
 from loyalty_graph.identity.rules import Scope
+from loyalty_graph.members import service as members
 from loyalty_graph.usecases import entitlements as using
 
 if TYPE_CHECKING:
@@ -145,6 +146,24 @@ class EntitledMember:
     @strawberry.field(description="The benefits that may be used now, and why.")
     async def entitlements(self, info: Info) -> list[Entitlement]:
         return await batched(info, _entitlements, self.key)
+
+
+@strawberry.type
+class BenefitQuery:
+    """Queries about benefits."""
+
+    @strawberry.field(
+        description="The benefits that a member may use now, and why.",
+        extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")],
+    )
+    async def entitlements(
+        self,
+        info: Info,
+        member: Annotated[MemberRef, strawberry.argument(description="Whose.")],
+    ) -> list[Entitlement]:
+        wanted = member.reference(field="member")
+        found = await members.find(info.context.program_id, wanted)
+        return await batched(info, _entitlements, found.id)
 
 
 @strawberry.input(description="A benefit that a member uses once, now.")

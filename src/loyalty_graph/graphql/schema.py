@@ -10,7 +10,7 @@ from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from loyalty_graph import __version__
-from loyalty_graph.graphql.benefits import BenefitMutation
+from loyalty_graph.graphql.benefits import BenefitMutation, BenefitQuery
 from loyalty_graph.graphql.card_links import CardLinkMutation
 from loyalty_graph.graphql.context import OperationContext
 from loyalty_graph.graphql.errors import TellErrors, log_errors
@@ -99,6 +99,7 @@ class Query(
     RewardQuery,
     RedemptionQuery,
     VoucherQuery,
+    BenefitQuery,
     NodeQuery,
 ):
     """The root of queries; each subject brings its own."""
