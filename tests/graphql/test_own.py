@@ -163,7 +163,7 @@ def test_she_finds_what_is_hers_and_others_do_not(
     asked = f"query ($one: {given.type}) {{ {query}({name}: $one) {{ {fields} }} }}"
 
     for one in keys.get(query, things["MemberRef"]):
-        assert api.data(asked, {"one": one}, token=ada_asks)[query]
+        assert api.data(asked, {"one": one}, token=ada_asks)[query] is not None
         if is_null:
             assert api.data(asked, {"one": one}, token=bob_asks) == {query: None}
         else:
@@ -262,3 +262,19 @@ def test_her_keys_are_not_the_keys_of_the_shop(api: Api, ada: Member, ada_asks: 
     assert of_shop["replayed"] is hers["replayed"] is False
     assert hers["link"] != of_shop["link"]
     assert again == {**hers, "replayed": True}
+
+
+def test_a_token_for_one_store_uses_codes_and_vouchers_there_only(api: Api, ids: dict[str, str]):
+    north = api.token("rewards:redeem", store="north")
+    voucher = {"id": ids["Voucher"]}
+    given = {"idempotencyKey": "u", "voucher": voucher, "amount": "5.00"}
+    back = {"idempotencyKey": "b", "voucher": voucher, "use": 1}
+    code = {"idempotencyKey": "c", "redemption": {"id": ids["Redemption"]}, "store": "south"}
+
+    elsewhere = api.refusal("useVoucher", {**given, "store": "south"}, token=north)
+    used = api.do("useVoucher", given, "voucher { uses { store } }", token=north)
+
+    assert elsewhere == ("WRONG_STORE", "store")
+    assert used == {"userErrors": [], "voucher": {"uses": [{"store": "north"}]}}
+    assert api.refusal("refundVoucher", {**back, "store": "south"}, token=north) == elsewhere
+    assert api.refusal("useRedemption", code, token=north) == elsewhere

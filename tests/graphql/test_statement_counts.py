@@ -18,7 +18,7 @@ PARTS = [
     """number purchaseCount spend { amount } lastPurchaseAt consents { purpose }
     wallet { available balance debt qualifying lifetime expirations { points expiresAt } }""",
     """tier { tier { benefits { code } } since until progress next { code } risk { at } }
-    tierHistory(first: 2) { totalCount nodes { number kind } }
+    tierHistory(first: 2) { totalCount nodes { sequence kind } }
     entitlements { benefit { code } sources { until } left }""",
     """subscription { status plan { code } amountDue { amount } feesPaid { amount } member { id }
       savedValue { amount } }""",

@@ -15,7 +15,7 @@ MEMBER = f"query ($ref: MemberRef!) {{ member(ref: $ref) {{ tier {{ {STATUS} }} 
 HISTORY = """query ($ref: MemberRef!, $first: Int!, $after: String) {
     tierHistory(member: $ref, first: $first, after: $after) { totalCount
       pageInfo { hasNextPage endCursor }
-      nodes { number kind tierBefore tierAfter at reason } } }"""
+      nodes { sequence kind tierBefore tierAfter at reason } } }"""
 TIERS = """{ tiers(slug: "tiered") { code name rank basis window downgrade graceDays
     color multiplier    entryAmount { amount } entryPoints keepAmount { amount } keepPoints
     benefits { code kind name uses per } } }"""
@@ -161,7 +161,7 @@ def test_the_history_is_paged_newest_first(api: Api, shop: Shop, ada: Member):
     assert first["totalCount"] == 2
     assert first["nodes"] == [
         {
-            "number": 2,
+            "sequence": 2,
             "kind": "UPGRADED",
             "tierBefore": "SILVER",
             "tierAfter": "GOLD",
@@ -170,7 +170,7 @@ def test_the_history_is_paged_newest_first(api: Api, shop: Shop, ada: Member):
         }
     ]
     assert first["pageInfo"]["hasNextPage"]
-    assert [one["number"] for one in second["nodes"]] == [1]
+    assert [one["sequence"] for one in second["nodes"]] == [1]
     assert not second["pageInfo"]["hasNextPage"]
 
 

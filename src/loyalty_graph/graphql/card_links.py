@@ -123,7 +123,7 @@ class RevokeCardLinkInput:
 class _LinkPayload(Payload):
     key: strawberry.Private[LinkKey | None] = None
 
-    @strawberry.field(description="The link.")
+    @strawberry.field(description="The link, as of now.")
     async def link(self, info: Info) -> CardLink | None:
         if self.key is None:
             return None

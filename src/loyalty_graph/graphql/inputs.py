@@ -17,6 +17,8 @@ KEY = (
     "Yours, 1 to 255 characters; a retry with the same key counts once. "
     "The request's header Idempotency-Key may hold it instead."
 )
+REASON_CHARACTERS_MAX = 500
+REASON = f"Why; at most {REASON_CHARACTERS_MAX} characters. The member can read it."
 Given = TypeVar("Given")
 Input: TypeAlias = Annotated[Given, strawberry.argument(name="input", description="What exactly.")]
 

@@ -12,7 +12,7 @@ from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData
 from loyalty_graph.graphql.ids import encode_id
-from loyalty_graph.graphql.inputs import KEY, Input, MemberRef
+from loyalty_graph.graphql.inputs import KEY, REASON, Input, MemberRef
 from loyalty_graph.graphql.nodes import Node, batched, load, loads
 from loyalty_graph.graphql.permissions import Everybody, NeedsScope
 from loyalty_graph.graphql.programs import Slug, program_asked_for
@@ -257,7 +257,7 @@ class AdjustPointsInput:
     idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     member: MemberRef = strawberry.field(description="Whose points.")
     points: Points = strawberry.field(description="Above zero to add, below zero to take.")
-    reason: str = strawberry.field(description="Why; the member can read it.")
+    reason: str = strawberry.field(description=REASON)
 
     def command(self, context: Context) -> adjustments.AdjustPoints:
         """Return the use case's command.

@@ -29,6 +29,9 @@ REMOVES = "Left out: stays as it is; null: is removed."
 class EnrolMemberInput:
     """The input of enrolMember."""
 
+    idempotency_key: str | None = strawberry.field(
+        default=None, description=f"{KEY} Without one, a retry may enrol somebody twice."
+    )
     external_id: str | None = strawberry.field(
         default=None, description="The member's id in your own system; at most 100 characters."
     )
@@ -47,9 +50,6 @@ class EnrolMemberInput:
     )
     source: str = strawberry.field(
         default="api", description="Where the consents were given, such as till or app."
-    )
-    idempotency_key: str | None = strawberry.field(
-        default=None, description=f"{KEY} Without one, a retry may enrol somebody twice."
     )
 
     def enrolment(self) -> enrolling.Enrolment:

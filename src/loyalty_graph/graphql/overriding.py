@@ -8,7 +8,7 @@ import strawberry
 
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData
-from loyalty_graph.graphql.inputs import KEY, Input, MemberRef
+from loyalty_graph.graphql.inputs import KEY, REASON, Input, MemberRef
 from loyalty_graph.graphql.nodes import load
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.identity.rules import Scope
@@ -30,7 +30,7 @@ class OverrideTierInput:
     until: datetime | None = strawberry.field(
         default=None, description="When it ends; given together with the tier."
     )
-    reason: str = strawberry.field(description="Why; at most 500 characters.")
+    reason: str = strawberry.field(description=REASON)
 
     def command(self, context: Context) -> tier_overrides.OverrideTier:
         """Return the use case's command.

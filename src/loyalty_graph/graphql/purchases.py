@@ -242,7 +242,7 @@ class PurchasePayload(Payload):
         default=False, description="This was a retry: nothing happened again."
     )
 
-    @strawberry.field(description="The purchase, as it is now.")
+    @strawberry.field(description="The purchase, as of now.")
     async def purchase(self, info: Info) -> Purchase | None:
         if self.key is None:
             return None

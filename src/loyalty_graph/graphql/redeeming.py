@@ -6,7 +6,14 @@ import strawberry
 
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData
-from loyalty_graph.graphql.inputs import KEY, Input, MemberRef, bounded
+from loyalty_graph.graphql.inputs import (
+    KEY,
+    REASON,
+    REASON_CHARACTERS_MAX,
+    Input,
+    MemberRef,
+    bounded,
+)
 from loyalty_graph.graphql.ledger import LedgerEntry
 from loyalty_graph.graphql.nodes import load
 from loyalty_graph.graphql.permissions import NeedsScope
@@ -23,8 +30,6 @@ if TYPE_CHECKING:
     from loyalty_graph.graphql.members import Member
 
 Told = TypeVar("Told", bound="RedemptionPayload")
-REASON_CHARACTERS_MAX = 500
-REASON = "Why; at most 500 characters. The member can read it."
 
 
 @strawberry.type
@@ -40,7 +45,7 @@ class RedemptionPayload(Payload):
         default=False, description="This was a retry: nothing happened again."
     )
 
-    @strawberry.field(description="The redemption, as it is now.")
+    @strawberry.field(description="The redemption, as of now.")
     async def redemption(self, info: Info) -> Redemption | None:
         if self.key is None:
             return None
@@ -99,7 +104,7 @@ class RedeemRewardInput:
 
     idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     member: MemberRef = strawberry.field(description="Who wants it.")
-    reward: str = strawberry.field(description="The reward's code.")
+    reward: str = strawberry.field(description="Which one, by its code.")
     hold_minutes: int | None = strawberry.field(
         default=None,
         description=(

@@ -8,7 +8,14 @@ import strawberry
 from loyalty_graph.errors import InvalidInputError
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.errors import RefusalsAsData
-from loyalty_graph.graphql.inputs import KEY, Input, PurchaseRef, bounded
+from loyalty_graph.graphql.inputs import (
+    KEY,
+    REASON,
+    REASON_CHARACTERS_MAX,
+    Input,
+    PurchaseRef,
+    bounded,
+)
 from loyalty_graph.graphql.money import Money, money_of
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.graphql.purchases import PurchasePayload, currency_of
@@ -16,8 +23,6 @@ from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.purchases.rules import EXTERNAL_ID_LENGTH_MAX
 from loyalty_graph.usecases import refunds
-
-REASON_CHARACTERS_MAX = 500
 
 
 @strawberry.input(description="Units of a line that were brought back.")
@@ -43,9 +48,7 @@ class RefundPurchaseInput:
     external_id: str | None = strawberry.field(
         default=None, description="The refund's id in your own system; at most 100 characters."
     )
-    reason: str | None = strawberry.field(
-        default=None, description="Why; at most 500 characters. The member can read it."
-    )
+    reason: str | None = strawberry.field(default=None, description=REASON)
 
     async def command(self, context: Context) -> refunds.RecordRefund:
         """Return the use case's command.

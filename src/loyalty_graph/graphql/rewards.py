@@ -72,9 +72,9 @@ class Reward(Node):
 
     unit_cost_minor: strawberry.Private[int | None]
     currency: strawberry.Private[str]
-    code: str = strawberry.field(description="Its name in the programme file; redeem by it.")
+    code: str = strawberry.field(description="What redeemReward calls it, such as COFFEE.")
     name: str = strawberry.field(description="What members call it.")
-    description: str = strawberry.field(description="More about it; often empty.")
+    description: str = strawberry.field(description="More about it; empty when nothing is said.")
     kind: RewardKind = strawberry.field(description="What it is.")
     value: Money | None = strawberry.field(description="What it is worth, where that is money.")
     percent: int | None = strawberry.field(description="How much is off, of DISCOUNT_PERCENT.")
@@ -241,7 +241,9 @@ class RewardQuery:
     async def available_rewards(
         self,
         info: Info,
-        member: Annotated[MemberRef, strawberry.argument(description="Who is asking.")],
+        member: Annotated[
+            MemberRef, strawberry.argument(description="What you know of the member.")
+        ],
     ) -> list[RewardOffer]:
         wanted = member.reference(field="member")
         found = await members.find(info.context.program_id, wanted)

@@ -40,7 +40,7 @@ describe_enum(
 )
 describe_enum(
     Status,
-    "Where a subscription stands.",
+    "Where a paid membership stands.",
     {
         Status.INCOMPLETE: "Waits a day for its first fee; gives nothing yet.",
         Status.TRIALING: "On trial: gives everything, costs nothing.",
@@ -69,7 +69,7 @@ class SubscriptionPlan:
     interval: BillingInterval = strawberry.field(description="How long a fee lasts.")
     price: Money = strawberry.field(description="The fee of one interval.")
     trial_days: int = strawberry.field(
-        description="How many days a member's first subscription is free; often 0."
+        description="How many days a member's first paid membership is free; often 0."
     )
     grace_days: int = strawberry.field(
         description="How many days its benefits stay when the fee is not paid."

@@ -160,7 +160,7 @@ class TierStatus:
 class TierChange:
     """One change."""
 
-    number: int = strawberry.field(description="Counts the member's changes from 1.")
+    sequence: int = strawberry.field(description="Counts the member's changes from 1.")
     kind: ChangeKind = strawberry.field(description="Why.")
     tier_before: str | None = strawberry.field(description="The code; null for none.")
     tier_after: str | None = strawberry.field(description="The code; null for none.")
@@ -301,7 +301,7 @@ async def _history(
 
 def _change(one: reads.PastChange) -> TierChange:
     return TierChange(
-        number=one.sequence,
+        sequence=one.sequence,
         kind=one.kind,
         tier_before=one.tier_before,
         tier_after=one.tier_after,

@@ -171,7 +171,9 @@ class VoucherQuery:
     async def vouchers(
         self,
         info: Info,
-        member: Annotated[MemberRef, strawberry.argument(description="Whose.")],
+        member: Annotated[
+            MemberRef, strawberry.argument(description="What you know of the member.")
+        ],
     ) -> list[Voucher]:
         wanted = member.reference(field="member")
         found = await members.find(info.context.program_id, wanted)
@@ -288,7 +290,7 @@ class VoucherPayload(Payload):
         default=False, description="This was a retry: nothing happened again."
     )
 
-    @strawberry.field(description="The voucher, as it is now.")
+    @strawberry.field(description="The voucher, as of now.")
     async def voucher(self, info: Info) -> Voucher | None:
         if self.key is None:
             return None
