@@ -252,6 +252,22 @@ def test_she_keeps_her_particulars_and_consents_but_not_your_id_of_her(
         assert api.error(update, {"i": given}, token=ada_asks) == "FORBIDDEN"
 
 
+def test_she_gives_her_birthday_once_and_the_shop_mends_it(api: Api, ada: Member, ada_asks: str):
+    given = {"member": {"id": member_id(ada)}, "birthday": "1990-12-10"}
+    other = {**given, "birthday": "1990-12-11"}
+    told = "member { birthday }"
+
+    for _ in range(2):
+        done = api.do("updateMember", given, told, token=ada_asks)
+        assert done == {"userErrors": [], "member": {"birthday": "1990-12-10"}}
+    refused = api.refusal("updateMember", other, token=ada_asks)
+    removed = api.refusal("updateMember", {**given, "birthday": None}, token=ada_asks)
+    mended = api.do("updateMember", other, told)
+
+    assert refused == removed == ("INVALID_INPUT", "birthday")
+    assert mended["member"] == {"birthday": "1990-12-11"}
+
+
 def test_her_keys_are_not_the_keys_of_the_shop(api: Api, ada: Member, ada_asks: str):
     given = {"idempotencyKey": "same", "member": {"id": member_id(ada)}}
 

@@ -14,7 +14,7 @@ from loyalty_graph.graphql.members import Member, member_of
 from loyalty_graph.graphql.nodes import load
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.graphql.scalars import Points
-from loyalty_graph.identity.rules import Scope
+from loyalty_graph.identity.rules import Scope, ViewerKind
 from loyalty_graph.members import service as members
 from loyalty_graph.members.rules import ConsentPurpose
 from loyalty_graph.usecases import members as enrolling
@@ -22,6 +22,8 @@ from loyalty_graph.usecases import membership
 
 LOCALE_CHARACTERS_MAX = 20
 SOURCE_CHARACTERS_MAX = 40
+GIVEN_ONCE = ("birthday",)
+"""What members cannot change: a birthday that moves brings gifts in every month."""
 REMOVES = "Left out: stays as it is; null: is removed."
 
 
@@ -116,7 +118,7 @@ class UpdateMemberInput:
         default=None, description=f"The last name. {REMOVES}"
     )
     birthday: strawberry.Maybe[date | None] = strawberry.field(
-        default=None, description=f"The day of birth. {REMOVES}"
+        default=None, description=f"The day of birth; members give it once. {REMOVES}"
     )
     locale: strawberry.Maybe[str | None] = strawberry.field(
         default=None,
@@ -251,7 +253,10 @@ class MembershipMutation:
     ) -> UpdateMemberPayload | None:
         wanted = given.member.reference(field="member")
         changes, context = given.changes(), info.context
-        row = await membership.update(context.program_id, wanted, changes, now=context.now)
+        once = GIVEN_ONCE if context.viewer.kind is ViewerKind.MEMBER else ()
+        row = await membership.update(
+            context.program_id, wanted, changes, now=context.now, given_once=once
+        )
         return UpdateMemberPayload(key=row.id)
 
     @strawberry.mutation(

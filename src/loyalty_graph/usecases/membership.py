@@ -1,7 +1,7 @@
 """What becomes of a membership: its particulars change, consents are asked, and one day it ends."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from uuid import UUID
 from loyalty_graph import outbox
 from loyalty_graph.db import transaction
 from loyalty_graph.db.sets import store
+from loyalty_graph.errors import InvalidInputError
 from loyalty_graph.idempotency import Claim, claim
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import rules as ledger_rules
@@ -30,7 +31,12 @@ from loyalty_graph.usecases import leaving, posting
 @posting.settling_conflicts
 @transaction
 async def update(
-    program_id: UUID, wanted: Reference, changes: Mapping[str, Any], *, now: datetime
+    program_id: UUID,
+    wanted: Reference,
+    changes: Mapping[str, Any],
+    *,
+    now: datetime,
+    given_once: Collection[str] = (),
 ) -> Member:
     """Change what is known of a member; None forgets, what is not named stays.
 
@@ -38,13 +44,23 @@ async def update(
     not the values: they are a person's. A change that changes nothing writes nothing. A closed
     member may be changed too: without an address he can join anew with it.
 
+    Args:
+        program_id: The member's programme.
+        wanted: The member, by what is known before.
+        changes: What is to be known from now on.
+        now: The moment.
+        given_once: Names of fields that stay as they are once they are known.
+
     Raises:
         NotFoundError: No such member.
-        InvalidInputError: A value cannot be used.
+        InvalidInputError: A value cannot be used, or is known and given once only.
         MemberExistsError: An e-mail, phone number or external id belongs to another member.
         MemberNotActiveError: The member is merged or erased.
     """
     member = await changing.lock(program_id, wanted)
+    for name in changes.keys() & set(given_once):
+        if getattr(member, name) not in (None, changes[name]):
+            raise InvalidInputError(f"The {name} is known; only the shop changes it.", field=name)
     changed, writes = await changing.change(member, changes)
     if changed:
         fact = outbox.Fact(new_id(now), "member.updated", member.id, now, {"changed": changed})
