@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from uuid import UUID
 
 from loyalty_graph.db.sets import Insert, Lookup, Update, Upsert, Write, fetch
@@ -30,7 +31,7 @@ _LINE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Recorded:
     """A purchase that was decided; `line_points` stand beside `lines`.
 
@@ -53,22 +54,22 @@ class Recorded:
     rule_version: int
     multipliers: list[list[str]] | None = None
 
-    @property
+    @cached_property
     def total_minor(self) -> int:
         """Return the net amount of all lines, in minor units."""
         return sum(line.net_minor for line in self.lines)
 
-    @property
+    @cached_property
     def paid_minor(self) -> int:
         """Return what points paid of it, in minor units."""
         return sum(line.paid_minor for line in self.lines)
 
-    @property
+    @cached_property
     def spend_minor(self) -> int:
         """Return what was paid with money, in minor units."""
         return self.total_minor - self.paid_minor
 
-    @property
+    @cached_property
     def paid_points(self) -> int:
         """Return the points that paid for it."""
         return sum(line.paid_points for line in self.lines)

@@ -203,11 +203,11 @@ def _check(command: RecordPurchase) -> None:
 async def _record_sound(
     program_id: UUID, commands: Sequence[RecordPurchase], now: datetime
 ) -> list[PurchaseRecorded | LoyaltyError]:
-    terms = [await _terms(program_id, command.purchased_at, now) for command in commands]
+    times = [command.purchased_at for command in commands]
+    terms = await _terms_at(program_id, times, now)
     keys = list({(command.source, command.external_id) for command in commands})
     tiering = await Tiering.of(program_id, now=now)
     memberships = await Memberships.of(program_id, now=now)
-    times = [command.purchased_at for command in commands]
     batch = await posting.load_to_spend(
         program_id,
         commands,
@@ -222,12 +222,27 @@ async def _record_sound(
     known = {key for key, rows in zip(keys, batch.found[0], strict=True) if rows}
     so_far = _Progress(known, [], tiering, memberships)
     answers = posting.decide_each(
-        commands, lambda place, command: _decide(batch, place, command, terms[place], so_far)
+        commands,
+        lambda place, command: _decide(batch, place, command, terms[command.purchased_at], so_far),
     )
     batch.writes.extend(purchases.writes(so_far.decided))
     tiering.add_to(batch)
     await batch.store()
     return answers
+
+
+async def _terms_at(
+    program_id: UUID, times: Sequence[datetime], now: datetime
+) -> dict[datetime, _Terms]:
+    """Return the terms at each instant; instants of one version share them."""
+    made: dict[int, _Terms] = {}
+    found: dict[datetime, _Terms] = {}
+    for at in times:
+        version = await programs.in_force(program_id, at, now=now)
+        if version.number not in made:
+            made[version.number] = await _terms(program_id, at, now)
+        found[at] = made[version.number]
+    return found
 
 
 async def _terms(program_id: UUID, at: datetime, now: datetime) -> _Terms:
@@ -256,7 +271,8 @@ def _decide(
     tier = so_far.tiering.tier_at(account.member_id, command.purchased_at)
     plan = so_far.memberships.multipliers_at(account.member_id, command.purchased_at)
     calculation = calculation.times((*multipliers(terms.scheme, tier), *plan))
-    recorded = _credit(batch, account, replace(command, lines=paid), terms, calculation)
+    bought = replace(command, lines=paid) if command.pay_points else command
+    recorded = _credit(batch, account, bought, terms, calculation)
     so_far.known.add((command.source, command.external_id))
     so_far.decided.append(recorded)
     so_far.tiering.count(
