@@ -37,6 +37,12 @@ WORTH = Fraction(2, 3)
 """A point, in cents."""
 PAID_AT_MOST = Fraction(4, 5)
 """The part of a basket that points may pay."""
+LEVELS = [
+    ("PLAIN", 0, Fraction(1)),
+    ("SILVER", 10_000, Fraction(5, 4)),
+    ("GOLD", 50_000, Fraction(3, 2)),
+]
+"""Tiers, the cents spent within a year that reach them, and how many times the points they earn."""
 
 
 class Refused(Exception):  # noqa: N818 - it holds the code of a refusal
@@ -85,12 +91,14 @@ class Bought:
     paid: list[tuple[int, int]]
     purse: list[Lot] = field(default_factory=list)
     order: int = 0
+    times: Fraction = Fraction(1)
 
     def worth(self) -> int:
-        return sum(
+        points = sum(
             points_for(Fraction(cents), self.rates[line.product_type])
             for line, cents in zip(self.lines, self.cash(), strict=True)
         )
+        return floor(points * self.times)
 
     def cash(self) -> list[int]:
         """Return what was paid with money for what is left of each line."""
@@ -145,6 +153,12 @@ class Holder:
     spend: int = 0
     forgiven: list[list[int]] = field(default_factory=list)
     serials: Iterator[int] = field(default_factory=count)
+    bought: list[Bought] = field(default_factory=list)
+    rises: list[tuple[datetime, int]] = field(default_factory=list)
+    """Since when the member had which of the `LEVELS`; none is ever lost."""
+
+    def level_at(self, at: datetime) -> int:
+        return max((level for since, level in self.rises if since <= at), default=0)
 
     @property
     def balance(self) -> int:
@@ -184,8 +198,9 @@ class Holder:
 class NaiveShop:
     """What members hold, told by the words of the programme."""
 
-    def __init__(self, *, months: int | None, may_owe: bool) -> None:
+    def __init__(self, *, months: int | None, may_owe: bool, has_tiers: bool = False) -> None:
         self._months = months
+        self._has_tiers = has_tiers
         self._may_owe = may_owe
         self.rates: list[tuple[datetime, Rates]] = [(datetime(1970, 1, 1, tzinfo=UTC), RATES)]
         self.wanted: list[Wanted] = []
@@ -206,7 +221,7 @@ class NaiveShop:
         return midnight.astimezone(UTC)
 
     def earn(
-        self, member: Holder, lines: tuple[Line, ...], at: datetime, pay: int = 0
+        self, member: Holder, lines: tuple[Line, ...], at: datetime, pay: int, now: datetime
     ) -> tuple[int, Bought]:
         rates = self.rates_at(at)
         paid = self._paid(lines, pay)
@@ -216,13 +231,33 @@ class NaiveShop:
         parts = member.spend_points(bought.points_in(), at)
         bought.purse = [lot for lot, step in parts for _ in range(step)]
         bought.order = next(member.serials)
+        bought.times = LEVELS[member.level_at(at)][2]
         points = bought.worth()
         if points:
             bought.lot = member.credit(points, self.expires(at))
         member.qualifying += points
         member.lifetime += points
         member.spend += sum(bought.cash())
+        member.bought.append(bought)
+        if self._has_tiers:
+            self._rise(member, at, now)
         return points, bought
+
+    @staticmethod
+    def _rise(member: Holder, at: datetime, now: datetime) -> None:
+        """Let a member rise, from the receipt on, by what was bought within a year until today."""
+        today = max(at, now).astimezone(ZONE).date()
+        is_leap_day = (today.month, today.day) == (2, 29)
+        year_ago = today.replace(year=today.year - 1, day=28 if is_leap_day else today.day)
+        spent = sum(
+            sum(one.cash())
+            for one in member.bought
+            if year_ago < one.at.astimezone(ZONE).date() <= today
+        )
+        reached = max(level for level, (_, entry, _) in enumerate(LEVELS) if spent >= entry)
+        since, before = member.rises[-1] if member.rises else (at, 0)
+        if reached > before:
+            member.rises.append((max(since, at), reached))
 
     @staticmethod
     def _paid(lines: tuple[Line, ...], pay: int) -> list[tuple[int, int]]:

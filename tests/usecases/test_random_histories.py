@@ -31,6 +31,8 @@ from loyalty_graph.purchases.models import MemberSummary, Purchase, PurchaseLine
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.rewards.models import RedemptionRow, RewardStock
 from loyalty_graph.rewards.rules import Step
+from loyalty_graph.tiers.models import TierChange, TierStanding
+from loyalty_graph.tiers.reads import tiers_of
 from loyalty_graph.usecases import (
     adjustments,
     expiry,
@@ -62,6 +64,7 @@ from tests.usecases.invariants import (
     check_totals,
 )
 from tests.usecases.naive_shop import (
+    LEVELS,
     RATES,
     Bought,
     Holder,
@@ -88,6 +91,8 @@ TABLES = (
     Refund,
     RefundLine,
     RewardStock,
+    TierChange,
+    TierStanding,
     TransferRow,
 )
 ROUNDINGS = {
@@ -110,6 +115,17 @@ GIVEN = [
 ]
 DOUBLE: Rates = {name: (2 * points, per, how) for name, (points, per, how) in RATES.items()}
 _numbers = count(1)
+
+
+TIERS = {
+    "basis": "SPEND",
+    "window": "ROLLING_12_MONTHS",
+    "downgrade": "NONE",
+    "levels": [
+        {"code": code, "name": code, "entry": entry, "multiplier": str(times)}
+        for code, entry, times in LEVELS
+    ],
+}
 
 
 def program_data(rates: Rates, *, months: int | None, may_owe: bool, slug: str) -> dict[str, Any]:
@@ -169,10 +185,12 @@ picks = st.integers(0, 10**6)
 class Histories(RuleBasedStateMachine):
     """One random life of a programme with three members."""
 
-    def __init__(self, run: Run, *, months: int | None, may_owe: bool) -> None:
+    def __init__(
+        self, run: Run, *, months: int | None, may_owe: bool, has_tiers: bool = False
+    ) -> None:
         super().__init__()
-        self.run, self.months, self.may_owe = run, months, may_owe
-        self.model = NaiveShop(months=months, may_owe=may_owe)
+        self.run, self.months, self.may_owe, self.has_tiers = run, months, may_owe, has_tiers
+        self.model = NaiveShop(months=months, may_owe=may_owe, has_tiers=has_tiers)
         self.bought: list[tuple[purchases.PurchaseRecorded, Bought]] = []
         self.taken: list[tuple[redemptions.PointsMoved, Taken]] = []
         self.wanted: list[tuple[redemptions.PointsMoved, Wanted]] = []
@@ -186,7 +204,8 @@ class Histories(RuleBasedStateMachine):
         self.play = [Play(self.run(self.shop.enrol())) for _ in range(MEMBERS)]
 
     def data(self, rates: Rates) -> dict[str, Any]:
-        return program_data(rates, months=self.months, may_owe=self.may_owe, slug=self.slug)
+        data = program_data(rates, months=self.months, may_owe=self.may_owe, slug=self.slug)
+        return {**data, "tiers": TIERS} if self.has_tiers else data
 
     # --- what can happen
 
@@ -218,7 +237,9 @@ class Histories(RuleBasedStateMachine):
         for (who, _, _, pay), command, answer in zip(receipts, commands, answers, strict=True):
             holder = self.play[who].holder
             try:
-                points, bought = self.model.earn(holder, command.lines, command.purchased_at, pay)
+                points, bought = self.model.earn(
+                    holder, command.lines, command.purchased_at, pay, self.shop.now
+                )
             except Refused as refusal:
                 self.is_refused(answer, refusal, command.idempotency_key)
                 continue
@@ -323,6 +344,12 @@ class Histories(RuleBasedStateMachine):
         self.earn([(who, mug, days, 0), (who, mug, 40 - days, 0), (who, cards, 0, pay)], 9)
         for _ in range(2):
             self.bring_back(len(self.bought) - 1, "one")
+
+    @rule(who=members, units=st.integers(1, 5), days=st.permutations([0, 1, 20, 40]))
+    def bring_receipts_late(self, who: int, units: int, days: list[int]) -> None:
+        """Tell of purchases in any order: each earns by the tier of its own day."""
+        for day in days:
+            self.earn([(who, (Line("MUG", units, 2100),), day, 0)], stranger=9)
 
     @rule(
         who=members,
@@ -530,10 +557,24 @@ def check_books(story: Histories) -> None:
     check_redemptions(tables)
     check_rewards(tables)
     check_totals(tables)
+    if story.has_tiers:
+        check_tiers(story)
     audit = story.run(proof.verify(story.shop.program_id, now=story.shop.now))
     assert audit.findings == []
     assert (audit.accounts, audit.transfers) == (MEMBERS, len(tables[TransferRow]))
     assert story.run(proof.rebuild(story.shop.program_id)) == 0
+
+
+def check_tiers(story: Histories) -> None:
+    """Hold the tiers against the model: those of now, and every rise."""
+    holders = {one.row.id: one.holder for one in story.play}
+    now, program_id = story.shop.now, story.shop.program_id
+    found = story.run(tiers_of(program_id, list(holders), now=now))
+    assert found == {one: LEVELS[holder.level_at(now)][0] for one, holder in holders.items()}
+    changes = sorted(story.rows(TierChange), key=lambda change: change.sequence)
+    for member_id, holder in holders.items():
+        rises = [(one.at, one.tier_after) for one in changes if one.member_id == member_id]
+        assert rises == [(since, LEVELS[level][0]) for since, level in holder.rises]
 
 
 @pytest.fixture
@@ -546,9 +587,11 @@ def run(database_url: str) -> Iterator[Run]:
         runner.run(stack.aclose())
 
 
-def play_histories(run: Run, *, months: int | None, may_owe: bool, examples: int) -> None:
+def play_histories(
+    run: Run, *, months: int | None, may_owe: bool, has_tiers: bool = False, examples: int
+) -> None:
     run_state_machine_as_test(
-        lambda: Histories(run, months=months, may_owe=may_owe),
+        lambda: Histories(run, months=months, may_owe=may_owe, has_tiers=has_tiers),
         settings=settings(
             max_examples=examples,
             stateful_step_count=30,
@@ -564,7 +607,13 @@ def test_every_history_ends_as_the_naive_shop_says(run: Run, months: int | None,
     play_histories(run, months=months, may_owe=may_owe, examples=15)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("may_owe", [False, True], ids=["clamped", "debt"])
-def test_many_more_histories_do_so_too(run: Run, may_owe: bool):  # noqa: FBT001 - a case
-    play_histories(run, months=6, may_owe=may_owe, examples=40)
+def test_histories_of_members_who_rise_do_so_too(run: Run, may_owe: bool):  # noqa: FBT001 - a case
+    play_histories(run, months=6, may_owe=may_owe, has_tiers=True, examples=15)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("has_tiers", [False, True], ids=["equal", "tiers"])
+@pytest.mark.parametrize("may_owe", [False, True], ids=["clamped", "debt"])
+def test_many_more_histories_do_so_too(run: Run, may_owe: bool, has_tiers: bool):  # noqa: FBT001 - cases
+    play_histories(run, months=6, may_owe=may_owe, has_tiers=has_tiers, examples=40)
