@@ -185,7 +185,7 @@ def test_she_redeems_sees_her_code_and_calls_it_off(
     api: Api, ada: Member, ids: dict[str, str], ada_asks: str
 ):
     wish = {"idempotencyKey": "r", "member": {"id": member_id(ada)}, "reward": "NOTE"}
-    shown = "balance redemption { id code state } member { id } entry { points }"
+    shown = "balance redemption { id code status } member { id } entry { points }"
 
     done = api.do("redeemReward", wish, shown, token=ada_asks)
     given = {"idempotencyKey": "c", "redemption": {"code": done["redemption"]["code"]}}
@@ -194,7 +194,7 @@ def test_she_redeems_sees_her_code_and_calls_it_off(
     assert (done["userErrors"], done["balance"], done["member"]) == ([], 8, wish["member"])
     assert done["entry"] == {"points": -50}
     assert (back["userErrors"], back["balance"]) == ([], 58)
-    assert back["redemption"] == {**done["redemption"], "state": "CANCELLED"}
+    assert back["redemption"] == {**done["redemption"], "status": "CANCELLED"}
 
 
 def test_she_subscribes_pauses_and_ends_it_by_herself(api: Api, ids: dict[str, str], ada_asks: str):

@@ -8,7 +8,7 @@ from tests.api import Api, member_id
 from tests.shop import COFFEE, NOON, NOTE, giving
 
 TEA: dict[str, Any] = {**COFFEE, "code": "TEA", "name": "Tea", "stock": 1, "code_days": 10}
-FIELDS = """state points createdAt holdEndsAt issuedAt expiresAt usedAt endedAt store usedStore
+FIELDS = """status points createdAt holdEndsAt issuedAt expiresAt usedAt endedAt store usedStore
     reward { code name } entry { kind points held } voucher { id } member { number }"""
 MINUTE = timedelta(minutes=1)
 
@@ -55,7 +55,7 @@ def test_a_reward_is_redeemed_and_its_code_found(api: Api, ada: Member):
     assert done["member"]["wallet"] == {"available": 68, "held": 0}
     assert found == {"redemption": one}
     assert {key: one[key] for key in one if key not in {"id", "code"}} == {
-        "state": "ISSUED",
+        "status": "ISSUED",
         "points": 40,
         "createdAt": "2026-03-02T12:00:00Z",
         "holdEndsAt": None,
@@ -73,7 +73,7 @@ def test_a_reward_is_redeemed_and_its_code_found(api: Api, ada: Member):
 
 
 def test_points_are_held_then_spent_and_the_code_comes_then(api: Api, ada: Member):
-    shown = "redemption { state code holdEndsAt } member { wallet { available held } } replayed"
+    shown = "redemption { status code holdEndsAt } member { wallet { available held } } replayed"
     held = api.do("redeemReward", wish(ada, holdMinutes=5), f"redemption {{ id }} {shown}")
     ref = {"id": held["redemption"]["id"]}
     early = api.refusal("useRedemption", step("early", ref))
@@ -82,12 +82,12 @@ def test_points_are_held_then_spent_and_the_code_comes_then(api: Api, ada: Membe
     confirmed = api.do("confirmRedemption", step("confirm", ref), shown)
     again = api.do("confirmRedemption", step("confirm", ref), shown)
 
-    assert held["redemption"]["state"] == "HELD"
+    assert held["redemption"]["status"] == "HELD"
     assert held["redemption"]["code"] is None
     assert held["redemption"]["holdEndsAt"] == "2026-03-02T12:05:00Z"
     assert held["member"]["wallet"] == {"available": 68, "held": 40}
     assert early == ("REDEMPTION_HELD", "redemption")
-    assert confirmed["redemption"]["state"] == "ISSUED"
+    assert confirmed["redemption"]["status"] == "ISSUED"
     assert len(confirmed["redemption"]["code"]) == 20
     assert confirmed["member"]["wallet"] == {"available": 68, "held": 0}
     assert again == {**confirmed, "replayed": True}
@@ -96,11 +96,11 @@ def test_points_are_held_then_spent_and_the_code_comes_then(api: Api, ada: Membe
 def test_a_hold_that_is_over_reads_as_released(api: Api, ada: Member):
     one = redeemed(api, ada, holdMinutes=5)
     api.now = NOON + 5 * MINUTE
-    node = "query ($id: ID!) { node(id: $id) { ... on Redemption { state holdEndsAt } } }"
+    node = "query ($id: ID!) { node(id: $id) { ... on Redemption { status holdEndsAt } } }"
 
     shown = api.data(node, {"id": one["id"]})["node"]
 
-    assert shown == {"state": "RELEASED", "holdEndsAt": None}
+    assert shown == {"status": "RELEASED", "holdEndsAt": None}
     refused = api.refusal("confirmRedemption", step("confirm", {"id": one["id"]}))
     assert refused == ("REDEMPTION_RELEASED", "redemption")
 
@@ -111,30 +111,30 @@ def test_a_code_is_used_once_in_its_store(api: Api, ada: Member):
     elsewhere = api.refusal("useRedemption", step("a", ref, store="north"))
 
     used = api.do(
-        "useRedemption", step("use", ref, store="south"), "redemption { state usedStore }"
+        "useRedemption", step("use", ref, store="south"), "redemption { status usedStore }"
     )
     again = api.refusal("useRedemption", step("b", ref, store="south"))
 
     assert elsewhere == ("WRONG_STORE", "store")
-    assert used["redemption"] == {"state": "USED", "usedStore": "south"}
+    assert used["redemption"] == {"status": "USED", "usedStore": "south"}
     assert again == ("REDEMPTION_USED", "redemption")
 
 
 def test_a_redemption_is_cancelled_or_refunded_with_a_reason(api: Api, ada: Member):
-    shown = "balance entry { kind text redemption { id } } redemption { state }"
+    shown = "balance entry { kind text redemption { id } } redemption { status }"
     one, two = redeemed(api, ada), redeemed(api, ada, idempotencyKey="two")
     api.do("useRedemption", step("use", {"id": two["id"]}), "")
 
     off = api.do("cancelRedemption", step("c", {"id": one["id"]}, reason="no time"), shown)
     back = api.do("refundRedemption", step("r", {"code": two["code"]}, restock=False), shown)
 
-    assert off["redemption"] == {"state": "CANCELLED"}
+    assert off["redemption"] == {"status": "CANCELLED"}
     assert off["entry"] == {
         "kind": "UNREDEEM",
         "text": "no time",
         "redemption": {"id": one["id"]},
     }
-    assert (back["balance"], back["redemption"]) == (108, {"state": "REFUNDED"})
+    assert (back["balance"], back["redemption"]) == (108, {"status": "REFUNDED"})
 
 
 @pytest.mark.parametrize(
@@ -188,12 +188,12 @@ def test_a_code_nobody_has_is_null(api: Api, ada: Member):
 def test_who_may_only_read_sees_no_code(api: Api, ada: Member):
     redeemed(api, ada)
     reader = api.token("members:read")
-    query = "{ members { nodes { redemptions { nodes { state } } } } }"
+    query = "{ members { nodes { redemptions { nodes { status } } } } }"
 
     [member] = api.data(query, token=reader)["members"]["nodes"]
 
-    assert member["redemptions"]["nodes"] == [{"state": "ISSUED"}]
-    assert api.error(query.replace("state", "state code"), token=reader) == "FORBIDDEN"
+    assert member["redemptions"]["nodes"] == [{"status": "ISSUED"}]
+    assert api.error(query.replace("status", "status code"), token=reader) == "FORBIDDEN"
 
 
 def test_a_members_redemptions_come_newest_first_page_by_page(api: Api, ada: Member):

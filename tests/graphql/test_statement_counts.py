@@ -23,10 +23,10 @@ PARTS = [
     """subscription { status plan { code } amountDue { amount } feesPaid { amount } member { id }
       savedValue { amount } }""",
     "availableRewards { cost pointsShort reasons reward { code stockLeft } }",
-    """redemptions(first: 2) { totalCount nodes { state code reward { name } entry { held }
+    """redemptions(first: 2) { totalCount nodes { status code reward { name } entry { held }
       voucher { remaining { amount } uses { amount { amount } } } member { number } } }""",
     "vouchers { code remaining { amount } uses { number } }",
-    """entries(first: 3) { totalCount nodes { sequence points redemption { state }
+    """entries(first: 3) { totalCount nodes { sequence points redemption { status }
       explanation { summary steps { text } }
       purchase { externalId total { amount } lines { productType points } refunds { pointsDue }
         entry { sequence } member { number } } } }""",

@@ -8,7 +8,7 @@ from loyalty_graph.members.models import Member
 from tests.api import Api, member_id
 from tests.shop import NOON, NOTE, giving
 
-FIELDS = """state faceValue { amount currencyCode } remaining { amount } issuedAt expiresAt
+FIELDS = """status faceValue { amount currencyCode } remaining { amount } issuedAt expiresAt
     uses { number amount { amount } ofNumber at store reference } member { number }"""
 
 
@@ -58,7 +58,7 @@ def test_money_is_used_and_given_back(api: Api, ada: Member, note: dict[str, str
     assert rest["amount"] == {"amount": "10.00"}
     at = "2026-03-02T12:00:00Z"
     assert rest["voucher"] == {
-        "state": "ACTIVE",
+        "status": "ACTIVE",
         "faceValue": {"amount": "20.00", "currencyCode": "EUR"},
         "remaining": {"amount": "20.00"},
         "issuedAt": at,
@@ -83,8 +83,8 @@ def test_money_is_used_and_given_back(api: Api, ada: Member, note: dict[str, str
 
 
 def test_a_member_sees_the_vouchers(api: Api, ada: Member, note: dict[str, str]):
-    query = """query ($r: MemberRef!) { vouchers(member: $r) { id state }
-        member(ref: $r) { vouchers { id state } } }"""
+    query = """query ($r: MemberRef!) { vouchers(member: $r) { id status }
+        member(ref: $r) { vouchers { id status } } }"""
     api.do("useVoucher", using(note, "1"), "")
     ref = {"r": {"id": member_id(ada)}}
 
@@ -92,9 +92,9 @@ def test_a_member_sees_the_vouchers(api: Api, ada: Member, note: dict[str, str])
     api.now = NOON + timedelta(days=11)
     later = api.data(query, ref)
 
-    assert now["vouchers"] == [{"id": note["id"], "state": "PARTIALLY_USED"}]
+    assert now["vouchers"] == [{"id": note["id"], "status": "PARTIALLY_USED"}]
     assert now["member"] == {"vouchers": now["vouchers"]}
-    assert later["vouchers"] == [{"id": note["id"], "state": "EXPIRED"}]
+    assert later["vouchers"] == [{"id": note["id"], "status": "EXPIRED"}]
 
 
 @pytest.mark.parametrize(

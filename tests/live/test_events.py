@@ -20,9 +20,9 @@ WALLET = """subscription ($after: EventNumber) { walletChanged(after: $after) {
 TIER = """subscription ($after: EventNumber) { tierChanged(after: $after) {
     sequence kind tier { tier { code } next { code } amountToNext { amount } } } }"""
 REDEMPTION = """subscription ($after: EventNumber) { redemptionChanged(after: $after) {
-    sequence kind entry { kind } redemption { id state points usedStore reward { code } } } }"""
+    sequence kind entry { kind } redemption { id status points usedStore reward { code } } } }"""
 EVERYTHING = """subscription ($after: EventNumber) { eventStream(after: $after) {
-    sequence kind purchase { externalId } entry { kind } redemption { state } } }"""
+    sequence kind purchase { externalId } entry { kind } redemption { status } } }"""
 
 
 ADA = {"email": "ada@example.com"}
@@ -168,17 +168,17 @@ async def test_each_step_of_a_redemption_tells_how_it_stands(
         {
             "kind": "redemption.issued",
             "entry": {"kind": "REDEEM"},
-            "redemption": {**coffee, "state": "ISSUED", "usedStore": None},
+            "redemption": {**coffee, "status": "ISSUED", "usedStore": None},
         },
         {
             "kind": "redemption.used",
             "entry": None,
-            "redemption": {**coffee, "state": "USED", "usedStore": "Main Street"},
+            "redemption": {**coffee, "status": "USED", "usedStore": "Main Street"},
         },
         {
             "kind": "redemption.refunded",
             "entry": {"kind": "UNREDEEM"},
-            "redemption": {**coffee, "state": "REFUNDED", "usedStore": "Main Street"},
+            "redemption": {**coffee, "status": "REFUNDED", "usedStore": "Main Street"},
         },
     ]
 
@@ -203,7 +203,7 @@ async def test_the_stream_of_everything_keeps_the_order_in_which_things_happened
         "redemption": None,
     }
     assert [(event["kind"], event["redemption"]) for event in left] == [
-        ("redemption.cancelled", {"state": "CANCELLED"}),
+        ("redemption.cancelled", {"status": "CANCELLED"}),
         ("member.closed", None),
     ]
     assert ada.listener.sequences == list(range(1, 7))

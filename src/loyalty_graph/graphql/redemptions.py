@@ -47,6 +47,7 @@ describe_enum(
         RedemptionState.RELEASED: "It was not confirmed in time; the points are back.",
         RedemptionState.REFUNDED: "The reward was brought back; the points are back.",
     },
+    name="RedemptionStatus",
 )
 
 
@@ -56,7 +57,7 @@ class Redemption(Node):
 
     key: strawberry.Private[reads.Key]
     stored: strawberry.Private[Stored]
-    state: RedemptionState = strawberry.field(description="Where it stands.")
+    status: RedemptionState = strawberry.field(description="Where it stands.")
     points: Points = strawberry.field(description="What it costs.")
     created_at: datetime = strawberry.field(description="When the points were taken or set aside.")
     hold_ends_at: datetime | None = strawberry.field(
@@ -121,7 +122,7 @@ def redemption_of(stored: Stored, *, now: datetime) -> Redemption:
         id=encode_id("Redemption", stored.member_id, stored.id),
         key=(stored.member_id, stored.id),
         stored=stored,
-        state=state,
+        status=state,
         points=Points(stored.points),
         created_at=stored.created_at,
         hold_ends_at=stored.held_until if state is RedemptionState.HELD else None,

@@ -43,6 +43,7 @@ describe_enum(
         VoucherState.VOID: "The redemption that made it was undone.",
         VoucherState.EXPIRED: "Its date has passed.",
     },
+    name="VoucherStatus",
 )
 
 
@@ -66,7 +67,7 @@ class Voucher(Node):
 
     key: strawberry.Private[reads.Key]
     currency: strawberry.Private[str]
-    state: VoucherState = strawberry.field(description="Where it stands.")
+    status: VoucherState = strawberry.field(description="Where it stands.")
     face_value: Money = strawberry.field(description="What was on it at first.")
     remaining: Money = strawberry.field(
         description="What is left on it; it can be used while it is ACTIVE or PARTIALLY_USED."
@@ -102,7 +103,7 @@ def _voucher(stored: Stored, currency: str, *, now: datetime) -> Voucher:
         id=encode_id("Voucher", stored.member_id, stored.id),
         key=(stored.member_id, stored.id),
         currency=currency,
-        state=stored.state_at(now),
+        status=stored.state_at(now),
         face_value=money_of(stored.face_minor, currency),
         remaining=money_of(stored.remaining_minor, currency),
         issued_at=stored.issued_at,
