@@ -240,7 +240,7 @@ def receipt(member: Member, /, **changes: Any) -> dict[str, Any]:
         "idempotencyKey": f"key-{number}",
         "member": {"id": member_id(member)},
         "source": "till",
-        "externalId": f"receipt-{number}",
+        "externalId": f"till-receipt-{number}",
         "lines": GOLDEN_LINES,
         **changes,
     }

@@ -9,6 +9,9 @@ from tortoise.models import Model
 
 from loyalty_graph.db.columns import Row
 
+SEQUENCE_MAX = 2**31 - 1
+"""What columns that count hold at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
@@ -76,8 +79,13 @@ Write = Insert | Update | Upsert
 
 
 def keys_below(ids: Sequence[UUID], bound: UUID | int | None) -> list[Row]:
-    """Return the keys of a look-up of these ids below a bound, or of all they have."""
-    return [(one,) if bound is None else (one, bound) for one in ids]
+    """Return the keys of a look-up of these ids below a bound, or of all they have.
+
+    A forged cursor may hold a number that the columns cannot; below the largest they can lies all
+    the same.
+    """
+    most = min(bound, SEQUENCE_MAX) if isinstance(bound, int) else bound
+    return [(one,) if most is None else (one, most) for one in ids]
 
 
 def table_name(model: type[Model]) -> str:
