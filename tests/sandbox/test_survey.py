@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from loyalty_graph.purchases.rules import Line
-from loyalty_graph.sandbox.records import Highlight
-from loyalty_graph.sandbox.survey import Survey, survey
+from loyalty_graph.sandbox.survey import Highlight, Survey, survey
 from loyalty_graph.usecases import scheduled, subscriptions
 from tests.sandbox.test_subscribing import PLANS, SANDBOX
 from tests.shop import PROGRAM, Shop, by_id, open_shop

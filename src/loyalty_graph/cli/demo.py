@@ -3,7 +3,7 @@
 import json
 import secrets
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
@@ -29,7 +29,7 @@ from loyalty_graph.db import open_database
 from loyalty_graph.identity.rules import TOKEN_RANDOM_BYTES
 from loyalty_graph.sandbox import demo as sandbox
 from loyalty_graph.sandbox import emptying
-from loyalty_graph.sandbox.records import Choice, Finished, Highlight, Record, Report
+from loyalty_graph.sandbox.records import Choice, Finished, Record, Report
 from loyalty_graph.wallet.desk import PassDesk, open_desk
 
 HOUSEHOLDS = 500
@@ -103,7 +103,7 @@ def demo(  # noqa: PLR0913 - each is an option of the command
         _print_report(finished.report)
     if not once:
         chosen = settings.port if port is None else port
-        _serve(settings, chosen, finished.highlights, say=say)
+        _serve(settings, chosen, say=say)
 
 
 async def _prepare(
@@ -165,7 +165,7 @@ def _print_report(report: Report) -> None:
     console.print(f"  [dim]{took}[/]")
 
 
-def _serve(settings: Settings, port: int, highlights: Sequence[Highlight], *, say: Console) -> None:
+def _serve(settings: Settings, port: int, *, say: Console) -> None:
     """Serve the demo's database; say what to open and what to try."""
     from loyalty_graph.cli.serving import address_of, listen, run_server
 
@@ -173,7 +173,7 @@ def _serve(settings: Settings, port: int, highlights: Sequence[Highlight], *, sa
 
     async def announce(desk: PassDesk) -> None:
         randomness = secrets.token_bytes(TOKEN_RANDOM_BYTES)
-        access = await sandbox.open_access(desk, highlights, randomness=randomness, now=utc_now())
+        access = await sandbox.open_access(desk, randomness=randomness, now=utc_now())
         _print_access(settings, address_of(listener), access, say=say)
 
     run_server(settings, listener, announce, say=say)

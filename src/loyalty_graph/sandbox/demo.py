@@ -26,10 +26,10 @@ from loyalty_graph.rewards import reads as rewards
 from loyalty_graph.rewards.codes import Codes
 from loyalty_graph.sandbox.baskets import instant_of, load_baskets
 from loyalty_graph.sandbox.chance import Chance
-from loyalty_graph.sandbox.records import Choice, Finished, Highlight, Report
+from loyalty_graph.sandbox.records import Choice, Finished, Report
 from loyalty_graph.sandbox.redeeming import CALLER
 from loyalty_graph.sandbox.replay import Replay
-from loyalty_graph.sandbox.survey import Survey, survey
+from loyalty_graph.sandbox.survey import Highlight, Survey, survey
 from loyalty_graph.usecases import card_links, program_file, proof
 from loyalty_graph.wallet import links
 from loyalty_graph.wallet import service as wallet
@@ -99,20 +99,14 @@ async def prepare(choice: Choice, desk: PassDesk, *, tell: Tell, made_at: dateti
         passes = await _issue_passes(program.program_id, desk, now=now, tell=tell)
     found = await survey(program.program_id, currency=program.settings.currency, now=now)
     report = await _report(program.program_id, audit, passes, found, seconds, now=now)
-    highlights = found.highlights()
-    for one in highlights:
-        await _page_of(program.program_id, desk, one, now=made_at)
-    return Finished(choice, report, program.program_id, made_at, highlights)
+    return Finished(choice, report, program.program_id, made_at)
 
 
-async def open_access(
-    desk: PassDesk, highlights: Sequence[Highlight], *, randomness: bytes, now: datetime
-) -> Access:
+async def open_access(desk: PassDesk, *, randomness: bytes, now: datetime) -> Access:
     """Give out what a visitor needs to try the open demo; tokens of earlier starts stop working.
 
     Args:
-        desk: Tells the links.
-        highlights: Whose cards to show, one at least.
+        desk: Makes and tells the links; a member's first one is told again as long as it works.
         randomness: 32 unpredictable bytes, for the token.
         now: The moment of the start.
     """
@@ -130,10 +124,18 @@ async def open_access(
         randomness=randomness,
         now=now,
     )
+    highlights = await _highlights(program_id, now=now)
     pages = [(one, await _page_of(program_id, desk, one, now=now)) for one in highlights]
     first = await member_service.find(program_id, _reference(highlights[0]))
     pass_link = await desk.issue(program_id, first.id, now=now)
     return Access(made.text, pages, pass_link)
+
+
+async def _highlights(program_id: UUID, *, now: datetime) -> tuple[Highlight, ...]:
+    """Look again at each start: what was bought since the replay counts, too."""
+    version = await programs.in_force(program_id, now, now=now)
+    found = await survey(program_id, currency=version.settings.currency, now=now)
+    return found.highlights()
 
 
 def _reference(one: Highlight) -> Reference:

@@ -63,18 +63,6 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Highlight:
-    """A member (external id) whose card is worth a look, and why.
-
-    `lifted_by` is the amount of a purchase that lifts the member to the next tier, as text.
-    """
-
-    member: str
-    why: str
-    lifted_by: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Finished:
     """A replay that ran to its end, and the programme it made."""
 
@@ -82,7 +70,6 @@ class Finished:
     report: Report
     program_id: UUID
     made_at: datetime
-    highlights: tuple[Highlight, ...]
 
     async def is_in(self, url: str, *, slug: str) -> bool:
         """Return whether the database still holds it; another replay has another programme id."""
@@ -115,7 +102,6 @@ class Record:
                 report=Report(**kept["report"]),
                 program_id=UUID(kept["program_id"]),
                 made_at=datetime.fromisoformat(kept["made_at"]),
-                highlights=tuple(Highlight(**one) for one in kept["highlights"]),
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None

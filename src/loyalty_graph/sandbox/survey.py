@@ -1,4 +1,4 @@
-"""How the demo's members stand at its end, and whose cards are worth a look."""
+"""How the demo's members stand, and whose cards are worth a look."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,6 @@ from loyalty_graph.ledger import reads as ledger
 from loyalty_graph.members import reads as members
 from loyalty_graph.members.models import Member
 from loyalty_graph.money import Money
-from loyalty_graph.sandbox.records import Highlight
 from loyalty_graph.subscriptions import reads as subscriptions
 from loyalty_graph.subscriptions.rules import Status
 from loyalty_graph.tiers import reads as tiers
@@ -18,6 +17,18 @@ from loyalty_graph.tiers.rules import TierSettings
 MEMBERS_AT_ONCE = 100
 RANKED = 3
 SOON = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Highlight:
+    """A member (external id) whose card is worth a look, and why.
+
+    `lifted_by` is the amount of a purchase that lifts the member to the next tier, as text.
+    """
+
+    member: str
+    why: str
+    lifted_by: str | None = None
 
 
 @dataclass(slots=True)
