@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from loyalty_graph.db import transaction
-from loyalty_graph.earning import service as earning
 from loyalty_graph.earning.calculators import Calculation, RewardCalculator
 from loyalty_graph.errors import DuplicatePurchaseError, LoyaltyError
 from loyalty_graph.idempotency import Claim, claim
@@ -17,15 +16,14 @@ from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.members import service as members
 from loyalty_graph.members.rules import Reference
 from loyalty_graph.programs import service as programs
-from loyalty_graph.programs.rules import ProgramSettings, check_offset
+from loyalty_graph.programs.rules import check_offset
 from loyalty_graph.purchases import service as purchases
 from loyalty_graph.purchases.rules import Channel, Line, check_lines, check_receipt
 from loyalty_graph.subscriptions import reads as subscriptions
 from loyalty_graph.tiers import reads as tier_reads
-from loyalty_graph.tiers import service as tiers
-from loyalty_graph.tiers.standing import Scheme
 from loyalty_graph.usecases import payments, posting
 from loyalty_graph.usecases.memberships import Memberships
+from loyalty_graph.usecases.purchase_terms import Terms, terms_at, terms_of
 from loyalty_graph.usecases.tiering import Tiering, multipliers
 
 
@@ -122,19 +120,6 @@ class PurchaseRecorded:
 
 
 @dataclass(frozen=True, slots=True)
-class _Terms:
-    """What a purchase is decided by: the version in force when it was made.
-
-    How old it may be is for the `present` settings to say. `scheme` are its tiers, if it has any.
-    """
-
-    version: programs.Version
-    present: ProgramSettings
-    calculator: RewardCalculator
-    scheme: Scheme | None
-
-
-@dataclass(frozen=True, slots=True)
 class _Progress:
     """What a batch has come to so far: receipts that are known, purchases, what members have."""
 
@@ -204,7 +189,7 @@ async def _record_sound(
     program_id: UUID, commands: Sequence[RecordPurchase], now: datetime
 ) -> list[PurchaseRecorded | LoyaltyError]:
     times = [command.purchased_at for command in commands]
-    terms = await _terms_at(program_id, times, now)
+    terms = await terms_at(program_id, times, now)
     keys = list({(command.source, command.external_id) for command in commands})
     tiering = await Tiering.of(program_id, now=now)
     memberships = await Memberships.of(program_id, now=now)
@@ -231,32 +216,11 @@ async def _record_sound(
     return answers
 
 
-async def _terms_at(
-    program_id: UUID, times: Sequence[datetime], now: datetime
-) -> dict[datetime, _Terms]:
-    """Return the terms at each instant; instants of one version share them."""
-    made: dict[int, _Terms] = {}
-    found: dict[datetime, _Terms] = {}
-    for at in times:
-        version = await programs.in_force(program_id, at, now=now)
-        if version.number not in made:
-            made[version.number] = await _terms(program_id, at, now)
-        found[at] = made[version.number]
-    return found
-
-
-async def _terms(program_id: UUID, at: datetime, now: datetime) -> _Terms:
-    version = await programs.in_force(program_id, at, now=now)
-    present = await programs.in_force(program_id, now, now=now)
-    calculator = await earning.calculator(program_id, version.number)
-    return _Terms(version, present.settings, calculator, await tiers.scheme(version))
-
-
 def _decide(
     batch: posting.Batch,
     place: int,
     command: RecordPurchase,
-    terms: _Terms,
+    terms: Terms,
     so_far: _Progress,
 ) -> PurchaseRecorded:
     if (earlier := batch.earlier(place)) is not None:
@@ -288,7 +252,7 @@ def _credit(
     batch: posting.Batch,
     account: ledger.Account,
     command: RecordPurchase,
-    terms: _Terms,
+    terms: Terms,
     calculation: Calculation,
 ) -> purchases.Recorded:
     purchase_id = new_id(batch.now)
@@ -399,7 +363,7 @@ async def simulate(
         UnknownProductTypeError: The programme refuses a product type.
     """
     check_offset(purchased_at, field="purchasedAt")
-    terms = await _terms(program_id, purchased_at, now)
+    terms = await terms_of(program_id, purchased_at, now)
     terms.present.check_time(purchased_at, now=now, field="purchasedAt")
     check_lines(lines)
     payments.check_points(pay_points)
