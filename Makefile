@@ -17,8 +17,8 @@ demo: .venv/ready  ## Replay real baskets, issue passes, serve (ARGS="--once --j
 
 test: .venv/ready  ## Every test on SQLite and PostgreSQL, coverage combined
 	@$(RUN)coverage erase
-	LOYALTY_TEST_DATABASE=sqlite $(RUN)coverage run -m pytest -q -m "" $(ARGS)
-	LOYALTY_TEST_DATABASE=postgres $(RUN)coverage run -m pytest -q -m "" --with-database $(ARGS)
+	LOYALTY_TEST_DATABASE=sqlite $(RUN)coverage run -m pytest -q -n auto --maxprocesses 8 -m "" $(ARGS)
+	LOYALTY_TEST_DATABASE=postgres $(RUN)coverage run -m pytest -q -n auto --maxprocesses 8 -m "" --with-database $(ARGS)
 	@$(RUN)coverage combine --quiet && $(RUN)python tools/check_coverage.py
 
 check: .venv/ready  ## Format, lint, types, import contracts, house rules, schema, dead code, dependencies, spelling
