@@ -7,15 +7,34 @@ from typing import Any
 
 import pytest
 
+from loyalty_graph.benefits.models import BenefitUse
 from loyalty_graph.errors import IdempotencyMismatchError
 from loyalty_graph.ledger.models import TransferRow
 from loyalty_graph.members.models import Member
 from loyalty_graph.members.service import Profile
 from loyalty_graph.outbox import FactRow
 from loyalty_graph.purchases.models import Purchase
-from loyalty_graph.usecases import adjustments, purchases, redemptions, refunds
+from loyalty_graph.rewards.models import RedemptionRow, VoucherUseRow
+from loyalty_graph.rewards.rules import Step
+from loyalty_graph.subscriptions.models import MemberSubscription
+from loyalty_graph.usecases import (
+    adjustments,
+    card_links,
+    entitlements,
+    purchases,
+    redemption_steps,
+    redemptions,
+    refunds,
+    rewards,
+    subscriptions,
+    vouchers,
+)
 from loyalty_graph.usecases.members import Enrolment, enrol_once
-from tests.shop import NOON, Shop, by_id
+from loyalty_graph.usecases.redemption_steps import TakeStep
+from loyalty_graph.wallet.models import CardLinkRow
+from tests.shop import CODES, NOON, NOTE, Shop, by_id, open_shop
+from tests.tiers.shop import tea, with_tiers
+from tests.usecases.subscribing import PLANS
 
 RETRIES = 50
 
@@ -80,6 +99,86 @@ async def test_points_are_spent_once(shop: Shop, ada: Member):
 
     assert once(await at_once(redeem)).balance_points == 8
     assert await TransferRow.all().count() == 2
+
+
+async def all_at_once() -> tuple[Shop, Member]:
+    """Return a shop that has everything, and a Silver member who can afford it."""
+    shop = await open_shop({**with_tiers(), "subscription_plans": PLANS, "rewards": [NOTE]})
+    ada = await shop.enrol()
+    await shop.buy(ada, tea(10_000))
+    return shop, ada
+
+
+async def test_a_reward_is_given_once(database: object):
+    shop, ada = await all_at_once()
+    wish = shop.wish(ada, "NOTE")
+
+    answers = await at_once(
+        lambda: rewards.redeem_one(shop.program_id, wish, codes=CODES, now=shop.now)
+    )
+
+    once(answers)
+    assert await RedemptionRow.all().count() == 1
+
+
+async def test_a_redemption_is_called_off_once(database: object):
+    shop, ada = await all_at_once()
+    note = await shop.want(ada, "NOTE")
+    command = TakeStep("cli", "k", Step.CANCEL, ada.id, note.redemption_id)
+
+    answers = await at_once(
+        lambda: redemption_steps.take(shop.program_id, command, codes=CODES, now=shop.now)
+    )
+
+    once(answers)
+    assert await TransferRow.filter(kind="UNREDEEM").count() == 1
+
+
+async def test_money_of_a_voucher_is_used_once(database: object):
+    shop, ada = await all_at_once()
+    note = await shop.want(ada, "NOTE")
+    command = vouchers.UseVoucher("cli", "k", ada.id, note.redemption_id, 500)
+
+    answers = await at_once(lambda: vouchers.use(shop.program_id, command, now=shop.now))
+
+    once(answers)
+    assert [row.amount_minor for row in await VoucherUseRow.all()] == [500]
+
+
+async def test_a_plan_is_subscribed_to_once(database: object):
+    shop, ada = await all_at_once()
+    command = subscriptions.Subscribe("cli", "k", by_id(ada), "TRY")
+
+    answers = await at_once(
+        lambda: subscriptions.subscribe(shop.program_id, command, billing={}, now=shop.now)
+    )
+
+    once(answers)
+    assert await MemberSubscription.all().count() == 1
+
+
+async def test_a_benefit_is_used_once(database: object):
+    shop, ada = await all_at_once()
+    command = entitlements.UseEntitlement("cli", "k", by_id(ada), "REFILL")
+
+    answers = await at_once(
+        lambda: entitlements.use_entitlement(shop.program_id, command, now=shop.now)
+    )
+
+    once(answers)
+    assert await BenefitUse.all().count() == 1
+
+
+async def test_a_card_link_is_made_once(database: object):
+    shop, ada = await all_at_once()
+    command = card_links.CreateCardLink("cli", "k", by_id(ada))
+
+    answers = await at_once(
+        lambda: card_links.create(shop.program_id, command, key=b"k" * 32, now=shop.now)
+    )
+
+    once(answers)
+    assert await CardLinkRow.all().count() == 1
 
 
 @pytest.mark.parametrize("email", ["grace@example.com", None])
