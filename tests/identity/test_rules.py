@@ -144,7 +144,7 @@ def test_a_viewer_for_one_store_acts_there_and_nowhere_else():
 
     assert bound.acting_store(None) == bound.acting_store("Main Street") == "Main Street"
     assert (free.acting_store(None), free.acting_store("Side Street")) == (None, "Side Street")
-    with pytest.raises(WrongStoreError, match="for the store Main Street only"):
+    with pytest.raises(WrongStoreError, match="in store Main Street only"):
         bound.acting_store("Side Street")
 
 
