@@ -33,6 +33,6 @@ def test_the_tour_works_as_written(tmp_path: Path):
         "3.00 of bakery at 3 per 2, 2.20 of produce at 2 per 1"
     )
     assert re.search(r'"tier": ?\{"name": ?"Silver"', answers)
-    assert re.findall(r'"state": ?"(\w+)"', answers) == ["ISSUED"]
+    assert re.findall(r'"status": ?"(\w+)"', answers) == ["ISSUED"]
     assert "✓ chain" in answers
     assert "0 differences" in answers
