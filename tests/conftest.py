@@ -49,8 +49,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen, left_out = list[pytest.Item](), list[pytest.Item]()
     for item in items:
         is_other = any(item.get_closest_marker(name) for name in others)
-        opens_none = about_none and "server" not in item.fixturenames  # type: ignore[attr-defined] # all are functions
-        (left_out if is_other or opens_none else chosen).append(item)
+        opens_none = "server" not in item.fixturenames  # type: ignore[attr-defined] # all are functions
+        is_told = about_none and opens_none and not item.get_closest_marker(BACKEND)
+        (left_out if is_other or is_told else chosen).append(item)
     items[:] = chosen
     config.hook.pytest_deselected(items=left_out)
 
