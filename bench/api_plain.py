@@ -56,7 +56,7 @@ HAD_SQL = """
 select reward, count(*) from redemption where program_id = $1 and member_id = $2
   and (state in ('HELD', 'ISSUED') and coalesce(held_until, expires_at, $3) >= $3
        or state = 'USED') group by reward"""
-TOKEN_SQL = "select program_id, revoked_at, expires_at from api_token where token_sha256 = $1"  # noqa: S105
+TOKEN_SQL = "select program_id, revoked_at, expires_at from api_token where token_sha256 = $1"  # noqa: S105 - SQL
 
 
 class Plain:

@@ -10,7 +10,7 @@ import json
 import logging
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
@@ -45,10 +45,10 @@ def main(words: list[str]) -> None:
     if side == "fill":
         print(json.dumps(asyncio.run(fill(url, folder))))
         return
-    work: Awaitable[None] = serve(SIDES[side](url, folder))
+    work = serve(SIDES[side](url, folder))
     loop = uvicorn.Config(plain).get_loop_factory()
     with asyncio.Runner(loop_factory=loop) as runner:
-        runner.run(work)  # type: ignore[arg-type] # it is a coroutine
+        runner.run(work)
 
 
 if __name__ == "__main__":

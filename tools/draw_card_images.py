@@ -95,9 +95,15 @@ def strip(unit: int) -> Image.Image:
     image = gradient(size, FRESH, DEEP, slope=0.55)
     foot = (318 * unit, 172 * unit)
     for angle, length, width, strength in (
-        (168, 210, 62, 30), (150, 205, 66, 40), (131, 200, 68, 50), (112, 190, 70, 60),
-        (93, 182, 70, 66), (74, 176, 70, 60), (55, 170, 68, 50), (36, 160, 64, 40),
-    ):  # fmt: skip
+        (168, 210, 62, 30),
+        (150, 205, 66, 40),
+        (131, 200, 68, 50),
+        (112, 190, 70, 60),
+        (93, 182, 70, 66),
+        (74, 176, 70, 60),
+        (55, 170, 68, 50),
+        (36, 160, 64, 40),
+    ):
         outline = leaf(foot, angle, length * unit, width * unit)
         blend(image, lambda pen, outline=outline: pen.polygon(outline, fill=255), FRESH, strength)
         lines = [[*outline, outline[0]], vein(foot, angle, length * unit)]

@@ -101,7 +101,7 @@ def test_a_time_without_an_offset_is_refused():
     ],
     ids=str,
 )
-def test_a_later_version_keeps_what_makes_the_programme(change: dict[str, Any], same: bool):  # noqa: FBT001 - a case
+def test_a_later_version_keeps_what_makes_the_programme(change: dict[str, Any], *, same: bool):
     assert settings().same_tenant(settings(**change)) is same
 
 

@@ -603,17 +603,17 @@ def play_histories(
 
 @pytest.mark.parametrize("may_owe", [False, True], ids=["clamped", "debt"])
 @pytest.mark.parametrize("months", [6, None], ids=["expiring", "lasting"])
-def test_every_history_ends_as_the_naive_shop_says(run: Run, months: int | None, may_owe: bool):  # noqa: FBT001 - a parameter of the table
+def test_every_history_ends_as_the_naive_shop_says(run: Run, months: int | None, *, may_owe: bool):
     play_histories(run, months=months, may_owe=may_owe, examples=15)
 
 
 @pytest.mark.parametrize("may_owe", [False, True], ids=["clamped", "debt"])
-def test_histories_of_members_who_rise_do_so_too(run: Run, may_owe: bool):  # noqa: FBT001 - a case
+def test_histories_of_members_who_rise_do_so_too(run: Run, *, may_owe: bool):
     play_histories(run, months=6, may_owe=may_owe, has_tiers=True, examples=15)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("has_tiers", [False, True], ids=["equal", "tiers"])
 @pytest.mark.parametrize("may_owe", [False, True], ids=["clamped", "debt"])
-def test_many_more_histories_do_so_too(run: Run, may_owe: bool, has_tiers: bool):  # noqa: FBT001 - cases
+def test_many_more_histories_do_so_too(run: Run, *, may_owe: bool, has_tiers: bool):
     play_histories(run, months=6, may_owe=may_owe, has_tiers=has_tiers, examples=40)

@@ -29,8 +29,12 @@ def test_the_archive_holds_the_files_and_the_three_made_for_this_pass(signer: Si
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert archive.testzip() is None
         assert archive.namelist() == [
-            "icon.png", "logo.png", "pass.json", "manifest.json", "signature",
-        ]  # fmt: skip
+            "icon.png",
+            "logo.png",
+            "pass.json",
+            "manifest.json",
+            "signature",
+        ]
         assert archive.read("icon.png") == b"first"
         assert json.loads(archive.read("pass.json")) == {"a": "ä"}
         manifest = json.loads(archive.read("manifest.json"))
@@ -119,12 +123,27 @@ def unpack(data: bytes, chain: Chain, folder: Path) -> None:
 def openssl_verify(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [
-            "openssl", program, "-verify", "-binary", "-inform", "DER", "-in", "signature",
-            "-content", "manifest.json", "-CAfile", "root.pem", "-purpose", "any",
-            "-attime", str(int(NOW.timestamp())), "-out", "/dev/null",
+            "openssl",
+            program,
+            "-verify",
+            "-binary",
+            "-inform",
+            "DER",
+            "-in",
+            "signature",
+            "-content",
+            "manifest.json",
+            "-CAfile",
+            "root.pem",
+            "-purpose",
+            "any",
+            "-attime",
+            str(int(NOW.timestamp())),
+            "-out",
+            "/dev/null",
         ],
         cwd=folder,
         capture_output=True,
         text=True,
         check=False,
-    )  # fmt: skip
+    )

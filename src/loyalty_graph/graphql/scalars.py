@@ -18,6 +18,7 @@ POINTS_MIN = -(2**63)
 JSON_SAFE_MAX = 2**53 - 1
 WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 DECIMAL = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?", re.ASCII)
+SHOWN_MAX = 40
 DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 # RFC 3339, section 5.6, with an offset that must be there.
 INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -107,7 +108,7 @@ def serialize_instant(value: datetime) -> str:
 
 def _shown(value: object) -> str:
     text = f'"{value}"' if isinstance(value, str) else str(value)
-    return text if len(text) <= 40 else text[:40] + "..."  # noqa: PLR2004 - enough to recognise it
+    return text if len(text) <= SHOWN_MAX else text[:SHOWN_MAX] + "..."
 
 
 def _literal(node: ValueNode, _variables: object = None) -> object:

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -104,7 +105,7 @@ class LoyaltyView(GraphQL[Context, None]):
         request = Request(scope, _limited(receive))
         request.state.request_id = _request_id(request)
         response = await self._answer(request)
-        if response.status_code >= 400:  # noqa: PLR2004 - RFC 9110, section 15: errors begin here
+        if response.status_code >= HTTPStatus.BAD_REQUEST:
             logger.info(
                 "Request %s was answered with %s", request.state.request_id, response.status_code
             )
@@ -333,7 +334,8 @@ def _http_refusal(request: Request, error: HTTPException) -> Response:
         if cause.operation_type is OperationType.SUBSCRIPTION:
             return _refusal(request, 400, NEEDS_A_STREAM, {"code": BAD_REQUEST})
         status, headers = 405, {"Allow": "POST"}
-    elif status == 405:  # noqa: PLR2004 - RFC 9110, section 15.5.6: it must say what is allowed
+    elif status == HTTPStatus.METHOD_NOT_ALLOWED:
+        # RFC 9110, section 15.5.6: it must say what is allowed.
         headers = {"Allow": "GET, POST"}
     return _refusal(request, status, error.reason, {"code": BAD_REQUEST}, headers)
 
@@ -354,6 +356,7 @@ def _refusal(
 
 def _json_response(body: object, status: int, media: str) -> Response:
     headers = {"Content-Type": f"{media}; charset=utf-8"}
-    if status == 401:  # noqa: PLR2004 - RFC 9110, section 15.5.2: it must say what would do
+    if status == HTTPStatus.UNAUTHORIZED:
+        # RFC 9110, section 15.5.2: it must say what would do.
         headers["WWW-Authenticate"] = "Bearer"
     return Response(orjson.dumps(body), status, headers=headers)

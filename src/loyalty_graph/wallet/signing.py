@@ -182,10 +182,7 @@ def _utc_time(now: datetime) -> bytes:
     instant = now.astimezone(UTC)
     if instant.year not in UTC_TIME_YEARS:
         raise CertificateError(f"Passes cannot be signed in the year {instant.year}.")
-    return b"%02d%02d%02d%02d%02d%02dZ" % (
-        instant.year % 100, instant.month, instant.day,
-        instant.hour, instant.minute, instant.second,
-    )  # fmt: skip
+    return instant.strftime("%y%m%d%H%M%SZ").encode()
 
 
 def _read(path: Path) -> bytes:

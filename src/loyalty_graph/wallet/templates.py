@@ -20,8 +20,12 @@ REQUIRED_TEXTS = ("organizationName", "description")
 COLOURS = ("backgroundColor", "foregroundColor", "labelColor")
 # These belong to one pass or to its certificate; a template that sets them would be ignored.
 SET_PER_PASS = (
-    "passTypeIdentifier", "teamIdentifier", "serialNumber", "authenticationToken", "webServiceURL",
-)  # fmt: skip
+    "passTypeIdentifier",
+    "teamIdentifier",
+    "serialNumber",
+    "authenticationToken",
+    "webServiceURL",
+)
 SECTIONS = ("headerFields", "primaryFields", "secondaryFields", "auxiliaryFields", "backFields")
 BARCODE_FORMATS = tuple(f"PKBarcodeFormat{name}" for name in ("QR", "PDF417", "Aztec", "Code128"))
 CHANGED_VALUE = "%@"
