@@ -4,7 +4,7 @@ import logging
 import pytest
 
 from loyalty_graph.worker import loops
-from loyalty_graph.worker.loops import PAUSE_MAX_S, Loop, backoff_s, running
+from loyalty_graph.worker.loops import Loop, running
 
 
 class Counting:
@@ -118,11 +118,3 @@ async def test_a_loop_that_cannot_be_closed_is_logged(caplog: pytest.LogCaptureF
 async def test_without_loops_nothing_runs():
     async with running([]):
         assert len(asyncio.all_tasks()) == 1
-
-
-def test_pauses_after_failures_grow_up_to_a_limit(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(loops, "FIRST_PAUSE_MAX_S", 0.5)
-
-    assert [backoff_s(failures, chance=0.5) for failures in (0, 1, 2)] == [0.25, 0.5, 1.0]
-    assert backoff_s(10**9, chance=0.5) == PAUSE_MAX_S / 2
-    assert backoff_s(3, chance=0.0) == 0.0

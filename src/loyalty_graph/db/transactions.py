@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import random
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ from tortoise.connection import get_connections
 from tortoise.exceptions import OperationalError
 
 from loyalty_graph.db.guarding import GuardedTransaction
+from loyalty_graph.pauses import chance, full_jitter_s
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -21,6 +21,7 @@ Result = TypeVar("Result")
 CONNECTION_NAME = "default"
 ATTEMPTS_MAX = 6
 FIRST_PAUSE_MAX_S = 0.02
+PAUSE_MAX_S = 1.0
 # serialization_failure, deadlock_detected, lock_not_available
 TRANSIENT_SQLSTATES = {"40001", "40P01", "55P03"}
 TRANSIENT_SQLITE_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -115,8 +116,10 @@ async def _with_retries(work: Callable[[], Awaitable[Result]]) -> Result:
         except OperationalError as error:
             if not is_transient(error):
                 raise
-        # Jitter, so that two that met do not meet again.
-        await asyncio.sleep(random.random() * FIRST_PAUSE_MAX_S * 2**attempt)  # noqa: S311 - no secret
+        pause_s = full_jitter_s(
+            attempt, first_s=FIRST_PAUSE_MAX_S, longest_s=PAUSE_MAX_S, chance=chance()
+        )
+        await asyncio.sleep(pause_s)
     return await _once(work)
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from loyalty_graph.pauses import full_jitter_s
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BACKOFF_BASE_S = 2.0
 BACKOFF_CAP_S = 900.0
@@ -44,10 +46,10 @@ class Handler:
 def backoff(attempts: int, chance: float) -> timedelta:
     """Return how long to wait after so many attempts; `chance` is from 0 up to 1.
 
-    Full jitter: anything up to the doubled base, capped, so that failures spread out.
-    Source: AWS Architecture Blog, "Exponential Backoff And Jitter", 2015.
+    Full jitter, so that failures spread out.
     """
-    return timedelta(seconds=chance * min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2.0**attempts))
+    pause = full_jitter_s(attempts, first_s=BACKOFF_BASE_S, longest_s=BACKOFF_CAP_S, chance=chance)
+    return timedelta(seconds=pause)
 
 
 def pause_s(poll_s: float, chance: float) -> float:

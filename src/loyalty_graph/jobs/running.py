@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -11,6 +10,7 @@ from tortoise.exceptions import BaseORMException
 
 from loyalty_graph.jobs import service
 from loyalty_graph.jobs.rules import Handler, Job, backoff, pause_s
+from loyalty_graph.pauses import chance
 
 LEASE_S = 30.0
 POLL_S = 1.0
@@ -78,7 +78,7 @@ class Runner:
                 task = asyncio.create_task(self._work(job, clock))
                 running.add(task)
                 task.add_done_callback(running.discard)
-        pause = pause_s(self._poll_s, random.random())  # noqa: S311 - no secret
+        pause = pause_s(self._poll_s, chance())
         if not (in_hand := self._in_hand):
             return pause
         await asyncio.wait(in_hand, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
@@ -147,7 +147,7 @@ class Runner:
             await service.settle(job)
             return
         is_last = job.attempts >= handler.attempts_max
-        wait = None if is_last else backoff(job.attempts, random.random())  # noqa: S311 - no secret
+        wait = None if is_last else backoff(job.attempts, chance())
         logger.error(
             "Job %s of %s failed, try %d of %d%s",
             job.id,

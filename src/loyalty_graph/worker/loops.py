@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+
+from loyalty_graph.pauses import chance, full_jitter_s
 
 FIRST_PAUSE_MAX_S = 0.5
 PAUSE_MAX_S = 30.0
@@ -57,23 +58,15 @@ async def _run(loop: Loop, stop: asyncio.Event) -> None:
             failures = 0
         except Exception:
             logger.exception("The loop %s failed; it goes on", loop.name)
-            pause_s = backoff_s(failures, chance=random.random())  # noqa: S311 - no secret
+            pause_s = full_jitter_s(
+                failures, first_s=FIRST_PAUSE_MAX_S, longest_s=PAUSE_MAX_S, chance=chance()
+            )
             failures += 1
         await _wait(stop, pause_s)
     try:
         await loop.close()
     except Exception:
         logger.exception("The loop %s could not be closed", loop.name)
-
-
-def backoff_s(failures: int, *, chance: float) -> float:
-    """Return how long to wait after so many failures in a row: full jitter, 30 seconds at most.
-
-    Args:
-        failures: How many came before this one.
-        chance: At least 0, less than 1.
-    """
-    return chance * min(PAUSE_MAX_S, FIRST_PAUSE_MAX_S * 2.0 ** min(failures, 16))
 
 
 async def _wait(stop: asyncio.Event, pause_s: float) -> None:
