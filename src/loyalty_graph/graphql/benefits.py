@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
@@ -12,18 +12,16 @@ from loyalty_graph.benefits.rules import Benefit as Definition
 from loyalty_graph.benefits.rules import BenefitKind, GrantSource, UsePeriod
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.enums import describe_enum
-from loyalty_graph.graphql.errors import Payload, RefusalsAsData
+from loyalty_graph.graphql.errors import RefusalsAsData
 from loyalty_graph.graphql.inputs import KEY, Input, MemberRef
+from loyalty_graph.graphql.member_payload import MemberPayload
 from loyalty_graph.graphql.money import minor_of
-from loyalty_graph.graphql.nodes import batched, load
+from loyalty_graph.graphql.nodes import batched
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.graphql.purchases import currency_of
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.members import service as members
 from loyalty_graph.usecases import entitlements as using
-
-if TYPE_CHECKING:
-    from loyalty_graph.graphql.members import Member
 
 describe_enum(
     BenefitKind,
@@ -198,10 +196,9 @@ class UseEntitlementInput:
 
 
 @strawberry.type(description="What useEntitlement did.")
-class UseEntitlementPayload(Payload):
+class UseEntitlementPayload(MemberPayload):
     """The answer of useEntitlement."""
 
-    key: strawberry.Private[UUID | None] = None
     used: int | None = strawberry.field(
         default=None, description="Which use of its period this was; a retry gets the same answer."
     )
@@ -211,18 +208,6 @@ class UseEntitlementPayload(Payload):
     replayed: bool = strawberry.field(
         default=False, description="This was a retry: nothing happened again."
     )
-
-    @strawberry.field(
-        description="The member, as of now.",
-        extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")],
-    )
-    async def member(
-        self, info: Info
-    ) -> Annotated["Member", strawberry.lazy("loyalty_graph.graphql.members")] | None:
-        if self.key is None:
-            return None
-        found: Member | None = await load(info, "Member", self.key)
-        return found
 
 
 @strawberry.type

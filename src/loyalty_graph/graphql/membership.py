@@ -2,7 +2,6 @@
 
 from datetime import date
 from typing import Any
-from uuid import UUID
 
 import strawberry
 
@@ -10,8 +9,8 @@ from loyalty_graph.errors import InvalidInputError
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData
 from loyalty_graph.graphql.inputs import KEY, Input, MemberRef, bounded
+from loyalty_graph.graphql.member_payload import MemberPayload
 from loyalty_graph.graphql.members import Member, member_of
-from loyalty_graph.graphql.nodes import load
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope, ViewerKind
@@ -143,23 +142,6 @@ class UpdateMemberInput:
             "locale": self.locale,
         }
         return {name: one.value for name, one in given.items() if one is not None}
-
-
-@strawberry.type
-class MemberPayload(Payload):
-    """What the payloads of mutations of a known member have in common."""
-
-    key: strawberry.Private[UUID | None] = None
-
-    @strawberry.field(
-        description="The member, as of now.",
-        extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")],
-    )
-    async def member(self, info: Info) -> Member | None:
-        if self.key is None:
-            return None
-        found: Member | None = await load(info, "Member", self.key)
-        return found
 
 
 @strawberry.type(description="What updateMember did.")

@@ -1,21 +1,16 @@
 """Giving a member a tier by hand."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
-from uuid import UUID
 
 import strawberry
 
 from loyalty_graph.graphql.context import Context, Info
-from loyalty_graph.graphql.errors import Payload, RefusalsAsData
+from loyalty_graph.graphql.errors import RefusalsAsData
 from loyalty_graph.graphql.inputs import KEY, REASON, Input, MemberRef
-from loyalty_graph.graphql.nodes import load
+from loyalty_graph.graphql.member_payload import MemberPayload
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.usecases import tier_overrides
-
-if TYPE_CHECKING:
-    from loyalty_graph.graphql.members import Member
 
 
 @strawberry.input(description="A tier given by hand until a time, or the end of such a gift.")
@@ -49,28 +44,15 @@ class OverrideTierInput:
 
 
 @strawberry.type(description="What overrideTier did.")
-class OverrideTierPayload(Payload):
+class OverrideTierPayload(MemberPayload):
     """The answer of overrideTier."""
 
-    key: strawberry.Private[UUID | None] = None
     tier: str | None = strawberry.field(
         default=None, description="The code right after it; a retry gets the same answer."
     )
     replayed: bool = strawberry.field(
         default=False, description="This was a retry: nothing happened again."
     )
-
-    @strawberry.field(
-        description="The member, as of now.",
-        extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")],
-    )
-    async def member(
-        self, info: Info
-    ) -> Annotated["Member", strawberry.lazy("loyalty_graph.graphql.members")] | None:
-        if self.key is None:
-            return None
-        found: Member | None = await load(info, "Member", self.key)
-        return found
 
 
 @strawberry.type
