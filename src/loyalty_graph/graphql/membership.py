@@ -21,8 +21,6 @@ from loyalty_graph.usecases import membership
 
 LOCALE_CHARACTERS_MAX = 20
 SOURCE_CHARACTERS_MAX = 40
-GIVEN_ONCE = ("birthday",)
-"""What members cannot change: a birthday that moves brings gifts in every month."""
 REMOVES = "Left out: stays as it is; null: is removed."
 
 
@@ -235,9 +233,9 @@ class MembershipMutation:
     ) -> UpdateMemberPayload | None:
         wanted = given.member.reference(field="member")
         changes, context = given.changes(), info.context
-        once = GIVEN_ONCE if context.viewer.kind is ViewerKind.MEMBER else ()
+        by_member = context.viewer.kind is ViewerKind.MEMBER
         row = await membership.update(
-            context.program_id, wanted, changes, now=context.now, given_once=once
+            context.program_id, wanted, changes, now=context.now, by_member=by_member
         )
         return UpdateMemberPayload(key=row.id)
 

@@ -1,7 +1,7 @@
 """What becomes of a membership: its particulars change, consents are asked, and one day it ends."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,6 +27,9 @@ from loyalty_graph.members.rules import (
 from loyalty_graph.rewards import service as rewards
 from loyalty_graph.usecases import leaving, posting
 
+GIVEN_ONCE = ("birthday",)
+"""What members cannot change: a birthday that moves brings gifts in every month."""
+
 
 @posting.settling_conflicts
 @transaction
@@ -36,7 +39,7 @@ async def update(
     changes: Mapping[str, Any],
     *,
     now: datetime,
-    given_once: Collection[str] = (),
+    by_member: bool = False,
 ) -> Member:
     """Change what is known of a member; None forgets, what is not named stays.
 
@@ -49,7 +52,7 @@ async def update(
         wanted: The member, by what is known before.
         changes: What is to be known from now on.
         now: The moment.
-        given_once: Names of fields that stay as they are once they are known.
+        by_member: The member asks, who gives a birthday once.
 
     Raises:
         NotFoundError: No such member.
@@ -58,7 +61,7 @@ async def update(
         MemberNotActiveError: The member is merged or erased.
     """
     member = await changing.lock(program_id, wanted)
-    for name in changes.keys() & set(given_once):
+    for name in changes.keys() & set(GIVEN_ONCE if by_member else ()):
         if getattr(member, name) not in (None, changes[name]):
             raise InvalidInputError(f"The {name} is known; only the shop changes it.", field=name)
     changed, writes = await changing.change(member, changes)
