@@ -20,9 +20,9 @@ from wallet.models import Barcode, BarcodeFormat, Pass, StoreCard
 
 from bench.rows import Measured, Row, alternate, row
 from loyalty_graph.clock import utc_now
-from loyalty_graph.wallet.apple_pass import CardPrinter
-from loyalty_graph.wallet.checking import verify_pass_file
-from loyalty_graph.wallet.development_ca import (
+from loyalty_graph.wallet.apple.card import CardPrinter
+from loyalty_graph.wallet.apple.checking import verify_pass_file
+from loyalty_graph.wallet.apple.development_ca import (
     CERTIFICATE_FILE,
     IDENTITY,
     ISSUER_FILE,

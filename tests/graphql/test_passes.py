@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from loyalty_graph.wallet.checking import describe
+from loyalty_graph.wallet.apple.checking import describe
 from loyalty_graph.wallet.models import PassRow
 from tests.api import Api, member_id, receipt
 

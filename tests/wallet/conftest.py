@@ -2,9 +2,9 @@
 
 import pytest
 
-from loyalty_graph.wallet.apple_pass import CardPrinter
-from loyalty_graph.wallet.development_ca import IDENTITY, Chain, make_chain
-from loyalty_graph.wallet.signing import PassIdentity, Signer
+from loyalty_graph.wallet.apple.card import CardPrinter
+from loyalty_graph.wallet.apple.development_ca import IDENTITY, Chain, make_chain
+from loyalty_graph.wallet.apple.signing import PassIdentity, Signer
 from loyalty_graph.wallet.templates import Template, load_template
 from tests.wallet.making import NOW, SERIAL, TEMPLATE, make_face, make_signer
 

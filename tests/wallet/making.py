@@ -7,11 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from loyalty_graph.wallet.archive import PassArchive
-from loyalty_graph.wallet.development_ca import Chain
+from loyalty_graph.wallet.apple.archive import PassArchive
+from loyalty_graph.wallet.apple.development_ca import Chain
+from loyalty_graph.wallet.apple.reading import read_members
+from loyalty_graph.wallet.apple.signing import (
+    CmsSkeleton,
+    Signer,
+    SigningFiles,
+    certificate_identity,
+)
 from loyalty_graph.wallet.face import CardFace
-from loyalty_graph.wallet.reading import read_members
-from loyalty_graph.wallet.signing import CmsSkeleton, Signer, SigningFiles, certificate_identity
 
 NOW = datetime(2026, 11, 22, 12, 30, 5, tzinfo=UTC)
 TEMPLATE = Path(__file__).parents[2] / "passes" / "templates" / "store-card"

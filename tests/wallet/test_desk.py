@@ -12,9 +12,9 @@ from loyalty_graph.config import Settings, load_settings
 from loyalty_graph.errors import CertificateError, NotFoundError, UnauthenticatedError
 from loyalty_graph.members.models import Member
 from loyalty_graph.signing import sign_link
-from loyalty_graph.wallet.checking import describe, verify_pass_file
+from loyalty_graph.wallet.apple.checking import describe, verify_pass_file
+from loyalty_graph.wallet.apple.development_ca import IDENTITY, Chain, development_root
 from loyalty_graph.wallet.desk import LINK_PURPOSE, PassDesk, open_desk
-from loyalty_graph.wallet.development_ca import IDENTITY, Chain, development_root
 from loyalty_graph.wallet.models import PassRow
 from tests.shop import DAY, NOON, Shop, open_shop
 from tests.wallet.making import NOW, write_chain

@@ -14,7 +14,7 @@ from loyalty_graph.purchases.rules import Line
 from loyalty_graph.rewards.rules import Step
 from loyalty_graph.usecases import card_page, members, subscriptions
 from loyalty_graph.usecases.subscriptions import Subscribe
-from loyalty_graph.wallet.checking import describe
+from loyalty_graph.wallet.apple.checking import describe
 from loyalty_graph.web import watching
 from loyalty_graph.web.card import CALLS_OF_ONE_ADDRESS, CALLS_OF_ONE_LINK, HAPPENED
 from loyalty_graph.web.watching import CardWatch

@@ -1,6 +1,5 @@
-"""The phone's wallet: a member's card as a signed Apple Wallet pass file, built and checked.
+"""The phone's wallet: every member's card, and every copy of it kept at the present balance.
 
-From a card face to bytes: `face` (what a card shows) -> `templates` (how it looks) -> `apple_pass`
-(the pass model) -> `archive` and `signing` (the pass file). `checking` takes one apart again
-and trusts nothing. `development_ca` stands in where there is no certificate from Apple.
+From a card face to a card: `face` (what a card shows) -> `templates` (how it looks) -> `apple`
+(the pass file and Apple's web service), `google` (class, object and save link).
 """

@@ -9,10 +9,10 @@ from loyalty_graph.config import Settings, bundled, data_folder, secret_key
 from loyalty_graph.errors import CertificateError, NotFoundError
 from loyalty_graph.signing import read_link, sign_link
 from loyalty_graph.wallet import service
-from loyalty_graph.wallet.apple_pass import CardPrinter
-from loyalty_graph.wallet.development_ca import development_signer
+from loyalty_graph.wallet.apple.card import CardPrinter
+from loyalty_graph.wallet.apple.development_ca import development_signer
+from loyalty_graph.wallet.apple.signing import PassIdentity, Signer, SigningFiles, load_signer
 from loyalty_graph.wallet.links import CardLink
-from loyalty_graph.wallet.signing import PassIdentity, Signer, SigningFiles, load_signer
 from loyalty_graph.wallet.templates import load_template
 
 LINK_LIFE = timedelta(days=7)

@@ -12,7 +12,7 @@ from zlib import crc32
 
 import orjson
 
-from loyalty_graph.wallet.signing import Signer
+from loyalty_graph.wallet.apple.signing import Signer
 
 PASS_JSON, MANIFEST, SIGNATURE = "pass.json", "manifest.json", "signature"
 GENERATED = (PASS_JSON, MANIFEST, SIGNATURE)

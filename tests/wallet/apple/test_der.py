@@ -2,7 +2,7 @@
 
 import pytest
 
-from loyalty_graph.wallet import der
+from loyalty_graph.wallet.apple import der
 
 
 def test_elements_keep_their_place_in_the_bytes():

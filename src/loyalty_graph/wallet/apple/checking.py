@@ -12,11 +12,11 @@ from typing import Any
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
-from loyalty_graph.wallet import cms, der
-from loyalty_graph.wallet.archive import MANIFEST, PASS_JSON, SIGNATURE
-from loyalty_graph.wallet.pass_json import PassJsonError, check_card, parse_object
-from loyalty_graph.wallet.reading import ArchiveError, read_members
-from loyalty_graph.wallet.signing import certificate_identity, is_development
+from loyalty_graph.wallet.apple import cms, der
+from loyalty_graph.wallet.apple.archive import MANIFEST, PASS_JSON, SIGNATURE
+from loyalty_graph.wallet.apple.pass_json import PassJsonError, check_card, parse_object
+from loyalty_graph.wallet.apple.reading import ArchiveError, read_members
+from loyalty_graph.wallet.apple.signing import certificate_identity, is_development
 
 ICON = "icon.png"
 CLOCK_SKEW = timedelta(minutes=5)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 from cryptography.x509.oid import NameOID
 
 from loyalty_graph.errors import CertificateError
-from loyalty_graph.wallet import cms, der
+from loyalty_graph.wallet.apple import cms, der
 
 DEVELOPMENT_ORGANIZATION = "Loyalty Graph Development"
 CMS_OPTIONS = [

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from loyalty_graph.errors import CertificateError
-from loyalty_graph.wallet import cms, der
-from loyalty_graph.wallet.development_ca import IDENTITY, Chain, make_chain
-from loyalty_graph.wallet.signing import CmsSkeleton, PassIdentity, Signer, load_signer
+from loyalty_graph.wallet.apple import cms, der
+from loyalty_graph.wallet.apple.development_ca import IDENTITY, Chain, make_chain
+from loyalty_graph.wallet.apple.signing import CmsSkeleton, PassIdentity, Signer, load_signer
 from tests.wallet.making import NOW, make_signer, write_chain
 
 PASSWORD = "correct horse"

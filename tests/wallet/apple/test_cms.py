@@ -2,8 +2,8 @@
 
 import pytest
 
-from loyalty_graph.wallet import cms
-from loyalty_graph.wallet.signing import Signer
+from loyalty_graph.wallet.apple import cms
+from loyalty_graph.wallet.apple.signing import Signer
 from tests.wallet.making import NOW
 
 OTHER = bytes.fromhex("2a864886f70d010909")

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from loyalty_graph.wallet.archive import PassArchive
-from loyalty_graph.wallet.checking import verify_pass_file
-from loyalty_graph.wallet.development_ca import IDENTITY, Chain, make_chain
-from loyalty_graph.wallet.signing import Signer
+from loyalty_graph.wallet.apple.archive import PassArchive
+from loyalty_graph.wallet.apple.checking import verify_pass_file
+from loyalty_graph.wallet.apple.development_ca import IDENTITY, Chain, make_chain
+from loyalty_graph.wallet.apple.signing import Signer
 from tests.wallet.making import NOW, make_signer
 
 needs_openssl = pytest.mark.skipif(

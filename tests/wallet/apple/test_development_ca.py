@@ -8,14 +8,14 @@ import pytest
 from cryptography import x509
 
 from loyalty_graph.errors import CertificateError
-from loyalty_graph.wallet.development_ca import (
+from loyalty_graph.wallet.apple.development_ca import (
     IDENTITY,
     PASS_TYPE_EXTENSION,
     Chain,
     development_root,
     development_signer,
 )
-from loyalty_graph.wallet.signing import PassIdentity, certificate_identity
+from loyalty_graph.wallet.apple.signing import PassIdentity, certificate_identity
 from tests.wallet.making import NOW, write_chain
 
 FILES = ["certificate.pem", "intermediate.pem", "key.pem", "root.pem"]
@@ -115,7 +115,7 @@ def test_one_that_another_process_made_meanwhile_is_used(
         write_chain(chain, folder)
         return chain
 
-    monkeypatch.setattr("loyalty_graph.wallet.development_ca.make_chain", quicker)
+    monkeypatch.setattr("loyalty_graph.wallet.apple.development_ca.make_chain", quicker)
 
     assert development_signer(folder, now=NOW).certificate == chain.certificate
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from wallet.models import Location
 
-from loyalty_graph.wallet.apple_pass import CardPrinter, LoyaltyPass, WebService
-from loyalty_graph.wallet.checking import verify_pass_file
+from loyalty_graph.wallet.apple.card import CardPrinter, LoyaltyPass, WebService
+from loyalty_graph.wallet.apple.checking import verify_pass_file
+from loyalty_graph.wallet.apple.development_ca import IDENTITY, Chain
+from loyalty_graph.wallet.apple.reading import read_members
+from loyalty_graph.wallet.apple.signing import Signer
 from loyalty_graph.wallet.colours import Colour, Colours
-from loyalty_graph.wallet.development_ca import IDENTITY, Chain
-from loyalty_graph.wallet.reading import read_members
-from loyalty_graph.wallet.signing import Signer
 from loyalty_graph.wallet.templates import Template
 from tests.wallet.making import NOW, SERIAL, make_face
 

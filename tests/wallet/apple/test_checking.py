@@ -12,12 +12,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loyalty_graph.wallet.apple_pass import CardPrinter
-from loyalty_graph.wallet.archive import PassArchive
-from loyalty_graph.wallet.checking import describe, verify_pass_file
-from loyalty_graph.wallet.development_ca import IDENTITY, Chain
-from loyalty_graph.wallet.reading import MEMBERS_MAX, UNPACKED_BYTES_MAX, read_members
-from loyalty_graph.wallet.signing import Signer
+from loyalty_graph.wallet.apple.archive import PassArchive
+from loyalty_graph.wallet.apple.card import CardPrinter
+from loyalty_graph.wallet.apple.checking import describe, verify_pass_file
+from loyalty_graph.wallet.apple.development_ca import IDENTITY, Chain
+from loyalty_graph.wallet.apple.reading import MEMBERS_MAX, UNPACKED_BYTES_MAX, read_members
+from loyalty_graph.wallet.apple.signing import Signer
 from tests.wallet.making import NOW, SERIAL, changed, make_face, make_signer, pack, signed
 
 Card = dict[str, Any]

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from loyalty_graph.errors import CertificateError
-from loyalty_graph.wallet.signing import (
+from loyalty_graph.wallet.apple.signing import (
     DEVELOPMENT_ORGANIZATION,
     PassIdentity,
     Signer,

@@ -7,10 +7,10 @@ from typing import Any
 
 from wallet.models import Barcode, Field, Pass, StoreCard
 
-from loyalty_graph.wallet.archive import PassArchive
+from loyalty_graph.wallet.apple.archive import PassArchive
+from loyalty_graph.wallet.apple.signing import PassIdentity, Signer
 from loyalty_graph.wallet.face import VOCABULARY, CardFace
 from loyalty_graph.wallet.placeholders import compile_tree
-from loyalty_graph.wallet.signing import PassIdentity, Signer
 from loyalty_graph.wallet.templates import SECTIONS, STYLE, Template
 
 # A field without a value, or a barcode without a message, is left out as a whole.
