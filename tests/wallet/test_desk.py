@@ -163,7 +163,7 @@ def test_material_that_fits_is_used_and_no_development_ca_is_made(
 ):
     desk = open_desk(settings(public_url="https://cards.example/"), now=NOW)
 
-    assert desk.printer.signer.certificate == chain.certificate
+    assert desk.signer.certificate == chain.certificate
     assert not (data_dir / "development-ca").exists()
     assert desk.link(UUID(int=1), "s", now=NOW).startswith("https://cards.example/passes/")
 

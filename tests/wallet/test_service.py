@@ -47,7 +47,7 @@ async def test_a_pass_is_issued_once(shop: Shop, ada: Member):
     [row] = await PassRow.all()
     assert first == again == {ada.id: row.serial}
     assert len(row.serial) == 32
-    assert (row.platform, row.template, row.issued_at) == ("APPLE", "store-card", NOON)
+    assert (row.platform, row.issued_at, row.update_tag) == ("APPLE", NOON, 0)
 
 
 async def test_the_card_shows_the_tier_of_the_moment(database: object):

@@ -48,7 +48,7 @@ def print_header(url: str, desk: PassDesk, *, to: Console = console) -> None:
     """Say what runs, on which database, and who signs the passes."""
     to.print(f"[bold]Loyalty Graph[/] {__version__}")
     print_named("Database", database_name(url), to=to)
-    signer = desk.printer.signer
+    signer = desk.signer
     if desk.development:
         to.print(
             "  [bold]Signing[/]     [yellow]development CA; phones will not add these passes[/]"

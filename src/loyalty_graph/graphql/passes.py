@@ -17,7 +17,10 @@ from loyalty_graph.wallet.service import Platform
 describe_enum(
     Platform,
     "Whose wallet a card lives in.",
-    {Platform.APPLE: "Apple Wallet: the link opens a signed .pkpass file."},
+    {
+        Platform.APPLE: "Apple Wallet: the link opens a signed .pkpass file.",
+        Platform.GOOGLE: "Google Wallet: the link saves the card to a Google account.",
+    },
     name="PassPlatform",
 )
 
@@ -28,7 +31,6 @@ class Pass:
 
     serial: str = strawberry.field(description="Stays the same however often the card changes.")
     platform: Platform = strawberry.field(description="Whose wallet it lives in.")
-    template: str = strawberry.field(description="How it is laid out, such as store-card.")
     issued_at: datetime = strawberry.field(description="When the member first got it.")
     url: str = strawberry.field(
         description="Opens the card for the points of that moment; good for a week."
@@ -43,7 +45,6 @@ def pass_of(context: Context, row: reads.Card) -> Pass:
     return Pass(
         serial=row.serial,
         platform=Platform(row.platform),
-        template=row.template,
         issued_at=row.issued_at,
         url=context.desk.link(context.program_id, row.serial, now=context.now),
         development=context.desk.development,

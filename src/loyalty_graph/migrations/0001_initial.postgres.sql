@@ -14,6 +14,24 @@ CREATE TABLE "account" (
     CONSTRAINT "account_qualifying_not_negative" CHECK (qualifying_points >= 0),
     CONSTRAINT "account_held_not_negative" CHECK (held_points >= 0)
 ) WITH (fillfactor = 70);
+CREATE TABLE "apple_device" (
+    "device" VARCHAR(255) NOT NULL,
+    "pass_type" VARCHAR(200) NOT NULL,
+    "push_token" TEXT NOT NULL,
+    "token_told_at" TIMESTAMPTZ NOT NULL,
+    "listed_tag" BIGINT,
+    CONSTRAINT "apple_device_pkey" PRIMARY KEY ("pass_type", "device")
+);
+CREATE TABLE "apple_registration" (
+    "serial" VARCHAR(32) NOT NULL,
+    "program_id" UUID NOT NULL,
+    "member_id" UUID NOT NULL,
+    "pass_type" VARCHAR(200) NOT NULL,
+    "device" VARCHAR(255) NOT NULL,
+    "registered_at" TIMESTAMPTZ NOT NULL,
+    CONSTRAINT "apple_registration_pkey" PRIMARY KEY ("program_id", "member_id", "serial", "device")
+);
+CREATE INDEX "apple_registration_of_device" ON "apple_registration" ("pass_type", "device");
 CREATE TABLE "benefit_rules" (
     "program_id" UUID NOT NULL,
     "version" INT NOT NULL,
@@ -56,6 +74,20 @@ CREATE TABLE "card_mark" (
     "marked_at" TIMESTAMPTZ NOT NULL,
     CONSTRAINT "card_mark_pkey" PRIMARY KEY ("program_id", "member_id")
 ) WITH (fillfactor = 70);
+CREATE TABLE "card_push" (
+    "target" VARCHAR(255) NOT NULL,
+    "platform" VARCHAR(8) NOT NULL,
+    "channel" VARCHAR(200) NOT NULL,
+    "wanted_tag" BIGINT NOT NULL,
+    "pushed_tag" BIGINT NOT NULL,
+    "changed_at" TIMESTAMPTZ,
+    "due_at" TIMESTAMPTZ,
+    "quiet_until" TIMESTAMPTZ,
+    "attempts" INT NOT NULL,
+    "claim" UUID,
+    CONSTRAINT "card_push_pkey" PRIMARY KEY ("platform", "channel", "target")
+) WITH (fillfactor = 70);
+CREATE INDEX "card_push_due" ON "card_push" ("platform", "channel", "due_at") WHERE due_at IS NOT NULL;
 CREATE TABLE "consent" (
     "id" UUID NOT NULL,
     "program_id" UUID NOT NULL,
@@ -238,11 +270,23 @@ CREATE TABLE "pass" (
     "program_id" UUID NOT NULL,
     "member_id" UUID NOT NULL,
     "platform" VARCHAR(8) NOT NULL,
-    "template" VARCHAR(40) NOT NULL,
+    "token_generation" INT NOT NULL,
     "issued_at" TIMESTAMPTZ NOT NULL,
+    "update_tag" BIGINT NOT NULL,
+    "changed_at" TIMESTAMPTZ NOT NULL,
+    "last_modified" TIMESTAMPTZ NOT NULL,
+    "delivered_tag" BIGINT,
+    "delivered_at" TIMESTAMPTZ,
+    "holds_until" TIMESTAMPTZ,
+    "handed_out_at" TIMESTAMPTZ,
+    "installed_at" TIMESTAMPTZ,
+    "removed_at" TIMESTAMPTZ,
+    "expires_at" TIMESTAMPTZ,
+    "voided_at" TIMESTAMPTZ,
     CONSTRAINT "pass_pkey" PRIMARY KEY ("program_id", "member_id", "platform")
-);
-CREATE UNIQUE INDEX "pass_serial" ON "pass" ("program_id", "serial");
+) WITH (fillfactor = 80);
+CREATE UNIQUE INDEX "pass_serial" ON "pass" ("serial");
+CREATE INDEX "pass_holds_until" ON "pass" ("holds_until") WHERE holds_until IS NOT NULL;
 CREATE TABLE "program" (
     "id" UUID NOT NULL,
     "slug" VARCHAR(60) NOT NULL,
@@ -507,6 +551,11 @@ BEGIN
 END $$;
 CREATE TRIGGER "transfer_refuses_change" BEFORE UPDATE OR DELETE ON "transfer" FOR EACH ROW EXECUTE FUNCTION "refuse_change"();
 CREATE TRIGGER "transfer_refuses_truncate" BEFORE TRUNCATE ON "transfer" FOR EACH STATEMENT EXECUTE FUNCTION "refuse_change"();
+CREATE TABLE "update_tag" (
+    "name" VARCHAR(8) NOT NULL,
+    "highest" BIGINT NOT NULL,
+    CONSTRAINT "update_tag_pkey" PRIMARY KEY ("name")
+);
 CREATE TABLE "voucher" (
     "id" UUID NOT NULL,
     "program_id" UUID NOT NULL,

@@ -14,6 +14,24 @@ CREATE TABLE "account" (
     CONSTRAINT "account_qualifying_not_negative" CHECK (qualifying_points >= 0),
     CONSTRAINT "account_held_not_negative" CHECK (held_points >= 0)
 );
+CREATE TABLE "apple_device" (
+    "device" VARCHAR(255) NOT NULL,
+    "pass_type" VARCHAR(200) NOT NULL,
+    "push_token" TEXT NOT NULL,
+    "token_told_at" TIMESTAMP NOT NULL,
+    "listed_tag" BIGINT,
+    CONSTRAINT "apple_device_pkey" PRIMARY KEY ("pass_type", "device")
+);
+CREATE TABLE "apple_registration" (
+    "serial" VARCHAR(32) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "member_id" CHAR(36) NOT NULL,
+    "pass_type" VARCHAR(200) NOT NULL,
+    "device" VARCHAR(255) NOT NULL,
+    "registered_at" TIMESTAMP NOT NULL,
+    CONSTRAINT "apple_registration_pkey" PRIMARY KEY ("program_id", "member_id", "serial", "device")
+);
+CREATE INDEX "apple_registration_of_device" ON "apple_registration" ("pass_type", "device");
 CREATE TABLE "benefit_rules" (
     "program_id" CHAR(36) NOT NULL,
     "version" INT NOT NULL,
@@ -55,6 +73,20 @@ CREATE TABLE "card_mark" (
     "marked_at" TIMESTAMP NOT NULL,
     CONSTRAINT "card_mark_pkey" PRIMARY KEY ("program_id", "member_id")
 );
+CREATE TABLE "card_push" (
+    "target" VARCHAR(255) NOT NULL,
+    "platform" VARCHAR(8) NOT NULL,
+    "channel" VARCHAR(200) NOT NULL,
+    "wanted_tag" BIGINT NOT NULL,
+    "pushed_tag" BIGINT NOT NULL,
+    "changed_at" TIMESTAMP,
+    "due_at" TIMESTAMP,
+    "quiet_until" TIMESTAMP,
+    "attempts" INT NOT NULL,
+    "claim" CHAR(36),
+    CONSTRAINT "card_push_pkey" PRIMARY KEY ("platform", "channel", "target")
+);
+CREATE INDEX "card_push_due" ON "card_push" ("platform", "channel", "due_at") WHERE due_at IS NOT NULL;
 CREATE TABLE "consent" (
     "id" CHAR(36) NOT NULL,
     "program_id" CHAR(36) NOT NULL,
@@ -235,11 +267,23 @@ CREATE TABLE "pass" (
     "program_id" CHAR(36) NOT NULL,
     "member_id" CHAR(36) NOT NULL,
     "platform" VARCHAR(8) NOT NULL,
-    "template" VARCHAR(40) NOT NULL,
+    "token_generation" INT NOT NULL,
     "issued_at" TIMESTAMP NOT NULL,
+    "update_tag" BIGINT NOT NULL,
+    "changed_at" TIMESTAMP NOT NULL,
+    "last_modified" TIMESTAMP NOT NULL,
+    "delivered_tag" BIGINT,
+    "delivered_at" TIMESTAMP,
+    "holds_until" TIMESTAMP,
+    "handed_out_at" TIMESTAMP,
+    "installed_at" TIMESTAMP,
+    "removed_at" TIMESTAMP,
+    "expires_at" TIMESTAMP,
+    "voided_at" TIMESTAMP,
     CONSTRAINT "pass_pkey" PRIMARY KEY ("program_id", "member_id", "platform")
 );
-CREATE UNIQUE INDEX "pass_serial" ON "pass" ("program_id", "serial");
+CREATE UNIQUE INDEX "pass_serial" ON "pass" ("serial");
+CREATE INDEX "pass_holds_until" ON "pass" ("holds_until") WHERE holds_until IS NOT NULL;
 CREATE TABLE "program" (
     "id" CHAR(36) NOT NULL,
     "slug" VARCHAR(60) NOT NULL,
@@ -502,6 +546,11 @@ END;
 CREATE TRIGGER "transfer_refuses_delete" BEFORE DELETE ON "transfer" BEGIN
     SELECT RAISE(ABORT, 'transfer is append-only: its rows are never changed or removed');
 END;
+CREATE TABLE "update_tag" (
+    "name" VARCHAR(8) NOT NULL,
+    "highest" BIGINT NOT NULL,
+    CONSTRAINT "update_tag_pkey" PRIMARY KEY ("name")
+);
 CREATE TABLE "voucher" (
     "id" CHAR(36) NOT NULL,
     "program_id" CHAR(36) NOT NULL,

@@ -87,8 +87,9 @@ class PointSettings(_Settings):
 
 
 class Branding(_Settings):
-    """How the programme looks on cards and pages."""
+    """How the programme looks on cards and pages; `template` is a folder of card templates."""
 
+    template: str = Field(default="store-card", pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)
     background: Color = "rgb(18, 54, 42)"
     foreground: Color = "rgb(250, 247, 238)"
     label: Color = "rgb(228, 184, 92)"

@@ -1,17 +1,19 @@
-"""The desk that hands out cards: it holds the signer, the template and the key of the links."""
+"""The desk that hands out cards: it holds the signer, the templates and the key of the links."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from loyalty_graph.config import Settings, bundled, data_folder, secret_key
-from loyalty_graph.errors import CertificateError, NotFoundError
+from loyalty_graph.errors import CertificateError, NotFoundError, TemplateError
 from loyalty_graph.signing import read_link, sign_link
 from loyalty_graph.wallet import service
 from loyalty_graph.wallet.apple.card import CardPrinter
 from loyalty_graph.wallet.apple.development_ca import development_signer
 from loyalty_graph.wallet.apple.signing import PassIdentity, Signer, SigningFiles, load_signer
+from loyalty_graph.wallet.face import CardFace
 from loyalty_graph.wallet.links import CardLink
 from loyalty_graph.wallet.templates import load_template
 
@@ -31,16 +33,30 @@ APPLE_SETTINGS = (
 
 @dataclass(frozen=True, slots=True)
 class PassDesk:
-    """Hands out passes: links to them, and the signed files for the present balance."""
+    """Hands out passes: links to them, and the signed files for the present balance.
 
-    printer: CardPrinter
+    `printers` are those of all templates, by name.
+    """
+
+    printers: Mapping[str, CardPrinter]
+    signer: Signer
     link_key: bytes
     public_url: str
 
     @property
     def development(self) -> bool:
         """Return whether passes are signed by the development CA, which no phone trusts."""
-        return self.printer.signer.development
+        return self.signer.development
+
+    def printer_of(self, face: CardFace) -> CardPrinter:
+        """Return the printer of the template that a card is laid out by.
+
+        Raises:
+            TemplateError: There is no such template here.
+        """
+        if face.template not in self.printers:
+            raise TemplateError(f"There is no card template {face.template}.")
+        return self.printers[face.template]
 
     async def issue(self, program_id: UUID, member_id: UUID, *, now: datetime) -> str:
         """Give a member a pass unless there is one; return its link, good for a week.
@@ -102,7 +118,9 @@ class PassDesk:
         # Signing releases the interpreter; other requests go on meanwhile.
         return await asyncio.to_thread(
             lambda: {
-                member_id: self.printer.print(faces[member_id], serial_number=serial, now=now)
+                member_id: self.printer_of(faces[member_id]).print(
+                    faces[member_id], serial_number=serial, now=now
+                )
                 for member_id, serial in serials.items()
             }
         )
@@ -113,11 +131,13 @@ def open_desk(settings: Settings, *, now: datetime) -> PassDesk:
 
     Raises:
         CertificateError: Certificate, key and issuer do not fit, or only some are given.
-        TemplateError: The template cannot be used.
+        TemplateError: A template cannot be used.
     """
-    template = load_template(bundled(TEMPLATES) / service.TEMPLATE)
+    signer = _signer(settings, now=now)
+    folders = sorted(path for path in bundled(TEMPLATES).iterdir() if path.is_dir())
     return PassDesk(
-        printer=CardPrinter(template, _signer(settings, now=now)),
+        printers={folder.name: CardPrinter(load_template(folder), signer) for folder in folders},
+        signer=signer,
         link_key=secret_key(settings),
         public_url=settings.public_url.rstrip("/"),
     )

@@ -33,7 +33,7 @@ class CardFace:
 
     `expiring_points` of 0 means nothing expires soon, and the card says nothing about it.
     `last_change` and `message` are ready sentences. `colours` replace those of the template.
-    A `void` card is shown greyed out: it is good for nothing any more.
+    A `void` card is shown greyed out: it is good for nothing any more. `template` is its layout.
     """
 
     program_name: str
@@ -53,6 +53,7 @@ class CardFace:
     support: str | None = None
     colours: Colours | None = None
     void: bool = False
+    template: str = "store-card"
 
     def values(self) -> dict[str, str | int | date | None]:
         """Return the value of every name of `VOCABULARY`; None and "" where there is none."""

@@ -6,26 +6,93 @@ from uuid import UUID
 from tortoise import fields
 from tortoise.models import Model
 
-from loyalty_graph.db.constraints import PrimaryKey, Unique
+from loyalty_graph.db.constraints import FillFactor, Index, PrimaryKey, Unique
 
 SERIAL_LENGTH = 32
 
 
 class PassRow(Model):
-    """A member's card on one platform. The serial is opaque and never changes."""
+    """A member's card on one platform. The serial is opaque and never changes.
+
+    `update_tag` names the state of the card that its copies should show; it grows with each change,
+    through all programmes together, and becomes visible after all lower ones. `changed_at` is when
+    that change happened, `last_modified` (whole seconds) differs for any two tags of a pass.
+    `delivered_tag` is the newest state that was handed out. `holds_until` is when the card shows
+    something else although nothing happens, such as points that expire soon.
+    """
 
     serial = fields.CharField(max_length=SERIAL_LENGTH, primary_key=True)
     program_id: UUID = fields.UUIDField()
     member_id: UUID = fields.UUIDField()
     platform = fields.CharField(max_length=8)
-    template = fields.CharField(max_length=40)
+    token_generation: int = fields.IntField(default=0)
     issued_at: datetime = fields.DatetimeField()
+    update_tag: int = fields.BigIntField(default=0)
+    changed_at: datetime = fields.DatetimeField()
+    last_modified: datetime = fields.DatetimeField()
+    delivered_tag: int | None = fields.BigIntField(null=True)
+    delivered_at: datetime | None = fields.DatetimeField(null=True)
+    holds_until: datetime | None = fields.DatetimeField(null=True)
+    handed_out_at: datetime | None = fields.DatetimeField(null=True)
+    installed_at: datetime | None = fields.DatetimeField(null=True)
+    removed_at: datetime | None = fields.DatetimeField(null=True)
+    expires_at: datetime | None = fields.DatetimeField(null=True)
+    voided_at: datetime | None = fields.DatetimeField(null=True)
 
     class Meta(Model.Meta):
         table = "pass"
         constraints = (
             PrimaryKey("program_id", "member_id", "platform"),
-            Unique("program_id", "serial", name="pass_serial"),
+            # Phones name a pass by this alone, before it is known which programme is asked.
+            Unique("serial", name="pass_serial"),
+            FillFactor(80),
+        )
+        indexes = (
+            # Read by the job that marks cards whose time is over.
+            Index("holds_until", name="pass_holds_until", where="holds_until IS NOT NULL"),
+        )
+
+
+class UpdateTagRow(Model):
+    """The highest update tag given so far; one row for the whole database.
+
+    Not a sequence: sequences become visible out of order and do not roll back.
+    """
+
+    name = fields.CharField(max_length=8, primary_key=True)
+    highest: int = fields.BigIntField()
+
+    class Meta(Model.Meta):
+        table = "update_tag"
+
+
+class CardPushRow(Model):
+    """What is to be told to one device, or to Google about one pass; one row however much changed.
+
+    `channel` is what shares a connection and a limit: a pass type (the APNs topic), or an issuer.
+    `target` is the device's id, or the serial. `due_at` is null while there is nothing to tell;
+    under a claim it is when others may try. `changed_at` is the oldest change not told of yet.
+    """
+
+    target = fields.CharField(max_length=255, primary_key=True)
+    platform = fields.CharField(max_length=8)
+    channel = fields.CharField(max_length=200)
+    wanted_tag: int = fields.BigIntField()
+    pushed_tag: int = fields.BigIntField(default=0)
+    changed_at: datetime | None = fields.DatetimeField(null=True)
+    due_at: datetime | None = fields.DatetimeField(null=True)
+    quiet_until: datetime | None = fields.DatetimeField(null=True)
+    attempts: int = fields.IntField(default=0)
+    claim: UUID | None = fields.UUIDField(null=True)
+
+    class Meta(Model.Meta):
+        table = "card_push"
+        constraints = (PrimaryKey("platform", "channel", "target"), FillFactor(70))
+        indexes = (
+            # Read by whoever claims; small, since most rows wait for nothing.
+            Index(
+                "platform", "channel", "due_at", name="card_push_due", where="due_at IS NOT NULL"
+            ),
         )
 
 

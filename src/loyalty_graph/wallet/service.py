@@ -24,7 +24,6 @@ from loyalty_graph.wallet.face import CardFace
 from loyalty_graph.wallet.locales import known_locale
 from loyalty_graph.wallet.models import SERIAL_LENGTH, PassRow
 
-TEMPLATE = "store-card"
 EXPIRING_SOON = timedelta(days=60)
 SERIAL_BYTES = SERIAL_LENGTH // 2
 ENDED = {MemberStatus.CLOSED, MemberStatus.MERGED, MemberStatus.ERASED}
@@ -49,11 +48,18 @@ class Platform(StrEnum):
     """Whose wallet a card lives in."""
 
     APPLE = "APPLE"
+    GOOGLE = "GOOGLE"
 
 
 @transaction
-async def issue(program_id: UUID, member_ids: Sequence[UUID], *, now: datetime) -> dict[UUID, str]:
-    """Give each member a pass unless there is one; return the serials.
+async def issue(
+    program_id: UUID,
+    member_ids: Sequence[UUID],
+    platform: Platform = Platform.APPLE,
+    *,
+    now: datetime,
+) -> dict[UUID, str]:
+    """Give each member a pass on a platform unless there is one; return the serials.
 
     Raises:
         NotFoundError: No such member.
@@ -65,15 +71,16 @@ async def issue(program_id: UUID, member_ids: Sequence[UUID], *, now: datetime) 
             raise NotFoundError("member", member_id, field="member")
         if found[member_id].status != MemberStatus.ACTIVE:
             raise MemberNotActiveError(member_id, found[member_id].status)
-    serials = await _serials(program_id, member_ids)
+    serials = await _serials(program_id, member_ids, platform)
     new = [
         PassRow(
             serial=secrets.token_hex(SERIAL_BYTES),
             program_id=program_id,
             member_id=member_id,
-            platform=Platform.APPLE,
-            template=TEMPLATE,
+            platform=platform,
             issued_at=now,
+            changed_at=now,
+            last_modified=now.replace(microsecond=0),
         )
         for member_id in sorted(set(member_ids) - serials.keys())
     ]
@@ -81,11 +88,13 @@ async def issue(program_id: UUID, member_ids: Sequence[UUID], *, now: datetime) 
         return serials
     # Somebody else may be giving the same member one at this moment; the first one counts.
     await PassRow.bulk_create(new, ignore_conflicts=True)
-    return await _serials(program_id, member_ids)
+    return await _serials(program_id, member_ids, platform)
 
 
-async def _serials(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, str]:
-    keys = [(member_id, Platform.APPLE) for member_id in member_ids]
+async def _serials(
+    program_id: UUID, member_ids: Sequence[UUID], platform: Platform
+) -> dict[UUID, str]:
+    keys = [(member_id, platform) for member_id in member_ids]
     [rows] = await fetch(program_id, Lookup(PassRow, ("member_id", "platform"), keys, ("serial",)))
     return {key[0]: hits[0][0] for key, hits in zip(keys, rows, strict=True) if hits}
 
@@ -156,6 +165,7 @@ def _face(
         colours=_colours(settings),
         message=MEMBERSHIP_ENDED if is_over else None,
         void=is_over,
+        template=settings.branding.template,
     )
 
 

@@ -89,7 +89,7 @@ class CardDoor:
             shown = await card_page.read(request.path_params["token"], now=now)
         except NotFoundError:
             return _gone()
-        card = self._desk.printer.card(shown.face, serial_number="")
+        card = self._desk.printer_of(shown.face).card(shown.face, serial_number="")
         return page("card.html", self._values(request, shown, card), style=_colours(card))
 
     async def live(self, request: Request) -> Response:
@@ -122,14 +122,16 @@ class CardDoor:
 
     async def art(self, request: Request) -> Response:
         """Answer with a picture of the card's template, under an address that never changes."""
-        template = self._desk.printer.template
-        data = template.images.get(request.path_params["name"])
-        if data is None or request.path_params["digest"] != template.digest:
+        digest, name = request.path_params["digest"], request.path_params["name"]
+        templates = (printer.template for printer in self._desk.printers.values())
+        images = next((one.images for one in templates if one.digest == digest), {})
+        data = images.get(name)
+        if data is None:
             return PlainTextResponse("There is no such picture.", 404, headers=UNKEPT)
         return Response(data, media_type="image/png", headers={**HEADERS, **A_YEAR})
 
     def _values(self, request: Request, shown: CardPage, card: Mapping[str, Any]) -> dict[str, Any]:
-        template = self._desk.printer.template
+        template = self._desk.printer_of(shown.face).template
         path = request.url.path
         return {
             "shown": shown,
