@@ -45,7 +45,8 @@ def _to_text(value: UUID | None) -> str | None:
     return None if value is None else str(value)
 
 
-def _to_utc(value: datetime | None) -> str | None:
+def to_utc(value: datetime | None) -> str | None:
+    """Return a moment as SQLite keeps it: text that sorts by time."""
     return None if value is None else value.astimezone(UTC).isoformat(" ")
 
 
@@ -82,7 +83,7 @@ def writers(model: type[Model], columns: tuple[str, ...], dialect: str) -> Posit
     """Return how these columns are converted before they are written."""
     kinds: dict[type[Field[Any]], Converter] = {JSONField: _to_json}
     if dialect == "sqlite":
-        kinds |= {UUIDField: _to_text, DatetimeField: _to_utc, DateField: _to_day}
+        kinds |= {UUIDField: _to_text, DatetimeField: to_utc, DateField: _to_day}
     return _positions(model, columns, kinds)
 
 

@@ -71,7 +71,8 @@ class CardPushRow(Model):
 
     `channel` is what shares a connection and a limit: a pass type (the APNs topic), or an issuer.
     `target` is the device's id, or the serial. `due_at` is null while there is nothing to tell;
-    under a claim it is when others may try. `changed_at` is the oldest change not told of yet.
+    under a claim it is when others may try. `pushed_tag` is what was told last, or is being told
+    under the claim. `changed_at` is the oldest change not told of yet.
     """
 
     target = fields.CharField(max_length=255, primary_key=True)

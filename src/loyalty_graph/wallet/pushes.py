@@ -1,0 +1,170 @@
+"""The queue of pushes: whom to tell that a card has changed, and until when not again.
+
+One row for each device (of a pass type) or Google object, however much changed. Whoever sends
+claims rows, sends, and says how it went; a claim that nobody ends comes back by itself.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from loyalty_graph.db import transaction
+from loyalty_graph.db.statements import execute, select, upsert
+from loyalty_graph.identifiers import new_id
+from loyalty_graph.wallet.models import CardPushRow
+
+QUIET = timedelta(seconds=1)
+"""How long a target is left alone after a push: what changes meanwhile is one more."""
+
+_STATE = ("wanted_tag", "changed_at", "due_at", "pushed_tag", "attempts")
+_NEW = ("platform", "channel", "target", *_STATE)
+# What is due already stays due when it was; what was told of lately waits until it was quiet.
+_MERGE = """
+on conflict (platform, channel, target) do update set
+  wanted_tag = case when card_push.wanted_tag > excluded.wanted_tag
+    then card_push.wanted_tag else excluded.wanted_tag end,
+  changed_at = coalesce(card_push.changed_at, excluded.changed_at),
+  due_at = coalesce(card_push.due_at, case when card_push.quiet_until > excluded.due_at
+    then card_push.quiet_until else excluded.due_at end)
+"""
+_DUE = "where platform = $1 and channel = $2 and due_at <= $3 order by due_at limit"
+_MINE = "platform = $1 and channel = $2 and claim = $3 and target = any($4)"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """That a target must be told of a tag, because of what changed at `changed_at`."""
+
+    platform: str
+    channel: str
+    target: str
+    tag: int
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A push that was claimed: `target` is to hear that there is a state `tag`.
+
+    `changed_at` is when the oldest change happened that the target has not been told of; `attempts`
+    counts the claims since it last heard, this one included.
+    """
+
+    platform: str
+    channel: str
+    target: str
+    tag: int
+    changed_at: datetime
+    attempts: int
+    claim: UUID
+    claimed_at: datetime
+
+
+@transaction
+async def want(wanted: Sequence[Wanted], *, now: datetime) -> None:
+    """Let these targets be told, once each, as soon as they may be."""
+    rows = [
+        (one.platform, one.channel, one.target, one.tag, one.changed_at, now, 0, 0)
+        # In one order, so that two of these never wait for each other.
+        for one in sorted(wanted, key=lambda one: (one.platform, one.channel, one.target))
+    ]
+    await upsert(CardPushRow, _NEW, rows, ending=_MERGE)
+
+
+async def claim(
+    platform: str, channel: str, *, limit: int, now: datetime, until: datetime
+) -> list[Push]:
+    """Claim up to `limit` due pushes of a channel, the longest due first; others may try `until`.
+
+    Rows that another one is claiming are passed over. Where nothing is due, nobody is held up by a
+    transaction.
+    """
+    if not await select(CardPushRow, ("target",), f"{_DUE} 1", platform, channel, now):
+        return []
+    return await _claim(platform, channel, limit, now, until)
+
+
+@transaction
+async def _claim(
+    platform: str, channel: str, limit: int, now: datetime, until: datetime
+) -> list[Push]:
+    columns = ("target", "wanted_tag", "changed_at", "attempts")
+    ending = f"{_DUE} $4 for no key update skip locked"
+    rows = await select(CardPushRow, columns, ending, platform, channel, now, limit)
+    claimed = new_id(now)
+    # What is wanted later than this is told of by another push.
+    await execute(
+        "update card_push set claim = $3, due_at = $4, attempts = attempts + 1, "
+        "pushed_tag = wanted_tag where platform = $1 and channel = $2 and target = any($5)",
+        platform,
+        channel,
+        claimed,
+        until,
+        [row[0] for row in rows],
+    )
+    return [
+        Push(platform, channel, target, tag, changed_at, attempts + 1, claimed, now)
+        for target, tag, changed_at, attempts in rows
+    ]
+
+
+async def done(pushes: Sequence[Push], *, now: datetime) -> None:
+    """Say that these were told; what changed since they were claimed is due after a quiet while."""
+    for mine in _claims(pushes):
+        # When the newer change happened is not kept; it was after the claim.
+        await _end(
+            mine,
+            "update card_push set claim = null, attempts = 0, quiet_until = $5, "
+            "due_at = case when wanted_tag > pushed_tag then $5::timestamptz end, "
+            "changed_at = case when wanted_tag > pushed_tag then $6::timestamptz end",
+            now + QUIET,
+            mine[0].claimed_at,
+        )
+
+
+async def failed(pushes: Sequence[Push], *, now: datetime, retry_at: datetime) -> None:
+    """Give these back, to be tried again at `retry_at`, but not before `now`."""
+    for mine in _claims(pushes):
+        statement = "update card_push set claim = null, due_at = $5"
+        await _end(mine, statement, max(now, retry_at))
+
+
+async def dropped(pushes: Sequence[Push]) -> None:
+    """Forget targets that are not there any more; what was wanted since the claim is due at once.
+
+    Called in the transaction that removes the device: one that comes back meanwhile waits for it,
+    and wants its push anew.
+    """
+    for mine in _claims(pushes):
+        await _forget(mine)
+
+
+@transaction
+async def _forget(mine: Sequence[Push]) -> None:
+    again = "update card_push set claim = null, attempts = 0, due_at = $5, changed_at = $5"
+    await _end(mine, again, mine[0].claimed_at, condition="wanted_tag > pushed_tag")
+    await _end(mine, "delete from card_push")
+
+
+@transaction
+async def _end(mine: Sequence[Push], statement: str, *values: object, condition: str = "") -> None:
+    """Write how the pushes of one claim ended; rows that others have claimed since stay theirs."""
+    first = mine[0]
+    key = (first.platform, first.channel, first.claim, [one.target for one in mine])
+    # Locked in the order in which they are wanted.
+    found = await select(
+        CardPushRow, ("target",), f"where {_MINE} order by target for no key update", *key
+    )
+    theirs = [target for (target,) in found]
+    also = f" and {condition}" if condition else ""
+    await execute(f"{statement} where {_MINE}{also}", *key[:3], theirs, *values)
+
+
+def _claims(pushes: Sequence[Push]) -> list[list[Push]]:
+    """Return the pushes of each claim."""
+    by_claim: defaultdict[UUID, list[Push]] = defaultdict(list)
+    for push in pushes:
+        by_claim[push.claim].append(push)
+    return list(by_claim.values())
