@@ -44,6 +44,13 @@ async def select(
     return converted_rows([tuple(row) for row in rows], readers(model, columns, dialect))
 
 
+async def read(statement: str, *values: Any) -> list[Row]:
+    """Run a statement whose columns are texts and numbers, which both databases return alike."""
+    current: Any = connection()
+    _, rows = await current.execute_query(*_said(current.capabilities.dialect, statement, values))
+    return [tuple(row) for row in rows]
+
+
 async def execute(statement: str, *values: Any) -> int:
     """Run a statement that writes; return how many rows it changed."""
     current: Any = connection()

@@ -9,6 +9,8 @@ from tortoise.models import Model
 from loyalty_graph.db.constraints import FillFactor, Index, PrimaryKey, Unique
 
 SERIAL_LENGTH = 32
+PASSES = "pass"
+"""Whose tags are counted."""
 
 
 class PassRow(Model):
@@ -54,7 +56,7 @@ class PassRow(Model):
 
 
 class UpdateTagRow(Model):
-    """The highest update tag given so far; one row for the whole database.
+    """The highest update tag given so far; one row, `PASSES`, for the whole database.
 
     Not a sequence: sequences become visible out of order and do not roll back.
     """
