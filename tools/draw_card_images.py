@@ -14,6 +14,7 @@ FOLDER = Path(__file__).parents[1] / "passes" / "templates" / "store-card"
 GREEN, DEEP, FRESH = (18, 54, 42), (11, 38, 30), (34, 95, 72)
 GOLD, GOLD_LIGHT = (228, 184, 92), (243, 211, 138)
 SCALES = {"": 1, "@2x": 2, "@3x": 3}
+FOR_GOOGLE, ONE_SCALE = ("emblem", "hero"), {"": 1}
 OVERSAMPLING = 4
 CURVE_STEPS = 48
 PALETTE_COLOURS = 192
@@ -117,6 +118,21 @@ def strip(unit: int) -> Image.Image:
     return image
 
 
+def emblem(unit: int) -> Image.Image:
+    """Draw Google's logo, 660 pixels square, of which a circle is shown."""
+    side = 660 * unit
+    image = gradient((side, side), GOLD_LIGHT, GOLD, slope=1.0)
+    draw_sprout(image, (side / 2, side / 2), 0.56 * side, GREEN)
+    return image
+
+
+def hero(unit: int) -> Image.Image:
+    """Draw Google's wide picture, 1032 x 336 pixels: the strip, cropped to its shape."""
+    size = (1032 * unit, 336 * unit)
+    wide = strip(3 * unit)
+    return wide.resize(size, Image.Resampling.LANCZOS, box=(0, 10 * unit, 1125 * unit, 376 * unit))
+
+
 def gradient(
     size: tuple[int, int], start: tuple[int, int, int], end: tuple[int, int, int], *, slope: float
 ) -> Image.Image:
@@ -161,8 +177,9 @@ def main() -> None:
     """Draw everything at every scale and say how large it became."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
     total = 0
-    for name, draw in {"icon": icon, "logo": logo, "strip": strip}.items():
-        for suffix, scale in SCALES.items():
+    kinds = {"icon": icon, "logo": logo, "strip": strip, "emblem": emblem, "hero": hero}
+    for name, draw in kinds.items():
+        for suffix, scale in ONE_SCALE.items() if name in FOR_GOOGLE else SCALES.items():
             large = draw(scale * OVERSAMPLING)
             size = (large.width // OVERSAMPLING, large.height // OVERSAMPLING)
             path = folder / f"{name}{suffix}.png"

@@ -76,7 +76,7 @@ def test_a_value_is_never_read_as_a_template(hostile: str):
     [
         (
             "{{ member.nickname }}",
-            "unknown placeholder member.nickname; known are member.name, member.tier",
+            "unknown placeholder member.nickname; did you mean member.name? known are ",
         ),
         ("{{ member.name | shout }}", "unknown filter shout; member.name can have: upper"),
         ("{{ points.balance }}", "points.balance is a number and needs a filter: number"),

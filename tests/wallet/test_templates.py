@@ -49,8 +49,10 @@ def test_the_shipped_template_has_every_image_at_every_scale_and_stays_small():
     template = load_template(TEMPLATE)
 
     names = {f"{name}{scale}.png" for name in ("icon", "logo", "strip") for scale in SCALES}
-    assert set(template.images) == names
-    assert sum(map(len, template.images.values())) < SHIPPED_IMAGES_BYTES_MAX
+    assert set(template.images) == names | {"emblem.png", "hero.png"}
+    carried = template.images_of()
+    assert set(carried) == names
+    assert sum(map(len, carried.values())) < SHIPPED_IMAGES_BYTES_MAX
     assert template.name == "store-card"
 
 
@@ -106,7 +108,8 @@ def test_keys_we_do_not_know_are_let_through(folder: Path):
             "an unknown placeholder",
             lambda card: primary(card).update(value="{{ points.total | number }}"),
             (
-                "storeCard.primaryFields[0].value: unknown placeholder points.total; known are "
+                "storeCard.primaryFields[0].value: unknown placeholder points.total; "
+                "did you mean points.unit? known are "
                 "program.name, program.terms, program.support, member.name, member.number, "
                 "member.since, member.tier, points.balance, points.unit, points.expiring, "
                 "points.expires_on, card.last_change, card.message."
@@ -252,7 +255,10 @@ def test_a_pass_json_that_cannot_be_read_is_named(folder: Path, content: bytes, 
         (
             "icon2x.png",
             png(58, 58),
-            "a store card has no such file; it may have icon, logo, strip (.png, @2x, @3x).",
+            (
+                "a store card has no such file; it may have icon, logo, strip (.png, @2x, @3x), "
+                "emblem, hero (.png)."
+            ),
         ),
         ("thumbnail.png", png(90, 90), "a store card has no such file; it may have "),
         ("notes.txt", b"", "a store card has no such file; it may have "),
@@ -264,7 +270,10 @@ def test_a_file_that_does_not_fit_is_named(folder: Path, name: str, content: byt
     assert complaint(folder).startswith(f"{name}: {expected}")
 
 
-@pytest.mark.parametrize("name", ["pass.json", "icon.png", "icon@2x.png", "logo.png"])
+@pytest.mark.parametrize(
+    "name",
+    ["pass.json", "google.class.json", "google.object.json", "icon.png", "icon@2x.png", "logo.png"],
+)
 def test_a_missing_file_is_named(folder: Path, name: str):
     (folder / name).unlink()
 

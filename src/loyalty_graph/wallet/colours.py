@@ -21,6 +21,11 @@ class Colour:
         return f"rgb({self.red}, {self.green}, {self.blue})"
 
     @property
+    def hex(self) -> str:
+        """Return the colour as web pages and Google write it: #12362a."""
+        return f"#{self.red:02x}{self.green:02x}{self.blue:02x}"
+
+    @property
     def luminance(self) -> float:
         """Relative luminance from 0 (black) to 1 (white). Source: WCAG 2.2."""
         red, green, blue = (_linear(part) for part in (self.red, self.green, self.blue))

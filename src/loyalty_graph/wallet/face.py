@@ -5,15 +5,21 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.wallet.colours import Colours
 from loyalty_graph.wallet.placeholders import Kind, Name
 
 MOMENT = timedelta.resolution
 
-VOCABULARY: Mapping[str, Name] = {
+PROGRAM: Mapping[str, Name] = {
     "program.name": Name(Kind.TEXT),
     "program.terms": Name(Kind.TEXT, optional=True),
     "program.support": Name(Kind.TEXT, optional=True),
+}
+"""What is the same on every card of a programme."""
+
+VOCABULARY: Mapping[str, Name] = {
+    **PROGRAM,
     "member.name": Name(Kind.TEXT),
     "member.number": Name(Kind.TEXT),
     "member.since": Name(Kind.DATE),
@@ -75,3 +81,12 @@ class CardFace:
             "card.last_change": self.last_change,
             "card.message": self.message,
         }
+
+
+def program_values(settings: ProgramSettings) -> dict[str, str | None]:
+    """Return the value of every name of `PROGRAM`."""
+    return {
+        "program.name": settings.name,
+        "program.terms": settings.branding.terms or None,
+        "program.support": settings.branding.support or None,
+    }

@@ -6,7 +6,8 @@ A text is filled in one pass: a value that itself looks like a placeholder stays
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from difflib import get_close_matches
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Protocol
@@ -19,6 +20,7 @@ OPENING, CLOSING = "{{", "}}"
 PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 INSIDE = re.compile(r"\s*([a-z_]+(?:\.[a-z_]+)*)\s*(?:\|\s*([a-z_]+)\s*)?")
 CACHED_DATES, CACHED_LOCALES = 4096, 256
+INTEGER = "integer"
 BY_THREE = (3, 3)
 FIRST_STRONG, ISOLATE_END = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
 
@@ -29,6 +31,7 @@ class Kind(StrEnum):
     TEXT = "a text"
     NUMBER = "a number"
     DATE = "a date"
+    INSTANT = "an instant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,17 @@ class Items:
 
 
 @dataclass(frozen=True, slots=True)
+class Integer:
+    """A compiled text that is one placeholder and becomes a number, not a text."""
+
+    name: str
+
+    def fill(self, values: Mapping[str, object], _locale: str) -> Any:
+        """Return the number, or None when there is none."""
+        return values[self.name]
+
+
+@dataclass(frozen=True, slots=True)
 class Constant:
     """A part without placeholders, shared by everything it is filled into."""
 
@@ -153,10 +167,14 @@ def compile_tree(
 ) -> Fillable:
     """Compile every text of a parsed JSON tree; parts without placeholders cost nothing later.
 
+    `{{ name | integer }}` alone becomes a number: Google's API has numbers, where Apple has texts.
+
     Raises:
         PlaceholderError: as for `compile_text`.
     """
     if isinstance(node, str):
+        if (number := _integer(node, vocabulary)) is not None:
+            return number
         text = compile_text(node, vocabulary)
         return text if text.names else Constant(node)
     if isinstance(node, list):
@@ -194,12 +212,28 @@ def write_month(value: date, locale: str) -> str:
     return format_skeleton("yMMM", value, locale=locale)
 
 
+def write_instant(value: datetime, _locale: str) -> str:
+    """Return date and time with offset, such as 2026-12-31T23:59:00+01:00 (W3C, ISO 8601)."""
+    return value.isoformat(timespec="seconds")
+
+
 FILTERS: Mapping[str, Filter] = {
     "number": Filter(Kind.NUMBER, write_number),
     "date": Filter(Kind.DATE, write_date),
     "month": Filter(Kind.DATE, write_month),
+    "instant": Filter(Kind.INSTANT, write_instant),
     "upper": Filter(Kind.TEXT, lambda value, _locale: str(value).upper()),
 }
+
+
+def _integer(text: str, vocabulary: Mapping[str, Name]) -> Integer | None:
+    """Return the number a text asks for, if that is all it does."""
+    match = PLACEHOLDER.fullmatch(text)
+    inside = INSIDE.fullmatch(match[1]) if match else None
+    if inside is None or inside[2] != INTEGER:
+        return None
+    known = vocabulary.get(inside[1])
+    return Integer(inside[1]) if known is not None and known.kind is Kind.NUMBER else None
 
 
 def _placeholder(
@@ -210,18 +244,26 @@ def _placeholder(
         raise PlaceholderError("a placeholder is {{ name }} or {{ name | filter }}")
     name, filter_name = match.groups()
     if name not in vocabulary:
-        raise PlaceholderError(f"unknown placeholder {name}; known are {', '.join(vocabulary)}")
+        raise PlaceholderError(_unknown("placeholder", name, vocabulary, "known are"))
     kind = vocabulary[name].kind
     fitting = ", ".join(key for key, known in FILTERS.items() if known.kind is kind)
     if filter_name is None:
         if kind is not Kind.TEXT:
             raise PlaceholderError(f"{name} is {kind} and needs a filter: {fitting}")
         return name, None
+    if filter_name == INTEGER:
+        raise PlaceholderError(f"the filter {INTEGER} makes a number; a text needs: {fitting}")
     if filter_name not in FILTERS:
         raise PlaceholderError(f"unknown filter {filter_name}; {name} can have: {fitting}")
     if FILTERS[filter_name].kind is not kind:
         raise PlaceholderError(f"the filter {filter_name} does not fit {name}, {kind}: {fitting}")
     return name, FILTERS[filter_name].write
+
+
+def _unknown(what: str, name: str, known: Iterable[str], words: str) -> str:
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return f"unknown {what} {name}; {hint}{words} {', '.join(known)}"
 
 
 def _isolated(text: str, locale: str) -> str:

@@ -1,47 +1,90 @@
-"""Reads card templates: a folder with pass.json and images, checked whole before it is used."""
+"""Reads card templates: a folder with both platforms' JSON and images, checked whole before use."""
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from loyalty_graph.errors import TemplateError
+from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.wallet import images
-from loyalty_graph.wallet.colours import CONTRAST_MIN, Colour, contrast, parse_colour
-from loyalty_graph.wallet.face import VOCABULARY
-from loyalty_graph.wallet.placeholders import PlaceholderError, Text, compile_text
+from loyalty_graph.wallet.colours import Colour, parse_colour
+from loyalty_graph.wallet.face import PROGRAM, VOCABULARY, CardFace, program_values
+from loyalty_graph.wallet.google_checks import check_class, check_object
+from loyalty_graph.wallet.pass_checks import SECTIONS, STYLE, check_pass
+from loyalty_graph.wallet.placeholders import Kind, Name
+from loyalty_graph.wallet.template_document import Document, parse
 
-CARD_FILE = "pass.json"
-STYLE = "storeCard"
+__all__ = ["SECTIONS", "STYLE", "TOTAL_BYTES_MAX", "Template", "load_template"]
+
+CARD_FILE, CLASS_FILE, OBJECT_FILE = "pass.json", "google.class.json", "google.object.json"
 TOTAL_BYTES_MAX = 256 * 1024
-REQUIRED_TEXTS = ("organizationName", "description")
-COLOURS = ("backgroundColor", "foregroundColor", "labelColor")
-# These belong to one pass or to its certificate; a template that sets them would be ignored.
-SET_PER_PASS = (
-    "passTypeIdentifier",
-    "teamIdentifier",
-    "serialNumber",
-    "authenticationToken",
-    "webServiceURL",
-)
-SECTIONS = ("headerFields", "primaryFields", "secondaryFields", "auxiliaryFields", "backFields")
-BARCODE_FORMATS = tuple(f"PKBarcodeFormat{name}" for name in ("QR", "PDF417", "Aztec", "Code128"))
-CHANGED_VALUE = "%@"
+BACKGROUND = "colours.background"
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A checked template: its pass.json with placeholders, and its images by file name.
+    """A checked template: its JSON files with placeholders, and its images by file name.
 
-    `digest` changes with any byte of either that matters.
+    `card` is Apple's pass.json; `google_class` and `google_object` are Google's LoyaltyClass and
+    LoyaltyObject. `images` are all there are; `images_of` are those of one card. `digest` changes
+    with any byte that matters.
     """
 
     name: str
     digest: str
     card: Mapping[str, Any] = field(repr=False)
+    google_class: Mapping[str, Any] = field(repr=False)
+    google_object: Mapping[str, Any] = field(repr=False)
     images: Mapping[str, bytes] = field(repr=False)
+
+    @property
+    def class_vocabulary(self) -> Mapping[str, Name]:
+        """Return what `google_class` may ask for: the programme, and images by their addresses."""
+        return _google_vocabulary(PROGRAM, self.images)
+
+    @property
+    def object_vocabulary(self) -> Mapping[str, Name]:
+        """Return what `google_object` may ask for: what the card shows, and images."""
+        return _google_vocabulary(VOCABULARY, self.images)
+
+    def class_values(self, settings: ProgramSettings, *, public_url: str) -> dict[str, Any]:
+        """Return the values of `class_vocabulary`; images lie under `public_url`."""
+        colour = parse_colour(settings.branding.background)
+        return {
+            **program_values(settings),
+            **self._addresses((), public_url),
+            BACKGROUND: self._background(colour),
+        }
+
+    def object_values(self, face: CardFace, *, public_url: str) -> dict[str, Any]:
+        """Return the values of `object_vocabulary`; images lie under `public_url`."""
+        return {
+            **face.values(),
+            **self._addresses((), public_url),
+            BACKGROUND: self._background(face.colours.background if face.colours else None),
+        }
+
+    def images_of(self, _face: CardFace | None = None) -> dict[str, bytes]:
+        """Return the images that the pass file of one card carries, by their names there."""
+        found = images.chosen(self.images, ())
+        return {name: self.images[file] for name, file in found.items() if _is_apples(name)}
+
+    def _addresses(self, variants: tuple[str, ...], public_url: str) -> dict[str, str]:
+        files = images.chosen(self.images, variants)
+        addresses = {}
+        for base in images.bases(self.images):
+            name = images.largest(base, files)
+            assert name is not None, "a base was found by its file"
+            addresses[f"art.{base}"] = f"{public_url}/card-art/{self.digest}/{files[name]}"
+        return addresses
+
+    def _background(self, colour: Colour | None) -> str:
+        own = parse_colour(self.card["backgroundColor"])
+        assert own is not None, "a template's colours were checked when it was read"
+        return (colour or own).hex
 
 
 def load_template(folder: Path) -> Template:
@@ -51,13 +94,24 @@ def load_template(folder: Path) -> Template:
         TemplateError: a file is missing or cannot be used; the message names file and place.
     """
     files = _read_files(folder)
-    card = _parse(folder / CARD_FILE, files.pop(CARD_FILE, None))
+    card, google_class, google_object = (
+        parse(folder / name, files.pop(name, None)) for name in (CARD_FILE, CLASS_FILE, OBJECT_FILE)
+    )
     _check_images(folder, files)
-    _PassJson(folder / CARD_FILE, card).check()
-    digest = hashlib.sha256(json.dumps(card).encode())
+    check_pass(Document(folder / CARD_FILE, card, VOCABULARY))
+    check_class(Document(folder / CLASS_FILE, google_class, _google_vocabulary(PROGRAM, files)))
+    check_object(
+        Document(folder / OBJECT_FILE, google_object, _google_vocabulary(VOCABULARY, files))
+    )
+    digest = hashlib.sha256(json.dumps([card, google_class, google_object]).encode())
     for name in sorted(files):
         digest.update(name.encode() + hashlib.sha256(files[name]).digest())
-    return Template(folder.name, digest.hexdigest(), card, files)
+    return Template(folder.name, digest.hexdigest(), card, google_class, google_object, files)
+
+
+def _google_vocabulary(names: Mapping[str, Name], files: Mapping[str, bytes]) -> Mapping[str, Name]:
+    art = {f"art.{base}": Name(Kind.TEXT) for base in images.bases(files)}
+    return {**names, **art, BACKGROUND: Name(Kind.TEXT)}
 
 
 def _read_files(folder: Path) -> dict[str, bytes]:
@@ -70,25 +124,7 @@ def _read_files(folder: Path) -> dict[str, bytes]:
         if not path.is_file():
             raise TemplateError(f"{path}: a template has files only, no folders.")
         files[path.name] = path.read_bytes()
-    total = sum(map(len, files.values()))
-    if total > TOTAL_BYTES_MAX:
-        raise TemplateError(
-            f"{folder}: {total:,} bytes; every phone loads them with each change, "
-            f"so {TOTAL_BYTES_MAX:,} is the limit. Make the images smaller."
-        )
     return files
-
-
-def _parse(path: Path, data: bytes | None) -> dict[str, Any]:
-    if data is None:
-        raise TemplateError(f"{path}: a template needs this file.")
-    try:
-        card = json.loads(data)
-    except ValueError as error:
-        raise TemplateError(f"{path}: this is not JSON: {error}.") from None
-    if not isinstance(card, dict):
-        raise TemplateError(f"{path}: this must be a JSON object.")
-    return card
 
 
 def _check_images(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -96,125 +132,17 @@ def _check_images(folder: Path, files: Mapping[str, bytes]) -> None:
         fault = images.fault(name, data)
         if fault:
             raise TemplateError(f"{folder / name}: {fault}.")
-    absent = images.missing(set(files))
+    absent = images.missing(files)
     if absent:
         raise TemplateError(f"{folder / absent}: a store card needs this image.")
-
-
-@dataclass(frozen=True, slots=True)
-class _PassJson:
-    """One pass.json under examination."""
-
-    path: Path
-    card: Mapping[str, Any]
-
-    def check(self) -> None:
-        if self.card.get("formatVersion") != 1:
-            raise self._fault("formatVersion", "must be 1")
-        for key in SET_PER_PASS:
-            if key in self.card:
-                raise self._fault(key, "is set for each pass; remove it from the template")
-        for key in REQUIRED_TEXTS:
-            self._check_text(self.card, key, key, needed=True)
-        self._check_colours()
-        self._check_barcodes()
-        self._check_fields()
-        for place, text in _texts(self.card, ""):
-            self._compiled(text, place)
-
-    def _check_text(
-        self, holder: Mapping[str, Any], key: str, place: str, *, needed: bool = False
-    ) -> None:
-        text = holder.get(key)
-        if text is None and not needed:
-            return
-        if not isinstance(text, str) or not text:
-            raise self._fault(place, 'must be a text; write numbers as "42"')
-        optional = sorted(
-            name for name in self._compiled(text, place).names if VOCABULARY[name].optional
+    carried = sum(len(files[one]) for one in images.chosen(files, ()).values() if _is_apples(one))
+    if carried > TOTAL_BYTES_MAX:
+        raise TemplateError(
+            f"{folder}: {carried:,} bytes; every phone loads them with each change, "
+            f"so {TOTAL_BYTES_MAX:,} is the limit. Make the images smaller."
         )
-        if needed and optional:
-            raise self._fault(place, f"is required, but {optional[0]} may have no value")
-
-    def _check_colours(self) -> None:
-        found: dict[str, Colour] = {}
-        for key in COLOURS:
-            colour = parse_colour(str(self.card.get(key)))
-            if colour is None:
-                raise self._fault(key, 'must be a colour such as "rgb(20, 56, 41)"')
-            found[key] = colour
-        for key in COLOURS[1:]:
-            ratio = contrast(found["backgroundColor"], found[key])
-            if ratio < CONTRAST_MIN:
-                raise self._fault(
-                    key,
-                    f"has a contrast of {ratio:.2f} with the background; "
-                    f"text needs {CONTRAST_MIN} (WCAG 1.4.3)",
-                )
-
-    def _check_barcodes(self) -> None:
-        for place, barcode in self._objects(self.card, "barcodes", ""):
-            if barcode.get("format") not in BARCODE_FORMATS:
-                raise self._fault(f"{place}.format", f"must be one of {', '.join(BARCODE_FORMATS)}")
-            self._check_text(barcode, "message", f"{place}.message", needed=True)
-            self._check_text(barcode, "messageEncoding", f"{place}.messageEncoding", needed=True)
-            self._check_text(barcode, "altText", f"{place}.altText")
-
-    def _check_fields(self) -> None:
-        style = self.card.get(STYLE)
-        if not isinstance(style, dict):
-            raise self._fault(STYLE, "is missing; a loyalty card is a store card")
-        keys: set[str] = set()
-        for section in style:
-            if section not in SECTIONS:
-                raise self._fault(f"{STYLE}.{section}", f"is not one of {', '.join(SECTIONS)}")
-            for place, entry in self._objects(style, section, f"{STYLE}."):
-                self._check_field(place, entry, keys)
-
-    def _check_field(self, place: str, entry: Mapping[str, Any], keys: set[str]) -> None:
-        key = entry.get("key")
-        if not isinstance(key, str) or not key or key in keys:
-            fault = f"{key} stands there already" if key in keys else "must be a text"
-            raise self._fault(f"{place}.key", f"{fault}; every field needs its own key")
-        keys.add(key)
-        if "value" not in entry:
-            raise self._fault(f"{place}.value", "is missing")
-        for part in ("value", "label", "changeMessage"):
-            self._check_text(entry, part, f"{place}.{part}")
-        if CHANGED_VALUE not in entry.get("changeMessage", CHANGED_VALUE):
-            raise self._fault(
-                f"{place}.changeMessage", f"needs {CHANGED_VALUE}, where the new value is put"
-            )
-
-    def _objects(
-        self, holder: Mapping[str, Any], key: str, prefix: str
-    ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        entries = holder.get(key, [])
-        if not isinstance(entries, list):
-            raise self._fault(f"{prefix}{key}", "must be a list")
-        for index, entry in enumerate(entries):
-            place = f"{prefix}{key}[{index}]"
-            if not isinstance(entry, dict):
-                raise self._fault(place, "must be an object")
-            yield place, entry
-
-    def _compiled(self, text: str, place: str) -> Text:
-        try:
-            return compile_text(text, VOCABULARY)
-        except PlaceholderError as error:
-            raise self._fault(place, str(error)) from None
-
-    def _fault(self, place: str, words: str) -> TemplateError:
-        return TemplateError(f"{self.path}: {place}: {words}.")
 
 
-def _texts(node: object, place: str) -> Iterator[tuple[str, str]]:
-    """Yield place and text of every text in a tree."""
-    if isinstance(node, str):
-        yield place, node
-    elif isinstance(node, dict):
-        for key, part in node.items():
-            yield from _texts(part, f"{place}.{key}" if place else key)
-    elif isinstance(node, list):
-        for index, part in enumerate(node):
-            yield from _texts(part, f"{place}[{index}]")
+def _is_apples(name: str) -> bool:
+    part = images.parse(name)
+    return part is not None and part.in_pass_file

@@ -130,7 +130,7 @@ class CardPrinter:
         self.template, self.signer = template, signer
         model = LoyaltyPass.from_card(template.card, signer.identity)
         self._card = compile_tree(model.json_dict(), VOCABULARY, essential=ESSENTIAL)
-        self._archive = PassArchive(template.images, signer)
+        self._archive = PassArchive(template.images_of(), signer)
 
     def card(
         self, face: CardFace, *, serial_number: str, web_service: WebService | None = None
@@ -150,6 +150,10 @@ class CardPrinter:
             if not barcode["message"].isascii():
                 barcode["messageEncoding"] = UNICODE
         return card
+
+    def images(self, face: CardFace) -> Mapping[str, bytes]:
+        """Return the images that one card's pass file carries, by their names there."""
+        return self.template.images_of(face)
 
     def print(
         self,
