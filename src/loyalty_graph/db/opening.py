@@ -28,6 +28,7 @@ MODEL_MODULES: list[str] = [
     "loyalty_graph.rewards.models",
     "loyalty_graph.wallet.models",
     "loyalty_graph.wallet.apple.models",
+    "loyalty_graph.wallet.google.models",
     "loyalty_graph.jobs.models",
     "loyalty_graph.outbox.models",
     "loyalty_graph.leases",

@@ -127,6 +127,35 @@ CREATE TABLE "fact_count" (
     "highest" BIGINT NOT NULL,
     CONSTRAINT "fact_count_pkey" PRIMARY KEY ("program_id")
 );
+CREATE TABLE "google_bucket" (
+    "issuer_id" VARCHAR(40) NOT NULL,
+    "free_at" TIMESTAMP NOT NULL,
+    CONSTRAINT "google_bucket_pkey" PRIMARY KEY ("issuer_id")
+);
+CREATE TABLE "google_callback" (
+    "nonce_sha256" VARCHAR(64) NOT NULL,
+    "serial" VARCHAR(32) NOT NULL,
+    "expires_at" TIMESTAMP NOT NULL,
+    CONSTRAINT "google_callback_pkey" PRIMARY KEY ("nonce_sha256")
+);
+CREATE INDEX "google_callback_of_pass" ON "google_callback" ("serial", "expires_at");
+CREATE INDEX "google_callback_expiry" ON "google_callback" ("expires_at");
+CREATE TABLE "google_class" (
+    "class_id" VARCHAR(120) NOT NULL,
+    "digest" VARCHAR(64) NOT NULL,
+    "given_at" TIMESTAMP NOT NULL,
+    CONSTRAINT "google_class_pkey" PRIMARY KEY ("class_id")
+);
+CREATE TABLE "google_object" (
+    "serial" VARCHAR(32) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "given" JSON NOT NULL,
+    "balance" BIGINT NOT NULL,
+    "tier" TEXT,
+    "points_expire_at" TIMESTAMP,
+    "notified" JSON NOT NULL,
+    CONSTRAINT "google_object_pkey" PRIMARY KEY ("program_id", "serial")
+);
 CREATE TABLE "idempotency" (
     "key" VARCHAR(255) NOT NULL,
     "program_id" CHAR(36) NOT NULL,
