@@ -3,7 +3,7 @@
 import os
 import secrets
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -66,6 +66,8 @@ class Settings(BaseSettings):
     # As JSON. While there is none, a development key in the data folder signs members in.
     member_issuers: tuple[MemberIssuer, ...] = ()
 
+    # As JSON, oldest first; passes in phones need theirs for ever, so keys are only added.
+    pass_token_keys: tuple[Annotated[SecretStr, Field(min_length=SECRET_KEY_LENGTH_MIN)], ...] = ()
     apple_certificate: Path | None = None
     apple_key: Path | None = None
     apple_key_password: SecretStr | None = None

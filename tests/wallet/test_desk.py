@@ -127,14 +127,43 @@ async def test_a_pass_or_member_that_is_gone_is_not_found(desk: PassDesk, shop: 
 async def test_many_files_are_signed_at_once(desk: PassDesk, shop: Shop, ada: Member):
     bob = await shop.enrol(first_name="Bob")
 
-    files = await desk.files(shop.program_id, {ada.id: "a" * 32, bob.id: "b" * 32}, now=NOON)
+    serials = await desk.serials(shop.program_id, [ada.id, bob.id], now=NOON)
 
-    assert {one: describe(data)["card"]["serialNumber"] for one, data in files.items()} == {
-        ada.id: "a" * 32,
-        bob.id: "b" * 32,
-    }
+    files = await desk.files(shop.program_id, serials, now=NOON)
+
+    cards = {one: describe(data)["card"] for one, data in files.items()}
+    assert {one: card["serialNumber"] for one, card in cards.items()} == serials
     with pytest.raises(NotFoundError):
         await desk.files(shop.program_id, {UUID(int=7): "c" * 32}, now=NOON)
+
+
+async def test_every_file_says_where_its_updates_are(desk: PassDesk, shop: Shop, ada: Member):
+    serials = await desk.serials(shop.program_id, [ada.id], now=NOON)
+
+    card = describe((await desk.files(shop.program_id, serials, now=NOON))[ada.id])["card"]
+
+    # No slash at its end: phones would ask for //v1/.
+    assert card["webServiceURL"] == "http://127.0.0.1:8000/apple"
+    token, kind = card["authenticationToken"], card["passTypeIdentifier"]
+    assert desk.tokens.fits(token, kind, serials[ada.id])
+
+
+async def test_a_pass_keeps_its_token_when_a_key_is_added(
+    data_dir: Path, shop: Shop, ada: Member, monkeypatch: pytest.MonkeyPatch
+):
+    async def token_of_card(member: Member) -> str:
+        opened = open_desk(load_settings(), now=NOON)
+        card = describe(await opened.pass_of(shop.program_id, member.id, now=NOON))["card"]
+        return str(card["authenticationToken"])
+
+    before = await token_of_card(ada)
+    monkeypatch.setenv("LOYALTY_PASS_TOKEN_KEYS", f'["{"k" * 32}"]')
+    bob = await shop.enrol(first_name="Bob")
+
+    assert await token_of_card(ada) == before
+    await token_of_card(bob)
+    rows = await PassRow.filter(member_id__in=[ada.id, bob.id])
+    assert {row.member_id: row.token_generation for row in rows} == {ada.id: 0, bob.id: 1}
 
 
 # --- Apple's certificate, with the development CA's files in its place

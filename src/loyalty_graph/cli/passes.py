@@ -21,7 +21,6 @@ from loyalty_graph.cli.output import console, errors, in_database, print_json, r
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import load_settings
 from loyalty_graph.errors import InvalidInputError
-from loyalty_graph.wallet import service
 from loyalty_graph.wallet.apple.checking import describe, verify_pass_file
 from loyalty_graph.wallet.apple.development_ca import development_root
 from loyalty_graph.wallet.apple.signing import read_certificate
@@ -54,8 +53,7 @@ def build(
     async def work() -> bytes:
         program_id = await chosen_program(program)
         member_id = await member_of(program_id, member)
-        serials = await service.issue(program_id, [member_id], now=now)
-        return (await desk.files(program_id, serials, now=now))[member_id]
+        return await desk.pass_of(program_id, member_id, now=now)
 
     data = run(in_database(database or settings.database_url, work))
     try:

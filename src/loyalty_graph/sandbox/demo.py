@@ -32,7 +32,6 @@ from loyalty_graph.sandbox.replay import Replay
 from loyalty_graph.sandbox.survey import Highlight, Survey, survey
 from loyalty_graph.usecases import card_links, program_file, proof
 from loyalty_graph.wallet import links
-from loyalty_graph.wallet import service as wallet
 from loyalty_graph.wallet.desk import PassDesk
 
 BASKETS = "presets/demo/complete-journey.txt.xz"
@@ -165,7 +164,7 @@ async def _issue_passes(program_id: UUID, desk: PassDesk, *, now: datetime, tell
     total, done, after = await members.count(program_id), 0, None
     while page := await members.page(program_id, first=PASSES_AT_ONCE, after=after):
         ids = [member.id for member in page]
-        serials = await wallet.issue(program_id, ids, now=now)
+        serials = await desk.serials(program_id, ids, now=now)
         done += len(await desk.files(program_id, serials, now=now))
         after = ids[-1]
         tell("passes", done, total)

@@ -1,7 +1,7 @@
 """The desk that hands out cards: it holds the signer, the templates and the key of the links."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -10,9 +10,10 @@ from loyalty_graph.config import Settings, bundled, data_folder, secret_key
 from loyalty_graph.errors import CertificateError, NotFoundError, TemplateError
 from loyalty_graph.signing import read_link, sign_link
 from loyalty_graph.wallet import service
-from loyalty_graph.wallet.apple.card import CardPrinter
+from loyalty_graph.wallet.apple.card import CardPrinter, WebService
 from loyalty_graph.wallet.apple.development_ca import development_signer
 from loyalty_graph.wallet.apple.signing import PassIdentity, Signer, SigningFiles, load_signer
+from loyalty_graph.wallet.apple.tokens import PassTokens, pass_tokens
 from loyalty_graph.wallet.face import CardFace
 from loyalty_graph.wallet.links import CardLink
 from loyalty_graph.wallet.templates import load_template
@@ -40,6 +41,7 @@ class PassDesk:
 
     printers: Mapping[str, CardPrinter]
     signer: Signer
+    tokens: PassTokens
     link_key: bytes
     public_url: str
 
@@ -58,6 +60,23 @@ class PassDesk:
             raise TemplateError(f"There is no card template {face.template}.")
         return self.printers[face.template]
 
+    def web_service(self, serial: str, generation: int) -> WebService:
+        """Return where phones fetch later versions of a pass, and the token they show there."""
+        token = self.tokens.token(self.signer.identity.pass_type_identifier, serial, generation)
+        return WebService(f"{self.public_url}/apple", token)
+
+    async def serials(
+        self, program_id: UUID, member_ids: Sequence[UUID], *, now: datetime
+    ) -> dict[UUID, str]:
+        """Give each member a pass for Apple Wallet unless there is one; return the serials.
+
+        Raises:
+            NotFoundError: No such member.
+            MemberNotActiveError: The member is closed, suspended or erased.
+        """
+        newest = self.tokens.newest
+        return await service.issue(program_id, member_ids, token_generation=newest, now=now)
+
     async def issue(self, program_id: UUID, member_id: UUID, *, now: datetime) -> str:
         """Give a member a pass unless there is one; return its link, good for a week.
 
@@ -65,7 +84,7 @@ class PassDesk:
             NotFoundError: No such member.
             MemberNotActiveError: The member is closed, suspended or erased.
         """
-        serials = await service.issue(program_id, [member_id], now=now)
+        serials = await self.serials(program_id, [member_id], now=now)
         return self.link(program_id, serials[member_id], now=now)
 
     def link(self, program_id: UUID, serial: str, *, now: datetime) -> str:
@@ -101,7 +120,7 @@ class PassDesk:
             NotFoundError: No such member.
             MemberNotActiveError: The member is closed, suspended or erased.
         """
-        serials = await service.issue(program_id, [member_id], now=now)
+        serials = await self.serials(program_id, [member_id], now=now)
         return (await self.files(program_id, serials, now=now))[member_id]
 
     async def files(
@@ -110,8 +129,9 @@ class PassDesk:
         """Return the signed pass files of these members (member id -> serial).
 
         Raises:
-            NotFoundError: A member is gone.
+            NotFoundError: A member or a pass is gone.
         """
+        generations = await service.token_generations(program_id, list(serials.values()))
         faces = await service.faces(program_id, list(serials), now=now)
         if missing := serials.keys() - faces.keys():
             raise NotFoundError("member", min(missing))
@@ -119,7 +139,10 @@ class PassDesk:
         return await asyncio.to_thread(
             lambda: {
                 member_id: self.printer_of(faces[member_id]).print(
-                    faces[member_id], serial_number=serial, now=now
+                    faces[member_id],
+                    serial_number=serial,
+                    web_service=self.web_service(serial, generations[serial]),
+                    now=now,
                 )
                 for member_id, serial in serials.items()
             }
@@ -138,6 +161,7 @@ def open_desk(settings: Settings, *, now: datetime) -> PassDesk:
     return PassDesk(
         printers={folder.name: CardPrinter(load_template(folder), signer) for folder in folders},
         signer=signer,
+        tokens=pass_tokens(settings),
         link_key=secret_key(settings),
         public_url=settings.public_url.rstrip("/"),
     )

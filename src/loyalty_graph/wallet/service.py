@@ -57,9 +57,12 @@ async def issue(
     member_ids: Sequence[UUID],
     platform: Platform = Platform.APPLE,
     *,
+    token_generation: int = 0,
     now: datetime,
 ) -> dict[UUID, str]:
     """Give each member a pass on a platform unless there is one; return the serials.
+
+    `token_generation` is whose key makes the tokens of new passes, see `apple.tokens`.
 
     Raises:
         NotFoundError: No such member.
@@ -78,6 +81,7 @@ async def issue(
             program_id=program_id,
             member_id=member_id,
             platform=platform,
+            token_generation=token_generation,
             issued_at=now,
             changed_at=now,
             last_modified=now.replace(microsecond=0),
@@ -97,6 +101,20 @@ async def _serials(
     keys = [(member_id, platform) for member_id in member_ids]
     [rows] = await fetch(program_id, Lookup(PassRow, ("member_id", "platform"), keys, ("serial",)))
     return {key[0]: hits[0][0] for key, hits in zip(keys, rows, strict=True) if hits}
+
+
+async def token_generations(program_id: UUID, serials: Sequence[str]) -> dict[str, int]:
+    """Return whose key made the token of each pass.
+
+    Raises:
+        NotFoundError: There is no such pass.
+    """
+    keys = [(serial,) for serial in serials]
+    [rows] = await fetch(program_id, Lookup(PassRow, ("serial",), keys, ("token_generation",)))
+    found = {serial: hits[0][0] for serial, hits in zip(serials, rows, strict=True) if hits}
+    if missing := set(serials) - found.keys():
+        raise NotFoundError("pass", min(missing))
+    return found
 
 
 async def holder(program_id: UUID, serial: str) -> UUID:
