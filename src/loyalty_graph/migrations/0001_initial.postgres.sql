@@ -308,6 +308,7 @@ CREATE TABLE "pass" (
     "delivered_at" TIMESTAMPTZ,
     "holds_until" TIMESTAMPTZ,
     "handed_out_at" TIMESTAMPTZ,
+    "handed_out_tag" BIGINT,
     "installed_at" TIMESTAMPTZ,
     "removed_at" TIMESTAMPTZ,
     "expires_at" TIMESTAMPTZ,

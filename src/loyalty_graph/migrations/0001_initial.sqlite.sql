@@ -305,6 +305,7 @@ CREATE TABLE "pass" (
     "delivered_at" TIMESTAMP,
     "holds_until" TIMESTAMP,
     "handed_out_at" TIMESTAMP,
+    "handed_out_tag" BIGINT,
     "installed_at" TIMESTAMP,
     "removed_at" TIMESTAMP,
     "expires_at" TIMESTAMP,

@@ -20,7 +20,8 @@ class PassRow(Model):
     through all programmes together, and becomes visible after all lower ones. `changed_at` is when
     that change happened, `last_modified` (whole seconds) differs for any two tags of a pass.
     `delivered_tag` is the newest state that was handed out. `holds_until` is when the card shows
-    something else although nothing happens, such as points that expire soon.
+    something else although nothing happens, such as points that expire soon. `handed_out_tag` is
+    what the first copy showed that was handed out: no copy anywhere shows anything older.
     """
 
     serial = fields.CharField(max_length=SERIAL_LENGTH, primary_key=True)
@@ -36,6 +37,7 @@ class PassRow(Model):
     delivered_at: datetime | None = fields.DatetimeField(null=True)
     holds_until: datetime | None = fields.DatetimeField(null=True)
     handed_out_at: datetime | None = fields.DatetimeField(null=True)
+    handed_out_tag: int | None = fields.BigIntField(null=True)
     installed_at: datetime | None = fields.DatetimeField(null=True)
     removed_at: datetime | None = fields.DatetimeField(null=True)
     expires_at: datetime | None = fields.DatetimeField(null=True)
