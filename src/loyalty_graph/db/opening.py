@@ -27,6 +27,7 @@ MODEL_MODULES: list[str] = [
     "loyalty_graph.subscriptions.models",
     "loyalty_graph.rewards.models",
     "loyalty_graph.wallet.models",
+    "loyalty_graph.wallet.latency",
     "loyalty_graph.wallet.apple.models",
     "loyalty_graph.wallet.google.models",
     "loyalty_graph.jobs.models",

@@ -58,6 +58,15 @@ BEGIN
 END $$;
 CREATE TRIGGER "benefit_use_refuses_change" BEFORE UPDATE OR DELETE ON "benefit_use" FOR EACH ROW EXECUTE FUNCTION "refuse_change"();
 CREATE TRIGGER "benefit_use_refuses_truncate" BEFORE TRUNCATE ON "benefit_use" FOR EACH STATEMENT EXECUTE FUNCTION "refuse_change"();
+CREATE TABLE "card_latency" (
+    "day" DATE NOT NULL,
+    "program_id" UUID NOT NULL,
+    "platform" VARCHAR(8) NOT NULL,
+    "stage" VARCHAR(8) NOT NULL,
+    "bucket" INT NOT NULL,
+    "samples" BIGINT NOT NULL,
+    CONSTRAINT "card_latency_pkey" PRIMARY KEY ("program_id", "day", "platform", "stage", "bucket")
+) WITH (fillfactor = 70);
 CREATE TABLE "card_link" (
     "id" UUID NOT NULL,
     "program_id" UUID NOT NULL,

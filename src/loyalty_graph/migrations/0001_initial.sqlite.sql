@@ -57,6 +57,15 @@ END;
 CREATE TRIGGER "benefit_use_refuses_delete" BEFORE DELETE ON "benefit_use" BEGIN
     SELECT RAISE(ABORT, 'benefit_use is append-only: its rows are never changed or removed');
 END;
+CREATE TABLE "card_latency" (
+    "day" DATE NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "platform" VARCHAR(8) NOT NULL,
+    "stage" VARCHAR(8) NOT NULL,
+    "bucket" INT NOT NULL,
+    "samples" BIGINT NOT NULL,
+    CONSTRAINT "card_latency_pkey" PRIMARY KEY ("program_id", "day", "platform", "stage", "bucket")
+);
 CREATE TABLE "card_link" (
     "id" CHAR(36) NOT NULL,
     "program_id" CHAR(36) NOT NULL,
