@@ -12,6 +12,7 @@ from loyalty_graph.config import Settings, load_settings
 from loyalty_graph.errors import CertificateError, NotFoundError, UnauthenticatedError
 from loyalty_graph.members.models import Member
 from loyalty_graph.signing import sign_link
+from loyalty_graph.wallet import voiding
 from loyalty_graph.wallet.apple.checking import describe, verify_pass_file
 from loyalty_graph.wallet.apple.development_ca import IDENTITY, Chain, development_root
 from loyalty_graph.wallet.desk import LINK_PURPOSE, PassDesk, open_desk
@@ -76,6 +77,21 @@ async def test_the_file_behind_a_link_holds_every_check(
     assert verify_pass_file(data, trusted_root=root, now=NOON).failures == ()
     assert describe(data)["signed_at"] == NOON
     assert describe(data)["card"]["serialNumber"] == (await PassRow.get()).serial
+
+
+async def test_the_link_of_a_void_pass_opens_a_void_card_and_a_new_one_is_good(
+    desk: PassDesk, shop: Shop, ada: Member
+):
+    old = await desk.issue(shop.program_id, ada.id, now=NOON)
+    await voiding.void(shop.program_id, ada.id, (await PassRow.get()).serial, now=NOON)
+    new = await desk.issue(shop.program_id, ada.id, now=NOON)
+
+    cards = [
+        describe(await desk.file_behind(token_of(link), now=NOON))["card"] for link in (old, new)
+    ]
+
+    assert [card.get("voided") for card in cards] == [True, None]
+    assert cards[0]["serialNumber"] != cards[1]["serialNumber"]
 
 
 async def test_asked_twice_there_is_one_pass_and_two_links_to_it(

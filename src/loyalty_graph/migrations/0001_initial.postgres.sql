@@ -322,8 +322,9 @@ CREATE TABLE "pass" (
     "removed_at" TIMESTAMPTZ,
     "expires_at" TIMESTAMPTZ,
     "voided_at" TIMESTAMPTZ,
-    CONSTRAINT "pass_pkey" PRIMARY KEY ("program_id", "member_id", "platform")
+    CONSTRAINT "pass_pkey" PRIMARY KEY ("program_id", "member_id", "platform", "serial")
 ) WITH (fillfactor = 80);
+CREATE UNIQUE INDEX "pass_held" ON "pass" ("program_id", "member_id", "platform") WHERE voided_at IS NULL;
 CREATE UNIQUE INDEX "pass_serial" ON "pass" ("serial");
 CREATE INDEX "pass_holds_until" ON "pass" ("holds_until") WHERE holds_until IS NOT NULL;
 CREATE TABLE "program" (

@@ -26,6 +26,7 @@ from loyalty_graph.members.rules import (
 )
 from loyalty_graph.rewards import service as rewards
 from loyalty_graph.usecases import leaving, posting
+from loyalty_graph.wallet import voiding
 
 GIVEN_ONCE = ("birthday",)
 """What members cannot change: a birthday that moves brings gifts in every month."""
@@ -191,4 +192,5 @@ async def _end(batch: posting.Batch, account: ledger_rules.Account, command: Clo
         ],
     )
     batch.shown.add(member_id)
+    await voiding.void_all(batch.program_id, member_id, now=now)
     return forfeited

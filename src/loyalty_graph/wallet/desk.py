@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from loyalty_graph.config import Settings, bundled, data_folder, secret_key
 from loyalty_graph.errors import CertificateError, NotFoundError, TemplateError
 from loyalty_graph.signing import read_link, sign_link
-from loyalty_graph.wallet import service
+from loyalty_graph.wallet import reads, service
 from loyalty_graph.wallet.apple.card import CardPrinter, WebService
 from loyalty_graph.wallet.apple.development_ca import development_signer
 from loyalty_graph.wallet.apple.signing import PassIdentity, Signer, SigningFiles, load_signer
@@ -135,6 +135,8 @@ class PassDesk:
         faces = await service.faces(program_id, list(serials), now=now)
         if missing := serials.keys() - faces.keys():
             raise NotFoundError("member", min(missing))
+        for member_id in await reads.voided(program_id, serials):
+            faces[member_id] = replace(faces[member_id], void=True)
         # Signing releases the interpreter; other requests go on meanwhile.
         return await asyncio.to_thread(
             lambda: {

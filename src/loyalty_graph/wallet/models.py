@@ -14,7 +14,7 @@ PASSES = "pass"
 
 
 class PassRow(Model):
-    """A member's card on one platform. The serial is opaque and never changes.
+    """A member's card on one platform, the only one that is not void. The serial never changes.
 
     `update_tag` names the state of the card that its copies should show; it grows with each change,
     through all programmes together, and becomes visible after all lower ones. `changed_at` is when
@@ -46,7 +46,15 @@ class PassRow(Model):
     class Meta(Model.Meta):
         table = "pass"
         constraints = (
-            PrimaryKey("program_id", "member_id", "platform"),
+            PrimaryKey("program_id", "member_id", "platform", "serial"),
+            # Those that are void stay: their copies must be told so when they ask.
+            Unique(
+                "program_id",
+                "member_id",
+                "platform",
+                name="pass_held",
+                where="voided_at IS NULL",
+            ),
             # Phones name a pass by this alone, before it is known which programme is asked.
             Unique("serial", name="pass_serial"),
             FillFactor(80),

@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from loyalty_graph import outbox
 from loyalty_graph.db import transaction
-from loyalty_graph.db.sets import Lookup, fetch
+from loyalty_graph.db.sets import Lookup, fetch, store
 from loyalty_graph.errors import MemberNotActiveError, NotFoundError
+from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import reads as ledger
 from loyalty_graph.ledger.reads import Entry, Expiration
 from loyalty_graph.ledger.rules import Kind
@@ -62,6 +64,8 @@ async def issue(
 ) -> dict[UUID, str]:
     """Give each member a pass on a platform unless there is one; return the serials.
 
+    A void one does not count: the new pass has a serial of its own, and the copies of the void one
+    stay void.
     `token_generation` is whose key makes the tokens of new passes, see `apple.tokens`.
 
     Raises:
@@ -92,14 +96,27 @@ async def issue(
         return serials
     # Somebody else may be giving the same member one at this moment; the first one counts.
     await PassRow.bulk_create(new, ignore_conflicts=True)
-    return await _serials(program_id, member_ids, platform)
+    issued = await _serials(program_id, member_ids, platform)
+    made = [row for row in new if issued[row.member_id] == row.serial]
+    told = [fact_of("pass.issued", row.member_id, row.serial, platform, now=now) for row in made]
+    await store(program_id, [outbox.facts(told)])
+    return issued
+
+
+def fact_of(
+    kind: str, member_id: UUID, serial: str, platform: Platform, *, now: datetime
+) -> outbox.Fact:
+    """Return the fact that something happened to a pass."""
+    told = {"pass": serial, "platform": platform.value}
+    return outbox.Fact(new_id(now), kind, member_id, now, told)
 
 
 async def _serials(
     program_id: UUID, member_ids: Sequence[UUID], platform: Platform
 ) -> dict[UUID, str]:
     keys = [(member_id, platform) for member_id in member_ids]
-    [rows] = await fetch(program_id, Lookup(PassRow, ("member_id", "platform"), keys, ("serial",)))
+    by, not_void = ("member_id", "platform"), "voided_at IS NULL"
+    [rows] = await fetch(program_id, Lookup(PassRow, by, keys, ("serial",), not_void))
     return {key[0]: hits[0][0] for key, hits in zip(keys, rows, strict=True) if hits}
 
 
