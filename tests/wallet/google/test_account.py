@@ -40,7 +40,16 @@ def test_an_account_is_read_and_its_key_never_shown(account: ServiceAccount):
         ({"private_key": pem(short_key())}, "must be RSA of 2048 bits"),
         ({"token_uri": "http://example.com/token"}, 'its "token_uri" must begin with https://'),
     ],
-    ids=str,
+    ids=[
+        "another type",
+        "no address",
+        "no key id",
+        "a key that is no text",
+        "a key that is no PEM",
+        "an elliptic key",
+        "a short key",
+        "a token address without TLS",
+    ],
 )
 def test_an_account_that_cannot_be_used_is_refused(
     account_text: str, tmp_path: Path, changes: dict[str, object], words: str
