@@ -2,17 +2,13 @@
 
 import pytest
 
-from loyalty_graph.wallet.google.account import (
-    ServiceAccount,
-    development_account,
-    read_account,
-)
-from tests.wallet.google.making import write_account
+from loyalty_graph.wallet.google.account import ServiceAccount, read_account
+from tests.wallet.google.making import account_file, write_account
 
 
 @pytest.fixture(scope="session")
 def account_text() -> str:
-    return development_account(token_url="http://127.0.0.1:9/token")
+    return account_file(token_url="http://127.0.0.1:9/token")
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,11 @@
 """A service account, templates and cards for the tests of Google Wallet."""
 
+import json
 from pathlib import Path
 from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from loyalty_graph.wallet.google.objects import GoogleCard
 
@@ -39,6 +43,20 @@ ART = {
 
 def make_card(**changes: Any) -> GoogleCard:
     return GoogleCard(CLASS_TEMPLATE, {**OBJECT_TEMPLATE, **changes}, art=ART)
+
+
+def account_file(*, token_url: str) -> str:
+    """Return the file of a service account, with a key of its own."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    account = {
+        "type": "service_account",
+        "private_key_id": "sandbox-key-1",
+        "private_key": pem.decode(),
+        "client_email": "loyalty-graph@sandbox.iam.gserviceaccount.com",
+        "token_uri": token_url,
+    }
+    return json.dumps(account)
 
 
 def write_account(folder: Path, text: str) -> Path:

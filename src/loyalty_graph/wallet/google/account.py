@@ -7,12 +7,7 @@ from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from loyalty_graph.errors import SettingsError
 
@@ -49,21 +44,6 @@ def read_account(path: Path) -> ServiceAccount:
         raise _fault(path, 'its "token_uri" must begin with https://')
     key = _key(path, given["private_key"])
     return ServiceAccount(given["client_email"], given["private_key_id"], given["token_uri"], key)
-
-
-def development_account(*, token_url: str) -> str:
-    """Return the file of a service account nobody but a sandbox knows, with a key of its own."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS_MIN)
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    account = {
-        "type": KIND,
-        "project_id": "sandbox",
-        "private_key_id": "sandbox-key-1",
-        "private_key": pem.decode(),
-        "client_email": "loyalty-graph@sandbox.iam.gserviceaccount.com",
-        "token_uri": token_url,
-    }
-    return json.dumps(account, indent=2)
 
 
 def _parsed(path: Path) -> dict[str, Any]:
