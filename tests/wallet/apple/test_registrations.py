@@ -55,8 +55,9 @@ async def forget(*, push_token: str = TOKEN, told_until: Any = NOON) -> bool:
 
 
 async def told() -> list[str]:
-    """Return the facts about passes, in their order."""
-    return [row.kind for row in await FactRow.filter(kind__startswith="pass.").order_by("id")]
+    """Return the facts about passes since they were issued, in their order."""
+    rows = await FactRow.filter(kind__startswith="pass.").order_by("id")
+    return [row.kind for row in rows if row.kind != "pass.issued"]
 
 
 async def stored() -> tuple[int, int, int, int, int]:
