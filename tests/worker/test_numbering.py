@@ -1,11 +1,16 @@
+import asyncio
 from datetime import datetime, timedelta
 
 import pytest
 
 from loyalty_graph import outbox
+from loyalty_graph.db import transaction
+from loyalty_graph.outbox import CardMark
+from loyalty_graph.wallet.models import PassRow
 from loyalty_graph.worker.numbering import IDLE_S, OTHERS_TURN_S, Numbering
 from tests.outbox.test_numbering import PROGRAMS, happen, numbers
-from tests.shop import NOON
+from tests.shop import NOON, open_shop
+from tests.wallet.holding import install, issue, mark
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -72,3 +77,55 @@ async def test_who_slept_too_long_gives_way():
     await happen(PROGRAMS[0], None)
     assert await second_clock_stands.step() == 0.0
     assert await outbox.newest(PROGRAMS[0]) == 0
+
+
+async def test_it_numbers_cards_too_and_says_whom_it_wakes():
+    heard: list[str] = []
+    numbering = Numbering(
+        clock=Clock(),
+        numbered=lambda: heard.append("facts"),
+        wanted=lambda: heard.append("pushes"),
+    )
+    shop = await open_shop()
+    ada, ben = await shop.enrol(), await shop.enrol()
+    serial = await issue(shop, ada)
+    await numbering.step()
+    heard.clear()
+
+    await mark(shop, ben)
+    assert await numbering.step() == 0.0
+    assert heard == []
+    await install(serial, "phone")
+    await mark(shop, ada)
+    assert await numbering.step() == 0.0
+
+    # The fact that tells of the card is numbered in the same step.
+    assert heard == ["facts", "pushes"]
+    assert (await PassRow.get(serial=serial)).update_tag == 1
+    assert await numbering.step() == IDLE_S
+    await numbering.close()
+
+
+@pytest.mark.postgres
+async def test_it_does_not_hurry_while_a_mark_is_being_written():
+    numbering = Numbering(clock=Clock())
+    shop = await open_shop()
+    ada = await shop.enrol()
+    await numbering.step()
+    await mark(shop, ada)
+    is_locked, may_end = asyncio.Event(), asyncio.Event()
+
+    @transaction
+    async def write_slowly() -> None:
+        await CardMark.filter(member_id=ada.id).select_for_update().get()
+        is_locked.set()
+        await may_end.wait()
+
+    writing = asyncio.create_task(write_slowly())
+    await is_locked.wait()
+    meanwhile = await numbering.step()
+    may_end.set()
+    await writing
+
+    assert [meanwhile, await numbering.step()] == [IDLE_S, 0.0]
+    await numbering.close()

@@ -1,7 +1,7 @@
 """The numbering step: committed facts get the next integers of their programme, one by one.
 
 Only the holder of one lease numbers, and each step locks that lease: a number becomes visible after
-all lower ones. The place for `pass.update_tag` is the same transaction.
+all lower ones. The wallet numbers cards in the same transaction (`wallet/tags.py`).
 """
 
 from collections import defaultdict

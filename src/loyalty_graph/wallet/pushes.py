@@ -5,7 +5,7 @@ claims rows, sends, and says how it went; a claim that nobody ends comes back by
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -63,14 +63,17 @@ class Push:
 
 
 @transaction
-async def want(wanted: Sequence[Wanted], *, now: datetime) -> None:
-    """Let these targets be told, once each, as soon as they may be."""
-    rows = [
-        (one.platform, one.channel, one.target, one.tag, one.changed_at, now, 0, 0)
-        # In one order, so that two of these never wait for each other.
-        for one in sorted(wanted, key=lambda one: (one.platform, one.channel, one.target))
-    ]
+async def want(wanted: Iterable[Wanted], *, now: datetime) -> int:
+    """Let these targets be told as soon as they may be, once each; return how many there are."""
+    each: dict[tuple[str, str, str], tuple[int, datetime]] = {}
+    for one in wanted:
+        key = (one.platform, one.channel, one.target)
+        tag, changed_at = each.get(key, (one.tag, one.changed_at))
+        each[key] = max(tag, one.tag), min(changed_at, one.changed_at)
+    # In one order, so that two of these never wait for each other.
+    rows = [(*key, *each[key], now, 0, 0) for key in sorted(each)]
     await upsert(CardPushRow, _NEW, rows, ending=_MERGE)
+    return len(rows)
 
 
 async def claim(

@@ -1,12 +1,15 @@
-"""The loop that numbers facts, in whichever process holds the lease."""
+"""The loop that numbers facts and cards, in whichever process holds the lease."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from loyalty_graph import leases
+from loyalty_graph.db import transaction
 from loyalty_graph.leases import Lease
 from loyalty_graph.outbox import numbering
+from loyalty_graph.wallet import tags
+from loyalty_graph.wallet.tags import Tagged
 from loyalty_graph.worker.loops import Loop
 
 LEASE_LIFE = timedelta(seconds=10)
@@ -16,18 +19,26 @@ IDLE_S = 0.05
 
 
 class Numbering:
-    """Numbers facts while it holds the lease; otherwise it waits for its turn.
+    """Numbers facts and cards while it holds the lease; otherwise it waits for its turn.
 
     Args:
         clock: Tells the moment.
+        google_issuer: Whose the passes in Google's wallet are, if any.
         numbered: Called after facts were given numbers.
+        wanted: Called after pushes became due.
     """
 
     def __init__(
-        self, *, clock: Callable[[], datetime], numbered: Callable[[], None] = lambda: None
+        self,
+        *,
+        clock: Callable[[], datetime],
+        google_issuer: str | None = None,
+        numbered: Callable[[], None] = lambda: None,
+        wanted: Callable[[], None] = lambda: None,
     ) -> None:
         self._clock = clock
-        self._numbered = numbered
+        self._google_issuer = google_issuer
+        self._numbered, self._wanted = numbered, wanted
         self._holder: UUID = uuid4()
         self._lease: Lease | None = None
 
@@ -41,12 +52,19 @@ class Numbering:
         lease = self._lease = await self._held()
         if lease is None:
             return OTHERS_TURN_S
-        if not await numbering.waiting():
+        if not (await numbering.waiting() or await tags.waiting()):
             return IDLE_S
-        if await numbering.number(lease) is None:
+        done = await _number(lease, now=self._clock(), google_issuer=self._google_issuer)
+        if done is None:
             self._lease = None
-        self._numbered()
-        return 0.0
+            return 0.0
+        facts, tagged = done
+        if facts:
+            self._numbered()
+        if tagged.pushes:
+            self._wanted()
+        # What others are writing at this moment is waited for, without haste.
+        return 0.0 if facts or tagged.marks else IDLE_S
 
     async def close(self) -> None:
         """Give the lease back, so that another process goes on at once."""
@@ -61,3 +79,14 @@ class Numbering:
         if lease.until - now > LEASE_RENEWED_AT:
             return lease
         return await leases.renew(lease, now=now, life=LEASE_LIFE)
+
+
+@transaction
+async def _number(
+    lease: Lease, *, now: datetime, google_issuer: str | None
+) -> tuple[int, Tagged] | None:
+    """Number cards, and facts with those that tell of cards; None without the lease."""
+    if not await leases.lock(lease):
+        return None
+    tagged = await tags.tag(now=now, google_issuer=google_issuer)
+    return await numbering.number(lease) or 0, tagged
