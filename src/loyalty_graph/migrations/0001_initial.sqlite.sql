@@ -96,6 +96,26 @@ CREATE TABLE "card_push" (
     CONSTRAINT "card_push_pkey" PRIMARY KEY ("platform", "channel", "target")
 );
 CREATE INDEX "card_push_due" ON "card_push" ("platform", "channel", "due_at") WHERE due_at IS NOT NULL;
+CREATE TABLE "card_rollout" (
+    "id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "reason" VARCHAR(100) NOT NULL,
+    "state" VARCHAR(10) NOT NULL,
+    "total" INT NOT NULL,
+    "marked" INT NOT NULL,
+    "cursor" CHAR(36),
+    "begun_at" TIMESTAMP NOT NULL,
+    "begins_at" TIMESTAMP NOT NULL,
+    "ended_at" TIMESTAMP,
+    CONSTRAINT "card_rollout_pkey" PRIMARY KEY ("program_id", "id")
+);
+CREATE UNIQUE INDEX "card_rollout_open" ON "card_rollout" ("program_id") WHERE ended_at IS NULL;
+CREATE TABLE "card_template" (
+    "name" VARCHAR(40) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "digest" VARCHAR(64) NOT NULL,
+    CONSTRAINT "card_template_pkey" PRIMARY KEY ("program_id", "name")
+);
 CREATE TABLE "consent" (
     "id" CHAR(36) NOT NULL,
     "program_id" CHAR(36) NOT NULL,

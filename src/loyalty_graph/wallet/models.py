@@ -126,3 +126,41 @@ class CardLinkRow(Model):
             # Found by this alone, before it is known which programme is asked.
             Unique("token_sha256", name="card_link_token"),
         )
+
+
+class RolloutRow(Model):
+    """A change that all cards of a programme show, on its way to them.
+
+    `cursor` is the last member whose cards were marked. `begins_at` is when nobody keeps the
+    programme as it was before.
+    """
+
+    id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    reason = fields.CharField(max_length=100)
+    state = fields.CharField(max_length=10)
+    total: int = fields.IntField()
+    marked: int = fields.IntField()
+    cursor: UUID | None = fields.UUIDField(null=True)
+    begun_at: datetime = fields.DatetimeField()
+    begins_at: datetime = fields.DatetimeField()
+    ended_at: datetime | None = fields.DatetimeField(null=True)
+
+    class Meta(Model.Meta):
+        table = "card_rollout"
+        constraints = (
+            PrimaryKey("program_id", "id"),
+            Unique("program_id", name="card_rollout_open", where="ended_at IS NULL"),
+        )
+
+
+class CardTemplateRow(Model):
+    """By which state of a template a programme's cards are made: the one last rolled out."""
+
+    name = fields.CharField(max_length=40, primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    digest = fields.CharField(max_length=64)
+
+    class Meta(Model.Meta):
+        table = "card_template"
+        constraints = (PrimaryKey("program_id", "name"),)
