@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from loyalty_graph.money import Money
 from loyalty_graph.wallet.apple.archive import PassArchive
 from loyalty_graph.wallet.apple.development_ca import Chain
 from loyalty_graph.wallet.apple.reading import read_members
@@ -16,7 +17,7 @@ from loyalty_graph.wallet.apple.signing import (
     SigningFiles,
     certificate_identity,
 )
-from loyalty_graph.wallet.face import CardFace
+from loyalty_graph.wallet.face import CardFace, ValueFace
 
 NOW = datetime(2026, 11, 22, 12, 30, 5, tzinfo=UTC)
 TEMPLATE = Path(__file__).parents[2] / "passes" / "templates" / "store-card"
@@ -33,6 +34,7 @@ def make_face(**changes: object) -> CardFace:
         "points_unit": "points",
         "time_zone": "America/New_York",
         "locale": "en_US",
+        "value": ValueFace(balance=Money(0, "USD")),
     }
     return CardFace(**given | changes)
 

@@ -1,14 +1,24 @@
 """What a card shows."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
 
-from loyalty_graph.wallet.face import VOCABULARY
+from loyalty_graph.money import Money
+from loyalty_graph.wallet.face import VOCABULARY, PlanFace, TierFace, ValueFace
 from loyalty_graph.wallet.placeholders import Kind
 from tests.wallet.making import make_face
 
-PYTHON_KINDS = {Kind.TEXT: str, Kind.NUMBER: int, Kind.DATE: date}
+PYTHON_KINDS = {
+    Kind.TEXT: str,
+    Kind.NUMBER: int,
+    Kind.DATE: date,
+    Kind.INSTANT: datetime,
+    Kind.AMOUNT: Money,
+}
+SOON = datetime(2026, 12, 31, 12, tzinfo=UTC)
+PLAN = PlanFace(name="Plus", status="Active", renews=True, valid_until=SOON, ends_at=SOON)
 
 
 def test_a_face_has_a_value_of_the_declared_kind_for_every_name_and_no_other():
@@ -16,17 +26,27 @@ def test_a_face_has_a_value_of_the_declared_kind_for_every_name_and_no_other():
         expiring_points=61,
         expires_at=datetime(2026, 12, 31, 12, tzinfo=UTC),
         tier_name="Gold",
+        tier=TierFace(
+            code="GOLD",
+            until=SOON,
+            next_name="Platinum",
+            missing=Money(100, "USD"),
+        ),
+        value=ValueFace(balance=Money(5, "USD"), vouchers=1, expires_at=SOON),
         last_change="+61 points",
         message="Hello",
         terms="Terms",
         support="Call us",
     )
 
-    values = face.values()
+    renewing, ending = (
+        replace(face, plan=replace(PLAN, renews=renews)).values() for renews in (True, False)
+    )
 
-    assert set(values) == set(VOCABULARY)
-    for name, value in values.items():
-        assert type(value) is PYTHON_KINDS[VOCABULARY[name].kind], name
+    assert set(renewing) == set(ending) == set(VOCABULARY)
+    for name, known in VOCABULARY.items():
+        value = ending[name] if renewing[name] is None else renewing[name]
+        assert type(value) is PYTHON_KINDS[known.kind], name
 
 
 def test_only_optional_names_lack_a_value_on_the_barest_card():

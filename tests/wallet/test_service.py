@@ -12,12 +12,13 @@ from loyalty_graph.errors import MemberNotActiveError, NotFoundError
 from loyalty_graph.ledger.rules import Kind
 from loyalty_graph.members.models import Member
 from loyalty_graph.members.rules import MemberStatus
+from loyalty_graph.money import Money
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.rewards.rules import Step
 from loyalty_graph.usecases import adjustments, expiry
 from loyalty_graph.wallet import service
 from loyalty_graph.wallet.colours import Colours
-from loyalty_graph.wallet.face import CardFace
+from loyalty_graph.wallet.face import CardFace, ValueFace
 from loyalty_graph.wallet.models import PassRow
 from tests.shop import DAY, NOON, Shop, by_id, giving, open_shop, program
 from tests.tiers.shop import tea, with_tiers
@@ -113,6 +114,7 @@ async def test_a_new_members_card_shows_who_he_is_and_nothing_else(shop: Shop, a
         time_zone="Europe/Berlin",
         locale="en",
         colours=(await face(shop, ada)).colours,
+        value=ValueFace(balance=Money(0, "EUR")),
     )
 
 
@@ -167,7 +169,7 @@ async def test_one_point_has_its_own_word(shop: Shop, ada: Member):
     shown = await face(shop, ada)
 
     assert (shown.points_balance, shown.points_unit) == (1, "bean")
-    assert shown.last_change == "02 Mar 2026: +1 bean earned"
+    assert shown.last_change == "Mar 2, 2026: +1 bean earned"
 
 
 async def test_points_past_their_date_are_not_shown_though_the_expiry_has_not_run(
@@ -213,7 +215,7 @@ async def test_debt_is_shown_below_zero(database: object):
     shown = await face(shop, ada)
 
     assert (shown.points_balance, shown.points_unit) == (-100, "beans")
-    assert shown.last_change == "02 Mar 2026: -108 beans taken back for a return"
+    assert shown.last_change == "Mar 2, 2026: \N{MINUS SIGN}108 beans taken back for a return"
 
 
 async def change(shop: Shop, ada: Member, kind: Kind) -> None:
@@ -240,13 +242,13 @@ async def change(shop: Shop, ada: Member, kind: Kind) -> None:
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
-        (Kind.EARN, "02 Mar 2026: +108 beans earned"),
-        (Kind.REDEEM, "02 Mar 2026: -40 beans spent"),
-        (Kind.UNREDEEM, "02 Mar 2026: +40 beans given back"),
-        (Kind.REVERSE, "02 Mar 2026: -27 beans taken back for a return"),
-        (Kind.FORGIVE, "02 Mar 2026: +100 beans forgiven"),
-        (Kind.EXPIRE, "03 Sep 2026: -108 beans expired"),
-        (Kind.ADJUST, "02 Mar 2026: +5 beans adjusted by hand"),
+        (Kind.EARN, "Mar 2, 2026: +108 beans earned"),
+        (Kind.REDEEM, "Mar 2, 2026: \N{MINUS SIGN}40 beans spent"),
+        (Kind.UNREDEEM, "Mar 2, 2026: +40 beans given back"),
+        (Kind.REVERSE, "Mar 2, 2026: \N{MINUS SIGN}27 beans taken back for a return"),
+        (Kind.FORGIVE, "Mar 2, 2026: +100 beans forgiven"),
+        (Kind.EXPIRE, "Sep 3, 2026: \N{MINUS SIGN}108 beans expired"),
+        (Kind.ADJUST, "Mar 2, 2026: +5 beans adjusted by hand"),
     ],
 )
 async def test_the_card_says_what_changed_last(shop: Shop, ada: Member, kind: Kind, expected: str):
@@ -258,9 +260,9 @@ async def test_the_card_says_what_changed_last(shop: Shop, ada: Member, kind: Ki
 @pytest.mark.parametrize(
     ("step", "expected"),
     [
-        (None, "02 Mar 2026: -40 beans set aside"),
-        (Step.CONFIRM, "02 Mar 2026: -40 beans set aside before, now spent"),
-        (Step.CANCEL, "02 Mar 2026: +40 beans no longer set aside"),
+        (None, "Mar 2, 2026: \N{MINUS SIGN}40 beans set aside"),
+        (Step.CONFIRM, "Mar 2, 2026: \N{MINUS SIGN}40 beans set aside before, now spent"),
+        (Step.CANCEL, "Mar 2, 2026: +40 beans no longer set aside"),
     ],
 )
 async def test_the_card_says_what_became_of_points_set_aside(
@@ -276,10 +278,6 @@ async def test_the_card_says_what_became_of_points_set_aside(
     assert (await face(shop, ada)).last_change == expected
 
 
-def test_every_kind_of_entry_has_its_words():
-    assert set(service._WHAT_HAPPENED) == set(Kind)
-
-
 async def test_unknown_members_have_no_face(shop: Shop, ada: Member):
     shown = await service.faces(shop.program_id, [ada.id, UUID(int=7)], now=NOON)
 
@@ -288,7 +286,7 @@ async def test_unknown_members_have_no_face(shop: Shop, ada: Member):
 
 
 @pytest.mark.usefixtures("database")
-async def test_many_faces_cost_as_many_statements_as_one(
+async def test_many_faces_cost_one_statement_as_does_one(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ):
     many = [await shop.enrol() for _ in range(50)]
@@ -301,12 +299,14 @@ async def test_many_faces_cost_as_many_statements_as_one(
             monkeypatch.setattr(client, name, _noting(ask, hops))
 
     await service.faces(shop.program_id, [many[0].id], now=NOON)
+    hops.clear()
+    await service.faces(shop.program_id, [many[0].id], now=NOON)
     for_one = len(hops)
     hops.clear()
     shown = await service.faces(shop.program_id, [one.id for one in many], now=NOON)
 
     assert len(shown) == 50
-    assert len(hops) == for_one > 0
+    assert len(hops) == for_one == 1
 
 
 def _noting(ask: Any, hops: list[str]) -> Any:

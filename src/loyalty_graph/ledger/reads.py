@@ -8,7 +8,7 @@ from uuid import UUID
 
 from tortoise.functions import Sum
 
-from loyalty_graph.db.sets import Lookup, fetch, keys_below
+from loyalty_graph.db.sets import Lookup, Row, fetch, keys_below
 from loyalty_graph.ledger.models import AccountRow, LotRow, TransferRow
 from loyalty_graph.ledger.rules import Book, Kind
 from loyalty_graph.programs.rules import NEVER
@@ -61,6 +61,67 @@ class Entry:
     hash: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """The gist of an entry: what it did to the balance, and to what is set aside."""
+
+    kind: Kind
+    points: int
+    held: int
+    at: datetime
+
+
+_ACCOUNT = ("balance_points", "held_points", "qualifying_points", "lifetime_points", "sequence")
+_MOVE = ("kind", "debit", "credit", "points", "at")
+
+
+def accounts_of(member_ids: Sequence[UUID]) -> Lookup:
+    """Return the look-up of members' accounts, one key for each."""
+    return Lookup(AccountRow, ("member_id",), [(one,) for one in member_ids], _ACCOUNT)
+
+
+def open_lots_of(member_ids: Sequence[UUID]) -> Lookup:
+    """Return the look-up of what is left of members' lots, soonest first, one key for each."""
+    return Lookup(
+        LotRow,
+        ("member_id",),
+        [(one,) for one in member_ids],
+        ("expires_at", "remaining_points"),
+        where="remaining_points > 0",
+        order_by="expires_at, sequence",
+    )
+
+
+def last_moves_of(member_ids: Sequence[UUID]) -> Lookup:
+    """Return the look-up of members' newest entries, one key for each."""
+    keys = [(one,) for one in member_ids]
+    return Lookup(TransferRow, ("member_id",), keys, _MOVE, order_by="sequence DESC", limit=1)
+
+
+def balance_of(account: Row, open_lots: Sequence[Row], *, now: datetime) -> Balance:
+    """Return what a member has, by the rows that the look-ups found."""
+    return Balance(
+        balance=account[0],
+        available=sum(points for expires_at, points in open_lots if expires_at > now),
+        held=account[1],
+        qualifying=account[2],
+        lifetime=account[3],
+        sequence=account[4],
+        lasting=sum(points for expires_at, points in open_lots if expires_at >= NEVER),
+    )
+
+
+def expirations_of(open_lots: Sequence[Row], *, now: datetime) -> list[Expiration]:
+    """Return when a member's points expire, by the rows that the look-up found."""
+    return _together([row for row in open_lots if now < row[0] < NEVER])
+
+
+def move_of(row: Row) -> Move:
+    """Return the gist of an entry that the look-up found."""
+    kind, debit, credit, points, at = row
+    return Move(Kind(kind), *_signed(debit, credit, points), at)
+
+
 async def balances(
     program_id: UUID, member_ids: Sequence[UUID], *, now: datetime
 ) -> dict[UUID, Balance]:
@@ -68,29 +129,9 @@ async def balances(
 
     Points past their date are not available, whether or not the expiry has run.
     """
-    keys = [(one,) for one in member_ids]
-    columns = ("balance_points", "held_points", "qualifying_points", "lifetime_points", "sequence")
-    accounts, lots = await fetch(
-        program_id,
-        Lookup(AccountRow, ("member_id",), keys, columns),
-        Lookup(
-            LotRow,
-            ("member_id",),
-            keys,
-            ("remaining_points", "expires_at"),
-            where="remaining_points > 0",
-        ),
-    )
+    accounts, lots = await fetch(program_id, accounts_of(member_ids), open_lots_of(member_ids))
     return {
-        member_id: Balance(
-            balance=rows[0][0],
-            available=sum(points for points, expires_at in open_lots if expires_at > now),
-            held=rows[0][1],
-            qualifying=rows[0][2],
-            lifetime=rows[0][3],
-            sequence=rows[0][4],
-            lasting=sum(points for points, expires_at in open_lots if expires_at >= NEVER),
-        )
+        member_id: balance_of(rows[0], open_lots, now=now)
         for member_id, rows, open_lots in zip(member_ids, accounts, lots, strict=True)
         if rows
     }
@@ -100,20 +141,9 @@ async def expirations(
     program_id: UUID, member_ids: Sequence[UUID], *, now: datetime
 ) -> dict[UUID, list[Expiration]]:
     """Return when these members' points expire, soonest first, without those that never do."""
-    keys = [(one,) for one in member_ids]
-    [found] = await fetch(
-        program_id,
-        Lookup(
-            LotRow,
-            ("member_id",),
-            keys,
-            ("expires_at", "remaining_points"),
-            where="remaining_points > 0",
-            order_by="expires_at, sequence",
-        ),
-    )
+    [found] = await fetch(program_id, open_lots_of(member_ids))
     return {
-        member_id: _together([row for row in rows if now < row[0] < NEVER])
+        member_id: expirations_of(rows, now=now)
         for member_id, rows in zip(member_ids, found, strict=True)
     }
 
@@ -144,9 +174,15 @@ _ENTRY = (
 
 def _entry(member_id: UUID, row: tuple[Any, ...]) -> Entry:
     sequence, kind, debit, credit, points, *rest = row
-    signed = points * ((credit == Book.MEMBER) - (debit == Book.MEMBER))
-    held = points * ((credit == Book.HELD) - (debit == Book.HELD))
-    return Entry(member_id, sequence, Kind(kind), signed, held, *rest)
+    return Entry(member_id, sequence, Kind(kind), *_signed(debit, credit, points), *rest)
+
+
+def _signed(debit: str, credit: str, points: int) -> tuple[int, int]:
+    """Return what points did to the balance, and to what is set aside."""
+    return (
+        points * ((credit == Book.MEMBER) - (debit == Book.MEMBER)),
+        points * ((credit == Book.HELD) - (debit == Book.HELD)),
+    )
 
 
 async def entries(

@@ -1,11 +1,39 @@
 """Members and their consents, many at once."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
+from loyalty_graph.db.sets import Lookup
 from loyalty_graph.members.models import Consent, Member
 
-__all__ = ["Consent", "Member", "consents", "count", "members", "page"]
+__all__ = [
+    "Consent",
+    "Member",
+    "Profile",
+    "consents",
+    "count",
+    "members",
+    "page",
+    "profiles_of",
+]
+
+
+class Profile(NamedTuple):
+    """What a card says of a member, as `profiles_of` finds it."""
+
+    number: str
+    status: str
+    first_name: str | None
+    last_name: str | None
+    locale: str
+    enrolled_at: datetime
+
+
+def profiles_of(member_ids: Sequence[UUID]) -> Lookup:
+    """Return the look-up of members' profiles, one key for each; its rows are of `Profile`."""
+    return Lookup(Member, ("id",), [(one,) for one in member_ids], Profile._fields)
 
 
 async def members(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, Member]:

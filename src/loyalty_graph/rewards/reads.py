@@ -145,6 +145,18 @@ async def given(program_id: UUID) -> int:
     return await RedemptionRow.filter(program_id=program_id, state__in=states).count()
 
 
+def open_vouchers_of(member_ids: Sequence[UUID]) -> Lookup:
+    """Return the look-up of what is left on members' vouchers and until when, one key for each."""
+    states = ", ".join(f"'{state}'" for state in OPEN)
+    return Lookup(
+        VoucherRow,
+        ("member_id",),
+        [(one,) for one in member_ids],
+        ("remaining_minor", "expires_at"),
+        where=f"state IN ({states})",
+    )
+
+
 async def vouchers_outstanding(program_id: UUID, *, now: datetime) -> int:
     """Return the money left on all vouchers that can still be used, in minor units."""
     open_ = VoucherRow.filter(program_id=program_id, state__in=list(OPEN))

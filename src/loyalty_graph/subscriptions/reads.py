@@ -17,10 +17,12 @@ from loyalty_graph.subscriptions.course import (
     due_minor,
     entitled_until,
     lapses_at,
+    later,
+    next_step_at,
 )
 from loyalty_graph.subscriptions.history import Period, periods, plan_at
 from loyalty_graph.subscriptions.models import SubscriptionPayment, SubscriptionSaving
-from loyalty_graph.subscriptions.rules import PaymentOutcome, SubscriptionPlan
+from loyalty_graph.subscriptions.rules import PaymentOutcome, Status, SubscriptionPlan
 from loyalty_graph.subscriptions.service import Held, SubscriptionKey
 
 
@@ -54,6 +56,18 @@ class View:
     def lapses_at(self) -> datetime | None:
         """Return when it ends if nothing is paid or taken back."""
         return lapses_at(self.state, self.terms)
+
+    @property
+    def holds_until(self) -> datetime | None:
+        """Return when it stands otherwise though nobody does anything; None when never."""
+        return next_step_at(self.state, self.terms, collects=False)
+
+    @property
+    def lapses_unpaid_at(self) -> datetime | None:
+        """Return when it is over if nothing is paid from now on; None while it is paused."""
+        if self.state.status in {Status.TRIALING, Status.ACTIVE}:
+            return later(self.state.period_end, self.terms.zone, days=self.plan.grace_days)
+        return self.state.ended_at or self.lapses_at
 
     @property
     def due_minor(self) -> int:
@@ -90,7 +104,15 @@ async def newest(
 ) -> dict[UUID, View]:
     """Return the last subscription of each of these members; who never had one is absent."""
     [found] = await fetch(program_id, service.of_members(member_ids, limit=1))
-    views = await _views(program_id, [row for rows in found for row in rows], now)
+    version = await programs.in_force(program_id, now, now=now)
+    return await newest_of(version, [row for rows in found for row in rows], now=now)
+
+
+async def newest_of(
+    version: programs.Version, rows: Sequence[Row], *, now: datetime
+) -> dict[UUID, View]:
+    """Return members' last subscriptions, by the rows that `service.of_members` found."""
+    views = [await _view(service.held_of(row), version, now) for row in rows]
     return {view.held.member_id: view for view in views}
 
 

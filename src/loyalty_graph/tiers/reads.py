@@ -1,12 +1,12 @@
 """Which tier members have, where they stand and how they came there, many at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from loyalty_graph.benefits.rules import Grant
-from loyalty_graph.db.sets import Lookup, fetch, keys_below
+from loyalty_graph.db.sets import Lookup, Row, fetch, keys_below
 from loyalty_graph.programs import service as programs
 from loyalty_graph.tiers import service
 from loyalty_graph.tiers import standing as standing_rules
@@ -20,6 +20,7 @@ from loyalty_graph.tiers.standing import (
     advance,
     outlook,
     value,
+    value_holds_until,
 )
 
 
@@ -28,7 +29,8 @@ class Status:
     """Where a member stands: the tier, what was counted in the present window, what comes next.
 
     Amounts are minor units of the currency or points, as the programme's basis says. `since` is
-    None for a tier had since joining. `settings` are the tiers these are of.
+    None for a tier had since joining. `settings` are the tiers these are of. `holds_until` is when
+    tier or value change though nothing is bought, None when never.
     """
 
     tier: str | None
@@ -38,6 +40,7 @@ class Status:
     missing: int
     outlook: Outlook
     settings: TierSettings
+    holds_until: datetime | None
 
     @property
     def level(self) -> TierLevel | None:
@@ -85,23 +88,33 @@ async def statuses(
     if scheme is None or not member_ids:
         return {}
     [rows] = await fetch(program_id, service.standings(member_ids))
-    found = dict(zip(member_ids, rows, strict=True))
+    return await statuses_of(program_id, scheme, dict(zip(member_ids, rows, strict=True)), now=now)
+
+
+async def statuses_of(
+    program_id: UUID, scheme: Scheme, found: Mapping[UUID, Sequence[Row]], *, now: datetime
+) -> dict[UUID, Status]:
+    """Return where each member stands at `now`, by the rows that `service.standings` found."""
     standings = await service.known(program_id, scheme, found, now=now)
     return {member_id: _status(scheme, one, now) for member_id, one in standings.items()}
 
 
 def _status(scheme: Scheme, standing: Standing, now: datetime) -> Status:
     standing, _ = advance(scheme, standing, now)
-    counted = value(scheme, standing, scheme.day(now))
+    today = scheme.day(now)
+    counted = value(scheme, standing, today)
     following = scheme.settings.above(standing.tier)
+    then = outlook(scheme, standing)
+    ends = (then.until, value_holds_until(scheme, standing, today))
     return Status(
         tier=standing.tier,
         since=standing.since,
         value=counted,
         next=following,
         missing=max(0, following.entry - counted) if following else 0,
-        outlook=outlook(scheme, standing),
+        outlook=then,
         settings=scheme.settings,
+        holds_until=min((at for at in ends if at is not None), default=None),
     )
 
 

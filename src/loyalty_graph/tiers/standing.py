@@ -119,6 +119,20 @@ def value(scheme: Scheme, standing: Standing, day: date) -> int:
     return sum(amount for at, amount in standing.amounts.items() if first < at <= last)
 
 
+def value_holds_until(scheme: Scheme, standing: Standing, day: date) -> datetime | None:
+    """Return when the value of a day changes though nothing is bought; None when it does not."""
+    if scheme.settings.window is Window.CALENDAR_YEAR:
+        return scheme.begins(date(day.year + 1, 1, 1)) if standing.amounts.get(day.year) else None
+    first, last = _a_year_before(day).toordinal(), day.toordinal()
+    counted = [at for at, amount in standing.amounts.items() if first < at <= last and amount]
+    if not counted:
+        return None
+    # 29 February goes with 28 February: the year before 1 March is 1 March.
+    leaves = date.fromordinal(min(counted)) + TWELVE_MONTHS
+    gone = _a_year_before(leaves).toordinal() >= min(counted)
+    return scheme.begins(leaves if gone else leaves + ONE_DAY)
+
+
 def due_at(scheme: Scheme, standing: Standing) -> datetime | None:
     """Return when the earned tier is judged; None when it cannot be lost."""
     if standing.ends_on is None or not _can_be_lost(scheme, standing.earned):

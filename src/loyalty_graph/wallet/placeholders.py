@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import lru_cache
@@ -14,12 +15,15 @@ from typing import Any, Protocol
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton
-from babel.numbers import format_decimal, get_group_symbol
+from babel.numbers import format_currency, format_decimal, get_group_symbol
+
+from loyalty_graph.money import Money
 
 OPENING, CLOSING = "{{", "}}"
 PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 INSIDE = re.compile(r"\s*([a-z_]+(?:\.[a-z_]+)*)\s*(?:\|\s*([a-z_]+)\s*)?")
-CACHED_DATES, CACHED_LOCALES = 4096, 256
+CACHED_DATES, CACHED_AMOUNTS, CACHED_LOCALES = 4096, 4096, 256
+MICROS = 1_000_000
 INTEGER = "integer"
 BY_THREE = (3, 3)
 FIRST_STRONG, ISOLATE_END = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
@@ -30,6 +34,7 @@ class Kind(StrEnum):
 
     TEXT = "a text"
     NUMBER = "a number"
+    AMOUNT = "an amount"
     DATE = "a date"
     INSTANT = "an instant"
 
@@ -84,7 +89,7 @@ class Text:
             if value is None or value == "":
                 return None
             text = value if write is None else write(value, locale)
-            written.append(_isolated(text, locale) if len(self.parts) > 1 else text)
+            written.append(isolated(text, locale) if len(self.parts) > 1 else text)
         return "".join(written)
 
 
@@ -212,6 +217,25 @@ def write_month(value: date, locale: str) -> str:
     return format_skeleton("yMMM", value, locale=locale)
 
 
+@lru_cache(CACHED_AMOUNTS)
+def write_amount(value: Money | int, locale: str) -> str:
+    """Return money with its currency, such as $1,012.77; an amount of points as a number."""
+    if isinstance(value, int):
+        return write_number(value, locale)
+    return format_currency(Decimal(value.to_text()), value.currency, locale=locale)
+
+
+def write_micros(value: Money | int, _locale: str) -> str:
+    """Return the amount in millionths of its unit, as Google counts money."""
+    amount = Decimal(value if isinstance(value, int) else value.to_text())
+    return str(int(amount * MICROS))
+
+
+def write_currency(value: Money | int, _locale: str) -> str:
+    """Return the currency's code; nothing for points."""
+    return "" if isinstance(value, int) else value.currency
+
+
 def write_instant(value: datetime, _locale: str) -> str:
     """Return date and time with offset, such as 2026-12-31T23:59:00+01:00 (W3C, ISO 8601)."""
     return value.isoformat(timespec="seconds")
@@ -221,6 +245,9 @@ FILTERS: Mapping[str, Filter] = {
     "number": Filter(Kind.NUMBER, write_number),
     "date": Filter(Kind.DATE, write_date),
     "month": Filter(Kind.DATE, write_month),
+    "amount": Filter(Kind.AMOUNT, write_amount),
+    "micros": Filter(Kind.AMOUNT, write_micros),
+    "currency": Filter(Kind.AMOUNT, write_currency),
     "instant": Filter(Kind.INSTANT, write_instant),
     "upper": Filter(Kind.TEXT, lambda value, _locale: str(value).upper()),
 }
@@ -266,7 +293,7 @@ def _unknown(what: str, name: str, known: Iterable[str], words: str) -> str:
     return f"unknown {what} {name}; {hint}{words} {', '.join(known)}"
 
 
-def _isolated(text: str, locale: str) -> str:
+def isolated(text: str, locale: str) -> str:
     """Return a value that stands in a text as its own unit, if the locale runs right to left.
 
     Unicode's isolates (UAX 9) keep a date in order within words of the other direction.

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -11,39 +11,14 @@ from loyalty_graph.db import transaction
 from loyalty_graph.db.sets import Lookup, fetch, store
 from loyalty_graph.errors import MemberNotActiveError, NotFoundError
 from loyalty_graph.identifiers import new_id
-from loyalty_graph.ledger import reads as ledger
-from loyalty_graph.ledger.reads import Entry, Expiration
-from loyalty_graph.ledger.rules import Kind
 from loyalty_graph.members import reads as members
-from loyalty_graph.members.models import Member
 from loyalty_graph.members.rules import MemberStatus
-from loyalty_graph.programs import service as programs
-from loyalty_graph.programs.rules import ProgramSettings
-from loyalty_graph.tiers import reads as tiers
-from loyalty_graph.tiers.rules import TierLevel
-from loyalty_graph.wallet.colours import Colour, Colours, parse_colour
-from loyalty_graph.wallet.face import CardFace
-from loyalty_graph.wallet.locales import known_locale
 from loyalty_graph.wallet.models import SERIAL_LENGTH, PassRow
+from loyalty_graph.wallet.showing import faces
 
-EXPIRING_SOON = timedelta(days=60)
+__all__ = ["Platform", "faces", "fact_of", "holder", "issue", "token_generations"]
+
 SERIAL_BYTES = SERIAL_LENGTH // 2
-ENDED = {MemberStatus.CLOSED, MemberStatus.MERGED, MemberStatus.ERASED}
-MEMBERSHIP_ENDED = "This membership has ended."
-
-_WHAT_HAPPENED = {
-    Kind.EARN: "earned",
-    Kind.REDEEM: "spent",
-    Kind.UNREDEEM: "given back",
-    Kind.HOLD: "set aside",
-    Kind.CAPTURE: "set aside before, now spent",
-    Kind.RELEASE: "no longer set aside",
-    Kind.REVERSE: "taken back for a return",
-    Kind.FORGIVE: "forgiven",
-    Kind.RECLAIM: "no longer forgiven",
-    Kind.EXPIRE: "expired",
-    Kind.ADJUST: "adjusted by hand",
-}
 
 
 class Platform(StrEnum):
@@ -144,82 +119,3 @@ async def holder(program_id: UUID, serial: str) -> UUID:
     if row is None:
         raise NotFoundError("pass", serial)
     return row.member_id
-
-
-async def faces(
-    program_id: UUID, member_ids: Sequence[UUID], *, now: datetime
-) -> dict[UUID, CardFace]:
-    """Return what the cards of these members show at `now`; unknown members are absent."""
-    version = await programs.in_force(program_id, now, now=now)
-    known = await members.members(program_id, member_ids)
-    balances = await ledger.balances(program_id, member_ids, now=now)
-    expirations = await ledger.expirations(program_id, member_ids, now=now)
-    newest = await ledger.newest_entries(program_id, member_ids, limit=1)
-    statuses = await tiers.statuses(program_id, member_ids, now=now)
-    levels = {member_id: status.level for member_id, status in statuses.items()}
-    return {
-        member_id: _face(
-            version.settings,
-            member,
-            balances[member_id].available
-            if balances[member_id].balance >= 0
-            else balances[member_id].balance,
-            [one for one in expirations[member_id] if one.expires_at <= now + EXPIRING_SOON],
-            newest[member_id],
-            levels.get(member_id),
-        )
-        for member_id, member in known.items()
-    }
-
-
-def _face(
-    settings: ProgramSettings,
-    member: Member,
-    balance: int,
-    expiring: Sequence[Expiration],
-    newest: Sequence[Entry],
-    level: TierLevel | None,
-) -> CardFace:
-    soonest = expiring[0] if expiring else None
-    is_over = member.status in ENDED
-    return CardFace(
-        program_name=settings.name,
-        member_name=" ".join(filter(None, (member.first_name, member.last_name))) or member.number,
-        member_number=member.number,
-        member_since=member.enrolled_at,
-        points_balance=balance,
-        points_unit=settings.points.unit_one if balance == 1 else settings.points.unit_other,
-        time_zone=settings.time_zone,
-        locale=known_locale(member.locale),
-        expiring_points=soonest.points if soonest else 0,
-        expires_at=soonest.expires_at if soonest else None,
-        tier_name=level.name if level else None,
-        last_change=_last_change(newest[0], settings) if newest else None,
-        terms=settings.branding.terms or None,
-        support=settings.branding.support or None,
-        colours=_colours(settings),
-        message=MEMBERSHIP_ENDED if is_over else None,
-        void=is_over,
-        template=settings.branding.template,
-    )
-
-
-def _last_change(entry: Entry, settings: ProgramSettings) -> str:
-    day = entry.at.astimezone(settings.zone).date()
-    # A capture moves no points of the balance: they left it when they were set aside.
-    points = entry.points or entry.held
-    unit = settings.points.unit_one if abs(points) == 1 else settings.points.unit_other
-    return f"{day:%d %b %Y}: {points:+,} {unit} {_WHAT_HAPPENED[entry.kind]}"
-
-
-def _colours(settings: ProgramSettings) -> Colours:
-    branding = settings.branding
-    return Colours(
-        _colour(branding.background), _colour(branding.foreground), _colour(branding.label)
-    )
-
-
-def _colour(text: str) -> Colour:
-    colour = parse_colour(text)
-    assert colour is not None, "a programme's colours were checked when it was loaded"
-    return colour

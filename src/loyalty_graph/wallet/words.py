@@ -1,0 +1,75 @@
+"""The words that cards say by themselves, in the languages cards are shipped in."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from babel import Locale
+
+from loyalty_graph.ledger.rules import Kind
+from loyalty_graph.subscriptions.rules import Status
+
+FALLBACK = "en"
+LANGUAGES = ("en", "de", "tr", "ar")
+LOCALES_CACHED = 256
+ENDED = "ENDED"
+
+# Gettext files would be one more format for a dozen words; these stand side by side, so that a
+# missing one is seen at once.
+_WORDS: Mapping[str, tuple[str, str, str, str]] = {
+    ENDED: (
+        "This membership has ended.",
+        "Diese Mitgliedschaft ist beendet.",
+        "Bu üyelik sona erdi.",
+        "انتهت هذه العضوية.",
+    ),
+    Kind.EARN: ("earned", "gesammelt", "kazanıldı", "مكتسبة"),
+    Kind.REDEEM: ("spent", "eingelöst", "harcandı", "مستخدمة"),
+    Kind.UNREDEEM: ("given back", "zurückgegeben", "geri verildi", "مُعادة"),
+    Kind.HOLD: ("set aside", "zurückgelegt", "ayrıldı", "محجوزة"),
+    Kind.CAPTURE: (
+        "set aside before, now spent",
+        "zuvor zurückgelegt, jetzt eingelöst",
+        "önceden ayrılmıştı, şimdi harcandı",
+        "كانت محجوزة واستُخدمت الآن",
+    ),
+    Kind.RELEASE: (
+        "no longer set aside",
+        "nicht mehr zurückgelegt",
+        "artık ayrılmış değil",
+        "لم تعد محجوزة",
+    ),
+    Kind.REVERSE: (
+        "taken back for a return",
+        "wegen einer Rückgabe abgezogen",
+        "iade nedeniyle geri alındı",
+        "مخصومة بسبب إرجاع",
+    ),
+    Kind.FORGIVE: ("forgiven", "erlassen", "silindi", "مُعفاة"),
+    Kind.RECLAIM: (
+        "no longer forgiven",
+        "nicht mehr erlassen",
+        "artık silinmiş değil",
+        "لم تعد مُعفاة",
+    ),
+    Kind.EXPIRE: ("expired", "verfallen", "süresi doldu", "منتهية"),
+    Kind.ADJUST: ("adjusted by hand", "von Hand angepasst", "elle düzeltildi", "معدّلة يدويًا"),
+    Status.INCOMPLETE: ("Awaiting payment", "Zahlung offen", "Ödeme bekleniyor", "بانتظار الدفع"),
+    Status.TRIALING: ("Trial", "Testphase", "Deneme", "فترة تجريبية"),
+    Status.ACTIVE: ("Active", "Aktiv", "Etkin", "نشطة"),
+    Status.PAST_DUE: ("Payment due", "Zahlung fällig", "Ödeme gecikti", "الدفع مستحق"),
+    Status.PAUSED: ("Paused", "Pausiert", "Duraklatıldı", "متوقفة مؤقتًا"),
+    Status.CANCELLED: ("Cancelled", "Gekündigt", "İptal edildi", "ملغاة"),
+    Status.EXPIRED: ("Ended", "Beendet", "Sona erdi", "منتهية"),
+}
+
+
+def word(key: str, locale: str) -> str:
+    """Return what a card says, in the language of a locale; in English if it speaks another."""
+    return _WORDS[key][LANGUAGES.index(language(locale, LANGUAGES))]
+
+
+@lru_cache(LOCALES_CACHED)
+def language(locale: str, known: tuple[str, ...]) -> str:
+    """Return the language of a locale if it is known, else English."""
+    found = str(Locale.parse(locale).language)
+    return found if found in known else FALLBACK
