@@ -9,7 +9,7 @@ import pytest
 from loyalty_graph.errors import NotFoundError
 from loyalty_graph.members.models import Member
 from loyalty_graph.outbox import CardMark, FactRow
-from loyalty_graph.wallet import service
+from loyalty_graph.wallet import service, voiding
 from loyalty_graph.wallet.apple import registrations
 from loyalty_graph.wallet.apple.models import DeviceRow, RegistrationRow
 from loyalty_graph.wallet.apple.registrations import Holding
@@ -294,6 +294,20 @@ async def test_a_device_that_is_gone_is_forgotten_with_all_its_passes(shop: Shop
     assert (await PassRow.get(serial=first)).removed_at == NOON + SECOND
     assert (await PassRow.get(serial=second)).removed_at is None
     assert (await told())[2:] == ["pass.removed"]
+
+
+async def test_the_void_pass_and_the_one_that_follows_it_are_two(shop: Shop, ada: Member):
+    void = await serial_of(shop, ada)
+    await register(void)
+    await voiding.void(shop.program_id, ada.id, void, now=NOON)
+    follows = await serial_of(shop, ada)
+
+    assert await register(follows, now=NOON + SECOND)
+    assert await unregister(void, now=NOON + SECOND)
+
+    rows = {row.serial: row for row in await PassRow.all()}
+    assert (rows[void].installed_at, rows[void].removed_at) == (NOON, NOON + SECOND)
+    assert (rows[follows].installed_at, rows[follows].removed_at) == (NOON + SECOND, None)
 
 
 @pytest.mark.parametrize(

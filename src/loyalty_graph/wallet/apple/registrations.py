@@ -12,11 +12,10 @@ from tortoise.queryset import QuerySet
 from loyalty_graph.db import assert_in_transaction, transaction
 from loyalty_graph.db.sets import store
 from loyalty_graph.errors import NotFoundError
-from loyalty_graph.identifiers import new_id
-from loyalty_graph.outbox import Fact, facts, mark_cards
+from loyalty_graph.outbox import facts, mark_cards
 from loyalty_graph.wallet.apple.models import DeviceRow, RegistrationRow
 from loyalty_graph.wallet.models import CardPushRow, PassRow
-from loyalty_graph.wallet.service import Platform
+from loyalty_graph.wallet.service import Platform, fact_of
 
 INSTALLED, REMOVED = "pass.installed", "pass.removed"
 DEVICES_OF_A_PASS_MAX = 200
@@ -116,7 +115,7 @@ async def forget_device(
     held = RegistrationRow.filter(pass_type=pass_type, device=device)
     cards = await (
         PassRow.filter(serial__in=[row.serial for row in await held])
-        .order_by("program_id", "member_id")
+        .order_by("program_id", "member_id", "serial")
         .select_for_update()
     )
     gone = await DeviceRow.filter(
@@ -198,14 +197,16 @@ async def _mark(card: PassRow, now: datetime) -> None:
 
 
 async def _tell(card: PassRow, kind: str, now: datetime) -> None:
-    payload = {"pass": card.serial, "platform": card.platform}
-    fact = Fact(new_id(now), kind, card.member_id, now, payload)
+    fact = fact_of(kind, card.member_id, card.serial, Platform.APPLE, now=now)
     await store(card.program_id, [facts([fact])])
 
 
 def _row(card: PassRow) -> QuerySet[PassRow]:
     return PassRow.filter(
-        program_id=card.program_id, member_id=card.member_id, platform=card.platform
+        program_id=card.program_id,
+        member_id=card.member_id,
+        platform=card.platform,
+        serial=card.serial,
     )
 
 
