@@ -1,6 +1,7 @@
 """A service account, templates and cards for the tests of Google Wallet."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,41 +9,21 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from loyalty_graph.wallet.google.objects import GoogleCard
+from loyalty_graph.wallet.templates import load_template
+from tests.wallet.making import TEMPLATE
 
 ISSUER = "3388000000012345678"
 CLASS_ID = f"{ISSUER}.bean-club"
 CALLBACK = "https://cards.example/google/callback"
-CLASS_TEMPLATE: dict[str, Any] = {
-    "programName": "{{ program.name }}",
-    "hexBackgroundColor": "#12362a",
-    "countryCode": "DE",
-    "linksModuleData": {"uris": [{"uri": "https://example.com", "description": "Shop"}]},
-    "textModulesData": [
-        {"id": "terms", "header": "Terms", "body": "{{ program.terms }}"},
-        {"id": "support", "header": "Questions", "body": "{{ program.support }}"},
-    ],
-}
-OBJECT_TEMPLATE: dict[str, Any] = {
-    "accountId": "{{ member.number }}",
-    "accountName": "{{ member.name }}",
-    "loyaltyPoints": {"label": "{{ points.unit }}"},
-    "barcode": {"type": "QR_CODE", "value": "{{ member.number }}"},
-    "textModulesData": [
-        {"id": "tier", "header": "Tier", "body": "{{ member.tier }}"},
-        {
-            "id": "expiring",
-            "header": "Use soon",
-            "body": "{{ points.expiring | number }} by {{ points.expires_on | date }}",
-        },
-    ],
-}
-ART = {
-    name: f"https://cards.example/card-art/d1/{name}" for name in ("logo@3x.png", "strip@3x.png")
-}
+PUBLIC_URL = "https://cards.example"
 
 
 def make_card(**changes: Any) -> GoogleCard:
-    return GoogleCard(CLASS_TEMPLATE, {**OBJECT_TEMPLATE, **changes}, art=ART)
+    """Return the cards of the store card template, its object's fields changed."""
+    template = load_template(TEMPLATE)
+    fields = {**template.google_object, **changes}
+    kept = {name: value for name, value in fields.items() if value is not None}
+    return GoogleCard(replace(template, google_object=kept), public_url=PUBLIC_URL)
 
 
 def account_file(*, token_url: str) -> str:
