@@ -15,6 +15,9 @@ ENV_PREFIX = "LOYALTY_"
 PACKAGE = Path(__file__).parent
 SECRET_KEY_BYTES = 32
 SECRET_KEY_LENGTH_MIN = 32
+GOOGLE_URL = "https://walletobjects.googleapis.com"
+GOOGLE_KEYS_URL = "https://pay.google.com/gp/m/issuer/keys"
+HTTPS_OR_HERE = r"^(https://[^/]|http://(127\.0\.0\.1|localhost)[:/])"
 FOLLOWS_FROM_ANOTHER = "default_factory_not_called"  # pydantic's word for it
 
 
@@ -74,6 +77,14 @@ class Settings(BaseSettings):
     apple_issuer: Path | None = None
     pass_type_identifier: str | None = Field(default=None, pattern=r"^pass\.[\w.-]+$")
     team_identifier: str | None = Field(default=None, pattern=r"^[A-Z0-9]{10}$")
+
+    google_service_account: Path | None = None
+    google_issuer_id: str | None = Field(default=None, pattern=r"^[0-9]{1,40}$")
+    # A sandbox may stand in for both.
+    google_url: str = Field(default=GOOGLE_URL, pattern=HTTPS_OR_HERE)
+    google_keys_url: str = Field(default=GOOGLE_KEYS_URL, pattern=HTTPS_OR_HERE)
+    # How many requests the issuer has in a second, all workers together.
+    google_per_s: int = Field(default=20, ge=1, le=10_000)
 
 
 def load_settings() -> Settings:

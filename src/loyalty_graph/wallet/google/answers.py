@@ -44,6 +44,7 @@ class Answer:
 
     Attributes:
         outcome: What it means.
+        status: The HTTP status, 0 when there was none.
         because: Status and reasons, for the log; nothing of what was sent.
         heard: Whether Google may have done it all the same, as after a time-out.
         wait_s: How long Google asks to wait; 0 when it does not say.
@@ -52,6 +53,7 @@ class Answer:
 
     outcome: Outcome
     because: str = ""
+    status: int = 0
     heard: bool = False
     wait_s: float = 0.0
     body: Mapping[str, Any] = field(default_factory=dict)
@@ -62,13 +64,14 @@ def read_answer(status: int, body: object, *, retry_after: str | None = None) ->
     known: Mapping[str, Any] = body if isinstance(body, dict) else {}
     if status < HTTPStatus.MULTIPLE_CHOICES:
         if not isinstance(body, dict):
-            return Answer(Outcome.LATER, f"{status} with something else than JSON", heard=True)
-        return Answer(Outcome.DONE, body=known)
+            because = f"{status} with something else than JSON"
+            return Answer(Outcome.LATER, because, status, heard=True)
+        return Answer(Outcome.DONE, status=status, body=known)
     reasons = list(_reasons(known))[:REASONS_MAX]
     because = " ".join([str(status), *reasons])
     outcome = _outcome(status, {one.replace("_", "").lower() for one in reasons})
     heard = status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    return Answer(outcome, because, heard=heard, wait_s=_seconds(retry_after), body=known)
+    return Answer(outcome, because, status, heard=heard, wait_s=_seconds(retry_after), body=known)
 
 
 def _outcome(status: int, reasons: set[str]) -> Outcome:

@@ -6,6 +6,7 @@ Source: Google Wallet API, walletobjects version 1. Nothing can be deleted; an o
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -15,7 +16,6 @@ from loyalty_graph.wallet.google.http import Request, Requests
 from loyalty_graph.wallet.google.tokens import AccessTokens
 
 PATH = "/walletobjects/v1"
-UNAUTHORIZED = "401"
 
 
 class Resource(StrEnum):
@@ -56,11 +56,15 @@ class GoogleClient:
         path = f"/{Resource.OBJECT}/{quote(object_id, safe='')}/addMessage"
         return await self._ask("POST", path, {"message": message}, now=now)
 
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._requests.close()
+
     async def _ask(
         self, method: str, path: str, body: Mapping[str, Any], *, now: datetime
     ) -> Answer:
         answer, token = await self._ask_once(method, path, body, now=now)
-        if token is None or not answer.because.startswith(UNAUTHORIZED):
+        if token is None or answer.status != HTTPStatus.UNAUTHORIZED:
             return answer
         # The token was withdrawn before its time, or Google's clock is ahead of ours.
         self._tokens.forget(token)

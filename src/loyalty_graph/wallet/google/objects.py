@@ -80,6 +80,13 @@ class GoogleCard:
             made["loyaltyPoints"] = _with_balance(made["loyaltyPoints"])
         return made
 
+    def whole(self, resource: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the change that makes an object this one, whatever Google has of it.
+
+        A save link may have made it before, when it had parts that it has no more.
+        """
+        return dict.fromkeys(self._template.google_object) | changes({}, resource)
+
 
 def object_id(issuer_id: str, serial: str) -> str:
     """Return the id of a pass's object."""

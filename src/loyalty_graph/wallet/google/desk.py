@@ -1,0 +1,201 @@
+"""The desk for Google Wallet: what is said of a pass, its programme's class, and its save link."""
+
+import asyncio
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from loyalty_graph.config import GOOGLE_URL, Settings
+from loyalty_graph.db import transaction
+from loyalty_graph.db.statements import upsert
+from loyalty_graph.errors import NotFoundError, SettingsError, TemplateError
+from loyalty_graph.programs import service as programs
+from loyalty_graph.programs.rules import ProgramSettings
+from loyalty_graph.wallet import service
+from loyalty_graph.wallet.face import CardFace
+from loyalty_graph.wallet.google import objects
+from loyalty_graph.wallet.google.account import ServiceAccount, read_account
+from loyalty_graph.wallet.google.answers import Answer, Outcome
+from loyalty_graph.wallet.google.client import GoogleClient, Resource
+from loyalty_graph.wallet.google.http import Requests
+from loyalty_graph.wallet.google.links import SAVE_PATH, is_short_enough, save_link
+from loyalty_graph.wallet.google.models import GoogleClassRow
+from loyalty_graph.wallet.google.objects import GoogleCard, State
+from loyalty_graph.wallet.google.sending import Hours, Sender
+from loyalty_graph.wallet.models import PassRow
+from loyalty_graph.wallet.service import Platform
+from loyalty_graph.wallet.templates import Template
+
+CALLBACK_PATH = "/google/callback"
+SAVE_URL = f"https://pay.google.com{SAVE_PATH}"
+LINK_PATIENCE = timedelta(seconds=15)
+HAS_IT = Answer(Outcome.DONE)
+
+logger = logging.getLogger(__name__)
+
+
+class GoogleDesk:
+    """Says what Google is given, and hands out links that save it.
+
+    Args:
+        account: Signs the links.
+        cards: By the names of their templates.
+        sender: Brings classes and objects to Google.
+        issuer_id: Whose they are.
+        public_url: Where our site is, without a slash at the end.
+        save_url: Where Google Wallet takes links.
+    """
+
+    def __init__(
+        self,
+        account: ServiceAccount,
+        cards: Mapping[str, GoogleCard],
+        sender: Sender,
+        *,
+        issuer_id: str,
+        public_url: str,
+        save_url: str = SAVE_URL,
+    ) -> None:
+        self.issuer_id, self.sender = issuer_id, sender
+        self._account, self._cards = account, cards
+        self._public_url, self._save_url = public_url, save_url
+
+    async def save_url(self, program_id: UUID, serial: str, *, now: datetime) -> str | None:
+        """Return the link that puts a pass into its member's Google Wallet.
+
+        The class is brought to Google first, and the object too when it does not fit into a link.
+        None while Google cannot be asked for that, or does not want it; the log says why.
+
+        Raises:
+            NotFoundError: There is no such pass, or its member is gone.
+            TemplateError: There is no template of the programme's here.
+        """
+        passes = PassRow.filter(program_id=program_id, serial=serial, platform=Platform.GOOGLE)
+        row = await passes.get_or_none()
+        faces = await service.faces(program_id, [row.member_id], now=now) if row else {}
+        if row is None or row.member_id not in faces:
+            raise NotFoundError("pass", serial)
+        settings = (await programs.in_force(program_id, now, now=now)).settings
+        hours = _from_now(now)
+        if not _done(await self.bring_class(settings, hours)):
+            return None
+        resource = self.resource(row, faces[row.member_id], settings, now=now)
+        link = self._link(resource, now=now)
+        if not is_short_enough(link):
+            whole = self.whole(resource, settings)
+            if not _done(await self.sender.put(Resource.OBJECT, resource, whole, hours)):
+                return None
+            link = self._link({"id": resource["id"]}, now=now)
+        await passes.filter(handed_out_at=None).update(
+            handed_out_at=now, handed_out_tag=row.update_tag
+        )
+        return link
+
+    def resource(
+        self, row: PassRow, face: CardFace, settings: ProgramSettings, *, now: datetime
+    ) -> dict[str, Any]:
+        """Return the object of a pass as Google should have it."""
+        is_over = row.voided_at is not None or (
+            row.expires_at is not None and row.expires_at <= now
+        )
+        return self._card(face.template).loyalty_object(
+            face,
+            object_id=objects.object_id(self.issuer_id, row.serial),
+            class_id=objects.class_id(self.issuer_id, settings.slug),
+            state=State.EXPIRED if is_over else State.ACTIVE,
+        )
+
+    def whole(self, resource: Mapping[str, Any], settings: ProgramSettings) -> dict[str, Any]:
+        """Return the change that makes an object this one, whatever Google has of it."""
+        return self._card(settings.branding.template).whole(resource)
+
+    async def bring_class(self, settings: ProgramSettings, hours: Hours) -> Answer:
+        """Let Google have a programme's class as it should be; only what is new is sent."""
+        resource = self._card(settings.branding.template).loyalty_class(
+            settings,
+            class_id=objects.class_id(self.issuer_id, settings.slug),
+            callback_url=f"{self._public_url}{CALLBACK_PATH}",
+        )
+        digest = hashlib.sha256(json.dumps(resource, sort_keys=True).encode()).hexdigest()
+        if await GoogleClassRow.exists(class_id=resource["id"], digest=digest):
+            return HAS_IT
+        answer = await self.sender.put(Resource.CLASS, resource, resource, hours)
+        if answer.outcome is Outcome.DONE:
+            await _keep_class(resource["id"], digest, now=hours.clock())
+        return answer
+
+    async def forget_class(self, settings: ProgramSettings) -> None:
+        """Bring the class to Google again next time: it says that it has none."""
+        class_id = objects.class_id(self.issuer_id, settings.slug)
+        await GoogleClassRow.filter(class_id=class_id).delete()
+
+    async def close(self) -> None:
+        """Close the connections to Google."""
+        await self.sender.close()
+
+    def _card(self, template: str) -> GoogleCard:
+        if template not in self._cards:
+            raise TemplateError(f"There is no card template {template}.")
+        return self._cards[template]
+
+    def _link(self, resource: Mapping[str, Any], *, now: datetime) -> str:
+        return save_link(
+            self._account, [resource], save_url=self._save_url, origin=self._public_url, now=now
+        )
+
+
+def open_google(settings: Settings, templates: Mapping[str, Template]) -> GoogleDesk | None:
+    """Return the desk of these settings; None when there is no account at Google.
+
+    Raises:
+        SettingsError: The account cannot be used, or only a part is set.
+    """
+    path, issuer_id = settings.google_service_account, settings.google_issuer_id
+    if path is None and issuer_id is None:
+        return None
+    if path is None or issuer_id is None:
+        raise SettingsError(
+            "Google's cards need LOYALTY_GOOGLE_SERVICE_ACCOUNT and LOYALTY_GOOGLE_ISSUER_ID."
+        )
+    public_url, url = settings.public_url.rstrip("/"), settings.google_url.rstrip("/")
+    if url.startswith("https://") and not public_url.startswith("https://"):
+        raise SettingsError(
+            "Google fetches images from LOYALTY_PUBLIC_URL and calls it back:"
+            " it must begin with https://."
+        )
+    account = read_account(path)
+    client = GoogleClient(account, url=url, requests=Requests())
+    cards = {name: GoogleCard(one, public_url=public_url) for name, one in templates.items()}
+    return GoogleDesk(
+        account,
+        cards,
+        Sender(client, issuer_id=issuer_id, per_s=settings.google_per_s),
+        issuer_id=issuer_id,
+        public_url=public_url,
+        save_url=SAVE_URL if url == GOOGLE_URL else f"{url}{SAVE_PATH}",
+    )
+
+
+@transaction
+async def _keep_class(class_id: str, digest: str, *, now: datetime) -> None:
+    columns = ("class_id", "digest", "given_at")
+    merge = "digest = excluded.digest, given_at = excluded.given_at"
+    ending = f"on conflict (class_id) do update set {merge}"
+    await upsert(GoogleClassRow, columns, [(class_id, digest, now)], ending=ending)
+
+
+def _from_now(now: datetime) -> Hours:
+    """Return the time in which a link may be waited for, counted on from `now`."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    return Hours(lambda: now + timedelta(seconds=loop.time() - began), now + LINK_PATIENCE)
+
+
+def _done(answer: Answer) -> bool:
+    if answer.outcome is not Outcome.DONE:
+        logger.warning("Google cannot make a save link now: %s", answer.because)
+    return answer.outcome is Outcome.DONE

@@ -1,0 +1,95 @@
+"""What Google was last given of each object, and which states of cards have thereby arrived."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from loyalty_graph.db import transaction
+from loyalty_graph.db.sets import Lookup, Row, Update, Upsert, fetch, store
+from loyalty_graph.wallet.google.budget import Key
+from loyalty_graph.wallet.google.models import GoogleObjectRow
+from loyalty_graph.wallet.google.rules import Shown
+from loyalty_graph.wallet.models import PassRow
+from loyalty_graph.wallet.service import Platform
+
+_GIVEN = ("given", "balance", "tier", "points_expire_at")
+_PASS = ("member_id", "platform", "serial")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A digest of each field that Google was given, and what of it members are told of."""
+
+    fields: Mapping[str, str]
+    shown: Shown
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A state of a pass that Google has now; `tag` is the newest change it holds."""
+
+    program_id: UUID
+    member_id: UUID
+    serial: str
+    tag: int
+    given: Given
+
+
+async def read(keys: Collection[Key]) -> dict[Key, Given]:
+    """Return what Google was given of these passes; absent where that is not known."""
+    found: dict[Key, Given] = {}
+    for program_id, serials in _by_program(keys).items():
+        lookup = Lookup(GoogleObjectRow, ("serial",), [(one,) for one in serials], _GIVEN)
+        [rows] = await fetch(program_id, lookup)
+        for serial, hits in zip(serials, rows, strict=True):
+            for fields, *shown in hits:
+                found[program_id, serial] = Given(fields, Shown(*shown))
+    return found
+
+
+@transaction
+async def keep(arrived: Sequence[Arrived], *, now: datetime) -> None:
+    """Write down what Google was given, and up to which change each pass is delivered."""
+    by_program: defaultdict[UUID, list[Arrived]] = defaultdict(list)
+    for one in arrived:
+        by_program[one.program_id].append(one)
+    for program_id, ours in sorted(by_program.items()):
+        await _keep(program_id, sorted(ours, key=lambda one: (one.member_id, one.serial)), now)
+
+
+async def _keep(program_id: UUID, arrived: Sequence[Arrived], now: datetime) -> None:
+    keys = [(one.member_id, Platform.GOOGLE.value, one.serial) for one in arrived]
+    [rows] = await fetch(program_id, Lookup(PassRow, _PASS, keys, ("delivered_tag",), lock=True))
+    newer = [
+        (*key, one.tag, now)
+        for key, hits, one in zip(keys, rows, arrived, strict=True)
+        # A worker that was held up may come with what another one has overtaken.
+        if hits and (hits[0][0] is None or hits[0][0] < one.tag)
+    ]
+    records: list[Row] = [
+        (
+            one.serial,
+            one.given.fields,
+            one.given.shown.balance,
+            one.given.shown.tier,
+            one.given.shown.points_expire_at,
+            [],
+        )
+        for one in arrived
+    ]
+    merge = tuple((column, f"excluded.{column}") for column in _GIVEN)
+    columns = ("serial", *_GIVEN, "notified")
+    writes = (
+        Update(PassRow, _PASS, ("delivered_tag", "delivered_at"), newer),
+        Upsert(GoogleObjectRow, ("serial",), columns, records, merge),
+    )
+    await store(program_id, writes)
+
+
+def _by_program(keys: Collection[Key]) -> dict[UUID, list[str]]:
+    found: defaultdict[UUID, list[str]] = defaultdict(list)
+    for program_id, serial in keys:
+        found[program_id].append(serial)
+    return found

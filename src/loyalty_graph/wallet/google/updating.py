@@ -1,0 +1,176 @@
+"""The loop that keeps Google's objects at what their cards show now.
+
+A claimed push says that an object is to change; what it becomes is read when it is sent, so that a
+burst of changes is one request and at most one more, and what comes too late does no harm.
+"""
+
+import asyncio
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from loyalty_graph.pauses import chance, full_jitter_s
+from loyalty_graph.wallet import pushes
+from loyalty_graph.wallet.google import budget, given
+from loyalty_graph.wallet.google.answers import Answer, Outcome
+from loyalty_graph.wallet.google.changing import Change, Work, work_for
+from loyalty_graph.wallet.google.client import Resource
+from loyalty_graph.wallet.google.desk import GoogleDesk
+from loyalty_graph.wallet.google.notices import words
+from loyalty_graph.wallet.google.rules import Notice
+from loyalty_graph.wallet.google.sending import NOTIFY, Hours, notification_refused
+from loyalty_graph.wallet.pushes import Push
+from loyalty_graph.wallet.service import Platform
+
+LOOK_EVERY_S = 0.3
+CLAIM_LIFE = timedelta(seconds=120)
+# The rest of the claim is for a request under way: it may take its time, but not longer.
+SENT_WITHIN = timedelta(seconds=60)
+SECONDS_AT_ONCE = 2
+FIRST_PAUSE_MAX_S, PAUSE_MAX_S = 1.0, 300.0
+MENDED_AFTER_S = 600.0
+DOWN_PAUSE_MAX_S = 10.0
+UNMENDED = {Outcome.FORBIDDEN, Outcome.REFUSED}
+NO_TEMPLATE = Answer(Outcome.REFUSED, "the programme's card template is not here")
+
+logger = logging.getLogger(__name__)
+
+
+class GoogleUpdates:
+    """Keeps the objects of one issuer up to date, beside any number of others that do.
+
+    Args:
+        desk: Says what Google is given.
+        clock: Tells the moment.
+    """
+
+    def __init__(self, desk: GoogleDesk, *, clock: Callable[[], datetime]) -> None:
+        self._desk, self._clock = desk, clock
+        self._awake = asyncio.Event()
+        self._failures = 0
+
+    def wake(self) -> None:
+        """Look at once: cards have changed."""
+        self._awake.set()
+
+    async def close(self) -> None:
+        """Close the connections to Google."""
+        await self._desk.close()
+
+    async def step(self) -> float:
+        """Bring what is due to Google, or wait a moment for it; return how long to pause then."""
+        self._awake.clear()
+        now = self._clock()
+        claimed = await pushes.claim(
+            Platform.GOOGLE,
+            self._desk.issuer_id,
+            limit=SECONDS_AT_ONCE * self._desk.sender.per_s,
+            now=now,
+            until=now + CLAIM_LIFE,
+        )
+        if claimed:
+            return await self._work_off(claimed, now=now)
+        try:
+            async with asyncio.timeout(LOOK_EVERY_S):
+                await self._awake.wait()
+        except TimeoutError:
+            pass
+        return 0.0
+
+    async def _work_off(self, claimed: Sequence[Push], *, now: datetime) -> float:
+        work = await work_for(self._desk, claimed, now=now)
+        hours = Hours(self._clock, now + SENT_WITHIN)
+        answers = await self._send(work, hours, taken_at=now)
+        await self._settle(work, answers)
+        if any(answer.outcome is Outcome.DONE for answer in answers) or not answers:
+            self._failures = 0
+            return 0.0
+        self._failures += 1
+        return full_jitter_s(
+            self._failures, first_s=FIRST_PAUSE_MAX_S, longest_s=DOWN_PAUSE_MAX_S, chance=chance()
+        )
+
+    async def _send(self, work: Work, hours: Hours, *, taken_at: datetime) -> list[Answer]:
+        """Send the classes that are new, then all changes at once; return an answer for each."""
+        classes = {
+            program_id: await self._desk.bring_class(settings, hours)
+            for program_id, settings in work.settings.items()
+        }
+        ready = [
+            change
+            for change in work.changes
+            if change.new and classes[change.row.program_id].outcome is Outcome.DONE
+        ]
+        noticed = {change.key for change in ready if change.notice is not None}
+        told = await budget.take(noticed, now=taken_at)
+        turns = await self._desk.sender.turns(len(ready), hours) if ready else []
+        sent = await asyncio.gather(
+            *(
+                self._send_one(change, hours, turn, told=change.key in told)
+                for change, turn in zip(ready, turns, strict=True)
+            )
+        )
+        unspent = [change.key for change, (_, spent) in zip(ready, sent, strict=True) if not spent]
+        await budget.give_back(told.intersection(unspent), taken_at=taken_at)
+        answers = {change.key: answer for change, (answer, _) in zip(ready, sent, strict=True)}
+        return [answers.get(change.key, classes[change.row.program_id]) for change in work.changes]
+
+    async def _send_one(
+        self, change: Change, hours: Hours, turn: datetime, *, told: bool
+    ) -> tuple[Answer, bool]:
+        """Send a change, with a notification if one was taken.
+
+        Returns the answer, and whether the notification may have gone out.
+        """
+        put = self._desk.sender.put
+        with_balance = told and change.notice is Notice.BALANCE
+        new = {**change.new, **NOTIFY} if with_balance else change.new
+        answer = await put(Resource.OBJECT, change.resource, new, hours, turn=turn)
+        if with_balance and notification_refused(answer):
+            answer = await put(Resource.OBJECT, change.resource, change.new, hours)
+            return answer, True
+        if told and not with_balance and answer.outcome is Outcome.DONE:
+            return answer, await self._tell(change, hours)
+        return answer, with_balance and (answer.outcome is Outcome.DONE or answer.heard)
+
+    async def _tell(self, change: Change, hours: Hours) -> bool:
+        """Tell of a new tier or of an expiry; return whether it may have gone out."""
+        assert change.notice is not None, "a notification was taken for it"
+        body = words(change.notice, change.face)
+        name, header = str(change.resource["id"]), change.face.program_name
+        answer = await self._desk.sender.tell(name, header, body, hours)
+        if answer.outcome is not Outcome.DONE:
+            # The card itself is right; the news is not worth another try when it is old.
+            logger.warning("Google did not notify of a change: %s", answer.because)
+        return answer.outcome is Outcome.DONE or answer.heard or notification_refused(answer)
+
+    async def _settle(self, work: Work, answers: Sequence[Answer]) -> None:
+        now = self._clock()
+        ended = list(zip(work.changes, answers, strict=True))
+        done = [change for change, answer in ended if answer.outcome is Outcome.DONE]
+        await given.keep([change.arrived for change in done], now=now)
+        await pushes.done([change.push for change in done], now=now)
+        await pushes.dropped(work.gone)
+        failed = [(one.push, answer) for one, answer in ended if answer.outcome is not Outcome.DONE]
+        await self._give_back([*failed, *((push, NO_TEMPLATE) for push in work.unusable)], now=now)
+        for program_id in {
+            change.row.program_id for change, answer in ended if answer.outcome is Outcome.ABSENT
+        }:
+            await self._desk.forget_class(work.settings[program_id])
+
+    async def _give_back(self, failed: Sequence[tuple[Push, Answer]], *, now: datetime) -> None:
+        """Have these tried again, the later the more often they failed."""
+        alike: defaultdict[tuple[Outcome, float, int], list[Push]] = defaultdict(list)
+        for push, answer in failed:
+            alike[answer.outcome, answer.wait_s, push.attempts].append(push)
+        for (outcome, wait_s, attempts), some in alike.items():
+            first_s = MENDED_AFTER_S if outcome in UNMENDED else FIRST_PAUSE_MAX_S
+            longest_s = max(first_s, PAUSE_MAX_S)
+            jitter_s = full_jitter_s(
+                attempts, first_s=first_s, longest_s=longest_s, chance=chance()
+            )
+            retry_at = now + timedelta(seconds=wait_s + jitter_s)
+            await pushes.failed(some, now=now, retry_at=retry_at)
+        for because, count in Counter(answer.because for _, answer in failed).items():
+            logger.warning("Google did not take %d changed cards: %s", count, because)
