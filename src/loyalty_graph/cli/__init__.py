@@ -16,6 +16,7 @@ from loyalty_graph.cli.output import PROGRAM, errors
 from loyalty_graph.cli.passes import pass_app
 from loyalty_graph.cli.programs import program_app
 from loyalty_graph.cli.purchases import purchase
+from loyalty_graph.cli.sandbox import sandbox_app
 from loyalty_graph.cli.schema import schema_app
 from loyalty_graph.cli.tokens import token_app
 from loyalty_graph.errors import LoyaltyError
@@ -40,6 +41,7 @@ app.add_typer(ledger_app, name="ledger")
 app.add_typer(member_app, name="member")
 app.add_typer(pass_app, name="pass")
 app.add_typer(program_app, name="program")
+app.add_typer(sandbox_app, name="sandbox")
 app.add_typer(schema_app, name="schema")
 app.add_typer(token_app, name="token")
 

@@ -22,7 +22,7 @@ def work(*, database: str | None) -> None:
     async def until_stopped() -> None:
         async with open_database(url):
             await migrate()
-            async with running(worker_duties(settings, clock=utc_now)), _signalled() as stopped:
+            async with running(worker_duties(settings, clock=utc_now)), signalled() as stopped:
                 console.print(f"[bold]Loyalty Graph[/] {__version__} worker")
                 print_named("Database", database_name(url))
                 console.print("  [dim]Ctrl-C stops; what is in hand is finished first.[/]")
@@ -34,7 +34,7 @@ def work(*, database: str | None) -> None:
 
 
 @asynccontextmanager
-async def _signalled() -> AsyncIterator[asyncio.Event]:
+async def signalled() -> AsyncIterator[asyncio.Event]:
     """Yield what SIGINT or SIGTERM sets."""
     loop, heard = asyncio.get_running_loop(), asyncio.Event()
     for number in (SIGINT, SIGTERM):

@@ -1,0 +1,79 @@
+"""Commands that stand in for Apple and Google, so that everything can be tried without them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from loyalty_graph.cli.output import command_line, console, near, run
+from loyalty_graph.clock import utc_now
+from loyalty_graph.config import data_folder, load_settings
+from loyalty_graph.sandbox.google_callbacks import CallbackFault
+
+sandbox_app = typer.Typer(help="Stand-ins for Apple and Google.", no_args_is_help=True)
+GOOGLE_PORT = 8090
+GOOGLE_REQUESTS_PER_S = 20
+FOLDER = "sandbox"
+ACCOUNT_FILE = "google-service-account.json"
+
+
+def sandbox_folder() -> Path:
+    """Return where the fakes put their keys, made on first use."""
+    folder = data_folder(load_settings()) / FOLDER
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def print_settings(settings: dict[str, str]) -> None:
+    """Print what to set where the server is started."""
+    console.print("  [dim]Settings of a server that is to use it:[/]")
+    for name, value in settings.items():
+        console.print(f"  export {name}={escape(value)}")
+    console.print(f"  [dim]then: {escape(command_line('serve'))}. Ctrl-C stops this.[/]")
+
+
+@sandbox_app.command()
+def google(
+    *,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="PORT", help="The next one if it is in use.")
+    ] = GOOGLE_PORT,
+    requests_per_s: Annotated[
+        int,
+        typer.Option(
+            "--requests-per-second", min=1, metavar="N", help="More are refused, as Google does."
+        ),
+    ] = GOOGLE_REQUESTS_PER_S,
+    fault: Annotated[
+        CallbackFault | None, typer.Option(help="What is to be wrong with its callbacks.")
+    ] = None,
+) -> None:
+    """Stand in for Google Wallet until stopped; prints a line for each call.
+
+    Everything is kept in memory. The key of its service account is in the data folder.
+    """
+    from loyalty_graph.cli.serving import address_of, listen
+    from loyalty_graph.cli.working import signalled
+    from loyalty_graph.sandbox.google import FakeGoogle
+    from loyalty_graph.sandbox.serving import serving
+
+    listener = listen("127.0.0.1", port)
+    account_file = sandbox_folder() / ACCOUNT_FILE
+
+    async def work() -> None:
+        fake = FakeGoogle(
+            address_of(listener),
+            clock=utc_now,
+            requests_per_s=requests_per_s,
+            fault=fault,
+            tell=lambda line: console.print(f"  {escape(line)}"),
+        )
+        fake.account.write(account_file)
+        async with serving(fake.app, listener), signalled() as stopped:
+            console.print(f"[bold]Google Wallet[/] as a fake at {fake.url}")
+            print_settings(fake.settings(str(near(account_file))))
+            await stopped.wait()
+        console.print("Stopped.")
+
+    run(work())
