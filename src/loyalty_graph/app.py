@@ -22,6 +22,7 @@ from loyalty_graph.usecases.login import Login, refuse_ended
 from loyalty_graph.wallet.desk import open_desk
 from loyalty_graph.web import home, pages, passes
 from loyalty_graph.web.card import CardDoor
+from loyalty_graph.web.previews import PreviewDoor
 from loyalty_graph.web.watching import CardWatch
 from loyalty_graph.worker.duties import serving_duties
 from loyalty_graph.worker.loops import running
@@ -73,6 +74,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/readyz", _ready),
             *passes.routes,
             *CardDoor(desk, watch).routes,
+            *PreviewDoor(desk).routes,
             *home.routes,
             *pages.routes,
         ],

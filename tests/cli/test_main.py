@@ -36,7 +36,7 @@ def test_the_commands_are_these():
         *("jobs", "jobs run", "jobs dead"),
         *("ledger", "ledger verify", "ledger rebuild"),
         *("member", "member show", "member status"),
-        *("pass", "pass build", "pass verify", "pass show"),
+        *("pass", "pass build", "pass preview", "pass verify", "pass show"),
         *("program", "program load", "schema", "schema print", "schema permissions"),
         *("token", "token create", "token list", "token revoke", "token member", "token owner"),
     }

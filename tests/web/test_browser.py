@@ -118,11 +118,13 @@ def test_a_card_is_readable_for_all_and_its_code_can_be_scanned(
 
 
 def test_the_other_pages_are_readable_for_all(site: Site, browser: Browser):
-    for path in ("/", "/c/nothing"):
+    for path in ("/", "/c/nothing", "/preview", "/preview/store-card?locale=ar"):
         page = opened(browser, site, site.address + path)
         for scheme in SCHEMES:
             page.emulate_media(color_scheme=scheme)
             assert faults(page) == []
+    asked = [one for one in site.asked if one.startswith("http")]
+    assert [one for one in asked if not one.startswith(site.address)] == []
 
 
 def test_an_open_page_changes_with_the_points(site: Site, browser: Browser):

@@ -14,6 +14,7 @@ from loyalty_graph.cli.members import member_app
 from loyalty_graph.cli.options import DatabaseOption
 from loyalty_graph.cli.output import PROGRAM, errors
 from loyalty_graph.cli.passes import pass_app
+from loyalty_graph.cli.previews import draw_card
 from loyalty_graph.cli.programs import program_app
 from loyalty_graph.cli.purchases import purchase
 from loyalty_graph.cli.sandbox import sandbox_app
@@ -36,6 +37,7 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's signature
 
 app.command()(demo)
 app.command()(purchase)
+pass_app.command("preview")(draw_card)
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(member_app, name="member")

@@ -11,7 +11,7 @@ from loyalty_graph.wallet.colours import parse_colour
 from loyalty_graph.wallet.face import CardFace
 from loyalty_graph.wallet.preview import apple, google
 from loyalty_graph.wallet.preview.canvas import Canvas
-from loyalty_graph.wallet.preview.google_values import GoogleCard
+from loyalty_graph.wallet.preview.google_values import LoyaltyCard
 from loyalty_graph.wallet.service import Platform
 from loyalty_graph.wallet.templates import STYLE
 
@@ -38,7 +38,7 @@ def preview(face: CardFace, printer: CardPrinter, *, platform: Platform, side: S
         canvas = Canvas(apple.WIDTH, name=name, locale=face.locale)
         draw = apple.draw_front if side is Side.FRONT else apple.draw_back
         return draw(card, images, canvas)
-    of_google = GoogleCard(*_google(card, face), images, face.locale)
+    of_google = LoyaltyCard(*_google(card, face), images, face.locale)
     canvas = Canvas(google.WIDTH, name=name, locale=face.locale)
     draw_side = google.draw_front if side is Side.FRONT else google.draw_details
     return draw_side(of_google, canvas)

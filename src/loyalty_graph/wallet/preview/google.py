@@ -10,7 +10,7 @@ from loyalty_graph.wallet.colours import Colour, contrast
 from loyalty_graph.wallet.preview.canvas import Align, Box, Canvas, Ink
 from loyalty_graph.wallet.preview.code import draw_code
 from loyalty_graph.wallet.preview.fields import Details, Row, Shown, draw_row
-from loyalty_graph.wallet.preview.google_values import GoogleCard
+from loyalty_graph.wallet.preview.google_values import LoyaltyCard
 
 WIDTH, HEIGHT, RADIUS = 375, 500, 24
 EDGE, INSIDE = 20, 375 - 2 * 20
@@ -23,7 +23,7 @@ LIGHT, DARK = Colour(255, 255, 255), Colour(32, 33, 36)
 INK, SOFT, RULE, PAPER = "#202124", "#5f6368", "#dadce0", "#ffffff"
 
 
-def draw_front(card: GoogleCard, canvas: Canvas) -> str:
+def draw_front(card: LoyaltyCard, canvas: Canvas) -> str:
     """Return the front of a card."""
     ground = card.background
     light = contrast(ground, LIGHT) >= contrast(ground, DARK)
@@ -38,7 +38,7 @@ def draw_front(card: GoogleCard, canvas: Canvas) -> str:
     return canvas.svg(height, title=card.program_name, ground=str(ground), radius=RADIUS)
 
 
-def draw_details(card: GoogleCard, canvas: Canvas) -> str:
+def draw_details(card: LoyaltyCard, canvas: Canvas) -> str:
     """Return the list of details that a phone shows below a card."""
     top = TITLE
     _title(card, canvas, INK)
@@ -51,7 +51,7 @@ def draw_details(card: GoogleCard, canvas: Canvas) -> str:
     return canvas.svg(height, title=card.program_name, ground=PAPER, radius=RADIUS)
 
 
-def _title(card: GoogleCard, canvas: Canvas, ink: str) -> None:
+def _title(card: LoyaltyCard, canvas: Canvas, ink: str) -> None:
     at = EDGE
     if card.logo is not None:
         box = Box(EDGE, (TITLE - LOGO) / 2, LOGO, LOGO)
@@ -74,7 +74,7 @@ def _rows(rows: Sequence[Sequence[Shown]], canvas: Canvas, ink: str) -> float:
     return y
 
 
-def _code(card: GoogleCard, canvas: Canvas, ink: str, y: float) -> float:
+def _code(card: LoyaltyCard, canvas: Canvas, ink: str, y: float) -> float:
     """Draw the code; return where it ends."""
     if card.code is None:
         return y
@@ -90,7 +90,7 @@ def _code(card: GoogleCard, canvas: Canvas, ink: str, y: float) -> float:
     return y
 
 
-def _hero(card: GoogleCard, canvas: Canvas, y: float) -> float:
+def _hero(card: LoyaltyCard, canvas: Canvas, y: float) -> float:
     """Draw the hero image along the lower edge; return the height of the card."""
     if card.hero is None:
         return max(HEIGHT, y + EDGE)

@@ -38,7 +38,7 @@ class Code:
 
 
 @dataclass(frozen=True)
-class GoogleCard:
+class LoyaltyCard:
     """A class and an object as data, and the images that their addresses end with."""
 
     loyalty_class: Json
