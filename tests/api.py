@@ -41,7 +41,7 @@ from loyalty_graph.subscriptions.models import (
     SubscriptionSaving,
 )
 from loyalty_graph.tiers.models import TierChange, TierStanding
-from loyalty_graph.wallet.models import CardLinkRow
+from loyalty_graph.wallet.models import CardLinkRow, PassRow
 from tests.shop import NOON, PROGRAM, Shop, open_shop
 
 Result = TypeVar("Result")
@@ -59,6 +59,7 @@ TABLES: tuple[type[Model], ...] = (
     MemberReference,
     MemberSubscription,
     MemberSummary,
+    PassRow,
     Purchase,
     PurchaseLine,
     PurchaseReference,

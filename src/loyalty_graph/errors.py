@@ -23,6 +23,7 @@ LoyaltyError
 ├── SubscriptionCancelledError    SUBSCRIPTION_CANCELLED    paid after it was cancelled
 ├── SubscriptionExpiredError      SUBSCRIPTION_EXPIRED      paid after it had ended
 ├── DuplicatePaymentError         DUPLICATE_PAYMENT         this id is another payment's
+├── PlatformNotConfiguredError    PLATFORM_NOT_CONFIGURED   no cards for this wallet here
 ├── ProgramFileError              PROGRAM_FILE              a programme file that cannot be loaded
 ├── TemplateError                 TEMPLATE                  a card template that cannot be used
 ├── CertificateError              CERTIFICATE               signing material that does not fit
@@ -286,6 +287,15 @@ class DuplicatePaymentError(LoyaltyError):
         super().__init__(
             f"Payment {external_id} is recorded already, with other details.", field="externalId"
         )
+
+
+class PlatformNotConfiguredError(LoyaltyError):
+    """This installation issues no cards for this wallet."""
+
+    code = "PLATFORM_NOT_CONFIGURED"
+
+    def __init__(self, platform: str) -> None:
+        super().__init__(f"{platform} Wallet is not set up here.", field="platform")
 
 
 def _words(status: str) -> str:

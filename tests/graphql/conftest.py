@@ -256,6 +256,9 @@ def ids(api: Api, ada: Member) -> dict[str, str]:
         "Purchase": encode_id("Purchase", ada.id, bought.purchase_id),
         "LedgerEntry": encode_id("LedgerEntry", ada.id, 1),
         "CardLink": api.do("createCardLink", card_link(ada), "link { id }")["link"]["id"],
+        "Pass": api.do("issuePass", {"member": {"id": member_id(ada)}}, "pass { id }")["pass"][
+            "id"
+        ],
         "MemberSubscription": subscribed["id"],
         "Reward": reward["id"],
         "Redemption": done["id"],

@@ -15,7 +15,7 @@ from tests.shop import NOTE, giving
 NODE = "query ($id: ID!) { node(id: $id) { __typename id } }"
 NODE_TYPES = {
     *("Program", "Member", "Purchase", "LedgerEntry", "CardLink", "MemberSubscription"),
-    *("Reward", "Redemption", "Voucher"),
+    *("Reward", "Redemption", "Voucher", "Pass"),
 }
 
 
@@ -464,6 +464,17 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
         "mutation ($i: IssuePassInput!) { issuePass(input: $i) { pass { url } } }",
         {"i": {"member": {"id": "x"}}},
     ),
+    (
+        "passes:issue",
+        "mutation ($i: RefreshPassInput!) { refreshPass(input: $i) { pass { id } } }",
+        {"i": {"passId": "x"}},
+    ),
+    (
+        "passes:issue",
+        "mutation ($i: VoidPassInput!) { voidPass(input: $i) { pass { id } } }",
+        {"i": {"passId": "x"}},
+    ),
+    ("admin", "query ($days: Int!) { deliveryStats(days: $days) { staleCards } }", {"days": 1}),
     (
         "passes:issue",
         "mutation ($i: CreateCardLinkInput!) { createCardLink(input: $i) { replayed } }",

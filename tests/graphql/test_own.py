@@ -29,7 +29,9 @@ FOR_TILLS = {
     *("useRedemption", "refundRedemption", "useVoucher", "refundVoucher", "useEntitlement"),
 }
 """What happens where she pays; her word for it is not enough."""
-FOR_THE_PROGRAMME = {"enrolMember", "closeMember", "adjustPoints", "overrideTier"}
+FOR_THE_PROGRAMME = {
+    *("enrolMember", "closeMember", "adjustPoints", "overrideTier", "voidPass", "refreshPass")
+}
 """Closing forfeits all points for good: more than a borrowed phone should be able to do."""
 SAID = {"plan": "PLUS", "reward": "NOTE", "consents": []}
 """Values of inputs that must be given and name nothing of a member."""
@@ -139,7 +141,9 @@ def test_every_query_about_what_is_hers_is_tried_here():
     }
 
     assert about_her == set(QUERIES)
-    assert set(fields_of("Query")) - about_her - open_to_all == {"members", "simulatePurchase"}
+    assert set(fields_of("Query")) - about_her - open_to_all == {
+        *("members", "simulatePurchase", "deliveryStats")
+    }
 
 
 @pytest.mark.parametrize("query", QUERIES)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from loyalty_graph.db import connection
+from loyalty_graph.wallet import service
 from tests.api import Api, receipt
 from tests.shop import COFFEE, NOON, NOTE
 from tests.tiers.shop import with_tiers
@@ -25,6 +26,7 @@ PARTS = [
     "availableRewards { cost pointsShort reasons reward { code stockLeft } }",
     """redemptions(first: 2) { totalCount nodes { status code reward { name } entry { held }
       voucher { remaining { amount } uses { amount { amount } } } member { number } } }""",
+    "passes { serial url state installedDevices freshness { wantedVersion stale lagSeconds } }",
     "vouchers { code remaining { amount } uses { number } }",
     """entries(first: 3) { totalCount nodes { sequence points redemption { status }
       explanation { summary steps { text } }
@@ -71,6 +73,7 @@ async def _fill(api: Api) -> None:
         await club.subscribe(member, "TRY")
         note = await api.shop.want(member, "NOTE")
         await api.shop.use_money(note, 500)
+        await service.issue(api.shop.program_id, [member.id], now=api.now)
 
 
 def test_a_page_of_members_costs_the_same_however_long_it_is(

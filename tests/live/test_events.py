@@ -13,7 +13,7 @@ from tests.live.serving import Client, Server, served
 from tests.shop import giving
 from tests.tiers.shop import with_tiers
 
-TILL = ("members:write", "purchases:write", "rewards:redeem")
+TILL = ("members:write", "purchases:write", "rewards:redeem", "passes:issue")
 CLUB = {**giving(), **{part: with_tiers()[part] for part in ("benefits", "tiers")}}
 WALLET = """subscription ($after: EventNumber) { walletChanged(after: $after) {
     sequence kind wallet { available balance held } entry { kind points held } } }"""
@@ -21,11 +21,14 @@ TIER = """subscription ($after: EventNumber) { tierChanged(after: $after) {
     sequence kind tier { tier { code } next { code } amountToNext { amount } } } }"""
 REDEMPTION = """subscription ($after: EventNumber) { redemptionChanged(after: $after) {
     sequence kind entry { kind } redemption { id status points usedStore reward { code } } } }"""
+PASS = """subscription ($after: EventNumber) { passChanged(after: $after) {
+    sequence kind pass { id serial state freshness { stale } } } }"""
 EVERYTHING = """subscription ($after: EventNumber) { eventStream(after: $after) {
     sequence kind purchase { externalId } entry { kind } redemption { status } } }"""
 
 
 ADA = {"email": "ada@example.com"}
+KEYLESS = ("issuePass", "voidPass")
 
 
 class Story:
@@ -59,7 +62,8 @@ class Story:
         self.asked += 1
         kind = f"{mutation[0].upper()}{mutation[1:]}Input"
         query = f"mutation ($i: {kind}!) {{ {mutation}(input: $i) {{ userErrors {{ message }} }} }}"
-        given = {"idempotencyKey": f"key-{self.asked}", **given}
+        if mutation not in KEYLESS:
+            given = {"idempotencyKey": f"key-{self.asked}", **given}
         async with httpx2.AsyncClient() as client:
             answer = await client.post(
                 self.server.http,
@@ -181,6 +185,27 @@ async def test_each_step_of_a_redemption_tells_how_it_stands(
             "redemption": {**coffee, "status": "REFUNDED", "usedStore": "Main Street"},
         },
     ]
+
+
+async def test_a_card_that_is_issued_and_made_void_is_told_of(
+    settings: Settings, stage: Stage, protocol: str
+):
+    async with story(settings, stage, protocol, PASS) as ada:
+        [issued] = await ada.after("issuePass", member=ADA)
+        card = {name: issued["pass"].pop(name) for name in ("id", "serial")}
+        [voided] = await ada.after("voidPass", passId=card["id"])
+        [again] = await ada.after("issuePass", member=ADA)
+
+    assert issued == {
+        "kind": "pass.issued",
+        "pass": {"state": "CREATED", "freshness": {"stale": False}},
+    }
+    assert voided == {
+        "kind": "pass.voided",
+        "pass": {**card, "state": "VOIDED", "freshness": {"stale": False}},
+    }
+    assert again["kind"] == "pass.issued"
+    assert again["pass"]["serial"] != card["serial"]
 
 
 async def test_the_stream_of_everything_keeps_the_order_in_which_things_happened(

@@ -16,6 +16,7 @@ from loyalty_graph.graphql.inputs import MemberRef
 from loyalty_graph.graphql.ledger import LedgerEntry, Wallet, wallets
 from loyalty_graph.graphql.members import Member
 from loyalty_graph.graphql.nodes import batched, load
+from loyalty_graph.graphql.passes import Pass, passes_by_key
 from loyalty_graph.graphql.permissions import NeedsScopeToListen, check_own
 from loyalty_graph.graphql.purchases import Purchase
 from loyalty_graph.graphql.redemptions import Redemption, redemptions_by_key
@@ -33,6 +34,7 @@ REDEMPTION_MOVED_POINTS = tuple(
     f"redemption.{state.lower()}" for state in RedemptionState if state is not RedemptionState.USED
 )
 POINTS_MOVED = ("purchase.", "points.", "member.closed", *REDEMPTION_MOVED_POINTS)
+PASS_CHANGED = ("pass.",)
 EVERYTHING = ("",)
 
 OfMember = Annotated[
@@ -61,6 +63,7 @@ class Event:
     member_id: strawberry.Private[UUID | None]
     purchase_id: strawberry.Private[UUID | None]
     redemption_id: strawberry.Private[UUID | None]
+    pass_id: strawberry.Private[UUID | None]
     entry_sequence: strawberry.Private[int | None]
     sequence: EventNumber = strawberry.field(
         description="Its number. Give the last one as `after` to go on from there."
@@ -132,6 +135,17 @@ class RedemptionEvent(Event):
     """An event of redemptionChanged."""
 
 
+@strawberry.type(description="A pass was issued, installed, removed, voided, or shows new things.")
+class PassEvent(Event):
+    """An event of passChanged."""
+
+    @strawberry.field(name="pass", description="The pass it is about, as of now.")
+    async def changed(self, info: Info) -> Pass | None:
+        if self.member_id is None or self.pass_id is None:
+            return None
+        return await batched(info, passes_by_key, (self.member_id, self.pass_id))
+
+
 AnyEvent = TypeVar("AnyEvent", bound=Event)
 
 
@@ -200,6 +214,7 @@ def _event(of: type[AnyEvent], row: outbox.FactRow) -> AnyEvent:
         member_id=row.member_id,
         purchase_id=_id(told, "purchase"),
         redemption_id=_id(told, "redemption"),
+        pass_id=_id(told, "pass"),
         entry_sequence=entries[-1],
         sequence=EventNumber(row.sequence or 0),
         kind=row.kind,
@@ -241,6 +256,18 @@ class LiveSubscription:
         self, info: Info, member: OfMember = None, after: After = None
     ) -> AsyncGenerator[RedemptionEvent, None]:
         return _events(info, RedemptionEvent, REDEMPTION_CHANGED, member, after)
+
+    @strawberry.subscription(
+        description=(
+            "Each time a card is issued, added to a wallet, removed from one or made void, and "
+            "each time an added one has something new to show."
+        ),
+        extensions=[NeedsScopeToListen(Scope.MEMBERS_READ, member="own")],
+    )
+    def pass_changed(
+        self, info: Info, member: OfMember = None, after: After = None
+    ) -> AsyncGenerator[PassEvent, None]:
+        return _events(info, PassEvent, PASS_CHANGED, member, after)
 
     @strawberry.subscription(
         description="Everything that happens, in order, without a gap.",

@@ -141,10 +141,14 @@ class Member(
     async def last_purchase_at(self, info: Info) -> datetime | None:
         return (await batched(info, _summaries, self.key)).last_at
 
-    @strawberry.field(description="The cards that were issued; empty before the first.")
+    @strawberry.field(
+        description=(
+            "The cards that were issued, one for each wallet at most: the one that is not void, "
+            "or else the newest."
+        )
+    )
     async def passes(self, info: Info) -> list[Pass]:
-        rows = await batched(info, _passes, self.key)
-        return [pass_of(info.context, row) for row in rows]
+        return [pass_of(row) for row in await batched(info, _passes, self.key)]
 
     @strawberry.field(description="The links to the card page that work, newest first.")
     async def card_links(self, info: Info) -> list[CardLink]:

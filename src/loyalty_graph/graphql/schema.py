@@ -13,6 +13,7 @@ from loyalty_graph import __version__
 from loyalty_graph.graphql.benefits import BenefitMutation, BenefitQuery
 from loyalty_graph.graphql.card_links import CardLinkMutation
 from loyalty_graph.graphql.context import OperationContext
+from loyalty_graph.graphql.deliveries import DeliveryQuery
 from loyalty_graph.graphql.errors import TellErrors, log_errors
 from loyalty_graph.graphql.leaves import LeavesFirst, mark_plain_fields
 from loyalty_graph.graphql.ledger import LedgerMutation, LedgerQuery
@@ -100,6 +101,7 @@ class Query(
     RedemptionQuery,
     VoucherQuery,
     BenefitQuery,
+    DeliveryQuery,
     NodeQuery,
 ):
     """The root of queries; each subject brings its own."""

@@ -1,11 +1,50 @@
 """The passes that were issued, many members at once."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
+from loyalty_graph.db import connection
+from loyalty_graph.db.sets import Lookup, fetch, table_name
+from loyalty_graph.outbox import CardMark
+from loyalty_graph.wallet.apple.models import RegistrationRow
 from loyalty_graph.wallet.models import PassRow as Card
+from loyalty_graph.wallet.rules import Freshness, PassState, copies, freshness, pass_state
+from loyalty_graph.wallet.service import Platform
 
-__all__ = ["Card", "passes", "voided"]
+__all__ = [
+    "Card",
+    "Key",
+    "Standing",
+    "passes",
+    "passes_by_key",
+    "stale_cards",
+    "standings",
+    "voided",
+]
+
+Key = tuple[UUID, str]
+"""(member id, serial)"""
+STALE = """
+select count(*) as stale from {passes} p where p.program_id = {mark}
+and (p.update_tag > coalesce(p.delivered_tag, 0) or exists
+  (select 1 from {marks} m where m.program_id = p.program_id and m.member_id = p.member_id))
+and case p.platform when 'APPLE' then exists
+  (select 1 from {registrations} r where r.program_id = p.program_id
+   and r.member_id = p.member_id and r.serial = p.serial)
+else p.installed_at is not null and (p.removed_at is null or p.removed_at < p.installed_at) end
+"""
+"""As `rules.copies` and `rules.freshness` have it, for all passes of a programme."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A pass at one moment: its state, how many wallets hold it, and what they show."""
+
+    state: PassState
+    copies: int
+    freshness: Freshness
 
 
 async def passes(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, list[Card]]:
@@ -25,3 +64,59 @@ async def voided(program_id: UUID, serials: Mapping[UUID, str]) -> list[UUID]:
         program_id=program_id, member_id__in=list(serials), voided_at__isnull=False
     )
     return [row.member_id for row in rows if serials[row.member_id] == row.serial]
+
+
+async def passes_by_key(program_id: UUID, keys: Sequence[Key]) -> dict[Key, Card]:
+    """Return the passes with these (member id, serial) keys; unknown ones are absent."""
+    serials = [serial for _, serial in keys]
+    rows = await Card.filter(program_id=program_id, serial__in=serials)
+    found = {(row.member_id, row.serial): row for row in rows}
+    return {key: found[key] for key in keys if key in found}
+
+
+async def standings(
+    program_id: UUID, cards: Sequence[Card], *, now: datetime
+) -> dict[str, Standing]:
+    """Return how these passes stand at `now`, by serial."""
+    keys = [(card.member_id, card.serial) for card in cards]
+    members = sorted({card.member_id for card in cards})
+    held, marks = await fetch(
+        program_id,
+        Lookup(RegistrationRow, ("member_id", "serial"), keys, ("device",)),
+        Lookup(CardMark, ("member_id",), [(one,) for one in members], ("marked_at",)),
+    )
+    marked = {one: rows[0][0] for one, rows in zip(members, marks, strict=True) if rows}
+    return {
+        card.serial: _standing(card, len(rows), marked.get(card.member_id), now=now)
+        for card, rows in zip(cards, held, strict=True)
+    }
+
+
+def _standing(
+    card: Card, registrations: int, marked_at: datetime | None, *, now: datetime
+) -> Standing:
+    held = copies(card, registrations if card.platform == Platform.APPLE else None)
+    fresh = freshness(
+        wanted=card.update_tag,
+        delivered=card.delivered_tag,
+        changed_at=card.changed_at,
+        marked_at=marked_at,
+        copies=held,
+        now=now,
+    )
+    return Standing(pass_state(card, copies=held, now=now), held, fresh)
+
+
+async def stale_cards(program_id: UUID) -> int:
+    """Return how many passes of a programme some wallet holds that shows something old."""
+    mark = "$1" if connection().capabilities.dialect == "postgres" else "?"
+    [row] = await connection().execute_query_dict(
+        STALE.format(
+            passes=table_name(Card),
+            marks=table_name(CardMark),
+            registrations=table_name(RegistrationRow),
+            mark=mark,
+        ),
+        [program_id if mark == "$1" else str(program_id)],
+    )
+    return int(row["stale"])
