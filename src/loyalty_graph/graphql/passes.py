@@ -187,7 +187,12 @@ async def _issue(context: Context, given: IssuePassInput) -> PassKey:
     if given.platform is Platform.GOOGLE and getattr(context.desk, "google", None) is None:
         raise PlatformNotConfiguredError(given.platform.capitalize())
     member = await members.find(context.program_id, given.member.reference(field="member"))
-    serials = await service.issue(context.program_id, [member.id], given.platform, now=context.now)
+    if given.platform is Platform.APPLE:
+        serials = await context.desk.serials(context.program_id, [member.id], now=context.now)
+    else:
+        serials = await service.issue(
+            context.program_id, [member.id], given.platform, now=context.now
+        )
     return member.id, UUID(serials[member.id])
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from loyalty_graph.db import connection
-from loyalty_graph.db.sets import Lookup, fetch, table_name
+from loyalty_graph.db.sets import Lookup, fetch
+from loyalty_graph.db.statements import read
 from loyalty_graph.outbox import CardMark
 from loyalty_graph.wallet.apple.models import RegistrationRow
 from loyalty_graph.wallet.models import PassRow as Card
@@ -27,12 +27,11 @@ __all__ = [
 Key = tuple[UUID, str]
 """(member id, serial)"""
 STALE = """
-select count(*) as stale from {passes} p where p.program_id = {mark}
-and (p.update_tag > coalesce(p.delivered_tag, 0) or exists
-  (select 1 from {marks} m where m.program_id = p.program_id and m.member_id = p.member_id))
-and case p.platform when 'APPLE' then exists
-  (select 1 from {registrations} r where r.program_id = p.program_id
-   and r.member_id = p.member_id and r.serial = p.serial)
+select count(*) from pass p where p.program_id = $1
+and (p.update_tag > coalesce(p.delivered_tag, 0) or exists (select 1 from card_mark m
+  where m.program_id = p.program_id and m.member_id = p.member_id))
+and case p.platform when 'APPLE' then exists (select 1 from apple_registration r
+  where r.program_id = p.program_id and r.member_id = p.member_id and r.serial = p.serial)
 else p.installed_at is not null and (p.removed_at is null or p.removed_at < p.installed_at) end
 """
 """As `rules.copies` and `rules.freshness` have it, for all passes of a programme."""
@@ -109,14 +108,5 @@ def _standing(
 
 async def stale_cards(program_id: UUID) -> int:
     """Return how many passes of a programme some wallet holds that shows something old."""
-    mark = "$1" if connection().capabilities.dialect == "postgres" else "?"
-    [row] = await connection().execute_query_dict(
-        STALE.format(
-            passes=table_name(Card),
-            marks=table_name(CardMark),
-            registrations=table_name(RegistrationRow),
-            mark=mark,
-        ),
-        [program_id if mark == "$1" else str(program_id)],
-    )
-    return int(row["stale"])
+    [(stale,)] = await read(STALE, program_id)
+    return int(stale)
