@@ -18,6 +18,7 @@ from tests.jobs.making import until
 from tests.shop import DAY, giving, open_shop
 
 KINDS = {
+    "cards.age",
     "points.expire",
     "redemptions.expire",
     "redemptions.release",

@@ -8,6 +8,7 @@ from loyalty_graph.jobs.running import Runner
 from loyalty_graph.programs import service as programs
 from loyalty_graph.subscriptions.billing import LOCAL, BillingProvider, LocalBilling
 from loyalty_graph.usecases import expiry, redemption_deadlines, renewals, tier_reviews
+from loyalty_graph.wallet import aging
 
 
 def billing(clock: Callable[[], datetime]) -> Mapping[str, BillingProvider]:
@@ -34,8 +35,12 @@ def runner(clock: Callable[[], datetime]) -> Runner:
     async def review_tiers(job: Job) -> None:
         await tier_reviews.run(job.program_id, now=job.now)
 
+    async def age_cards(job: Job) -> None:
+        await aging.mark_outdated(job.program_id, now=job.now)
+
     return Runner(
         {
+            "cards.age": Handler(age_cards, every=timedelta(minutes=1)),
             "subscriptions.renew": Handler(renew, every=timedelta(minutes=1)),
             "redemptions.release": Handler(release_holds, every=timedelta(minutes=1)),
             "redemptions.expire": Handler(expire_codes, every=timedelta(hours=1)),
