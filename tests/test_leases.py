@@ -1,5 +1,5 @@
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -84,3 +84,44 @@ async def test_leases_of_other_names_are_free():
     other = await leases.take("jobs", BOB, now=NOON, life=LIFE)
 
     assert other is not None
+
+
+async def test_a_tenure_goes_on_while_it_is_asked_for_and_ends_at_once():
+    now = NOON
+
+    def clock() -> datetime:
+        return now
+
+    first, second = (leases.Tenure("numbering", clock=clock) for _ in range(2))
+    fences = []
+    for _ in range(4):
+        lease = await first.held()
+        fences.append(lease.fence if lease else None)
+        assert await second.held() is None
+        now += 4 * SECOND
+
+    await first.end()
+    assert (await held_by(second), await held_by(first)) == (2, None)
+    assert fences == [1, 1, 1, 1]
+
+
+async def test_a_tenure_that_was_slept_through_is_another_ones():
+    now = NOON
+
+    def clock() -> datetime:
+        return now
+
+    first, second = (leases.Tenure("numbering", clock=clock) for _ in range(2))
+    assert await held_by(first) == 1
+    now += LIFE
+
+    assert (await held_by(second), await held_by(first), await held_by(first)) == (2, None, None)
+    second.lost()
+    await second.end()
+    now += LIFE
+    assert await held_by(first) == 3
+
+
+async def held_by(tenure: leases.Tenure) -> int | None:
+    lease = await tenure.held()
+    return lease.fence if lease else None

@@ -69,6 +69,8 @@ class Settings(BaseSettings):
     # As JSON. While there is none, a development key in the data folder signs members in.
     member_issuers: tuple[MemberIssuer, ...] = ()
 
+    # To how many members a second a change of the look is brought.
+    rollout_per_s: int = Field(default=200, ge=1, le=100_000)
     # As JSON, oldest first; passes in phones need theirs for ever, so keys are only added.
     pass_token_keys: tuple[Annotated[SecretStr, Field(min_length=SECRET_KEY_LENGTH_MIN)], ...] = ()
     apple_certificate: Path | None = None

@@ -5,9 +5,10 @@ clock only decides when another may try; what a holder writes, it writes in a tr
 locks the row and finds its own fence in it (`lock`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from tortoise import fields
 from tortoise.exceptions import IntegrityError
@@ -18,6 +19,8 @@ from tortoise.queryset import QuerySet
 from loyalty_graph.db import assert_in_transaction, transaction
 
 NAME_CHARACTERS_MAX = 60
+LIFE = timedelta(seconds=10)
+RENEWED_AT = LIFE / 2
 
 
 class LeaseRow(Model):
@@ -92,3 +95,36 @@ async def lock(lease: Lease) -> bool:
 
 def _own(lease: Lease) -> QuerySet[LeaseRow]:
     return LeaseRow.filter(name=lease.name, holder=lease.holder, fence=lease.fence)
+
+
+class Tenure:
+    """A lease that one holder takes when it is free, and keeps for as long as it goes on asking.
+
+    Args:
+        name: What may be done under it.
+        clock: Tells the moment.
+    """
+
+    def __init__(self, name: str, *, clock: Callable[[], datetime]) -> None:
+        self._name, self._clock = name, clock
+        self._holder = uuid4()
+        self._lease: Lease | None = None
+
+    async def held(self) -> Lease | None:
+        """Return the lease, good for a while; None while another one has it."""
+        now, lease = self._clock(), self._lease
+        if lease is None:
+            self._lease = await take(self._name, self._holder, now=now, life=LIFE)
+        elif lease.until - now <= RENEWED_AT:
+            self._lease = await renew(lease, now=now, life=LIFE)
+        return self._lease
+
+    def lost(self) -> None:
+        """Say that another one has taken it, as was seen in a transaction."""
+        self._lease = None
+
+    async def end(self) -> None:
+        """Give the lease back, so that another one goes on at once."""
+        if self._lease is not None:
+            await release(self._lease, now=self._clock())
+            self._lease = None

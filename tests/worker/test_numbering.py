@@ -73,7 +73,7 @@ async def test_who_slept_too_long_gives_way():
     clock.pass_(11)
     assert await first.step() == IDLE_S
     second_clock_stands = Numbering(clock=lambda: NOON)
-    second_clock_stands._lease = second._lease
+    second_clock_stands._tenure._lease = second._tenure._lease
     await happen(PROGRAMS[0], None)
     assert await second_clock_stands.step() == 0.0
     assert await outbox.newest(PROGRAMS[0]) == 0

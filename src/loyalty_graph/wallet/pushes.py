@@ -76,6 +76,12 @@ async def want(wanted: Iterable[Wanted], *, now: datetime) -> int:
     return len(rows)
 
 
+async def are_late(*, since: datetime) -> bool:
+    """Say whether pushes wait that nobody has claimed although they were due then."""
+    late = "where due_at <= $1 and claim is null limit 1"
+    return bool(await select(CardPushRow, ("target",), late, since))
+
+
 async def claim(
     platform: str, channel: str, *, limit: int, now: datetime, until: datetime
 ) -> list[Push]:

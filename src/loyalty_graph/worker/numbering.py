@@ -1,19 +1,16 @@
 """The loop that numbers facts and cards, in whichever process holds the lease."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from uuid import UUID, uuid4
+from datetime import datetime
 
 from loyalty_graph import leases
 from loyalty_graph.db import transaction
-from loyalty_graph.leases import Lease
+from loyalty_graph.leases import Lease, Tenure
 from loyalty_graph.outbox import numbering
 from loyalty_graph.wallet import tags
 from loyalty_graph.wallet.tags import Tagged
 from loyalty_graph.worker.loops import Loop
 
-LEASE_LIFE = timedelta(seconds=10)
-LEASE_RENEWED_AT = LEASE_LIFE / 2
 OTHERS_TURN_S = 1.0
 IDLE_S = 0.05
 
@@ -39,8 +36,7 @@ class Numbering:
         self._clock = clock
         self._google_issuer = google_issuer
         self._numbered, self._wanted = numbered, wanted
-        self._holder: UUID = uuid4()
-        self._lease: Lease | None = None
+        self._tenure = Tenure(numbering.NUMBERING, clock=clock)
 
     @property
     def loop(self) -> Loop:
@@ -49,14 +45,14 @@ class Numbering:
 
     async def step(self) -> float:
         """Number what waits; return the seconds until the next step."""
-        lease = self._lease = await self._held()
+        lease = await self._tenure.held()
         if lease is None:
             return OTHERS_TURN_S
         if not (await numbering.waiting() or await tags.waiting()):
             return IDLE_S
         done = await _number(lease, now=self._clock(), google_issuer=self._google_issuer)
         if done is None:
-            self._lease = None
+            self._tenure.lost()
             return 0.0
         facts, tagged = done
         if facts:
@@ -68,17 +64,7 @@ class Numbering:
 
     async def close(self) -> None:
         """Give the lease back, so that another process goes on at once."""
-        if self._lease is not None:
-            await leases.release(self._lease, now=self._clock())
-            self._lease = None
-
-    async def _held(self) -> Lease | None:
-        now, lease = self._clock(), self._lease
-        if lease is None:
-            return await leases.take(numbering.NUMBERING, self._holder, now=now, life=LEASE_LIFE)
-        if lease.until - now > LEASE_RENEWED_AT:
-            return lease
-        return await leases.renew(lease, now=now, life=LEASE_LIFE)
+        await self._tenure.end()
 
 
 @transaction

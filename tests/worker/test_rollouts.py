@@ -1,0 +1,118 @@
+"""A roll-out goes at its pace, in one process at a time, and gives way to what is more urgent."""
+
+from datetime import timedelta
+
+import pytest
+
+from loyalty_graph.outbox import CardMark
+from loyalty_graph.wallet import pushes, rollouts
+from loyalty_graph.wallet.models import RolloutRow
+from loyalty_graph.wallet.pushes import Wanted
+from loyalty_graph.wallet.rollouts import BEGINS_AFTER
+from loyalty_graph.worker.rollouts import LOOK_EVERY_S, RollingOut
+from tests.jobs.making import Clock
+from tests.shop import NOON, Shop, open_shop, program
+from tests.wallet.holding import issue
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+async def shop(database: object) -> Shop:
+    return await shop_with_cards("bean-club", 10)
+
+
+async def shop_with_cards(slug: str, cards: int) -> Shop:
+    data = program()
+    data["program"] = {**data["program"], "slug": slug}
+    shop = await open_shop(data)
+    for _ in range(cards):
+        await issue(shop, await shop.enrol())
+    return shop
+
+
+async def start(shop: Shop) -> None:
+    await rollouts.start(shop.program_id, "look", now=NOON)
+
+
+async def marked(shop: Shop) -> int:
+    return await CardMark.filter(program_id=shop.program_id).count()
+
+
+async def test_so_many_cards_in_a_second_are_marked(shop: Shop):
+    clock = Clock(NOON)
+    rolling = RollingOut(clock=clock, per_s=16)
+    await start(shop)
+
+    before = await rolling.step()
+    clock.now += BEGINS_AFTER
+    steps = [(await rolling.step(), await marked(shop)) for _ in range(4)]
+
+    assert before == LOOK_EVERY_S
+    assert steps == [(0.25, 4), (0.25, 8), (0.25, 10), (LOOK_EVERY_S, 10)]
+    await rolling.close()
+
+
+@pytest.mark.parametrize(
+    ("per_s", "cards", "pause_s"), [(1, 1, 1.0), (3, 1, 1 / 3), (7, 1, 1 / 7), (10, 2, 0.2)]
+)
+async def test_a_slow_pace_is_kept_too(shop: Shop, per_s: int, cards: int, pause_s: float):
+    rolling = RollingOut(clock=Clock(NOON + MINUTE), per_s=per_s)
+    await start(shop)
+
+    assert (await rolling.step(), await marked(shop)) == (pause_s, cards)
+    await rolling.close()
+
+
+async def test_programmes_take_turns(shop: Shop):
+    other = await shop_with_cards("tea-club", 10)
+    rolling = RollingOut(clock=Clock(NOON + MINUTE), per_s=8)
+    await start(shop)
+    await start(other)
+
+    for _ in range(4):
+        await rolling.step()
+
+    assert (await marked(shop), await marked(other)) == (4, 4)
+    await rolling.close()
+
+
+async def test_one_process_at_a_time_does_it(shop: Shop):
+    clock = Clock(NOON + MINUTE)
+    first, second = (RollingOut(clock=clock, per_s=8) for _ in range(2))
+    await start(shop)
+
+    await first.step()
+    assert (await second.step(), await marked(shop)) == (LOOK_EVERY_S, 2)
+    await first.close()
+    assert (await second.step(), await marked(shop)) == (0.25, 4)
+    await second.close()
+
+
+async def test_who_slept_too_long_marks_nobody(shop: Shop):
+    clock = Clock(NOON + MINUTE)
+    first, second = (RollingOut(clock=clock, per_s=8) for _ in range(2))
+    await start(shop)
+    await first.step()
+    clock.now += MINUTE
+    await second.step()
+    # Its own clock stands still: it believes in its lease.
+    clock.now -= MINUTE
+
+    await first.step()
+
+    assert await marked(shop) == 4
+    assert (await RolloutRow.get()).marked == 4
+
+
+async def test_while_pushes_are_late_it_goes_ten_times_slower(shop: Shop):
+    rolling = RollingOut(clock=Clock(NOON + MINUTE), per_s=8)
+    await pushes.want([Wanted("GOOGLE", "issuer", "object", 1, NOON)], now=NOON)
+    await start(shop)
+
+    assert await rolling.step() == 2.5
+    claimed = await pushes.claim("GOOGLE", "issuer", limit=1, now=NOON, until=NOON + 5 * MINUTE)
+    assert await rolling.step() == 0.25
+    await pushes.done(claimed, now=NOON + MINUTE)
+    assert await rolling.step() == 0.25
+    await rolling.close()
