@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from loyalty_graph.members.models import Member
 from loyalty_graph.programs.models import Program, ProgramVersion
 from loyalty_graph.purchases.models import Purchase
 from loyalty_graph.usecases import program_file
+from loyalty_graph.wallet import rollouts
 from tests.shop import COFFEE, DAY, NOON, NOTE, PROGRAM, Shop
-from tests.tiers.shop import TIERS
+from tests.tiers.shop import BENEFITS, TIERS
 from tests.usecases.subscribing import PLANS
 
 PRESET = Path(__file__).parents[2] / "presets" / "corner-grocer.toml"
@@ -172,3 +174,59 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path, content: bytes | None, m
 
     with pytest.raises(ProgramFileError, match=message):
         program_file.read(path)
+
+
+LOOKS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "the name": lambda data: data["program"].update(name="Bean Society"),
+    "the time zone": lambda data: data["program"].update(time_zone="Asia/Tokyo"),
+    "the colours": lambda data: data.update(branding={"background": "rgb(0, 0, 0)"}),
+    "the terms": lambda data: data.update(branding={"terms": "No cash."}),
+    "what points are called": lambda data: data["program"]["points"].update(unit_other="grains"),
+    "the name of a tier": lambda data: data["tiers"]["levels"][1].update(name="Argent"),
+    "what a tier takes": lambda data: data["tiers"]["levels"][2].update(entry=40_000),
+    "a new tier system": lambda data: data.pop("tiers"),
+    "the name of a plan": lambda data: data["subscription_plans"][0].update(name="Club"),
+}
+"""What cards show."""
+
+OTHERS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "nothing": dict,
+    "what is accepted": lambda data: data["program"].update(accept_days=90),
+    "how long points live": lambda data: data["program"]["points"].update(expiry_months=9),
+    "what is earned": lambda data: data["earning"]["default_rate"].update(points=2),
+    "what a tier gives": lambda data: data["tiers"]["levels"][1].update(multiplier="2"),
+    "the price of a plan": lambda data: data["subscription_plans"][0].update(price_minor=999),
+}
+
+
+async def reloaded(change: Callable[[dict[str, Any]], object]) -> list[str]:
+    """Return why cards are rolled out when a programme is loaded, and loaded again changed."""
+    whole = deepcopy({**PROGRAM, "tiers": TIERS, "benefits": BENEFITS, "subscription_plans": PLANS})
+    first = await program_file.load(program_file.check(whole, name="test"), now=NOON)
+    assert await rollouts.progress(first.program_id) == []
+    change(whole)
+    await program_file.load(program_file.check(whole, name="test"), now=NOON + DAY)
+    return [one.reason for one in await rollouts.progress(first.program_id)]
+
+
+@pytest.mark.parametrize("what", LOOKS)
+async def test_what_cards_show_is_rolled_out_when_it_changes(database: object, what: str):
+    assert await reloaded(LOOKS[what]) == ["programme version 2"]
+
+
+@pytest.mark.parametrize("what", OTHERS)
+async def test_what_cards_do_not_show_is_not_rolled_out(database: object, what: str):
+    assert await reloaded(OTHERS[what]) == []
+
+
+async def test_a_version_that_was_refused_rolls_nothing_out(shop: Shop):
+    with pytest.raises(InvalidInputError):
+        await program_file.load(
+            program_file.check(
+                changed("program", {**PROGRAM["program"], "currency": "USD", "name": "Other"}),
+                name="test",
+            ),
+            now=NOON,
+        )
+
+    assert await rollouts.progress(shop.program_id) == []

@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 
 from loyalty_graph import __version__
+from loyalty_graph.cli import rollouts
 from loyalty_graph.cli.demo import demo
 from loyalty_graph.cli.jobs import jobs_app
 from loyalty_graph.cli.ledger import ledger_app
@@ -38,6 +39,9 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's signature
 app.command()(demo)
 app.command()(purchase)
 pass_app.command("preview")(draw_card)
+pass_app.command("rollouts")(rollouts.show)
+pass_app.command("pause")(rollouts.pause)
+pass_app.command("resume")(rollouts.resume)
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(member_app, name="member")

@@ -1,7 +1,7 @@
 """Loading a programme file: each package gets its own part, as the programme's next version."""
 
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Protocol, TypeVar
@@ -30,6 +30,7 @@ from loyalty_graph.tiers import service as tiers
 from loyalty_graph.tiers.rules import TierSettings
 from loyalty_graph.usecases import posting
 from loyalty_graph.usecases.program_changes import Change, changes
+from loyalty_graph.wallet import rollouts
 
 
 class _Coded(Protocol):
@@ -146,6 +147,8 @@ def _place(location: tuple[int | str, ...]) -> str:
 async def load(file: ProgramFile, *, now: datetime) -> programs.Version:
     """Store a programme file as the next version of its programme, in force from now.
 
+    When cards look different by it, that is rolled out to all of them.
+
     Raises:
         InvalidInputError: It cannot follow the programme's earlier versions.
     """
@@ -156,7 +159,25 @@ async def load(file: ProgramFile, *, now: datetime) -> programs.Version:
     await tiers.store_rules(version.program_id, version.number, file.tiers)
     await subscriptions.store_plans(version.program_id, version.number, file.subscription_plans)
     await rewards.store_rewards(version.program_id, version.number, file.rewards)
+    before = await programs.file_before(version)
+    if before is not None and _shown_on_cards(before) != _shown_on_cards(whole):
+        reason = f"programme version {version.number}"
+        await rollouts.start(version.program_id, reason, now=now)
     return version
+
+
+def _shown_on_cards(file: Mapping[str, Any]) -> list[Any]:
+    """Return the parts of a file that cards show, whatever their members do."""
+    program, steps = file["program"], file.get("tiers") or {}
+    own = [program[name] for name in ("name", "time_zone", "branding")]
+    units = [program["points"][name] for name in ("unit_one", "unit_other")]
+    standing = [steps.get(name) for name in ("basis", "window", "downgrade", "grace_days")]
+    levels = [
+        [level.get(name) for name in ("code", "name", "entry", "keep", "color")]
+        for level in steps.get("levels", ())
+    ]
+    plans = [(plan["code"], plan["name"]) for plan in file.get("subscription_plans", ())]
+    return [own, units, standing, levels, plans]
 
 
 async def changed_by(file: ProgramFile, version: programs.Version) -> list[Change] | None:
