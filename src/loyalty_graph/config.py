@@ -73,6 +73,8 @@ class Settings(BaseSettings):
     rollout_per_s: int = Field(default=200, ge=1, le=100_000)
     # As JSON, oldest first; passes in phones need theirs for ever, so keys are only added.
     pass_token_keys: tuple[Annotated[SecretStr, Field(min_length=SECRET_KEY_LENGTH_MIN)], ...] = ()
+    # Memory for signed pass files; a card's own part is a few kilobytes.
+    pass_cache_mb: int = Field(default=64, ge=0, le=65_536)
     apple_certificate: Path | None = None
     apple_key: Path | None = None
     apple_key_password: SecretStr | None = None

@@ -1,17 +1,18 @@
 """The desk that hands out cards: it holds the signer, the templates and the key of the links."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from loyalty_graph.config import Settings, bundled, data_folder, secret_key
-from loyalty_graph.errors import CertificateError, NotFoundError, TemplateError
+from loyalty_graph.errors import CertificateError, TemplateError
 from loyalty_graph.signing import read_link, sign_link
-from loyalty_graph.wallet import reads, service
+from loyalty_graph.wallet import service
 from loyalty_graph.wallet.apple.card import CardPrinter, WebService
+from loyalty_graph.wallet.apple.deliveries import Deliveries, delivery, keep, tells_something
 from loyalty_graph.wallet.apple.development_ca import development_signer
+from loyalty_graph.wallet.apple.files import PassFiles, present
 from loyalty_graph.wallet.apple.signing import PassIdentity, Signer, SigningFiles, load_signer
 from loyalty_graph.wallet.apple.tokens import PassTokens, pass_tokens
 from loyalty_graph.wallet.face import CardFace
@@ -22,6 +23,8 @@ LINK_LIFE = timedelta(days=7)
 LINK_PURPOSE = "pass"
 MEDIA_TYPE = "application/vnd.apple.pkpass"
 TEMPLATES = "passes/templates"
+WEB_SERVICE_PATH = "/apple"
+MEGABYTE = 1 << 20
 DEVELOPMENT_FOLDER = "development-ca"
 APPLE_SETTINGS = (
     "LOYALTY_APPLE_CERTIFICATE",
@@ -36,7 +39,8 @@ APPLE_SETTINGS = (
 class PassDesk:
     """Hands out passes: links to them, and the signed files for the present balance.
 
-    `printers` are those of all templates, by name.
+    `printers` are those of all templates, by name. `cache` makes files and keeps them for a while,
+    `deliveries` are written down a moment later.
     """
 
     printers: Mapping[str, CardPrinter]
@@ -44,6 +48,8 @@ class PassDesk:
     tokens: PassTokens
     link_key: bytes
     public_url: str
+    cache: PassFiles
+    deliveries: Deliveries
 
     @property
     def development(self) -> bool:
@@ -59,11 +65,6 @@ class PassDesk:
         if face.template not in self.printers:
             raise TemplateError(f"There is no card template {face.template}.")
         return self.printers[face.template]
-
-    def web_service(self, serial: str, generation: int) -> WebService:
-        """Return where phones fetch later versions of a pass, and the token they show there."""
-        token = self.tokens.token(self.signer.identity.pass_type_identifier, serial, generation)
-        return WebService(f"{self.public_url}/apple", token)
 
     async def serials(
         self, program_id: UUID, member_ids: Sequence[UUID], *, now: datetime
@@ -131,24 +132,17 @@ class PassDesk:
         Raises:
             NotFoundError: A member or a pass is gone.
         """
-        generations = await service.token_generations(program_id, list(serials.values()))
-        faces = await service.faces(program_id, list(serials), now=now)
-        if missing := serials.keys() - faces.keys():
-            raise NotFoundError("member", min(missing))
-        for member_id in await reads.voided(program_id, serials):
-            faces[member_id] = replace(faces[member_id], void=True)
-        # Signing releases the interpreter; other requests go on meanwhile.
-        return await asyncio.to_thread(
-            lambda: {
-                member_id: self.printer_of(faces[member_id]).print(
-                    faces[member_id],
-                    serial_number=serial,
-                    web_service=self.web_service(serial, generations[serial]),
-                    now=now,
-                )
-                for member_id, serial in serials.items()
-            }
+        found = await present(program_id, serials)
+        made = await self.cache.newest(program_id, found, now=now)
+        await keep(
+            program_id,
+            [
+                delivery(one.issued, made[member_id].holds_until, at=now)
+                for member_id, one in found.items()
+                if tells_something(one.issued, made[member_id].holds_until)
+            ],
         )
+        return {member_id: file.data for member_id, file in made.items()}
 
 
 def open_desk(settings: Settings, *, now: datetime) -> PassDesk:
@@ -158,14 +152,23 @@ def open_desk(settings: Settings, *, now: datetime) -> PassDesk:
         CertificateError: Certificate, key and issuer do not fit, or only some are given.
         TemplateError: A template cannot be used.
     """
-    signer = _signer(settings, now=now)
+    signer, tokens = _signer(settings, now=now), pass_tokens(settings)
     folders = sorted(path for path in bundled(TEMPLATES).iterdir() if path.is_dir())
+    printers = {folder.name: CardPrinter(load_template(folder), signer) for folder in folders}
+    public_url = settings.public_url.rstrip("/")
+
+    def web_service(serial: str, generation: int) -> WebService:
+        token = tokens.token(signer.identity.pass_type_identifier, serial, generation)
+        return WebService(f"{public_url}{WEB_SERVICE_PATH}", token)
+
     return PassDesk(
-        printers={folder.name: CardPrinter(load_template(folder), signer) for folder in folders},
+        printers=printers,
         signer=signer,
-        tokens=pass_tokens(settings),
+        tokens=tokens,
         link_key=secret_key(settings),
-        public_url=settings.public_url.rstrip("/"),
+        public_url=public_url,
+        cache=PassFiles(printers, web_service, bytes_max=settings.pass_cache_mb * MEGABYTE),
+        deliveries=Deliveries(),
     )
 
 

@@ -1,6 +1,6 @@
 """The passes that were issued, many members at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -21,7 +21,6 @@ __all__ = [
     "passes_by_key",
     "stale_cards",
     "standings",
-    "voided",
 ]
 
 Key = tuple[UUID, str]
@@ -55,14 +54,6 @@ async def passes(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, lis
     for (member_id, _), row in sorted(newest.items()):
         found[member_id].append(row)
     return found
-
-
-async def voided(program_id: UUID, serials: Mapping[UUID, str]) -> list[UUID]:
-    """Return the members whose pass with this serial (member id -> serial) is void."""
-    rows = await Card.filter(
-        program_id=program_id, member_id__in=list(serials), voided_at__isnull=False
-    )
-    return [row.member_id for row in rows if serials[row.member_id] == row.serial]
 
 
 async def passes_by_key(program_id: UUID, keys: Sequence[Key]) -> dict[Key, Card]:

@@ -95,20 +95,6 @@ async def _serials(
     return {key[0]: hits[0][0] for key, hits in zip(keys, rows, strict=True) if hits}
 
 
-async def token_generations(program_id: UUID, serials: Sequence[str]) -> dict[str, int]:
-    """Return whose key made the token of each pass.
-
-    Raises:
-        NotFoundError: There is no such pass.
-    """
-    keys = [(serial,) for serial in serials]
-    [rows] = await fetch(program_id, Lookup(PassRow, ("serial",), keys, ("token_generation",)))
-    found = {serial: hits[0][0] for serial, hits in zip(serials, rows, strict=True) if hits}
-    if missing := set(serials) - found.keys():
-        raise NotFoundError("pass", min(missing))
-    return found
-
-
 async def holder(program_id: UUID, serial: str) -> UUID:
     """Return the member who holds a pass.
 

@@ -30,6 +30,9 @@ class PassArchive:
 
     A pass then costs its JSON, one SHA-1, three CRC-32 of small members, and the signature.
     Members are stored, not deflated: PNG images would not get smaller.
+
+    Attributes:
+        body: What every pass file begins with: the members that all share.
     """
 
     def __init__(self, files: Mapping[str, bytes], signer: Signer) -> None:
@@ -39,13 +42,17 @@ class PassArchive:
         parts: list[bytes] = []
         directory: list[bytes] = []
         self._offset = _append(parts, directory, members, offset=0)
-        self._body, self._directory = b"".join(parts), b"".join(directory)
+        self.body, self._directory = b"".join(parts), b"".join(directory)
         self._count = len(members) + len(GENERATED)
         sums = {name: _sha1(data) for name, data in members}
         self._manifest_head = orjson.dumps(sums)[:-1] + (b"," if sums else b"")
 
     def build(self, pass_json: Mapping[str, Any], *, now: datetime) -> bytes:
         """Return the signed pass file; equal for equal arguments, as RSA signatures repeat."""
+        return self.body + self.tail(pass_json, now=now)
+
+    def tail(self, pass_json: Mapping[str, Any], *, now: datetime) -> bytes:
+        """Return what follows `body` in one signed pass file: all that differs between passes."""
         card = orjson.dumps(pass_json)
         manifest = b'%b"%b":"%b"}' % (
             self._manifest_head,
@@ -53,7 +60,8 @@ class PassArchive:
             _sha1(card).encode(),
         )
         signature = self._signer.sign(manifest, now=now)
-        parts, directory = [self._body], [self._directory]
+        parts: list[bytes] = []
+        directory = [self._directory]
         members = list(zip(GENERATED, (card, manifest, signature), strict=True))
         end = _append(parts, directory, members, offset=self._offset)
         entries = b"".join(directory)

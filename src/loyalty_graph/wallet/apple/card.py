@@ -164,8 +164,14 @@ class CardPrinter:
         now: datetime,
     ) -> bytes:
         """Return the signed pass file of one card, signed at `now`."""
+        return b"".join(self.parts(face, serial_number, web_service, now=now))
+
+    def parts(
+        self, face: CardFace, serial_number: str, web_service: WebService | None, *, now: datetime
+    ) -> tuple[bytes, bytes]:
+        """Return the signed pass file in two: what many cards share, and this card's own part."""
         card = self.card(face, serial_number=serial_number, web_service=web_service)
-        return self._archive.build(card, now=now)
+        return self._archive.body, self._archive.tail(card, now=now)
 
 
 def _barcode(entry: Mapping[str, Any]) -> CardBarcode:

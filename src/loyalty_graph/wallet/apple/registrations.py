@@ -61,8 +61,12 @@ async def _register(
     await _keep_token(holding, push_token, now)
     if await _registration(card, holding.device).exists():
         return False
-    if not must_mark and _copies_may_be_old(card):
-        await _mark(card, now)  # It was numbered between the look at it and its lock.
+    if _copies_may_be_old(card):
+        # Once more, should it have been numbered between the look at it and its lock.
+        await _mark(card, now)
+        if card.voided_at is not None:
+            # A void pass is numbered once, for the change that made it so.
+            await _row(card).update(changed_at=card.voided_at)
     known = await RegistrationRow.filter(
         program_id=card.program_id, member_id=card.member_id, serial=card.serial
     ).order_by("registered_at", "device")
