@@ -21,11 +21,12 @@ from loyalty_graph.usecases import card_page, purchases
 from loyalty_graph.usecases.login import Login, refuse_ended
 from loyalty_graph.wallet.desk import open_desk
 from loyalty_graph.web import home, pages, passes
+from loyalty_graph.web.apple import AppleDoor
 from loyalty_graph.web.card import CardDoor
 from loyalty_graph.web.previews import PreviewDoor
 from loyalty_graph.web.watching import CardWatch
 from loyalty_graph.worker.duties import serving_duties
-from loyalty_graph.worker.loops import running
+from loyalty_graph.worker.loops import Loop, running
 
 # Measured with 64 callers: SQLite has one writer; PostgreSQL is busiest with three small batches.
 GATHERING = {"sqlite": {"writers": 1, "limit": 128}, "postgres": {"writers": 3, "limit": 24}}
@@ -56,7 +57,8 @@ def create_app(settings: Settings) -> Starlette:
         app.state.live = live
         async with open_database(settings.database_url):
             await migrate()
-            duties = serving_duties(settings, live, clock=utc_now)
+            deliveries = Loop("deliveries", desk.deliveries.step, desk.deliveries.close)
+            duties = [deliveries, *serving_duties(settings, live, clock=utc_now)]
             async with record_purchase, running(duties):
                 try:
                     yield
@@ -73,6 +75,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/healthz", _healthy),
             Route("/readyz", _ready),
             *passes.routes,
+            *AppleDoor(desk).routes,
             *CardDoor(desk, watch).routes,
             *PreviewDoor(desk).routes,
             *home.routes,
