@@ -16,7 +16,7 @@ from loyalty_graph.members.rules import MemberStatus
 from loyalty_graph.wallet.models import SERIAL_LENGTH, PassRow
 from loyalty_graph.wallet.showing import faces
 
-__all__ = ["Platform", "faces", "fact_of", "holder", "issue", "token_generations"]
+__all__ = ["Platform", "faces", "fact_of", "holder", "issue"]
 
 SERIAL_BYTES = SERIAL_LENGTH // 2
 

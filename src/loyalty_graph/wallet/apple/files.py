@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -23,7 +23,6 @@ from loyalty_graph.wallet.face import CardFace
 from loyalty_graph.wallet.models import PassRow
 from loyalty_graph.wallet.service import Platform
 
-KEPT_AT_MOST = timedelta(minutes=10)
 ENTRY_BYTES = 700
 """What keeping a file costs besides the file: measured, with its key and its place in the order."""
 
@@ -84,8 +83,12 @@ class _Version(NamedTuple):
 
 class _Kept(NamedTuple):
     version: _Version
-    until: datetime
     file: PassFile
+
+    def serves(self, version: _Version, now: datetime) -> bool:
+        """Return whether the file still shows what a card of this version shows."""
+        until = self.file.holds_until
+        return self.version == version and (until is None or now < until)
 
 
 async def find(serial: str) -> IssuedPass | None:
@@ -156,7 +159,7 @@ class PassFiles:
         """
         version = await self._version(issued, now)
         kept = self._kept.get(issued.serial)
-        if kept and kept.version == version and now < kept.until:
+        if kept and kept.serves(version, now):
             self._kept.move_to_end(issued.serial)
             return kept.file
         making = self._making.get((issued.serial, version))
@@ -183,7 +186,7 @@ class PassFiles:
         for member_id, (issued, changed) in passes.items():
             version = await self._version(issued, now)
             kept = self._kept.get(issued.serial)
-            if kept and kept.version == version and now < kept.until and not changed:
+            if kept and kept.serves(version, now) and not changed:
                 files[member_id] = kept.file
             else:
                 missing.append(issued)
@@ -206,7 +209,7 @@ class PassFiles:
     ) -> PassFile:
         made = await self._make(issued.program_id, [issued], now)
         file = made[issued.member_id]
-        self._keep(issued.serial, _Kept(version, now + KEPT_AT_MOST, file))
+        self._keep(issued.serial, _Kept(version, file))
         return file
 
     async def _make(
@@ -237,7 +240,7 @@ class PassFiles:
             printer = self.printer_of(face.template)
             service_ = self._web_service(issued.serial, issued.token_generation)
             parts = printer.parts(face, issued.serial, service_, now=now)
-            files[issued.member_id] = PassFile(*parts, holds_until=None)
+            files[issued.member_id] = PassFile(*parts, face.holds_until)
         return files
 
     def _keep(self, serial: str, kept: _Kept) -> None:
