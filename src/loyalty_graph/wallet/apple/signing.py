@@ -64,7 +64,7 @@ class CmsSkeleton:
         )
         sample = cms.parse(encoded)
         attributes, value = sample.signed_attributes, sample.value
-        self._key = key
+        self.key = key
         self._head = encoded[: attributes.start]
         self._attributes = attributes.encoded
         self._middle = encoded[attributes.end : value.content_start]
@@ -86,7 +86,7 @@ class CmsSkeleton:
         implicit = bytes(attributes)
         # RFC 5652 5.4: the attributes stand under [0] but are signed as the SET they are.
         attributes[0] = der.SET
-        signature = self._key.sign(bytes(attributes), PADDING, SHA256)
+        signature = self.key.sign(bytes(attributes), PADDING, SHA256)
         return b"".join((self._head, implicit, self._middle, signature))
 
     def _check(self, certificate: x509.Certificate, *, now: datetime) -> None:
@@ -117,6 +117,11 @@ class Signer:
     def expires_at(self) -> datetime:
         """The instant after which no phone accepts a pass signed now."""
         return min(self.certificate.not_valid_after_utc, self.issuer.not_valid_after_utc)
+
+    @property
+    def key(self) -> rsa.RSAPrivateKey:
+        """The certificate's key."""
+        return self.skeleton.key
 
     def sign(self, content: bytes, *, now: datetime) -> bytes:
         """Return the detached CMS signature (DER) of `content`, signed at `now`."""
