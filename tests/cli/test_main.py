@@ -37,8 +37,8 @@ def test_the_commands_are_these():
         *("ledger", "ledger verify", "ledger rebuild"),
         *("member", "member show", "member status"),
         *("pass", "pass build", "pass preview", "pass verify", "pass show"),
-        *("program", "program load", "sandbox", "sandbox google"),
-        *("schema", "schema print", "schema permissions"),
+        *("program", "program load", "schema", "schema print", "schema permissions"),
+        *("sandbox", "sandbox apns", "sandbox google"),
         *("token", "token create", "token list", "token revoke", "token member", "token owner"),
     }
 

@@ -16,6 +16,9 @@ GOOGLE_PORT = 8090
 GOOGLE_REQUESTS_PER_S = 20
 FOLDER = "sandbox"
 ACCOUNT_FILE = "google-service-account.json"
+APNS_PORT = 2197  # The other port of Apple's own service.
+APNS_ROOT_FILE = "apns-root.pem"
+TOKEN_CHARACTERS_SHOWN = 4
 
 
 def sandbox_folder() -> Path:
@@ -74,6 +77,47 @@ def google(
             console.print(f"[bold]Google Wallet[/] as a fake at {fake.url}")
             print_settings(fake.settings(str(near(account_file))))
             await stopped.wait()
+        console.print("Stopped.")
+
+    run(work())
+
+
+@sandbox_app.command()
+def apns(
+    *,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="PORT", help="The next one if it is in use.")
+    ] = APNS_PORT,
+) -> None:
+    """Stand in for Apple's push service until stopped; prints a line for each push.
+
+    It lets in whom the development CA of the data folder vouches for.
+    """
+    from loyalty_graph.cli.serving import listen
+    from loyalty_graph.cli.working import signalled
+    from loyalty_graph.sandbox.apns import FakeApns
+    from loyalty_graph.sandbox.apns_plan import Push
+    from loyalty_graph.wallet.apple.development_ca import development_root, development_signer
+    from loyalty_graph.wallet.desk import DEVELOPMENT_FOLDER
+
+    ca = data_folder(load_settings()) / DEVELOPMENT_FOLDER
+    development_signer(ca, now=utc_now())
+    root_file = sandbox_folder() / APNS_ROOT_FILE
+    listener = listen("127.0.0.1", port)
+
+    def show(push: Push) -> None:
+        device = f"device …{push.token[-TOKEN_CHARACTERS_SHOWN:]}"
+        console.print(f"  {push.at:%H:%M:%S} {push.status} {escape(device)} {push.topic}")
+
+    async def work() -> None:
+        fake = FakeApns(development_root(ca), clock=utc_now, heard=show)
+        async with signalled() as stopped:
+            url = await fake.start(listener)
+            root_file.write_bytes(fake.root)
+            console.print(f"[bold]APNs[/] as a fake at {url}")
+            print_settings({"LOYALTY_APNS_URL": url, "LOYALTY_APNS_ROOT": str(near(root_file))})
+            await stopped.wait()
+            await fake.stop()
         console.print("Stopped.")
 
     run(work())
