@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from loyalty_graph import __version__
+from loyalty_graph.alarms import raise_alarm
 from loyalty_graph.app import create_app
 from loyalty_graph.config import Settings
 from loyalty_graph.db import connection
@@ -88,13 +89,32 @@ def test_it_is_healthy_and_ready(client: TestClient):
     assert client.get("/readyz").json() == {"status": "ready"}
 
 
+def test_what_is_wrong_is_told_but_requests_are_served(client: TestClient):
+    assert client.portal is not None
+
+    client.portal.call(raise_alarm, "apns.pass.x", "APNs refuses the certificate.", NOON)
+
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "status": "ready",
+        "alarms": [
+            {
+                "name": "apns.pass.x",
+                "message": "APNs refuses the certificate.",
+                "since": "2026-11-22T12:00:00+00:00",
+            }
+        ],
+    }
+
+
 def test_without_its_database_it_is_healthy_but_not_ready(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     def gone() -> None:
         raise OSError("connection refused")
 
-    monkeypatch.setattr("loyalty_graph.app.connection", gone)
+    monkeypatch.setattr("loyalty_graph.app.present", gone)
     answer = client.get("/readyz")
 
     assert answer.status_code == 503

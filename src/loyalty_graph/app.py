@@ -3,15 +3,18 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 
+import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
+from loyalty_graph.alarms import present
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import Settings
-from loyalty_graph.db import Gatherer, connection, migrate, open_database
+from loyalty_graph.db import Gatherer, migrate, open_database
 from loyalty_graph.graphql.schema import SCHEMA
 from loyalty_graph.graphql.view import LoyaltyView
 from loyalty_graph.identity.development_issuer import member_issuers
@@ -101,10 +104,11 @@ async def _healthy(_request: Request) -> Response:
 
 
 async def _ready(_request: Request) -> Response:
-    """Say whether requests can be served: the database answers."""
+    """Say whether requests can be served: the database answers; and what is wrong all the same."""
     try:
-        await connection().execute_query("SELECT 1")
+        alarms = [asdict(alarm) for alarm in await present()]
     except Exception:
         logger.exception("The database does not answer")
         return JSONResponse({"status": "not ready", "because": "database"}, status_code=503)
-    return JSONResponse({"status": "ready"})
+    wrong = {"alarms": alarms} if alarms else {}
+    return Response(orjson.dumps({"status": "ready", **wrong}), media_type="application/json")

@@ -32,6 +32,7 @@ MODEL_MODULES: list[str] = [
     "loyalty_graph.wallet.google.models",
     "loyalty_graph.jobs.models",
     "loyalty_graph.outbox.models",
+    "loyalty_graph.alarms",
     "loyalty_graph.leases",
     "loyalty_graph.idempotency",
 ]

@@ -14,6 +14,12 @@ CREATE TABLE "account" (
     CONSTRAINT "account_qualifying_not_negative" CHECK (qualifying_points >= 0),
     CONSTRAINT "account_held_not_negative" CHECK (held_points >= 0)
 ) WITH (fillfactor = 70);
+CREATE TABLE "alarm" (
+    "name" VARCHAR(255) NOT NULL,
+    "message" TEXT NOT NULL,
+    "since" TIMESTAMPTZ NOT NULL,
+    CONSTRAINT "alarm_pkey" PRIMARY KEY ("name")
+);
 CREATE TABLE "apple_device" (
     "device" VARCHAR(255) NOT NULL,
     "pass_type" VARCHAR(200) NOT NULL,
