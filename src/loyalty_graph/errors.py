@@ -28,6 +28,7 @@ LoyaltyError
 ├── TemplateError                 TEMPLATE                  a card template that cannot be used
 ├── CertificateError              CERTIFICATE               signing material that does not fit
 ├── SettingsError                 SETTINGS                  a setting that cannot be used
+├── DeviceError                   DEVICE                    what the simulated phone cannot do
 └── DatabaseError                 DATABASE                  a database we cannot open or use
     ├── DatabaseNotOursError      DATABASE_NOT_OURS         it holds the tables of something else
     └── DatabaseNewerError        DATABASE_NEWER            a later version of ours has written it
@@ -320,6 +321,13 @@ class CertificateError(LoyaltyError):
     """A certificate, key or issuer does not fit; the message says which and how."""
 
     code = "CERTIFICATE"
+    is_told = False
+
+
+class DeviceError(LoyaltyError):
+    """The simulated phone cannot do this, or a server answered what no phone takes."""
+
+    code = "DEVICE"
     is_told = False
 
 

@@ -33,10 +33,12 @@ def test_every_command_says_what_it_does(call: CommandLine, words: list[str]):
 def test_the_commands_are_these():
     assert {" ".join(words) for words in commands()} == {
         *("", "demo", "purchase", "serve", "version", "worker"),
+        *("device", "device add", "device poll", "device show", "device watch", "device remove"),
         *("jobs", "jobs run", "jobs dead"),
         *("ledger", "ledger verify", "ledger rebuild"),
         *("member", "member show", "member status"),
         *("pass", "pass build", "pass preview", "pass verify", "pass show"),
+        *("pass pause", "pass resume", "pass rollouts"),
         *("program", "program load", "schema", "schema print", "schema permissions"),
         *("sandbox", "sandbox apns", "sandbox google"),
         *("token", "token create", "token list", "token revoke", "token member", "token owner"),

@@ -9,6 +9,7 @@ from rich.markup import escape
 from loyalty_graph import __version__
 from loyalty_graph.cli import rollouts
 from loyalty_graph.cli.demo import demo
+from loyalty_graph.cli.device import device_app
 from loyalty_graph.cli.jobs import jobs_app
 from loyalty_graph.cli.ledger import ledger_app
 from loyalty_graph.cli.members import member_app
@@ -39,6 +40,7 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's signature
 app.command()(demo)
 app.command()(purchase)
 pass_app.command("preview")(draw_card)
+app.add_typer(device_app, name="device")
 pass_app.command("rollouts")(rollouts.show)
 pass_app.command("pause")(rollouts.pause)
 pass_app.command("resume")(rollouts.resume)

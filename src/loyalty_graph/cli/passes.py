@@ -80,7 +80,7 @@ def verify(
 ) -> None:
     """Check archive, manifest, signature, chain and content; exit 1 when a check fails."""
     data = _read(file)
-    report = verify_pass_file(data, trusted_root=_root(root), now=utc_now())
+    report = verify_pass_file(data, trusted_root=trusted_root(root), now=utc_now())
     if as_json:
         print_json(
             {
@@ -132,7 +132,12 @@ def _fields(card: dict[str, Any]) -> Iterator[tuple[str, str]]:
                 yield str(entry.get("label", "")), str(entry.get("value", ""))
 
 
-def _root(path: Path | None) -> Certificate:
+def trusted_root(path: Path | None) -> Certificate:
+    """Return the root that passes must lead to: one that was named, or the development CA's.
+
+    Raises:
+        InvalidInputError: None was named, and there is no development CA here.
+    """
     if path is not None:
         return read_certificate(path)
     folder = load_settings().data_dir / DEVELOPMENT_FOLDER
