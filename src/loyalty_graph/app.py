@@ -68,6 +68,8 @@ def create_app(settings: Settings) -> Starlette:
                 finally:
                     live.stop()
                     watch.close()
+                    if desk.google is not None:
+                        await desk.google.close()
 
     return Starlette(
         lifespan=lifespan,

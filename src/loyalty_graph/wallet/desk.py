@@ -16,8 +16,9 @@ from loyalty_graph.wallet.apple.files import PassFiles, present
 from loyalty_graph.wallet.apple.signing import PassIdentity, Signer, SigningFiles, load_signer
 from loyalty_graph.wallet.apple.tokens import PassTokens, pass_tokens
 from loyalty_graph.wallet.face import CardFace
+from loyalty_graph.wallet.google.desk import GoogleDesk, open_google
 from loyalty_graph.wallet.links import CardLink
-from loyalty_graph.wallet.templates import load_template
+from loyalty_graph.wallet.templates import Template, load_template
 
 LINK_LIFE = timedelta(days=7)
 LINK_PURPOSE = "pass"
@@ -40,7 +41,7 @@ class PassDesk:
     """Hands out passes: links to them, and the signed files for the present balance.
 
     `printers` are those of all templates, by name. `cache` makes files and keeps them for a while,
-    `deliveries` are written down a moment later.
+    `deliveries` are written down a moment later. `google` is None without an account at Google.
     """
 
     printers: Mapping[str, CardPrinter]
@@ -50,6 +51,7 @@ class PassDesk:
     public_url: str
     cache: PassFiles
     deliveries: Deliveries
+    google: GoogleDesk | None = None
 
     @property
     def development(self) -> bool:
@@ -150,11 +152,12 @@ def open_desk(settings: Settings, *, now: datetime) -> PassDesk:
 
     Raises:
         CertificateError: Certificate, key and issuer do not fit, or only some are given.
+        SettingsError: The account at Google cannot be used, or only a part of it is set.
         TemplateError: A template cannot be used.
     """
     signer, tokens = _signer(settings, now=now), pass_tokens(settings)
-    folders = sorted(path for path in bundled(TEMPLATES).iterdir() if path.is_dir())
-    printers = {folder.name: CardPrinter(load_template(folder), signer) for folder in folders}
+    templates = packed_templates()
+    printers = {name: CardPrinter(one, signer) for name, one in templates.items()}
     public_url = settings.public_url.rstrip("/")
 
     def web_service(serial: str, generation: int) -> WebService:
@@ -169,7 +172,18 @@ def open_desk(settings: Settings, *, now: datetime) -> PassDesk:
         public_url=public_url,
         cache=PassFiles(printers, web_service, bytes_max=settings.pass_cache_mb * MEGABYTE),
         deliveries=Deliveries(),
+        google=open_google(settings, templates),
     )
+
+
+def packed_templates() -> dict[str, Template]:
+    """Return all templates there are, by name.
+
+    Raises:
+        TemplateError: One cannot be used.
+    """
+    folders = sorted(path for path in bundled(TEMPLATES).iterdir() if path.is_dir())
+    return {folder.name: load_template(folder) for folder in folders}
 
 
 def _signer(settings: Settings, *, now: datetime) -> Signer:

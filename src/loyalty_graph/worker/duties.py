@@ -6,6 +6,9 @@ from datetime import datetime
 from loyalty_graph.config import Settings
 from loyalty_graph.outbox.live import Live
 from loyalty_graph.usecases import scheduled
+from loyalty_graph.wallet.desk import packed_templates
+from loyalty_graph.wallet.google.desk import open_google
+from loyalty_graph.wallet.google.updating import GoogleUpdates
 from loyalty_graph.worker.loops import Loop
 from loyalty_graph.worker.numbering import Numbering
 
@@ -24,29 +27,36 @@ def serving_duties(settings: Settings, live: Live, *, clock: Callable[[], dateti
             Loop("hearing nudges", nudges.hear_step, nudges.leave),
             Loop("telling nudges", nudges.tell_step, nudges.close),
         ]
-    return [*loops, *(_work(clock, numbered) if settings.worker else [])]
+    return [*loops, *(_work(settings, clock, numbered) if settings.worker else [])]
 
 
 def worker_duties(settings: Settings, *, clock: Callable[[], datetime]) -> list[Loop]:
     """Return the loops of a worker, which serves nobody."""
     if settings.redis_url is None:
-        return _work(clock, [])
+        return _work(settings, clock, [])
     from loyalty_graph.outbox.nudges import Nudges
 
     nudges = Nudges(settings.redis_url)
     telling = Loop("telling nudges", nudges.tell_step, nudges.close)
-    return [telling, *_work(clock, [nudges.tell])]
+    return [telling, *_work(settings, clock, [nudges.tell])]
 
 
-def _work(clock: Callable[[], datetime], told: list[Callable[[], None]]) -> list[Loop]:
+def _work(
+    settings: Settings, clock: Callable[[], datetime], told: list[Callable[[], None]]
+) -> list[Loop]:
     """Return what any number of processes may do beside each other; `told` hear of new numbers."""
+    google = open_google(settings, packed_templates())
+    updates = GoogleUpdates(google, clock=clock) if google else None
 
     def numbered() -> None:
         for tell in told:
             tell()
+        if updates is not None:
+            updates.wake()
 
     jobs = scheduled.runner(clock)
     return [
         Numbering(clock=clock, numbered=numbered).loop,
         Loop("jobs", lambda: jobs.step(clock), jobs.close),
+        *([Loop("google", updates.step, updates.close)] if updates else []),
     ]

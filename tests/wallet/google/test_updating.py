@@ -1,0 +1,286 @@
+"""Objects at Google follow their cards: what is sent, and how little."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from loyalty_graph.members.models import Member
+from loyalty_graph.purchases.rules import Line
+from loyalty_graph.usecases import program_file
+from loyalty_graph.wallet import pushes, voiding
+from loyalty_graph.wallet.google import updating
+from loyalty_graph.wallet.google.models import GoogleObjectRow
+from loyalty_graph.wallet.google.updating import GoogleUpdates
+from loyalty_graph.wallet.models import CardPushRow, PassRow
+from loyalty_graph.wallet.pushes import Wanted
+from loyalty_graph.wallet.service import Platform
+from tests.shop import NOON, PROGRAM, open_shop, program
+from tests.tiers.shop import tea, with_tiers
+from tests.wallet.google.making import CLASS_ID, ISSUER
+from tests.wallet.google.stage import CLASS_MADE, INSERTED, Stage, patch_of
+
+COFFEE = (Line("COFFEE", 1, 100),)
+"""Earns 2 points."""
+
+
+@pytest.fixture
+async def stage(database: object) -> Stage:
+    return Stage(await open_shop())
+
+
+@pytest.fixture
+async def ada(stage: Stage) -> Member:
+    return await stage.shop.enrol(first_name="Ada")
+
+
+@pytest.fixture
+async def card(stage: Stage, ada: Member) -> str:
+    """A card that Google has, at a balance of 0."""
+    serial = await stage.card(ada)
+    await stage.brought(serial)
+    stage.take_asked()
+    return serial
+
+
+async def test_a_class_is_made_before_its_first_object(stage: Stage, ada: Member):
+    serial = await stage.card(ada)
+
+    await stage.brought(serial)
+
+    assert stage.take_asked() == [*CLASS_MADE, patch_of(serial), *INSERTED]
+    assert stage.fake.store.classes[CLASS_ID]["reviewStatus"] == "APPROVED"
+    assert stage.object(serial)["accountName"] == "Ada"
+    row = await PassRow.get()
+    assert (row.delivered_tag, row.delivered_at) == (1, NOON)
+    assert await stage.waiting() == 0
+
+
+async def test_the_object_follows_the_balance_with_one_request_of_what_changed(
+    stage: Stage, ada: Member, card: str
+):
+    await stage.present.buy(ada)
+    await stage.brought(card)
+
+    [(method, name, body)] = stage.line.asked
+    assert (method, name) == ("PATCH", f"loyaltyObject/{ISSUER}.{card}")
+    assert body.keys() == {"loyaltyPoints", "textModulesData", "notifyPreference"}
+    assert body["loyaltyPoints"] == {"label": "beans", "balance": {"int": 108}}
+    assert stage.balance(card) == 108
+    assert (await PassRow.get()).delivered_tag == 2
+
+
+async def test_a_change_that_shows_nothing_new_asks_nothing(stage: Stage, card: str):
+    await stage.brought(card)
+
+    assert stage.take_asked() == []
+    assert (await PassRow.get()).delivered_tag == 2
+
+
+async def test_a_burst_to_one_member_is_one_patch_and_one_more(
+    stage: Stage, ada: Member, card: str
+):
+    await stage.present.buy(ada, COFFEE)
+    await stage.changed(card)
+    stage.fake.is_open.clear()
+    first = asyncio.create_task(stage.updates.step())
+    while not stage.line.in_flight:
+        await asyncio.sleep(0)
+    for _ in range(5):
+        await stage.present.buy(ada, COFFEE)
+        await stage.changed(card)
+
+    stage.fake.is_open.set()
+    await first
+    stage.later(seconds=1)
+    await stage.work_off()
+
+    assert stage.take_asked() == [patch_of(card)] * 2
+    assert stage.balance(card) == 12
+    assert (await PassRow.get()).delivered_tag == 7
+
+
+async def test_many_cards_are_under_way_at_once_and_each_is_sent_once(stage: Stage):
+    serials = [await stage.card(await stage.shop.enrol()) for _ in range(30)]
+    other = GoogleUpdates(stage.open_desk(), clock=lambda: stage.now)
+    await stage.changed(*serials)
+
+    await asyncio.gather(stage.updates.step(), other.step(), stage.updates.step())
+
+    asked = stage.take_asked()
+    assert {asked.count(patch_of(serial)) for serial in serials} == {1}
+    assert stage.line.most > 10
+    assert len(stage.fake.store.objects) == 30
+    assert await stage.waiting() == 0
+
+
+async def test_the_pace_of_the_issuer_is_kept_by_all_workers_together(stage: Stage):
+    stage.desk = stage.open_desk(per_s=200)
+    stage.updates = GoogleUpdates(stage.desk, clock=lambda: stage.now)
+    serials = [await stage.card(await stage.shop.enrol()) for _ in range(5)]
+    began = asyncio.get_running_loop().time()
+
+    await stage.brought(*serials)
+
+    # 2 requests for the class, 10 for the objects, one each 5 ms.
+    assert len(stage.line.asked) == 12
+    assert asyncio.get_running_loop().time() - began >= 0.02
+
+
+async def test_a_card_that_somebody_saves_at_this_moment_is_changed_after_all(
+    stage: Stage, ada: Member, card: str
+):
+    serial = await stage.card(bob := await stage.shop.enrol(first_name="Bob"))
+    await stage.present.buy(bob)
+    saved = {**stage.object(card), "id": f"{ISSUER}.{serial}"}
+    stage.fake.store.objects[f"{ISSUER}.{serial}"] = saved
+    stage.line.failures.append(not_found())
+
+    await stage.brought(serial)
+
+    assert stage.take_asked() == [patch_of(serial), *INSERTED, patch_of(serial)]
+    assert stage.object(serial)["accountName"] == "Bob"
+    assert stage.balance(serial) == 108
+
+
+async def test_what_an_old_save_link_left_behind_is_taken_away(stage: Stage, card: str):
+    serial = await stage.card(await stage.shop.enrol())
+    tier = {"label": "Tier", "balance": {"string": "Gold"}}
+    saved = {**stage.object(card), "id": f"{ISSUER}.{serial}", "secondaryLoyaltyPoints": tier}
+    stage.fake.store.objects[f"{ISSUER}.{serial}"] = saved
+
+    await stage.brought(serial)
+
+    assert "secondaryLoyaltyPoints" not in stage.object(serial)
+
+
+async def test_class_update_without_review_status_is_never_sent(stage: Stage, card: str):
+    data = program()
+    data["program"]["branding"] = {"background": "rgb(1, 2, 3)"}
+    stage.later(hours=1)
+    await program_file.load(data, now=stage.now)
+
+    await stage.brought(card)
+
+    [(method, name, body)] = stage.line.asked
+    assert (method, name) == ("PATCH", f"loyaltyClass/{CLASS_ID}")
+    assert body["reviewStatus"] == "UNDER_REVIEW"
+    assert stage.fake.store.classes[CLASS_ID]["hexBackgroundColor"] == "#010203"
+
+
+async def test_a_class_that_google_has_lost_is_made_again(stage: Stage, ada: Member, card: str):
+    stage.fake.store.classes.clear()
+    stage.fake.store.objects.clear()
+    await stage.present.buy(ada)
+    await stage.brought(card)
+
+    stage.later(minutes=10)
+    await stage.work_off()
+
+    assert stage.balance(card) == 108
+    assert CLASS_ID in stage.fake.store.classes
+
+
+async def test_the_object_of_a_closed_member_is_expired(stage: Stage, ada: Member, card: str):
+    await stage.present.close(ada)
+
+    await stage.brought(card)
+
+    assert stage.object(card)["state"] == "EXPIRED"
+
+
+async def test_the_object_of_a_void_pass_is_expired_and_the_new_one_is_good(
+    stage: Stage, ada: Member, card: str
+):
+    await voiding.void(stage.shop.program_id, ada.id, card, now=stage.now)
+    new = await stage.card(ada)
+
+    await stage.brought(card, new)
+
+    assert stage.object(card)["state"] == "EXPIRED"
+    assert stage.object(new)["state"] == "ACTIVE"
+
+
+async def test_the_object_of_an_expired_pass_is_expired(stage: Stage, card: str):
+    await PassRow.filter(serial=card).update(expires_at=stage.now)
+
+    await stage.brought(card)
+
+    assert stage.object(card)["state"] == "EXPIRED"
+
+
+async def test_a_push_of_a_pass_there_is_not_is_dropped(stage: Stage):
+    await pushes.want([Wanted(Platform.GOOGLE, ISSUER, "c7", 1, NOON)], now=NOON)
+
+    await stage.updates.step()
+
+    assert not await CardPushRow.exists()
+    assert stage.take_asked() == []
+
+
+async def test_a_programme_without_its_template_waits_and_says_so(
+    stage: Stage, card: str, caplog: pytest.LogCaptureFixture
+):
+    data: dict[str, Any] = program()
+    data["program"]["branding"] = {"template": "gone"}
+    stage.later(hours=1)
+    await program_file.load(data, now=stage.now)
+
+    await stage.brought(card)
+
+    assert "the programme's card template is not here" in caplog.text
+    assert await stage.waiting() == 1
+    assert stage.take_asked() == []
+
+
+async def test_what_a_worker_that_died_had_claimed_is_done_by_another(
+    stage: Stage, ada: Member, card: str
+):
+    await stage.present.buy(ada)
+    await stage.changed(card)
+    stage.fake.is_open.clear()
+    dying = asyncio.create_task(stage.updates.step())
+    while not stage.line.in_flight:
+        await asyncio.sleep(0)
+    dying.cancel()
+    await asyncio.gather(dying, return_exceptions=True)
+    stage.fake.is_open.set()
+
+    await stage.work_off()
+    before = stage.balance(card)
+    stage.later(seconds=121)
+    await stage.work_off()
+
+    assert (before, stage.balance(card)) == (0, 108)
+    assert await stage.waiting() == 0
+
+
+async def test_a_worker_that_was_held_up_sends_nothing(
+    stage: Stage, ada: Member, card: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(updating, "SENT_WITHIN", timedelta(0))
+    await stage.present.buy(ada)
+
+    await stage.changed(card)
+    await stage.updates.step()
+
+    assert stage.take_asked() == []
+    assert await stage.waiting() == 1
+
+
+async def test_an_idle_loop_looks_when_it_is_woken(stage: Stage, ada: Member, card: str):
+    idle = asyncio.create_task(stage.updates.step())
+    await asyncio.sleep(0)
+
+    stage.updates.wake()
+
+    assert await idle == 0.0
+    await stage.updates.close()
+    assert await GoogleObjectRow.all().count() == 1
+
+
+def not_found() -> Any:
+    import httpx2
+
+    return httpx2.Response(404, json={"error": {"errors": [{"reason": "resourceNotFound"}]}})
