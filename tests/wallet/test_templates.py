@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from loyalty_graph.errors import TemplateError
-from loyalty_graph.wallet.templates import TOTAL_BYTES_MAX, load_template
+from loyalty_graph.wallet.templates import CARRIED_BYTES_MAX, load_template
 from tests.wallet.making import TEMPLATE
 
 Card = dict[str, Any]
@@ -50,7 +50,7 @@ def test_the_shipped_template_has_every_image_at_every_scale_and_stays_small():
 
     names = {f"{name}{scale}.png" for name in ("icon", "logo", "strip") for scale in SCALES}
     assert set(template.images) == names | {"emblem.png", "hero.png"}
-    carried = template.images_of()
+    carried = template.images_of(())
     assert set(carried) == names
     assert sum(map(len, carried.values())) < SHIPPED_IMAGES_BYTES_MAX
     assert template.name == "store-card"
@@ -200,7 +200,7 @@ def test_keys_we_do_not_know_are_let_through(folder: Path):
         (
             "a field that is no object",
             lambda card: card["storeCard"]["backFields"].append("terms"),
-            "storeCard.backFields[5]: must be an object.",
+            "storeCard.backFields[6]: must be an object.",
         ),
         (
             "another style",
@@ -278,15 +278,15 @@ def test_a_missing_file_is_named(folder: Path, name: str):
 
 
 def test_a_template_too_large_for_a_phone_is_refused(folder: Path):
-    (folder / "strip.png").write_bytes(png(375, 144) + bytes(TOTAL_BYTES_MAX))
+    (folder / "strip.png").write_bytes(png(375, 144) + bytes(CARRIED_BYTES_MAX))
 
     assert "262,144 is the limit" in complaint(folder)
 
 
 def test_a_folder_inside_is_refused(folder: Path):
-    (folder / "de.lproj").mkdir()
+    (folder / "images").mkdir()
 
-    assert complaint(folder) == "de.lproj: a template has files only, no folders."
+    assert complaint(folder) == "images: a template has no folders but languages: de.lproj."
 
 
 def test_a_missing_folder_is_named(tmp_path: Path):

@@ -6,7 +6,7 @@ Google, Wallet for loyalty cards, brand guidelines (logo 660 x 660, hero 1032 x 
 
 import re
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -63,9 +63,19 @@ def parse(name: str) -> ImageName | None:
     return ImageName(match[1], match[2], int(match[3] or 1))
 
 
-def missing(names: Iterable[str]) -> str | None:
-    """Return the first image a store card needs that is not among `names`."""
-    return next((name for name in REQUIRED if name not in names), None)
+def missing(names: Container[str], stamps: Sequence[str]) -> str | None:
+    """Return the first image a store card needs that is not among `names`.
+
+    A card with stamps needs a strip for each number of them.
+    """
+    wanted = (*REQUIRED, *(f"strip.{one}@2x.png" for one in stamps))
+    return next((name for name in wanted if name not in names), None)
+
+
+def variants(names: Iterable[str]) -> set[str]:
+    """Return what images differ by: the codes of tiers, the numbers of stamps."""
+    parts = (parse(name) for name in names)
+    return {part.variant for part in parts if part is not None and part.variant is not None}
 
 
 def bases(names: Iterable[str]) -> list[str]:

@@ -132,6 +132,7 @@ class CardDoor:
 
     def _values(self, request: Request, shown: CardPage, card: Mapping[str, Any]) -> dict[str, Any]:
         template = self._desk.printer_of(shown.face).template
+        files = template.image_files(template.variants_of(shown.face))
         path = request.url.path
         return {
             "shown": shown,
@@ -145,8 +146,8 @@ class CardDoor:
             "periods": PERIODS,
             "dates_first": DATES_FIRST,
             "art": f"/card-art/{template.digest}",
-            "strip": STRIP if STRIP in template.images else None,
-            "logo": LOGO if LOGO in template.images else None,
+            "strip": files.get(STRIP),
+            "logo": files.get(LOGO),
             "pass_path": f"{path}/pass",
             "live_path": f"{path}/live",
             "development": self._desk.development,

@@ -415,7 +415,7 @@ def test_a_pass_file_says_what_it_is(pass_file: bytes, chain: Chain):
     assert f"UID={IDENTITY.pass_type_identifier}" in said["signer"]
     assert "Worldwide Developer Relations CA" in said["issuer"]
     assert said["files"]["pass.json"] == len(read_members(pass_file)["pass.json"])
-    assert len(said["files"]) == 12
+    assert len(said["files"]) == 16
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,13 @@ from wallet.models import Barcode, Field, Pass, StoreCard
 
 from loyalty_graph.wallet.apple.archive import PassArchive
 from loyalty_graph.wallet.apple.signing import PassIdentity, Signer
-from loyalty_graph.wallet.face import VOCABULARY, CardFace
+from loyalty_graph.wallet.face import CardFace
+from loyalty_graph.wallet.images import variants
 from loyalty_graph.wallet.placeholders import compile_tree
+from loyalty_graph.wallet.strings import translated
 from loyalty_graph.wallet.templates import SECTIONS, STYLE, Template
+from loyalty_graph.wallet.words import FALLBACK
+from loyalty_graph.wallet.words import language as language_of
 
 # A field without a value, or a barcode without a message, is left out as a whole.
 ESSENTIAL = frozenset({"value", "message"})
@@ -129,23 +133,34 @@ class CardPrinter:
     def __init__(self, template: Template, signer: Signer) -> None:
         self.template, self.signer = template, signer
         model = LoyaltyPass.from_card(template.card, signer.identity)
-        self._card = compile_tree(model.json_dict(), VOCABULARY, essential=ESSENTIAL)
-        self._archive = PassArchive(template.images_of(), signer)
+        card = model.json_dict()
+        known = template.languages or {FALLBACK: {}}
+        self._cards = {
+            language: compile_tree(
+                translated(card, table), template.vocabulary, essential=ESSENTIAL
+            )
+            for language, table in known.items()
+        }
+        self._languages = tuple(known)
+        self._variants = variants(template.images)
+        self._archives: dict[tuple[str, ...], PassArchive] = {}
 
     def card(
         self, face: CardFace, *, serial_number: str, web_service: WebService | None = None
     ) -> dict[str, Any]:
         """Return pass.json for one card as data; without a web service it never changes."""
-        card = {**self._card.fill(face.values(), face.locale), "serialNumber": serial_number}
+        tree = self._cards[language_of(face.locale, self._languages)]
+        values = self.template.values(face)
+        card = {**tree.fill(values, face.locale), "serialNumber": serial_number}
         if web_service:
             card["webServiceURL"] = web_service.url
             card["authenticationToken"] = web_service.authentication_token
         if face.void:
             card["voided"] = True
-        if face.colours:
-            card["backgroundColor"] = str(face.colours.background)
-            card["foregroundColor"] = str(face.colours.foreground)
-            card["labelColor"] = str(face.colours.label)
+        if colours := self.template.colours_of(face):
+            card["backgroundColor"] = str(colours.background)
+            card["foregroundColor"] = str(colours.foreground)
+            card["labelColor"] = str(colours.label)
         for barcode in card.get("barcodes", ()):
             if not barcode["message"].isascii():
                 barcode["messageEncoding"] = UNICODE
@@ -153,7 +168,7 @@ class CardPrinter:
 
     def images(self, face: CardFace) -> Mapping[str, bytes]:
         """Return the images that one card's pass file carries, by their names there."""
-        return self.template.images_of(face)
+        return self.template.images_of(self.template.variants_of(face))
 
     def print(
         self,
@@ -171,7 +186,15 @@ class CardPrinter:
     ) -> tuple[bytes, bytes]:
         """Return the signed pass file in two: what many cards share, and this card's own part."""
         card = self.card(face, serial_number=serial_number, web_service=web_service)
-        return self._archive.body, self._archive.tail(card, now=now)
+        archive = self._archive_of(face)
+        return archive.body, archive.tail(card, now=now)
+
+    def _archive_of(self, face: CardFace) -> PassArchive:
+        """Return the part that a card shares with all of its kind, made once for each kind."""
+        kind = tuple(one for one in self.template.variants_of(face) if one in self._variants)
+        if kind not in self._archives:
+            self._archives[kind] = PassArchive(self.template.files_of(kind), self.signer)
+        return self._archives[kind]
 
 
 def _barcode(entry: Mapping[str, Any]) -> CardBarcode:
