@@ -142,6 +142,9 @@ class CardFace:
 
 
 NO_TIER = TierFace()
+NO_PLAN: Mapping[str, None] = {
+    name: None for name in VOCABULARY if name.startswith("subscription.")
+}
 
 
 def program_values(settings: ProgramSettings) -> dict[str, str | None]:
@@ -169,9 +172,9 @@ def _value_values(value: ValueFace | None, zone: ZoneInfo) -> dict[str, Value]:
     }
 
 
-def _plan_values(plan: PlanFace | None, zone: ZoneInfo) -> dict[str, Value]:
+def _plan_values(plan: PlanFace | None, zone: ZoneInfo) -> Mapping[str, Value]:
     if plan is None:
-        return dict.fromkeys(name for name in VOCABULARY if name.startswith("subscription."))
+        return NO_PLAN
     last_day = _last_day(plan.valid_until, zone)
     return {
         "subscription.plan": plan.name,
