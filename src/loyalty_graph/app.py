@@ -22,12 +22,13 @@ from loyalty_graph.identity.member_tokens import MemberTokens
 from loyalty_graph.outbox.live import Live
 from loyalty_graph.usecases import card_page, purchases
 from loyalty_graph.usecases.login import Login, refuse_ended
-from loyalty_graph.wallet.desk import open_desk
+from loyalty_graph.wallet.desk import PassDesk, open_desk
 from loyalty_graph.web import home, pages, passes
 from loyalty_graph.web.apple import AppleDoor
 from loyalty_graph.web.card import CardDoor
 from loyalty_graph.web.previews import PreviewDoor
 from loyalty_graph.web.watching import CardWatch
+from loyalty_graph.worker.certificates import CertificateWatch
 from loyalty_graph.worker.duties import serving_duties
 from loyalty_graph.worker.loops import Loop, running
 
@@ -60,9 +61,7 @@ def create_app(settings: Settings) -> Starlette:
         app.state.live = live
         async with open_database(settings.database_url):
             await migrate()
-            deliveries = Loop("deliveries", desk.deliveries.step, desk.deliveries.close)
-            duties = [deliveries, *serving_duties(settings, live, clock=utc_now)]
-            async with record_purchase, running(duties):
+            async with record_purchase, running(_duties(settings, desk, live)):
                 try:
                     yield
                 finally:
@@ -87,6 +86,12 @@ def create_app(settings: Settings) -> Starlette:
             *pages.routes,
         ],
     )
+
+
+def _duties(settings: Settings, desk: PassDesk, live: Live) -> list[Loop]:
+    deliveries = Loop("deliveries", desk.deliveries.step, desk.deliveries.close)
+    certificates = CertificateWatch(desk.signers, clock=utc_now).loop
+    return [deliveries, certificates, *serving_duties(settings, live, clock=utc_now)]
 
 
 def _gatherer(

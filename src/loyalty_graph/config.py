@@ -75,6 +75,8 @@ class Settings(BaseSettings):
     pass_token_keys: tuple[Annotated[SecretStr, Field(min_length=SECRET_KEY_LENGTH_MIN)], ...] = ()
     # Memory for signed pass files; a card's own part is a few kilobytes.
     pass_cache_mb: int = Field(default=64, ge=0, le=65_536)
+    # A folder with the certificates of one pass type: the newest that is valid signs.
+    apple_certificates: Path | None = None
     apple_certificate: Path | None = None
     apple_key: Path | None = None
     apple_key_password: SecretStr | None = None

@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from loyalty_graph import __version__
 from loyalty_graph.cli import rollouts
+from loyalty_graph.cli.certificates import certs
 from loyalty_graph.cli.demo import demo
 from loyalty_graph.cli.device import device_app
 from loyalty_graph.cli.jobs import jobs_app
@@ -44,6 +45,7 @@ app.add_typer(device_app, name="device")
 pass_app.command("rollouts")(rollouts.show)
 pass_app.command("pause")(rollouts.pause)
 pass_app.command("resume")(rollouts.resume)
+pass_app.command()(certs)
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(member_app, name="member")

@@ -22,9 +22,9 @@ from loyalty_graph.clock import utc_now
 from loyalty_graph.config import load_settings
 from loyalty_graph.errors import InvalidInputError
 from loyalty_graph.wallet.apple.checking import describe, verify_pass_file
-from loyalty_graph.wallet.apple.development_ca import development_root
+from loyalty_graph.wallet.apple.development_ca import DEVELOPMENT_FOLDER, development_root
 from loyalty_graph.wallet.apple.signing import read_certificate
-from loyalty_graph.wallet.desk import DEVELOPMENT_FOLDER, open_desk
+from loyalty_graph.wallet.desk import open_desk
 from loyalty_graph.wallet.templates import SECTIONS, STYLE
 
 pass_app = typer.Typer(help="Pass files for Apple Wallet.", no_args_is_help=True)

@@ -97,8 +97,11 @@ def apns(
     from loyalty_graph.cli.working import signalled
     from loyalty_graph.sandbox.apns import FakeApns
     from loyalty_graph.sandbox.apns_plan import Push
-    from loyalty_graph.wallet.apple.development_ca import development_root, development_signer
-    from loyalty_graph.wallet.desk import DEVELOPMENT_FOLDER
+    from loyalty_graph.wallet.apple.development_ca import (
+        DEVELOPMENT_FOLDER,
+        development_root,
+        development_signer,
+    )
 
     ca = data_folder(load_settings()) / DEVELOPMENT_FOLDER
     development_signer(ca, now=utc_now())

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from loyalty_graph.config import Settings, bundled, data_folder, secret_key
-from loyalty_graph.errors import CertificateError, TemplateError
+from loyalty_graph.config import Settings, bundled, secret_key
+from loyalty_graph.errors import TemplateError
 from loyalty_graph.signing import read_link, sign_link
 from loyalty_graph.wallet import service
 from loyalty_graph.wallet.apple.card import CardPrinter, WebService
 from loyalty_graph.wallet.apple.deliveries import Deliveries, delivery, keep, tells_something
-from loyalty_graph.wallet.apple.development_ca import development_signer
 from loyalty_graph.wallet.apple.files import PassFiles, present
-from loyalty_graph.wallet.apple.signing import PassIdentity, Signer, SigningFiles, load_signer
+from loyalty_graph.wallet.apple.signers import Printers, Signers, look_of
+from loyalty_graph.wallet.apple.signing import Signer
 from loyalty_graph.wallet.apple.tokens import PassTokens, pass_tokens
 from loyalty_graph.wallet.face import CardFace
 from loyalty_graph.wallet.google.desk import GoogleDesk, open_google
@@ -26,14 +26,6 @@ MEDIA_TYPE = "application/vnd.apple.pkpass"
 TEMPLATES = "passes/templates"
 WEB_SERVICE_PATH = "/apple"
 MEGABYTE = 1 << 20
-DEVELOPMENT_FOLDER = "development-ca"
-APPLE_SETTINGS = (
-    "LOYALTY_APPLE_CERTIFICATE",
-    "LOYALTY_APPLE_KEY",
-    "LOYALTY_APPLE_ISSUER",
-    "LOYALTY_PASS_TYPE_IDENTIFIER",
-    "LOYALTY_TEAM_IDENTIFIER",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +37,18 @@ class PassDesk:
     """
 
     printers: Mapping[str, CardPrinter]
-    signer: Signer
+    signers: Signers
     tokens: PassTokens
     link_key: bytes
     public_url: str
     cache: PassFiles
     deliveries: Deliveries
     google: GoogleDesk | None = None
+
+    @property
+    def signer(self) -> Signer:
+        """Return who signs at this moment: another one after a new certificate was found."""
+        return self.signers.current
 
     @property
     def development(self) -> bool:
@@ -155,18 +152,20 @@ def open_desk(settings: Settings, *, now: datetime) -> PassDesk:
         SettingsError: The account at Google cannot be used, or only a part of it is set.
         TemplateError: A template cannot be used.
     """
-    signer, tokens = _signer(settings, now=now), pass_tokens(settings)
+    signers, tokens = Signers(look_of(settings), now=now), pass_tokens(settings)
     templates = packed_templates()
-    printers = {name: CardPrinter(one, signer) for name, one in templates.items()}
+    printers = Printers(templates, signers)
     public_url = settings.public_url.rstrip("/")
 
     def web_service(serial: str, generation: int) -> WebService:
-        token = tokens.token(signer.identity.pass_type_identifier, serial, generation)
-        return WebService(f"{public_url}{WEB_SERVICE_PATH}", token)
+        pass_type = signers.current.identity.pass_type_identifier
+        return WebService(
+            f"{public_url}{WEB_SERVICE_PATH}", tokens.token(pass_type, serial, generation)
+        )
 
     return PassDesk(
         printers=printers,
-        signer=signer,
+        signers=signers,
         tokens=tokens,
         link_key=secret_key(settings),
         public_url=public_url,
@@ -184,20 +183,3 @@ def packed_templates() -> dict[str, Template]:
     """
     folders = sorted(path for path in bundled(TEMPLATES).iterdir() if path.is_dir())
     return {folder.name: load_template(folder) for folder in folders}
-
-
-def _signer(settings: Settings, *, now: datetime) -> Signer:
-    certificate, key, issuer = (
-        settings.apple_certificate,
-        settings.apple_key,
-        settings.apple_issuer,
-    )
-    kind, team = settings.pass_type_identifier, settings.team_identifier
-    if not any((certificate, key, issuer, kind, team)):
-        return development_signer(data_folder(settings) / DEVELOPMENT_FOLDER, now=now)
-    if not (certificate and key and issuer and kind and team):
-        raise CertificateError(f"Apple's signing needs all of {', '.join(APPLE_SETTINGS)}.")
-    password = settings.apple_key_password
-    secret = None if password is None else password.get_secret_value()
-    files = SigningFiles(certificate, key, issuer, secret)
-    return load_signer(files, expected=PassIdentity(kind, team), now=now)

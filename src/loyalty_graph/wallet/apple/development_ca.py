@@ -28,6 +28,8 @@ from loyalty_graph.wallet.apple.signing import (
 )
 
 IDENTITY = PassIdentity("pass.dev.loyalty-graph.card", "DEVTEAM001")
+DEVELOPMENT_FOLDER = "development-ca"
+"""Its place in the data folder."""
 ROOT_FILE, ISSUER_FILE, CERTIFICATE_FILE = "root.pem", "intermediate.pem", "certificate.pem"
 KEY_FILE = "key.pem"
 KEY_BITS = 2048

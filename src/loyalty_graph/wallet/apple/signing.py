@@ -137,8 +137,25 @@ def load_signer(
         CertificateError: a file cannot be read or does not fit; the message names it.
     """
     certificate = read_certificate(files.certificate)
-    key = _read_key(files)
+    key = private_key(_read(files.key), files.key_password, path=files.key)
     issuer = read_certificate(files.issuer)
+    return checked_signer(certificate, key, issuer, files, expected=expected, now=now)
+
+
+def checked_signer(
+    certificate: x509.Certificate,
+    key: rsa.RSAPrivateKey,
+    issuer: x509.Certificate,
+    files: SigningFiles,
+    *,
+    expected: PassIdentity | None = None,
+    now: datetime,
+) -> Signer:
+    """Return the signer of material that was read from `files`, checked as `load_signer` does.
+
+    Raises:
+        CertificateError: it does not fit; the message names the file.
+    """
     if certificate.public_key() != key.public_key():
         raise CertificateError(
             f"{files.key}: this is not the key of the certificate {files.certificate}."
@@ -167,6 +184,27 @@ def read_certificate(path: Path) -> x509.Certificate:
         raise CertificateError(f"{path}: this is not a certificate in PEM or DER.") from None
 
 
+def private_key(data: bytes, password: str | None, *, path: Path) -> rsa.RSAPrivateKey:
+    """Return the key in PEM text that was read from `path`.
+
+    Raises:
+        CertificateError: it is none, or the password does not open it.
+    """
+    try:
+        key = load_pem_private_key(data, password.encode() if password is not None else None)
+    except TypeError:
+        fault = "needs its password" if password is None else "has no password, but one is set"
+        raise CertificateError(f"{path}: the key {fault}.") from None
+    except (ValueError, UnsupportedAlgorithm):
+        fault = "this is not a private key in PEM"
+        if password is not None:
+            fault += ", or the password is wrong"
+        raise CertificateError(f"{path}: {fault}.") from None
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise CertificateError(f"{path}: passes need an RSA key.")
+    return key
+
+
 def certificate_identity(certificate: x509.Certificate) -> PassIdentity | None:
     """Return the pass type (UID) and team (OU) a certificate is for; None if it names neither."""
     pass_type = certificate.subject.get_attributes_for_oid(NameOID.USER_ID)
@@ -174,6 +212,12 @@ def certificate_identity(certificate: x509.Certificate) -> PassIdentity | None:
     if not pass_type or not team:
         return None
     return PassIdentity(str(pass_type[0].value), str(team[0].value))
+
+
+def common_name(name: x509.Name) -> str:
+    """Return what a name is called for short."""
+    found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(found[0].value) if found else name.rfc4514_string()
 
 
 def is_development(certificate: x509.Certificate) -> bool:
@@ -197,31 +241,13 @@ def _read(path: Path) -> bytes:
         raise CertificateError(f"{path}: cannot be read ({error.strerror}).") from None
 
 
-def _read_key(files: SigningFiles) -> rsa.RSAPrivateKey:
-    data = _read(files.key)
-    password = files.key_password.encode() if files.key_password is not None else None
-    try:
-        key = load_pem_private_key(data, password)
-    except TypeError:
-        fault = "needs its password" if password is None else "has no password, but one is set"
-        raise CertificateError(f"{files.key}: the key {fault}.") from None
-    except (ValueError, UnsupportedAlgorithm):
-        fault = "this is not a private key in PEM"
-        if password is not None:
-            fault += ", or the password is wrong"
-        raise CertificateError(f"{files.key}: {fault}.") from None
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise CertificateError(f"{files.key}: passes need an RSA key.")
-    return key
-
-
 def _check_issued(
     certificate: x509.Certificate, issuer: x509.Certificate, files: SigningFiles
 ) -> None:
     if certificate.issuer != issuer.subject:
         raise CertificateError(
             f"{files.issuer}: {files.certificate} was issued by "
-            f"{_common_name(certificate.issuer)}, but this is {_common_name(issuer.subject)}."
+            f"{common_name(certificate.issuer)}, but this is {common_name(issuer.subject)}."
         )
     try:
         certificate.verify_directly_issued_by(issuer)
@@ -261,8 +287,3 @@ def _check_identity(found: PassIdentity, expected: PassIdentity, path: Path) -> 
             f"{path}: the certificate belongs to the team {found.team_identifier}, "
             f"not {expected.team_identifier}."
         )
-
-
-def _common_name(name: x509.Name) -> str:
-    found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(found[0].value) if found else name.rfc4514_string()
