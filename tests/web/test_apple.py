@@ -15,14 +15,14 @@ from starlette.testclient import TestClient
 
 from loyalty_graph.app import create_app
 from loyalty_graph.config import Settings
-from loyalty_graph.db import connection
+from loyalty_graph.db import connection, transaction
 from loyalty_graph.outbox import CardMark, FactRow
-from loyalty_graph.wallet import voiding
+from loyalty_graph.wallet import tags, voiding
 from loyalty_graph.wallet.apple.checking import describe, verify_pass_file
 from loyalty_graph.wallet.apple.development_ca import development_root
 from loyalty_graph.wallet.apple.models import DeviceRow, RegistrationRow
 from loyalty_graph.wallet.desk import PassDesk
-from loyalty_graph.wallet.models import CardPushRow, PassRow, UpdateTagRow
+from loyalty_graph.wallet.models import CardPushRow, PassRow
 from tests.api import Api
 from tests.web.conftest import Linked, link_to
 
@@ -107,22 +107,10 @@ def desk_of(api: Api) -> PassDesk:
     return desk
 
 
+@transaction
 async def number_cards(api: Api) -> None:
-    """Give marked cards their next tags, as the numbering does."""
-    highest = await UpdateTagRow.get_or_none(name="pass")
-    tag = highest.highest if highest else 0
-    for mark in await CardMark.all():
-        for card in await PassRow.filter(member_id=mark.member_id):
-            tag += 1
-            card.update_tag, card.changed_at = tag, mark.marked_at
-            now = api.now.replace(microsecond=0)
-            card.last_modified = max(now, card.last_modified + SECOND)
-            await PassRow.filter(serial=card.serial).update(
-                update_tag=tag, changed_at=card.changed_at, last_modified=card.last_modified
-            )
-    await CardMark.all().delete()
-    await UpdateTagRow.all().delete()
-    await UpdateTagRow.create(name="pass", highest=tag)
+    """Give marked cards their next tags."""
+    await tags.tag(now=api.now, google_issuer=None)
 
 
 def buy(linked: Linked) -> None:

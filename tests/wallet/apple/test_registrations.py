@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from loyalty_graph.db import transaction
 from loyalty_graph.errors import NotFoundError
 from loyalty_graph.members.models import Member
 from loyalty_graph.outbox import CardMark, FactRow
-from loyalty_graph.wallet import service, voiding
+from loyalty_graph.wallet import service, tags, voiding
 from loyalty_graph.wallet.apple import registrations
+from loyalty_graph.wallet.apple.listing import changed
 from loyalty_graph.wallet.apple.models import DeviceRow, RegistrationRow
 from loyalty_graph.wallet.apple.registrations import Holding
 from loyalty_graph.wallet.models import CardPushRow, PassRow
@@ -199,6 +201,61 @@ async def test_what_changed_between_download_and_registration_is_not_lost(
 
     # A mark gets the pass a new tag, so the device lists it whatever it has listed before.
     assert await CardMark.filter(member_id=ada.id).count() == marked
+
+
+@transaction
+async def number(now: Any = NOON) -> None:
+    """Give marked cards their next tags."""
+    await tags.tag(now=now, google_issuer=None)
+
+
+async def changed_copy(shop: Shop, member: Member) -> str:
+    """Return a pass of which a copy was made before its card changed."""
+    serial = await serial_of(shop, member)
+    await PassRow.filter(serial=serial).update(handed_out_tag=0)
+    await shop.buy(member)
+    return serial
+
+
+async def test_a_card_that_is_numbered_while_a_device_registers_reaches_it(shop: Shop):
+    for name in "abcdefgh":
+        serial = await changed_copy(shop, await shop.enrol(first_name=name))
+
+        await asyncio.gather(number(), register(serial, device=name))
+        await number()
+
+        card, push = await PassRow.get(serial=serial), await CardPushRow.get(target=name)
+        assert push.wanted_tag == card.update_tag
+
+
+async def test_an_old_copy_on_a_device_that_is_up_to_date_is_listed(shop: Shop, ada: Member):
+    old = await changed_copy(shop, ada)
+    await number()
+    bob = await shop.enrol(first_name="Bob")
+    await register(await changed_copy(shop, bob))
+    await number()
+    has, _ = await changed(TYPE, PHONE, since=None)
+
+    await register(old)
+    await number()
+
+    _, serials = await changed(TYPE, PHONE, since=has)
+    assert serials == [old]
+
+
+async def test_an_old_copy_of_a_void_pass_learns_that_it_is_void(shop: Shop, ada: Member):
+    serial = await changed_copy(shop, ada)
+    await voiding.void(shop.program_id, ada.id, serial, now=NOON)
+    await number()
+    await shop.later(SECOND).buy(ada)
+    await number()
+    before = (await PassRow.get(serial=serial)).update_tag
+
+    await register(serial)
+    await number()
+
+    assert (await PassRow.get(serial=serial)).update_tag > before
+    assert (await CardPushRow.get()).target == PHONE
 
 
 async def test_a_device_that_is_known_to_hold_the_pass_marks_nothing(shop: Shop, ada: Member):
