@@ -1,13 +1,17 @@
 """Building, verifying and showing pass files."""
 
+import asyncio
 import json
 import re
 from pathlib import Path
 
 import pytest
 
+from loyalty_graph.db import open_database
 from loyalty_graph.members.models import Member
+from loyalty_graph.wallet.apple import logs
 from tests.cli.conftest import CommandLine
+from tests.shop import NOON
 from tests.wallet.making import changed
 
 
@@ -131,3 +135,17 @@ def test_what_cannot_be_built_is_refused(
     assert (done.code, done.out) == (1, "")
     assert message in done.err
     assert not list(tmp_path.glob("**/*.pkpass"))
+
+
+def test_what_phones_said_is_shown_and_searched(call: CommandLine, database_url: str, ada: Member):
+    async def say() -> None:
+        async with open_database(database_url):
+            await logs.keep(["No network", "Unchanged [bold]pass[/]"], now=NOON)
+
+    asyncio.run(say())
+
+    assert call("pass", "logs").out == (
+        "2026-03-02 12:00:00 No network\n2026-03-02 12:00:00 Unchanged [bold]pass[/]\n"
+    )
+    assert call("pass", "logs", "network").out == "2026-03-02 12:00:00 No network\n"
+    assert call("pass", "logs", "other").out == "No phone said anything like it.\n"

@@ -18,6 +18,7 @@ from loyalty_graph.config import Settings
 from loyalty_graph.db import connection, transaction
 from loyalty_graph.outbox import CardMark, FactRow
 from loyalty_graph.wallet import tags, voiding
+from loyalty_graph.wallet.apple import logs
 from loyalty_graph.wallet.apple.checking import describe, verify_pass_file
 from loyalty_graph.wallet.apple.development_ca import development_root
 from loyalty_graph.wallet.apple.models import DeviceRow, RegistrationRow
@@ -202,6 +203,7 @@ def test_a_slash_too_many_does_no_harm(phone: Phone):
         ("POST", "passes/{kind}/{serial}", 405),
         ("GET", "devices/d/registrations/{kind}/{serial}", 405),
         ("DELETE", "devices/d/registrations/{kind}", 405),
+        ("GET", "log", 405),
         ("GET", "", 404),
         ("GET", "passes/{kind}", 404),
         ("GET", "passes/{kind}/{serial}/more", 404),
@@ -573,6 +575,45 @@ def test_a_tag_that_the_device_has_is_written_down(phone: Phone):
     assert phone.api.run(listed) == 1
 
 
+# --- what phones say
+
+
+def kept_logs(phone: Phone) -> list[str]:
+    async def lines() -> list[str]:
+        return [row.message for row in await logs.search("", limit=100)]
+
+    found: list[str] = phone.api.run(lines)
+    return found
+
+
+def test_what_a_phone_says_is_kept_without_tokens(phone: Phone):
+    token = phone.card["authenticationToken"]
+    told = [f"Unregister failed (pass {phone.serial}, token {token})", {"not": "a line"}, "Offline"]
+
+    answer = phone.api.client.post(f"{phone.base}/log", json={"logs": told})
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    serial = phone.serial
+    assert kept_logs(phone) == [f"Unregister failed (pass {serial}, token [removed])", "Offline"]
+
+
+@pytest.mark.parametrize(
+    ("case", "body", "status"),
+    [
+        ("nothing", b"", 400),
+        ("no JSON", b"logs", 400),
+        ("a list", b"[]", 400),
+        ("a line alone", b'{"logs": "line"}', 400),
+        ("too long", b'{"logs": ["' + b"x" * 70_000 + b'"]}', 413),
+    ],
+)
+def test_what_is_no_log_is_not_kept(phone: Phone, case: str, body: bytes, status: int):
+    answer = phone.api.client.post(f"{phone.base}/log", content=body)
+
+    assert answer.status_code == status
+    assert kept_logs(phone) == []
+
+
 # --- limits and logs
 
 
@@ -586,18 +627,19 @@ def test_an_address_that_guesses_is_told_to_wait(phone: Phone):
     assert phone.fetch().status_code == 200
 
 
-def test_an_address_asks_for_lists_only_so_often(
+def test_an_address_asks_for_lists_and_sends_logs_only_so_often(
     database_url: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("loyalty_graph.web.apple.LISTS_OF_ONE_ADDRESS", 2)
+    monkeypatch.setattr("loyalty_graph.web.apple.LOGS_OF_ONE_ADDRESS", 2)
     settings = Settings(database_url=database_url, data_dir=data_dir, worker=False)
 
     with TestClient(create_app(settings)) as client:
-        answers = [
-            client.get("/apple/v1/devices/d/registrations/pass.a").status_code for _ in range(3)
-        ]
+        lists = [client.get("/apple/v1/devices/d/registrations/pass.a") for _ in range(3)]
+        told = [client.post("/apple/v1/log", json={"logs": []}) for _ in range(3)]
 
-    assert answers == [204, 204, 429]
+    assert [one.status_code for one in lists] == [204, 204, 429]
+    assert [one.status_code for one in told] == [200, 200, 429]
 
 
 @pytest.fixture

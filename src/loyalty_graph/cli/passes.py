@@ -21,6 +21,7 @@ from loyalty_graph.cli.output import console, errors, in_database, print_json, r
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import load_settings
 from loyalty_graph.errors import InvalidInputError
+from loyalty_graph.wallet.apple import logs
 from loyalty_graph.wallet.apple.checking import describe, verify_pass_file
 from loyalty_graph.wallet.apple.development_ca import DEVELOPMENT_FOLDER, development_root
 from loyalty_graph.wallet.apple.signing import read_certificate
@@ -120,6 +121,27 @@ def show(file: FileArgument, *, as_json: JsonOption = False) -> None:
     console.print(f"  [dim]signed {signed:%Y-%m-%d %H:%M:%S} UTC by {signer}{note}[/]")
     for name, size in described["files"].items():
         console.print(f"  [dim]{escape(f'{name:<16}')} {size:>8,} bytes[/]")
+
+
+@pass_app.command("logs")
+def show_logs(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="Only lines that hold it.")] = "",
+    *,
+    limit: Annotated[
+        int, typer.Option(min=1, max=logs.ROWS_MAX, metavar="N", help="At most so many.")
+    ] = 100,
+    database: DatabaseOption = None,
+) -> None:
+    """Show what phones said went wrong, the newest last; tokens are not in it."""
+
+    async def work() -> list[tuple[datetime, str]]:
+        return [(row.logged_at, row.message) for row in await logs.search(text, limit=limit)]
+
+    found = run(in_database(database or load_settings().database_url, work))
+    for logged_at, message in found:
+        console.print(f"[dim]{logged_at:%Y-%m-%d %H:%M:%S}[/] {escape(message)}")
+    if not found:
+        console.print("No phone said anything like it." if text else "No phone said anything.")
 
 
 def _fields(card: dict[str, Any]) -> Iterator[tuple[str, str]]:

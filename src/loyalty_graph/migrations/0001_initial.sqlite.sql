@@ -28,6 +28,12 @@ CREATE TABLE "apple_device" (
     "listed_tag" BIGINT,
     CONSTRAINT "apple_device_pkey" PRIMARY KEY ("pass_type", "device")
 );
+CREATE TABLE "apple_log" (
+    "id" CHAR(36) NOT NULL,
+    "logged_at" TIMESTAMP NOT NULL,
+    "message" TEXT NOT NULL,
+    CONSTRAINT "apple_log_pkey" PRIMARY KEY ("id")
+);
 CREATE TABLE "apple_registration" (
     "serial" VARCHAR(32) NOT NULL,
     "program_id" CHAR(36) NOT NULL,

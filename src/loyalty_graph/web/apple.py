@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from loyalty_graph.errors import NotFoundError
 from loyalty_graph.rate_limits import NO_WAIT, RateLimit
-from loyalty_graph.wallet.apple import registrations
+from loyalty_graph.wallet.apple import logs, registrations
 from loyalty_graph.wallet.apple.deliveries import delivery, tells_something
 from loyalty_graph.wallet.apple.files import PassFile, find
 from loyalty_graph.wallet.apple.listing import changed
@@ -34,6 +34,7 @@ from loyalty_graph.wallet.desk import MEDIA_TYPE, WEB_SERVICE_PATH, PassDesk
 
 SCHEME = "applepass"
 REGISTRATION_BYTES_MAX = 16 * 1024
+LOG_BYTES_MAX = 64 * 1024
 HTTP_DATE_CHARACTERS_MAX = 64
 # As Apple's own: hexadecimal or base64url. What is put into a push's path must hold no more.
 DEVICE = re.compile(r"[A-Za-z0-9._:~+=-]{1,255}")
@@ -42,6 +43,7 @@ TAG = re.compile(r"[0-9]{1,18}")
 
 PER = timedelta(minutes=1)
 REFUSALS_OF_ONE_ADDRESS = 120
+LOGS_OF_ONE_ADDRESS = 600
 # A telephone company puts many thousand phones behind one address.
 LISTS_OF_ONE_ADDRESS = 30_000
 
@@ -62,6 +64,7 @@ class AppleDoor:
     def __init__(self, desk: PassDesk) -> None:
         self._desk = desk
         self._refusals = RateLimit(REFUSALS_OF_ONE_ADDRESS, per=PER)
+        self._logs = RateLimit(LOGS_OF_ONE_ADDRESS, per=PER)
         self._lists = RateLimit(LISTS_OF_ONE_ADDRESS, per=PER)
 
     @property
@@ -84,6 +87,8 @@ class AppleDoor:
                 return await self._register(Holding(pass_type, device, serial), scope, receive)
             case ["v1", "devices", device, "registrations", pass_type, serial], "DELETE":
                 return await self._unregister(Holding(pass_type, device, serial), scope)
+            case ["v1", "log"], "POST":
+                return await self._log(scope, receive)
             case names, _:
                 return _no_such_call(names)
 
@@ -129,7 +134,7 @@ class AppleDoor:
     async def _register(self, holding: Holding, scope: Scope, receive: Receive) -> ASGIApp:
         if not self._is_allowed(holding.pass_type, holding.serial, scope):
             return self._refusal(holding.pass_type, holding.serial, scope)
-        body = await body_up_to(REGISTRATION_BYTES_MAX, Request(scope, receive))
+        body = await _body_up_to(REGISTRATION_BYTES_MAX, Request(scope, receive))
         if body is None:
             return Response(status_code=413)
         push_token = _push_token(body)
@@ -149,6 +154,19 @@ class AppleDoor:
                 await registrations.unregister(holding, now=_now(scope))
             except NotFoundError:
                 return Response(status_code=404)
+        return Response(status_code=200)
+
+    async def _log(self, scope: Scope, receive: Receive) -> ASGIApp:
+        now = _now(scope)
+        if (wait := self._logs.wait(_address(scope), now=now)) > NO_WAIT:
+            return _later(wait)
+        body = await _body_up_to(LOG_BYTES_MAX, Request(scope, receive))
+        if body is None:
+            return Response(status_code=413)
+        lines = _json(body).get("logs")
+        if not isinstance(lines, list):
+            return Response(status_code=400)
+        await logs.keep([one for one in lines if isinstance(one, str)], now=now)
         return Response(status_code=200)
 
     def _is_allowed(self, pass_type: str, serial: str, scope: Scope) -> bool:
@@ -198,11 +216,13 @@ def _no_such_call(names: list[str]) -> Response:
             return Response(status_code=405, headers={"allow": "GET, HEAD"})
         case ["v1", "devices", _, "registrations", _, _]:
             return Response(status_code=405, headers={"allow": "POST, DELETE"})
+        case ["v1", "log"]:
+            return Response(status_code=405, headers={"allow": "POST"})
         case _:
             return Response(status_code=404)
 
 
-async def body_up_to(most: int, request: Request) -> bytes | None:
+async def _body_up_to(most: int, request: Request) -> bytes | None:
     """Return the body of a request, or None when it is longer, or its sender went away."""
     body = bytearray()
     try:
@@ -215,12 +235,17 @@ async def body_up_to(most: int, request: Request) -> bytes | None:
     return bytes(body)
 
 
-def _push_token(body: bytes) -> str | None:
+def _json(body: bytes) -> dict[str, object]:
+    """Return the object in a body; an empty one when it holds none."""
     try:
         given = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return None
-    token = given.get("pushToken") if isinstance(given, dict) else None
+        return {}
+    return given if isinstance(given, dict) else {}
+
+
+def _push_token(body: bytes) -> str | None:
+    token = _json(body).get("pushToken")
     return token if isinstance(token, str) and PUSH_TOKEN.fullmatch(token) else None
 
 

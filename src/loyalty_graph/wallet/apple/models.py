@@ -48,3 +48,14 @@ class RegistrationRow(Model):
             # A device lists its passes, of all programmes.
             Index("pass_type", "device", name="apple_registration_of_device"),
         )
+
+
+class DeviceLogRow(Model):
+    """One line that a phone sent about what went wrong; the newest are kept."""
+
+    id: UUID = fields.UUIDField(primary_key=True)
+    logged_at: datetime = fields.DatetimeField()
+    message: str = fields.TextField()
+
+    class Meta(Model.Meta):
+        table = "apple_log"
