@@ -54,9 +54,14 @@ def _work(
         if updates is not None:
             updates.wake()
 
+    def wanted() -> None:
+        if updates is not None:
+            updates.wake()
+
     jobs = scheduled.runner(clock)
+    issuer = settings.google_issuer_id
     return [
-        Numbering(clock=clock, numbered=numbered).loop,
+        Numbering(clock=clock, google_issuer=issuer, numbered=numbered, wanted=wanted).loop,
         Loop("jobs", lambda: jobs.step(clock), jobs.close),
         *([Loop("google", updates.step, updates.close)] if updates else []),
     ]

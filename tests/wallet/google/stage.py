@@ -38,14 +38,16 @@ class Line(httpx2.AsyncBaseTransport):
     Attributes:
         asked: Method, last part of the path, and body of each request.
         failures: What becomes of the next requests instead.
-        in_flight: How many requests are under way, and how many were at most.
+        arrived: Set when `awaited` requests are under way.
+        in_flight: How many requests are under way now.
     """
 
     def __init__(self, fake: FakeGoogle) -> None:
         self._wrapped = httpx2.ASGITransport(fake.app)
         self.asked: list[tuple[str, str, dict[str, Any]]] = []
         self.failures: deque[Failure] = deque()
-        self.in_flight, self.most = 0, 0
+        self.in_flight = 0
+        self.awaited, self.arrived = 1, asyncio.Event()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if request.url.path == "/token":
@@ -53,7 +55,8 @@ class Line(httpx2.AsyncBaseTransport):
         name = request.url.path.removeprefix("/walletobjects/v1/")
         self.asked.append((request.method, name, json.loads(request.content)))
         self.in_flight += 1
-        self.most = max(self.most, self.in_flight)
+        if self.in_flight == self.awaited:
+            self.arrived.set()
         try:
             if self.failures:
                 failure = self.failures.popleft()
@@ -120,14 +123,25 @@ class Stage:
         await pushes.want(wanted, now=self.now)
 
     async def brought(self, *serials: str) -> None:
-        """Have these cards change, and all that is due brought to Google."""
+        """Have these cards change, and all that is due brought to Google; let a while go by."""
         await self.changed(*serials)
         await self.work_off()
+        self.later(seconds=2)
 
     async def work_off(self) -> None:
         async with asyncio.timeout(30):
             while await self.due():
                 await self.updates.step()
+
+    async def step_until_asked(self, count: int = 1) -> "asyncio.Task[float]":
+        """Begin a step, and return it once Google has requests that it does not answer yet."""
+        self.fake.is_open.clear()
+        self.line.awaited = count
+        self.line.arrived.clear()
+        step = asyncio.create_task(self.updates.step())
+        async with asyncio.timeout(10):
+            await self.line.arrived.wait()
+        return step
 
     async def due(self) -> int:
         return await CardPushRow.filter(due_at__lte=self.now).count()

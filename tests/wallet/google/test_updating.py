@@ -2,13 +2,12 @@
 
 import asyncio
 from datetime import timedelta
-from typing import Any
 
+import httpx2
 import pytest
 
 from loyalty_graph.members.models import Member
 from loyalty_graph.purchases.rules import Line
-from loyalty_graph.usecases import program_file
 from loyalty_graph.wallet import pushes, voiding
 from loyalty_graph.wallet.google import updating
 from loyalty_graph.wallet.google.models import GoogleObjectRow
@@ -16,8 +15,7 @@ from loyalty_graph.wallet.google.updating import GoogleUpdates
 from loyalty_graph.wallet.models import CardPushRow, PassRow
 from loyalty_graph.wallet.pushes import Wanted
 from loyalty_graph.wallet.service import Platform
-from tests.shop import NOON, PROGRAM, open_shop, program
-from tests.tiers.shop import tea, with_tiers
+from tests.shop import NOON, open_shop, program
 from tests.wallet.google.making import CLASS_ID, ISSUER
 from tests.wallet.google.stage import CLASS_MADE, INSERTED, Stage, patch_of
 
@@ -83,10 +81,7 @@ async def test_a_burst_to_one_member_is_one_patch_and_one_more(
 ):
     await stage.present.buy(ada, COFFEE)
     await stage.changed(card)
-    stage.fake.is_open.clear()
-    first = asyncio.create_task(stage.updates.step())
-    while not stage.line.in_flight:
-        await asyncio.sleep(0)
+    first = await stage.step_until_asked()
     for _ in range(5):
         await stage.present.buy(ada, COFFEE)
         await stage.changed(card)
@@ -101,17 +96,20 @@ async def test_a_burst_to_one_member_is_one_patch_and_one_more(
     assert (await PassRow.get()).delivered_tag == 7
 
 
-async def test_many_cards_are_under_way_at_once_and_each_is_sent_once(stage: Stage):
-    serials = [await stage.card(await stage.shop.enrol()) for _ in range(30)]
+async def test_many_cards_are_under_way_at_once_and_each_is_sent_once(stage: Stage, card: str):
+    serials = [await stage.card(await stage.shop.enrol()) for _ in range(15)]
     other = GoogleUpdates(stage.open_desk(), clock=lambda: stage.now)
     await stage.changed(*serials)
 
-    await asyncio.gather(stage.updates.step(), other.step(), stage.updates.step())
+    first = await stage.step_until_asked(15)
+    await other.step()
+    stage.fake.is_open.set()
+    await first
 
     asked = stage.take_asked()
     assert {asked.count(patch_of(serial)) for serial in serials} == {1}
-    assert stage.line.most > 10
-    assert len(stage.fake.store.objects) == 30
+    assert asked.count(*INSERTED) == 15
+    assert len(stage.fake.store.objects) == 16
     assert await stage.waiting() == 0
 
 
@@ -156,10 +154,9 @@ async def test_what_an_old_save_link_left_behind_is_taken_away(stage: Stage, car
 
 
 async def test_class_update_without_review_status_is_never_sent(stage: Stage, card: str):
-    data = program()
-    data["program"]["branding"] = {"background": "rgb(1, 2, 3)"}
+    data = {**program(), "branding": {"background": "rgb(1, 2, 3)"}}
     stage.later(hours=1)
-    await program_file.load(data, now=stage.now)
+    await open_shop(data, now=stage.now)
 
     await stage.brought(card)
 
@@ -222,10 +219,9 @@ async def test_a_push_of_a_pass_there_is_not_is_dropped(stage: Stage):
 async def test_a_programme_without_its_template_waits_and_says_so(
     stage: Stage, card: str, caplog: pytest.LogCaptureFixture
 ):
-    data: dict[str, Any] = program()
-    data["program"]["branding"] = {"template": "gone"}
+    data = {**program(), "branding": {"template": "gone"}}
     stage.later(hours=1)
-    await program_file.load(data, now=stage.now)
+    await open_shop(data, now=stage.now)
 
     await stage.brought(card)
 
@@ -239,10 +235,7 @@ async def test_what_a_worker_that_died_had_claimed_is_done_by_another(
 ):
     await stage.present.buy(ada)
     await stage.changed(card)
-    stage.fake.is_open.clear()
-    dying = asyncio.create_task(stage.updates.step())
-    while not stage.line.in_flight:
-        await asyncio.sleep(0)
+    dying = await stage.step_until_asked()
     dying.cancel()
     await asyncio.gather(dying, return_exceptions=True)
     stage.fake.is_open.set()
@@ -280,7 +273,5 @@ async def test_an_idle_loop_looks_when_it_is_woken(stage: Stage, ada: Member, ca
     assert await GoogleObjectRow.all().count() == 1
 
 
-def not_found() -> Any:
-    import httpx2
-
+def not_found() -> httpx2.Response:
     return httpx2.Response(404, json={"error": {"errors": [{"reason": "resourceNotFound"}]}})

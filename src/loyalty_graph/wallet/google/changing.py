@@ -43,7 +43,10 @@ class Change:
         """Return what is to be kept once Google has taken it."""
         row = self.row
         record = Given(objects.digests(self.resource), _shown(self.face))
-        return Arrived(row.program_id, row.member_id, row.serial, row.update_tag, record)
+        holds_until = self.face.holds_until
+        return Arrived(
+            row.program_id, row.member_id, row.serial, row.update_tag, holds_until, record
+        )
 
 
 @dataclass(frozen=True, slots=True)

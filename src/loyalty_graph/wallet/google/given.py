@@ -28,12 +28,16 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A state of a pass that Google has now; `tag` is the newest change it holds."""
+    """A state of a pass that Google has now; `tag` is the newest change it holds.
+
+    `holds_until` is when the card shows something else by itself.
+    """
 
     program_id: UUID
     member_id: UUID
     serial: str
     tag: int
+    holds_until: datetime | None
     given: Given
 
 
@@ -63,7 +67,7 @@ async def _keep(program_id: UUID, arrived: Sequence[Arrived], now: datetime) -> 
     keys = [(one.member_id, Platform.GOOGLE.value, one.serial) for one in arrived]
     [rows] = await fetch(program_id, Lookup(PassRow, _PASS, keys, ("delivered_tag",), lock=True))
     newer = [
-        (*key, one.tag, now)
+        (*key, one.tag, now, one.holds_until)
         for key, hits, one in zip(keys, rows, arrived, strict=True)
         # A worker that was held up may come with what another one has overtaken.
         if hits and (hits[0][0] is None or hits[0][0] < one.tag)
@@ -82,7 +86,7 @@ async def _keep(program_id: UUID, arrived: Sequence[Arrived], now: datetime) -> 
     merge = tuple((column, f"excluded.{column}") for column in _GIVEN)
     columns = ("serial", *_GIVEN, "notified")
     writes = (
-        Update(PassRow, _PASS, ("delivered_tag", "delivered_at"), newer),
+        Update(PassRow, _PASS, ("delivered_tag", "delivered_at", "holds_until"), newer),
         Upsert(GoogleObjectRow, ("serial",), columns, records, merge),
     )
     await store(program_id, writes)

@@ -9,9 +9,11 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
+from loyalty_graph import alarms
 from loyalty_graph.pauses import chance, full_jitter_s
-from loyalty_graph.wallet import pushes
+from loyalty_graph.wallet import latency, pushes
 from loyalty_graph.wallet.google import budget, given
 from loyalty_graph.wallet.google.answers import Answer, Outcome
 from loyalty_graph.wallet.google.changing import Change, Work, work_for
@@ -20,6 +22,7 @@ from loyalty_graph.wallet.google.desk import GoogleDesk
 from loyalty_graph.wallet.google.notices import words
 from loyalty_graph.wallet.google.rules import Notice
 from loyalty_graph.wallet.google.sending import NOTIFY, Hours, notification_refused
+from loyalty_graph.wallet.latency import Stage
 from loyalty_graph.wallet.pushes import Push
 from loyalty_graph.wallet.service import Platform
 
@@ -33,6 +36,11 @@ MENDED_AFTER_S = 600.0
 DOWN_PAUSE_MAX_S = 10.0
 UNMENDED = {Outcome.FORBIDDEN, Outcome.REFUSED}
 NO_TEMPLATE = Answer(Outcome.REFUSED, "the programme's card template is not here")
+ALARM = "google access"
+ALARM_WORDS = (
+    "Google does not let us change cards: the service account needs access to the issuer, and the"
+    " issuer must be its own"
+)
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +57,8 @@ class GoogleUpdates:
         self._desk, self._clock = desk, clock
         self._awake = asyncio.Event()
         self._failures = 0
+        # Another process may have raised it, or this one before it was started again.
+        self._alarmed = True
 
     def wake(self) -> None:
         """Look at once: cards have changed."""
@@ -94,8 +104,8 @@ class GoogleUpdates:
     async def _send(self, work: Work, hours: Hours, *, taken_at: datetime) -> list[Answer]:
         """Send the classes that are new, then all changes at once; return an answer for each."""
         classes = {
-            program_id: await self._desk.bring_class(settings, hours)
-            for program_id, settings in work.settings.items()
+            program_id: await self._desk.bring_class(work.settings[program_id], hours)
+            for program_id in {change.row.program_id for change in work.changes}
         }
         ready = [
             change
@@ -151,6 +161,8 @@ class GoogleUpdates:
         done = [change for change, answer in ended if answer.outcome is Outcome.DONE]
         await given.keep([change.arrived for change in done], now=now)
         await pushes.done([change.push for change in done], now=now)
+        await _count(done, now=now)
+        await self._alarm(answers, now=now)
         await pushes.dropped(work.gone)
         failed = [(one.push, answer) for one, answer in ended if answer.outcome is not Outcome.DONE]
         await self._give_back([*failed, *((push, NO_TEMPLATE) for push in work.unusable)], now=now)
@@ -158,6 +170,16 @@ class GoogleUpdates:
             change.row.program_id for change, answer in ended if answer.outcome is Outcome.ABSENT
         }:
             await self._desk.forget_class(work.settings[program_id])
+
+    async def _alarm(self, answers: Sequence[Answer], *, now: datetime) -> None:
+        """Tell operators when the account may not do what it should, until it may."""
+        refusal = next((one for one in answers if one.outcome is Outcome.FORBIDDEN), None)
+        if refusal is not None:
+            self._alarmed = True
+            await alarms.raise_alarm(ALARM, f"{ALARM_WORDS} ({refusal.because}).", now)
+        elif self._alarmed and any(one.outcome is Outcome.DONE for one in answers):
+            await alarms.clear(ALARM)
+            self._alarmed = False
 
     async def _give_back(self, failed: Sequence[tuple[Push, Answer]], *, now: datetime) -> None:
         """Have these tried again, the later the more often they failed."""
@@ -174,3 +196,12 @@ class GoogleUpdates:
             await pushes.failed(some, now=now, retry_at=retry_at)
         for because, count in Counter(answer.because for _, answer in failed).items():
             logger.warning("Google did not take %d changed cards: %s", count, because)
+
+
+async def _count(done: Sequence[Change], *, now: datetime) -> None:
+    """Count how long the changes took that Google has now; what Google has, nobody fetches."""
+    took: defaultdict[UUID, list[float]] = defaultdict(list)
+    for change in done:
+        took[change.row.program_id].append((now - change.push.changed_at).total_seconds())
+    for program_id, seconds in sorted(took.items()):
+        await latency.record(program_id, Platform.GOOGLE, Stage.PUSHED, seconds, now=now)
