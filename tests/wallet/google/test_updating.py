@@ -23,25 +23,6 @@ COFFEE = (Line("COFFEE", 1, 100),)
 """Earns 2 points."""
 
 
-@pytest.fixture
-async def stage(database: object) -> Stage:
-    return Stage(await open_shop())
-
-
-@pytest.fixture
-async def ada(stage: Stage) -> Member:
-    return await stage.shop.enrol(first_name="Ada")
-
-
-@pytest.fixture
-async def card(stage: Stage, ada: Member) -> str:
-    """A card that Google has, at a balance of 0."""
-    serial = await stage.card(ada)
-    await stage.brought(serial)
-    stage.take_asked()
-    return serial
-
-
 async def test_a_class_is_made_before_its_first_object(stage: Stage, ada: Member):
     serial = await stage.card(ada)
 
