@@ -23,7 +23,7 @@ from loyalty_graph.outbox.live import Live
 from loyalty_graph.usecases import card_page, purchases
 from loyalty_graph.usecases.login import Login, refuse_ended
 from loyalty_graph.wallet.desk import PassDesk, open_desk
-from loyalty_graph.web import home, pages, passes
+from loyalty_graph.web import google, home, pages, passes
 from loyalty_graph.web.apple import AppleDoor
 from loyalty_graph.web.card import CardDoor
 from loyalty_graph.web.previews import PreviewDoor
@@ -79,6 +79,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/healthz", _healthy),
             Route("/readyz", _ready),
             *passes.routes,
+            *google.routes,
             *AppleDoor(desk).routes,
             *CardDoor(desk, watch).routes,
             *PreviewDoor(desk).routes,

@@ -14,6 +14,7 @@ from loyalty_graph.sandbox.google import FakeGoogle
 from loyalty_graph.sandbox.google_accounts import EMAIL
 from loyalty_graph.wallet import pushes, service
 from loyalty_graph.wallet.google.account import ServiceAccount
+from loyalty_graph.wallet.google.callbacks import Callbacks, RootKeys
 from loyalty_graph.wallet.google.client import GoogleClient
 from loyalty_graph.wallet.google.desk import GoogleDesk
 from loyalty_graph.wallet.google.http import Requests
@@ -50,7 +51,7 @@ class Line(httpx2.AsyncBaseTransport):
         self.awaited, self.arrived = 1, asyncio.Event()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        if request.url.path == "/token":
+        if not request.url.path.startswith("/walletobjects/"):
             return await self._wrapped.handle_async_request(request)
         name = request.url.path.removeprefix("/walletobjects/v1/")
         self.asked.append((request.method, name, json.loads(request.content)))
@@ -88,13 +89,15 @@ class Stage:
     def open_desk(self, *, per_s: int = 10_000) -> GoogleDesk:
         known = self.fake.account
         account = ServiceAccount(EMAIL, known.key_id, known.token_url, known.key)
-        client = GoogleClient(account, url=URL, requests=Requests(self.line))
+        requests = Requests(self.line)
+        client = GoogleClient(account, url=URL, requests=requests)
+        roots = RootKeys(f"{URL}/gp/m/issuer/keys", requests)
         template = load_template(TEMPLATE)
         return GoogleDesk(
             account,
             {template.name: GoogleCard(template, public_url=PUBLIC_URL)},
             Sender(client, issuer_id=ISSUER, per_s=per_s),
-            issuer_id=ISSUER,
+            Callbacks(ISSUER, roots),
             public_url=PUBLIC_URL,
         )
 

@@ -20,6 +20,7 @@ from loyalty_graph.wallet.face import CardFace
 from loyalty_graph.wallet.google import objects
 from loyalty_graph.wallet.google.account import ServiceAccount, read_account
 from loyalty_graph.wallet.google.answers import Answer, Outcome
+from loyalty_graph.wallet.google.callbacks import Callbacks, RootKeys
 from loyalty_graph.wallet.google.client import GoogleClient, Resource
 from loyalty_graph.wallet.google.http import Requests
 from loyalty_graph.wallet.google.links import SAVE_PATH, is_short_enough, save_link
@@ -44,8 +45,8 @@ class GoogleDesk:
     Args:
         account: Signs the links.
         cards: By the names of their templates.
-        sender: Brings classes and objects to Google.
-        issuer_id: Whose they are.
+        sender: Brings classes and objects of the issuer to Google.
+        callbacks: Takes what Google tells.
         public_url: Where our site is, without a slash at the end.
         save_url: Where Google Wallet takes links.
     """
@@ -55,12 +56,12 @@ class GoogleDesk:
         account: ServiceAccount,
         cards: Mapping[str, GoogleCard],
         sender: Sender,
+        callbacks: Callbacks,
         *,
-        issuer_id: str,
         public_url: str,
         save_url: str = SAVE_URL,
     ) -> None:
-        self.issuer_id, self.sender = issuer_id, sender
+        self.issuer_id, self.sender, self.callbacks = sender.issuer_id, sender, callbacks
         self._account, self._cards = account, cards
         self._public_url, self._save_url = public_url, save_url
 
@@ -90,9 +91,10 @@ class GoogleDesk:
             if not _done(await self.sender.put(Resource.OBJECT, resource, whole, hours)):
                 return None
             link = self._link({"id": resource["id"]}, now=now)
-        await passes.filter(handed_out_at=None).update(
-            handed_out_at=now, handed_out_tag=row.update_tag
-        )
+        if row.handed_out_at is None:
+            await passes.filter(handed_out_at=None).update(
+                handed_out_at=now, handed_out_tag=row.update_tag
+            )
         return link
 
     def resource(
@@ -168,13 +170,14 @@ def open_google(settings: Settings, templates: Mapping[str, Template]) -> Google
             " it must begin with https://."
         )
     account = read_account(path)
-    client = GoogleClient(account, url=url, requests=Requests())
+    requests = Requests()
+    client = GoogleClient(account, url=url, requests=requests)
     cards = {name: GoogleCard(one, public_url=public_url) for name, one in templates.items()}
     return GoogleDesk(
         account,
         cards,
         Sender(client, issuer_id=issuer_id, per_s=settings.google_per_s),
-        issuer_id=issuer_id,
+        Callbacks(issuer_id, RootKeys(settings.google_keys_url, requests)),
         public_url=public_url,
         save_url=SAVE_URL if url == GOOGLE_URL else f"{url}{SAVE_PATH}",
     )

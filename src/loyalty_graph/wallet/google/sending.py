@@ -38,12 +38,12 @@ class Sender:
     """
 
     def __init__(self, client: GoogleClient, *, issuer_id: str, per_s: int) -> None:
-        self._client, self._issuer_id, self.per_s = client, issuer_id, per_s
+        self._client, self.issuer_id, self.per_s = client, issuer_id, per_s
 
     async def turns(self, count: int, hours: Hours) -> list[datetime]:
         """Return when so many requests may be sent, all taken at once."""
         now = hours.clock()
-        return await buckets.take(self._issuer_id, count, per_s=self.per_s, now=now)
+        return await buckets.take(self.issuer_id, count, per_s=self.per_s, now=now)
 
     async def put(
         self,
