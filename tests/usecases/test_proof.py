@@ -9,7 +9,7 @@ from loyalty_graph.members.models import Member
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.usecases import proof
 from tests.conftest import BACKEND
-from tests.shop import Shop
+from tests.shop import NOON, Shop
 
 BOOKS = (AccountRow, TransferRow, LotRow, LotUseRow)
 
@@ -95,7 +95,7 @@ async def test_points_that_are_set_aside_are_in_order(shop: Shop, ada: Member):
     await held_and_captured(shop, ada, capture=False)
 
     assert await problems(shop, ada) == []
-    assert await proof.rebuild(shop.program_id) == 0
+    assert await proof.rebuild(shop.program_id, now=NOON) == 0
 
 
 async def test_points_said_to_be_set_aside_are_worked_out_and_mended(shop: Shop, ada: Member):
@@ -103,7 +103,7 @@ async def test_points_said_to_be_set_aside_are_worked_out_and_mended(shop: Shop,
     await sabotage("UPDATE account SET held_points = 41")
 
     found = await problems(shop, ada)
-    mended = await proof.rebuild(shop.program_id)
+    mended = await proof.rebuild(shop.program_id, now=NOON)
 
     assert found == [(None, "the account's held is 41, the transfers' 40")]
     assert (mended, await problems(shop, ada)) == (1, [])
@@ -136,7 +136,7 @@ async def test_progress_counts_accounts(shop: Shop, busy: Member, monkeypatch: p
     rebuilt: list[int] = []
 
     await proof.verify(shop.program_id, now=shop.now, progress=told.append)
-    await proof.rebuild(shop.program_id, progress=rebuilt.append)
+    await proof.rebuild(shop.program_id, now=NOON, progress=rebuilt.append)
 
     assert told == rebuilt == [1, 2]
 
@@ -356,7 +356,7 @@ async def test_rebuild_mends_what_follows_from_the_transfers(shop: Shop, busy: M
         "UPDATE lot SET remaining_points = 0 WHERE sequence = 1"
     )
 
-    changed = await proof.rebuild(shop.program_id)
+    changed = await proof.rebuild(shop.program_id, now=NOON)
 
     assert changed == 3
     assert await rows() == sound
@@ -367,7 +367,7 @@ async def test_rebuild_opens_a_missing_account_again(shop: Shop, busy: Member):
     sound = await rows()
     await sabotage("DELETE FROM account")
 
-    changed = await proof.rebuild(shop.program_id)
+    changed = await proof.rebuild(shop.program_id, now=NOON)
 
     assert changed == 2
     assert await rows() == sound
@@ -376,7 +376,7 @@ async def test_rebuild_opens_a_missing_account_again(shop: Shop, busy: Member):
 async def test_rebuild_invents_no_account_for_a_member_nobody_knows(shop: Shop, busy: Member):
     await sabotage("DELETE FROM account; DELETE FROM member")
 
-    changed = await proof.rebuild(shop.program_id)
+    changed = await proof.rebuild(shop.program_id, now=NOON)
 
     assert changed == 0
     assert await AccountRow.all().count() == 0
@@ -385,7 +385,7 @@ async def test_rebuild_invents_no_account_for_a_member_nobody_knows(shop: Shop, 
 async def test_rebuild_leaves_a_sound_ledger_as_it_is(shop: Shop, busy: Member):
     sound = await rows()
 
-    changed = await proof.rebuild(shop.program_id)
+    changed = await proof.rebuild(shop.program_id, now=NOON)
 
     assert changed == 0
     assert await rows() == sound

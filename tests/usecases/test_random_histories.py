@@ -49,6 +49,7 @@ from tests.shop import (
     CODES,
     COFFEE,
     DAY,
+    NOON,
     PROGRAM,
     Shop,
     by_id,
@@ -562,7 +563,7 @@ def check_books(story: Histories) -> None:
     audit = story.run(proof.verify(story.shop.program_id, now=story.shop.now))
     assert audit.findings == []
     assert (audit.accounts, audit.transfers) == (MEMBERS, len(tables[TransferRow]))
-    assert story.run(proof.rebuild(story.shop.program_id)) == 0
+    assert story.run(proof.rebuild(story.shop.program_id, now=NOON)) == 0
 
 
 def check_tiers(story: Histories) -> None:

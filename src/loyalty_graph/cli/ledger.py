@@ -65,7 +65,7 @@ def rebuild(*, program: ProgramOption = None, database: DatabaseOption = None) -
         total = await reads.accounts(program_id)
         with progress_bars() as tell:
             return await proof.rebuild(
-                program_id, progress=lambda done: tell("rebuild", done, total)
+                program_id, now=utc_now(), progress=lambda done: tell("rebuild", done, total)
             )
 
     changed = run(in_database(url, work))

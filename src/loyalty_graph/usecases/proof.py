@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from loyalty_graph import outbox
 from loyalty_graph.db import transaction
+from loyalty_graph.db.sets import store
 from loyalty_graph.ledger import audit as ledger_audit
 from loyalty_graph.ledger import service as ledger
 from loyalty_graph.ledger.audit import Audit
@@ -39,11 +41,14 @@ async def verify(
     return result
 
 
-async def rebuild(program_id: UUID, *, progress: Progress | None = None) -> int:
-    """Derive all projections again from the transfers; return how many rows were different."""
+async def rebuild(program_id: UUID, *, now: datetime, progress: Progress | None = None) -> int:
+    """Derive all projections again from the transfers; return how many rows were different.
+
+    Cards of members whose rows were are marked, and of a few others with them.
+    """
     changed = done = 0
     async for members in _pages(program_id):
-        changed += await _rebuild(program_id, members)
+        changed += await _rebuild(program_id, members, now)
         done += len(members)
         if progress is not None:
             progress(done)
@@ -67,9 +72,12 @@ async def _audit(program_id: UUID, members: Sequence[UUID]) -> Audit:
 
 
 @transaction
-async def _rebuild(program_id: UUID, members: Sequence[UUID]) -> int:
+async def _rebuild(program_id: UUID, members: Sequence[UUID], now: datetime) -> int:
     await ledger.load_accounts(program_id, members)
-    return await ledger_audit.rebuild(program_id, members)
+    changed = await ledger_audit.rebuild(program_id, members)
+    if changed:
+        await store(program_id, [outbox.mark_cards(members, now=now)])
+    return changed
 
 
 @transaction

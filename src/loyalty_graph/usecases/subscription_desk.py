@@ -80,7 +80,7 @@ class Desk:
         batch.writes += subscriptions.writes(self.before, self.held, self.changes, self.terms)
         tell(batch, self.held, self.changes)
         await self._welcome()
-        if self.changes:
+        if self.before is None or self.before.state != self.held.state:
             batch.shown.add(self.account.member_id)
         await batch.store()
 

@@ -80,6 +80,7 @@ async def override_tier(
     by_hand.add(account.member_id, (given, changed))
     changes.recorded += by_hand.recorded
     changes.add_to(batch)
+    batch.shown.add(account.member_id)
     answer: dict[str, Any] = {"member": str(account.member_id), "tier": given.tier}
     batch.answer(0, answer)
     await batch.store()

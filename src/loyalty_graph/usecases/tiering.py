@@ -163,6 +163,8 @@ class Tiering:
         for member_id, case in self._cases.items():
             if case.is_counted:
                 changes.add(member_id, (case.standing, case.changes))
+                # Cards show what is missing to the next tier.
+                batch.shown.add(member_id)
         changes.add_to(batch)
 
 
