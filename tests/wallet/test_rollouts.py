@@ -194,3 +194,15 @@ async def test_a_template_without_cards_is_only_noted(shop: Shop):
     await issue(shop, await shop.enrol())
     assert await rollouts.start_if_template_changed(*key, DIGESTS[0], now=NOON) is None
     assert await RolloutRow.all().count() == 0
+
+
+async def test_another_template_is_noted_since_its_version_is_rolled_out(
+    shop: Shop, holders: list[Member]
+):
+    async def ask(name: str, digest: str) -> bool:
+        asked = rollouts.start_if_template_changed(shop.program_id, name, digest, now=NOON)
+        return await asked is not None
+
+    assert await ask("store-card", DIGESTS[0]) is True
+    assert await ask("vip", DIGESTS[1]) is False
+    assert await ask("vip", DIGESTS[0]) is True

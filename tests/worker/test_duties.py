@@ -25,6 +25,7 @@ KINDS = {
     "subscriptions.renew",
     "tiers.review",
 }
+WORK = ["numbering", "roll-outs", "jobs"]
 
 
 def names(settings: Settings) -> list[str]:
@@ -32,9 +33,9 @@ def names(settings: Settings) -> list[str]:
 
 
 def test_a_process_that_serves_works_too_unless_workers_do():
-    assert names(Settings()) == ["live", "numbering", "jobs"]
+    assert names(Settings()) == ["live", *WORK]
     assert names(Settings(worker=False)) == ["live"]
-    assert [one.name for one in worker_duties(Settings(), clock=utc_now)] == ["numbering", "jobs"]
+    assert [one.name for one in worker_duties(Settings(), clock=utc_now)] == WORK
 
 
 async def test_two_workers_do_what_is_due_once_and_stop(database: object):

@@ -31,6 +31,10 @@ async def shop_with_cards(slug: str, cards: int) -> Shop:
     return shop
 
 
+def rolling_out(clock: Clock, per_s: int, **templates: str) -> RollingOut:
+    return RollingOut(clock=clock, per_s=per_s, templates=templates)
+
+
 async def start(shop: Shop) -> None:
     await rollouts.start(shop.program_id, "look", now=NOON)
 
@@ -41,7 +45,7 @@ async def marked(shop: Shop) -> int:
 
 async def test_so_many_cards_in_a_second_are_marked(shop: Shop):
     clock = Clock(NOON)
-    rolling = RollingOut(clock=clock, per_s=16)
+    rolling = rolling_out(clock, 16)
     await start(shop)
 
     before = await rolling.step()
@@ -57,7 +61,7 @@ async def test_so_many_cards_in_a_second_are_marked(shop: Shop):
     ("per_s", "cards", "pause_s"), [(1, 1, 1.0), (3, 1, 1 / 3), (7, 1, 1 / 7), (10, 2, 0.2)]
 )
 async def test_a_slow_pace_is_kept_too(shop: Shop, per_s: int, cards: int, pause_s: float):
-    rolling = RollingOut(clock=Clock(NOON + MINUTE), per_s=per_s)
+    rolling = rolling_out(Clock(NOON + MINUTE), per_s)
     await start(shop)
 
     assert (await rolling.step(), await marked(shop)) == (pause_s, cards)
@@ -66,7 +70,7 @@ async def test_a_slow_pace_is_kept_too(shop: Shop, per_s: int, cards: int, pause
 
 async def test_programmes_take_turns(shop: Shop):
     other = await shop_with_cards("tea-club", 10)
-    rolling = RollingOut(clock=Clock(NOON + MINUTE), per_s=8)
+    rolling = rolling_out(Clock(NOON + MINUTE), 8)
     await start(shop)
     await start(other)
 
@@ -79,7 +83,7 @@ async def test_programmes_take_turns(shop: Shop):
 
 async def test_one_process_at_a_time_does_it(shop: Shop):
     clock = Clock(NOON + MINUTE)
-    first, second = (RollingOut(clock=clock, per_s=8) for _ in range(2))
+    first, second = (rolling_out(clock, 8) for _ in range(2))
     await start(shop)
 
     await first.step()
@@ -91,7 +95,7 @@ async def test_one_process_at_a_time_does_it(shop: Shop):
 
 async def test_who_slept_too_long_marks_nobody(shop: Shop):
     clock = Clock(NOON + MINUTE)
-    first, second = (RollingOut(clock=clock, per_s=8) for _ in range(2))
+    first, second = (rolling_out(clock, 8) for _ in range(2))
     await start(shop)
     await first.step()
     clock.now += MINUTE
@@ -106,7 +110,7 @@ async def test_who_slept_too_long_marks_nobody(shop: Shop):
 
 
 async def test_while_pushes_are_late_it_goes_ten_times_slower(shop: Shop):
-    rolling = RollingOut(clock=Clock(NOON + MINUTE), per_s=8)
+    rolling = rolling_out(Clock(NOON + MINUTE), 8)
     await pushes.want([Wanted("GOOGLE", "issuer", "object", 1, NOON)], now=NOON)
     await start(shop)
 
@@ -116,3 +120,38 @@ async def test_while_pushes_are_late_it_goes_ten_times_slower(shop: Shop):
     await pushes.done(claimed, now=NOON + MINUTE)
     assert await rolling.step() == 0.25
     await rolling.close()
+
+
+async def test_a_template_that_changed_while_nobody_ran_is_rolled_out(shop: Shop):
+    clock = Clock(NOON)
+    sold = {"store-card": "a" * 64}
+    await rolling_out(clock, 8, **sold).step()
+    await RolloutRow.all().delete()
+
+    await rolling_out(clock, 8, **sold).step()
+    assert await RolloutRow.all().count() == 0
+    await rolling_out(clock, 8, **{"store-card": "b" * 64}).step()
+
+    [row] = await RolloutRow.all()
+    assert (row.reason, row.state, row.total) == ("template store-card", "RUNNING", 10)
+
+
+async def test_a_programme_that_opens_later_is_noted_with_its_template(shop: Shop):
+    clock = Clock(NOON)
+    rolling = rolling_out(clock, 8, **{"store-card": "a" * 64})
+    await rolling.step()
+    other = await shop_with_cards("tea-club", 0)
+    clock.now += MINUTE
+    await rolling.step()
+    await rolling.close()
+    await issue(other, await other.enrol())
+
+    await rolling_out(clock, 8, **{"store-card": "a" * 64}).step()
+
+    assert await RolloutRow.filter(program_id=other.program_id).count() == 0
+
+
+async def test_a_template_that_is_not_here_rolls_nothing_out(shop: Shop):
+    await rolling_out(Clock(NOON), 8, vip="a" * 64).step()
+
+    assert await RolloutRow.all().count() == 0

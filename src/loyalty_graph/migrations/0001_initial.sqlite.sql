@@ -123,10 +123,10 @@ CREATE TABLE "card_rollout" (
 );
 CREATE UNIQUE INDEX "card_rollout_open" ON "card_rollout" ("program_id") WHERE ended_at IS NULL;
 CREATE TABLE "card_template" (
-    "name" VARCHAR(40) NOT NULL,
     "program_id" CHAR(36) NOT NULL,
+    "name" VARCHAR(40) NOT NULL,
     "digest" VARCHAR(64) NOT NULL,
-    CONSTRAINT "card_template_pkey" PRIMARY KEY ("program_id", "name")
+    CONSTRAINT "card_template_pkey" PRIMARY KEY ("program_id")
 );
 CREATE TABLE "consent" (
     "id" CHAR(36) NOT NULL,

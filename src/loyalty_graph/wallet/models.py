@@ -155,12 +155,11 @@ class RolloutRow(Model):
 
 
 class CardTemplateRow(Model):
-    """By which state of a template a programme's cards are made: the one last rolled out."""
+    """By which template, and which state of it, a programme's cards are made."""
 
-    name = fields.CharField(max_length=40, primary_key=True)
-    program_id: UUID = fields.UUIDField()
+    program_id: UUID = fields.UUIDField(primary_key=True)
+    name = fields.CharField(max_length=40)
     digest = fields.CharField(max_length=64)
 
     class Meta(Model.Meta):
         table = "card_template"
-        constraints = (PrimaryKey("program_id", "name"),)

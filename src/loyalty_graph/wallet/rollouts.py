@@ -148,21 +148,32 @@ async def advance(lease: Lease, rollout: Rollout, *, limit: int, now: datetime) 
     return len(members)
 
 
-@transaction
 async def start_if_template_changed(
     program_id: UUID, name: str, digest: str, *, now: datetime
 ) -> Rollout | None:
-    """Begin a roll-out when cards were made by another state of their template, or by one unknown.
+    """Begin a roll-out when the files of a programme's template are others than they were.
 
-    However many processes ask at once, one roll-out begins.
+    Another template is another version of the programme, which rolls itself out. However many
+    processes ask at once, one roll-out begins; where all is as it was, nothing is written.
     """
-    key = {"program_id": program_id, "name": name}
-    await CardTemplateRow.bulk_create([CardTemplateRow(**key, digest="")], ignore_conflicts=True)
-    known = CardTemplateRow.filter(**key)
-    if not await known.exclude(digest=digest).update(digest=digest):
+    row = await CardTemplateRow.get_or_none(program_id=program_id)
+    if row is not None and (row.name, row.digest) == (name, digest):
         return None
+    return await _note_template(program_id, name, digest, now)
+
+
+@transaction
+async def _note_template(program_id: UUID, name: str, digest: str, now: datetime) -> Rollout | None:
+    # What cards were made by before it was noted is not known.
+    first = CardTemplateRow(program_id=program_id, name=name, digest="")
+    await CardTemplateRow.bulk_create([first], ignore_conflicts=True)
+    known = CardTemplateRow.filter(program_id=program_id)
+    row = await known.select_for_update().get()
+    await known.update(name=name, digest=digest)
     [(holders,)] = await read(_COUNT, program_id)
-    return await start(program_id, f"template {name}", now=now) if holders else None
+    if row.name != name or row.digest == digest or not holders:
+        return None
+    return await start(program_id, f"template {name}", now=now)
 
 
 def _open(program_id: UUID) -> QuerySet[RolloutRow]:

@@ -11,6 +11,7 @@ from loyalty_graph.wallet.google.desk import open_google
 from loyalty_graph.wallet.google.updating import GoogleUpdates
 from loyalty_graph.worker.loops import Loop
 from loyalty_graph.worker.numbering import Numbering
+from loyalty_graph.worker.rollouts import RollingOut
 
 
 def serving_duties(settings: Settings, live: Live, *, clock: Callable[[], datetime]) -> list[Loop]:
@@ -45,23 +46,31 @@ def _work(
     settings: Settings, clock: Callable[[], datetime], told: list[Callable[[], None]]
 ) -> list[Loop]:
     """Return what any number of processes may do beside each other; `told` hear of new numbers."""
-    google = open_google(settings, packed_templates())
+    templates = packed_templates()
+    google = open_google(settings, templates)
     updates = GoogleUpdates(google, clock=clock) if google else None
 
     def numbered() -> None:
         for tell in told:
             tell()
-        if updates is not None:
-            updates.wake()
 
     def wanted() -> None:
         if updates is not None:
             updates.wake()
 
     jobs = scheduled.runner(clock)
-    issuer = settings.google_issuer_id
     return [
-        Numbering(clock=clock, google_issuer=issuer, numbered=numbered, wanted=wanted).loop,
+        Numbering(
+            clock=clock,
+            google_issuer=settings.google_issuer_id,
+            numbered=numbered,
+            wanted=wanted,
+        ).loop,
+        RollingOut(
+            clock=clock,
+            per_s=settings.rollout_per_s,
+            templates={name: one.digest for name, one in templates.items()},
+        ).loop,
         Loop("jobs", lambda: jobs.step(clock), jobs.close),
         *([Loop("google", updates.step, updates.close)] if updates else []),
     ]

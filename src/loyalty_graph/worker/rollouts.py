@@ -1,14 +1,17 @@
 """The loop that brings changes of the look to all cards, at a pace, in one process at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from itertools import count
+from uuid import UUID
 
 from loyalty_graph.leases import Tenure
+from loyalty_graph.programs import service as programs
 from loyalty_graph.wallet import pushes, rollouts
 from loyalty_graph.worker.loops import Loop
 
 LOOK_EVERY_S = 1.0
+COMPARED_EVERY = timedelta(minutes=1)
 STEPS_PER_S = 4
 # Who bought something waits for a push behind those of the roll-out.
 BEHIND = timedelta(seconds=5)
@@ -23,10 +26,15 @@ class RollingOut:
     Args:
         clock: Tells the moment.
         per_s: How many members in a second at most.
+        templates: The digest of each card template that there is here.
     """
 
-    def __init__(self, *, clock: Callable[[], datetime], per_s: int) -> None:
-        self._clock = clock
+    def __init__(
+        self, *, clock: Callable[[], datetime], per_s: int, templates: Mapping[str, str]
+    ) -> None:
+        self._clock, self._templates = clock, templates
+        self._compared: set[UUID] = set()
+        self._compare_at: datetime | None = None
         self._limit = max(1, per_s // STEPS_PER_S)
         self._pause_s = self._limit / per_s
         self._tenure = Tenure(rollouts.LEASE, clock=clock)
@@ -40,6 +48,9 @@ class RollingOut:
     async def step(self) -> float:
         """Mark the next cards of a roll-out, each in its turn; return how long to pause then."""
         now = self._clock()
+        if self._compare_at is None or self._compare_at <= now:
+            self._compare_at = now + COMPARED_EVERY
+            await self._compare(now)
         running = await rollouts.running(now=now)
         if not running:
             return LOOK_EVERY_S
@@ -51,6 +62,16 @@ class RollingOut:
             self._tenure.lost()
         is_late = await pushes.are_late(since=now - BEHIND)
         return self._pause_s * SLOWER_WHEN_BEHIND if is_late else self._pause_s
+
+    async def _compare(self, now: datetime) -> None:
+        """Begin roll-outs where templates are not what they were when this process began."""
+        for program_id in await programs.all_ids():
+            if program_id not in self._compared:
+                version = await programs.in_force(program_id, now, now=now)
+                name = version.settings.branding.template
+                if digest := self._templates.get(name):
+                    await rollouts.start_if_template_changed(program_id, name, digest, now=now)
+                self._compared.add(program_id)
 
     async def close(self) -> None:
         """Give the lease back, so that another process goes on at once."""
