@@ -32,6 +32,7 @@ def test_the_tour_works_as_written(tmp_path: Path):
     assert re.findall(r'"points": ?9,', answers), (
         "3.00 of bakery at 3 per 2, 2.20 of produce at 2 per 1"
     )
+    assert "You now have 93 points." in answers
     assert re.search(r'"tier": ?\{"name": ?"Silver"', answers)
     assert re.findall(r'"status": ?"(\w+)"', answers) == ["ISSUED"]
     assert "✓ chain" in answers
