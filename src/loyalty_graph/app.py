@@ -25,6 +25,7 @@ from loyalty_graph.usecases.login import Login, refuse_ended
 from loyalty_graph.wallet.desk import PassDesk, open_desk
 from loyalty_graph.web import google, home, pages, passes
 from loyalty_graph.web.apple import AppleDoor
+from loyalty_graph.web.badges import load_badges
 from loyalty_graph.web.card import CardDoor
 from loyalty_graph.web.previews import PreviewDoor
 from loyalty_graph.web.watching import CardWatch
@@ -43,6 +44,7 @@ def create_app(settings: Settings) -> Starlette:
     record_purchase = _gatherer(settings.database_url)
     live = Live()
     desk = open_desk(settings, now=utc_now())
+    badges = load_badges(settings.badge_dir)
     watch = CardWatch(card_page.states, clock=utc_now)
     login = Login(MemberTokens(member_issuers(settings)))
     view = LoyaltyView(
@@ -81,7 +83,8 @@ def create_app(settings: Settings) -> Starlette:
             *passes.routes,
             *google.routes,
             *AppleDoor(desk).routes,
-            *CardDoor(desk, watch).routes,
+            *CardDoor(desk, watch, badges).routes,
+            *badges.routes,
             *PreviewDoor(desk).routes,
             *home.routes,
             *pages.routes,

@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     # How many requests the issuer has in a second, all workers together.
     google_per_s: int = Field(default=20, ge=1, le=10_000)
 
+    # Official artwork for the buttons of the card page.
+    badge_dir: Path | None = None
+
 
 def load_settings() -> Settings:
     """Read the settings from the environment.

@@ -18,6 +18,7 @@ from loyalty_graph.usecases import card_links
 from loyalty_graph.wallet.links import token_of
 from tests.served import Served, served
 from tests.shop import DAY, by_id
+from tests.web import agents
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 AXE = (Path(__file__).with_name("vendored") / "axe.min.js").read_text()
@@ -115,6 +116,34 @@ def test_a_card_is_readable_for_all_and_its_code_can_be_scanned(
             [code] = zxingcpp.read_barcodes(picture)
             assert (code.format, code.text) == (zxingcpp.BarcodeFormat.QRCode, member.number)
     assert [one for one in site.asked if not one.startswith(site.address)] == []
+
+
+@pytest.mark.parametrize(
+    ("agent", "size", "codes"),
+    [
+        (agents.IPHONE, PHONE, 0),
+        (agents.ANDROID, NARROW, 0),
+        (agents.WINDOWS, DESKTOP, 1),
+    ],
+    ids=["iPhone", "Android", "Windows"],
+)
+def test_each_device_finds_its_way_into_a_wallet(
+    site: Site, browser: Browser, agent: str, size: tuple[int, int], codes: int
+):
+    _, url = site.member(first_name="Ada")
+    page = opened(browser, site, url, size=size, user_agent=agent)
+
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        assert faults(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") == size[0]
+    way = page.locator(".wallets a")
+    assert (way.count(), way.get_attribute("href")) == (1, f"{url.removeprefix(site.address)}/pass")
+    code = page.locator(".takeover .qr")
+    assert code.count() == codes
+    if codes:
+        [found] = zxingcpp.read_barcodes(Image.open(BytesIO(code.screenshot())))
+        assert found.text == url
 
 
 def test_the_other_pages_are_readable_for_all(site: Site, browser: Browser):

@@ -21,9 +21,11 @@ from loyalty_graph.usecases import card_standing, entitlements, reward_offers
 from loyalty_graph.usecases.card_standing import PaidPlan, Perk, Progress, Reachable, last_day
 from loyalty_graph.usecases.explanations import Explanation, Writing, explain_entry
 from loyalty_graph.wallet import links
+from loyalty_graph.wallet import reads as passes
 from loyalty_graph.wallet import service as wallet
 from loyalty_graph.wallet.face import CardFace
 from loyalty_graph.wallet.locales import Script
+from loyalty_graph.wallet.service import Platform
 
 ENTRIES_SHOWN = 10
 DATES_SHOWN = 6
@@ -53,7 +55,8 @@ class Ending:
 class CardPage:
     """Everything the page shows. `later_points` expire after the dates that are listed.
 
-    `state` is a short text that differs whenever the page would.
+    `state` is a short text that differs whenever the page would. `held_in` are the wallets that
+    have the card.
     """
 
     state: str
@@ -68,6 +71,7 @@ class CardPage:
     perks: Sequence[Perk]
     paid_plan: PaidPlan | None
     rewards: Sequence[Reachable]
+    held_in: frozenset[Platform]
 
 
 class Watched(NamedTuple):
@@ -110,6 +114,7 @@ async def read(token: str, *, now: datetime) -> CardPage:
         perks=await card_standing.perks(program_id, member_id, now=now),
         paid_plan=await card_standing.paid_plan(program_id, member_id, script=script, now=now),
         rewards=await card_standing.rewards(program_id, member_id, now=now),
+        held_in=(await passes.held(program_id, [member_id]))[member_id],
     )
 
 
@@ -155,6 +160,7 @@ async def _states(
     plans = await subscriptions.newest(program_id, ids, now=now)
     usable = await entitlements.entitlements(program_id, ids, now=now)
     offers = await reward_offers.offers(program_id, ids, now=now)
+    held = await passes.held(program_id, ids)
     version = await programs.in_force(program_id, now, now=now)
     found = {}
     for page in pages:
@@ -169,6 +175,7 @@ async def _states(
             plan.state if plan else (),
             [(one.offer.points_short, one.offer.obstacles) for one in offers[page.member_id]],
             [(one.benefit.code, one.used) for one in usable[page.member_id]],
+            sorted(held[page.member_id]),
         )
         found[page] = hashlib.sha256(repr(seen).encode()).hexdigest()[:STATE_CHARACTERS]
     return found

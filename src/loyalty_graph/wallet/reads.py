@@ -17,6 +17,7 @@ __all__ = [
     "Card",
     "Key",
     "Standing",
+    "held",
     "passes",
     "passes_by_key",
     "stale_cards",
@@ -54,6 +55,21 @@ async def passes(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, lis
     for (member_id, _), row in sorted(newest.items()):
         found[member_id].append(row)
     return found
+
+
+async def held(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, frozenset[Platform]]:
+    """Return in whose wallets each member's card is: there it is viewed, no longer added."""
+    cards = await passes(program_id, member_ids)
+    working = [card for of_one in cards.values() for card in of_one if card.voided_at is None]
+    keys = [(card.member_id, card.serial) for card in working]
+    [devices] = await fetch(
+        program_id, Lookup(RegistrationRow, ("member_id", "serial"), keys, ("device",))
+    )
+    found: dict[UUID, set[Platform]] = {member_id: set() for member_id in member_ids}
+    for card, rows in zip(working, devices, strict=True):
+        if copies(card, len(rows) if card.platform == Platform.APPLE else None):
+            found[card.member_id].add(Platform(card.platform))
+    return {member_id: frozenset(platforms) for member_id, platforms in found.items()}
 
 
 async def passes_by_key(program_id: UUID, keys: Sequence[Key]) -> dict[Key, Card]:

@@ -8,7 +8,12 @@ from typing import Any
 import segno
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import (
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import Route
 
 from loyalty_graph.benefits.rules import UsePeriod
@@ -18,9 +23,13 @@ from loyalty_graph.rate_limits import NO_WAIT, RateLimit
 from loyalty_graph.tiers.rules import Window
 from loyalty_graph.usecases import card_page
 from loyalty_graph.usecases.card_page import CardPage
+from loyalty_graph.wallet import service
 from loyalty_graph.wallet.desk import MEDIA_TYPE, PassDesk
+from loyalty_graph.wallet.service import Platform
 from loyalty_graph.wallet.templates import STYLE
+from loyalty_graph.web.badges import Badges
 from loyalty_graph.web.pages import HEADERS, UNKEPT, page
+from loyalty_graph.web.wallets import Device, buttons, device_of
 from loyalty_graph.web.watching import CardWatch
 
 CALLS_OF_ONE_LINK = 60
@@ -33,6 +42,7 @@ QR_QUIET_ZONE = 4  # modules, as ISO/IEC 18004 asks
 EVENT_STREAM = "text/event-stream"
 # A proxy that gathers an answer before it passes it on would hold every event back.
 STREAMED = {**HEADERS, **UNKEPT, "X-Accel-Buffering": "no"}
+AFTER_A_WHILE = {"Retry-After": "60"}
 AS_FILE = {"content-disposition": 'attachment; filename="card.pkpass"'}
 STRIP, LOGO = "strip@3x.png", "logo@3x.png"
 A_YEAR = {"Cache-Control": "public, max-age=31536000, immutable"}
@@ -65,8 +75,8 @@ PERIODS = {
 class CardDoor:
     """Answers for card pages; it counts who asks how often, and watches what is open."""
 
-    def __init__(self, desk: PassDesk, watch: CardWatch) -> None:
-        self._desk, self._watch = desk, watch
+    def __init__(self, desk: PassDesk, watch: CardWatch, badges: Badges) -> None:
+        self._desk, self._watch, self._badges = desk, watch, badges
         self._of_link = RateLimit(CALLS_OF_ONE_LINK, per=PER)
         self._of_address = RateLimit(CALLS_OF_ONE_ADDRESS, per=PER)
 
@@ -77,6 +87,7 @@ class CardDoor:
             Route("/c/{token}", self.show),
             Route("/c/{token}/live", self.live),
             Route("/c/{token}/pass", self.pass_file),
+            Route("/c/{token}/google", self.google),
             Route("/card-art/{digest}/{name}", self.art),
         ]
 
@@ -120,6 +131,24 @@ class CardDoor:
             return _gone()
         return Response(data, media_type=MEDIA_TYPE, headers={**HEADERS, **UNKEPT, **AS_FILE})
 
+    async def google(self, request: Request) -> Response:
+        """Lead to Google Wallet with the pass, made on the first call."""
+        now = _now(request)
+        if (refusal := self._too_often(request, now=now)) is not None:
+            return refusal
+        if self._desk.google is None:
+            return _gone()
+        try:
+            watched = await card_page.find(request.path_params["token"], now=now)
+            program_id, member_id, _ = watched
+            issued = await service.issue(program_id, [member_id], Platform.GOOGLE, now=now)
+            url = await self._desk.google.save_url(program_id, issued[member_id], now=now)
+        except (NotFoundError, MemberNotActiveError):
+            return _gone()
+        if url is None:
+            return page("unsaved.html", {}, status=503, headers=AFTER_A_WHILE)
+        return RedirectResponse(url, 302, headers={**HEADERS, **UNKEPT})
+
     async def art(self, request: Request) -> Response:
         """Answer with a picture of the card's template, under an address that never changes."""
         digest, name = request.path_params["digest"], request.path_params["name"]
@@ -148,9 +177,25 @@ class CardDoor:
             "art": f"/card-art/{template.digest}",
             "strip": files.get(STRIP),
             "logo": files.get(LOGO),
-            "pass_path": f"{path}/pass",
             "live_path": f"{path}/live",
-            "development": self._desk.development,
+            **self._ways(request, shown),
+        }
+
+    def _ways(self, request: Request, shown: CardPage) -> dict[str, Any]:
+        """Return the ways from this page: into wallets, and to a phone."""
+        path = request.url.path
+        device = device_of(request.headers.get("user-agent", ""))
+        paths = {Platform.APPLE: f"{path}/pass"}
+        if self._desk.google is not None:
+            paths[Platform.GOOGLE] = f"{path}/google"
+        offered = buttons(
+            device, paths, self._badges, held_in=shown.held_in, locale=shown.face.locale
+        )
+        is_apple = any(one.path == paths[Platform.APPLE] for one in offered)
+        return {
+            "buttons": offered,
+            "takeover": _qr(f"{self._desk.public_url}{path}") if device is Device.OTHER else None,
+            "for_development": self._desk.development and is_apple,
         }
 
     def _too_often(self, request: Request, *, now: datetime) -> Response | None:
