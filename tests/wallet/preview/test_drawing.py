@@ -136,3 +136,17 @@ def test_a_number_that_no_code_can_hold_is_said(printer: CardPrinter):
 
     assert scanned(svg) is None
     assert "QR code" in texts(svg)
+
+
+def test_values_shrink_until_they_fit_beside_their_neighbours(printer: CardPrinter):
+    face = make_face(
+        member_name="Ada Lovelace",
+        expiring_points=1_234,
+        expires_at=datetime(2026, 12, 30, 12, tzinfo=UTC),
+    )
+
+    svg = preview(face, printer, platform=Platform.APPLE, side=Side.FRONT)
+
+    shrunk = text(svg, "1,234 points by Dec 30, 2026").attrib["font-size"]
+    assert text(svg, "Ada Lovelace").attrib["font-size"] == shrunk
+    assert 11 <= float(shrunk) < 13

@@ -116,7 +116,7 @@ def _rows(card: Mapping[str, Any], canvas: Canvas, y: float) -> float:
     barcodes = card.get("barcodes", ())
     in_one = bool(barcodes) and barcodes[0]["format"] in SQUARE
     rows = [[*secondary, *auxiliary]] if in_one else [secondary, auxiliary]
-    style = Row(_label(card), Ink(18, card["foregroundColor"], smallest=12), 24, 46)
+    style = Row(_label(card), Ink(18, card["foregroundColor"], smallest=11), 24, 46)
     for fields in rows:
         if fields:
             draw_row(canvas, fields[:ROW_FIELDS_MAX], style, x=EDGE, y=y, width=INSIDE)
@@ -144,7 +144,7 @@ def _code(card: Mapping[str, Any], canvas: Canvas, y: float) -> float:
 
 
 def _label(card: Mapping[str, Any]) -> Ink:
-    return Ink(11, card["labelColor"], 600)
+    return Ink(11, card["labelColor"], 600, 8)
 
 
 def _capitalised(card: Mapping[str, Any], section: str, canvas: Canvas) -> list[Shown]:

@@ -8,6 +8,7 @@ from loyalty_graph.wallet.preview.texts import lines_of, shares, width_of
 
 LINES_MAX = 60
 LINE_HEIGHT = 1.35
+SIZE_STEP = 0.5
 BLEED = 1.1
 """How far a line of a paragraph may run into the margin: stretched lines would look uneven."""
 
@@ -38,6 +39,15 @@ class Row:
             width_of(field.value, value_size, self.value.weight),
         )
 
+    def fitted(self, fields: Sequence[Shown], room: float) -> tuple[float, list[float]]:
+        """Return the largest size at which all values fit, else the smallest, and the widths."""
+        size = self.value.size
+        while True:
+            wanted = [self.wanted(field, value_size=size) for field in fields]
+            if sum(wanted) <= room or size <= self.value.smallest:
+                return size, wanted
+            size -= SIZE_STEP
+
 
 def draw_row(
     canvas: Canvas, fields: Sequence[Shown], row: Row, *, x: float, y: float, width: float
@@ -46,11 +56,7 @@ def draw_row(
     if not fields:
         return
     room = width - row.gap * (len(fields) - 1)
-    size = row.value.size
-    wanted = [row.wanted(field, value_size=size) for field in fields]
-    if sum(wanted) > room:
-        size = max(row.value.smallest or size, size * room / sum(wanted))
-        wanted = [row.wanted(field, value_size=size) for field in fields]
+    size, wanted = row.fitted(fields, room)
     given = shares(wanted, room)
     between = (room - sum(given)) / (len(fields) - 1) if len(fields) > 1 else 0
     if len(fields) == 1:
