@@ -52,8 +52,8 @@ def test_each_side_of_each_platform_can_be_drawn(call: CommandLine, tmp_path: Pa
 @pytest.mark.parametrize(
     ("case", "words", "said"),
     [
-        ("no such template", ("nothing",), "There is no card template nothing."),
-        ("a path for a name", ("../store-card",), "There is no card template ../store-card."),
+        ("no such template", ("nothing",), "There is no card template nothing; there are "),
+        ("a path for a name", ("../store-card",), "There is no card template ../store-card;"),
         ("no such member", ("store-card", "--member", "482109371153"), "There is no member"),
         ("no such folder", ("store-card", "-o", "absent/card.svg"), "cannot be written"),
         ("no such side", ("store-card", "--side", "inside"), "inside"),

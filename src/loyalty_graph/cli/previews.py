@@ -13,13 +13,13 @@ from loyalty_graph.cli.options import DatabaseOption, ProgramOption, chosen_prog
 from loyalty_graph.cli.output import console, in_database, run
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import load_settings
-from loyalty_graph.errors import InvalidInputError
+from loyalty_graph.errors import InvalidInputError, TemplateError
 from loyalty_graph.wallet import service
 from loyalty_graph.wallet.desk import open_desk
 from loyalty_graph.wallet.face import CardFace
 from loyalty_graph.wallet.locales import FALLBACK, known_locale
 from loyalty_graph.wallet.preview.drawing import Side, preview
-from loyalty_graph.wallet.preview.samples import sample_face
+from loyalty_graph.wallet.preview.samples import in_tier, sample_face
 from loyalty_graph.wallet.service import Platform
 
 
@@ -46,17 +46,18 @@ def draw_card(  # noqa: PLR0913 - each is an option of the command line
     settings = load_settings()
     now = utc_now()
     desk = open_desk(settings, now=now)
-    face = sample_face(template, locale=locale or FALLBACK, now=now)
+    if template not in desk.printers:
+        raise TemplateError(
+            f"There is no card template {template}; there are {', '.join(desk.printers)}."
+        )
+    printer = desk.printers[template]
+    face = sample_face(printer.template, locale=locale or FALLBACK, now=now)
     if member is not None:
         work = partial(_face_of, member, program, now=now)
         face = run(in_database(database or settings.database_url, work))
-    face = replace(
-        face,
-        template=template,
-        locale=face.locale if locale is None else known_locale(locale),
-        tier_name=face.tier_name if tier is None else tier,
-    )
-    svg = preview(face, desk.printer_of(face), platform=platform, side=side)
+    face = replace(face, locale=known_locale(locale)) if locale else face
+    face = in_tier(face, tier) if tier else face
+    svg = preview(face, printer, platform=platform, side=side)
     try:
         output.write_text(svg)
     except OSError as error:

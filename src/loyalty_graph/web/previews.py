@@ -14,8 +14,10 @@ from loyalty_graph.wallet.desk import PassDesk
 from loyalty_graph.wallet.face import CardFace
 from loyalty_graph.wallet.locales import FALLBACK
 from loyalty_graph.wallet.preview.drawing import Side, preview
-from loyalty_graph.wallet.preview.samples import LOCALES, sample_face
+from loyalty_graph.wallet.preview.samples import in_tier, sample_face
 from loyalty_graph.wallet.service import Platform
+from loyalty_graph.wallet.templates import Template
+from loyalty_graph.wallet.words import LANGUAGES
 from loyalty_graph.web.pages import HEADERS, UNKEPT, page
 
 TIER_CHARACTERS_MAX = LOCALE_CHARACTERS_MAX = 40
@@ -50,10 +52,10 @@ class Choice:
         asked = {"locale": self.locale} | ({"tier": self.tier} if self.tier else {})
         return urlencode(asked)
 
-    def face(self, template: str, request: Request) -> CardFace:
+    def face(self, template: Template, request: Request) -> CardFace:
         """Return the sample that is shown."""
         face = sample_face(template, locale=self.locale, now=request.app.state.clock())
-        return replace(face, tier_name=self.tier or face.tier_name)
+        return in_tier(face, self.tier) if self.tier else face
 
 
 class PreviewDoor:
@@ -88,14 +90,15 @@ class PreviewDoor:
     async def drawing(self, request: Request) -> Response:
         """Answer with one drawing."""
         choice, asked = Choice.of(request), request.path_params
-        face = choice.face(asked["template"], request)
         try:
             platform, side = Platform(asked["platform"].upper()), Side(asked["side"].upper())
         except ValueError:
             return _missing()
-        if face.template not in self._desk.printers:
+        printer = self._desk.printers.get(asked["template"])
+        if printer is None:
             return _missing()
-        svg = preview(face, self._desk.printer_of(face), platform=platform, side=side)
+        face = choice.face(printer.template, request)
+        svg = preview(face, printer, platform=platform, side=side)
         return Response(svg, media_type=SVG, headers=ALONE)
 
     def _page(
@@ -106,7 +109,8 @@ class PreviewDoor:
             "template": template,
             "templates": list(self._desk.printers),
             "choice": choice,
-            "locales": [replace(choice, locale=one) for one in LOCALES],
+            "locales": [replace(choice, locale=one) for one in LANGUAGES],
+            "tiers": [replace(choice, tier=one) for one in self._tiers(template)],
             "drawings": [
                 {
                     "template": name,
@@ -117,6 +121,10 @@ class PreviewDoor:
             ],
         }
         return page("preview.html", values)
+
+    def _tiers(self, template: str) -> list[str]:
+        """Return the tiers in which a template looks different."""
+        return [*self._desk.printers[template].template.look.tiers] if template else []
 
 
 def _missing() -> Response:

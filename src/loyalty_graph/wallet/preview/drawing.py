@@ -14,9 +14,12 @@ from loyalty_graph.wallet.preview import apple, google
 from loyalty_graph.wallet.preview.canvas import Canvas
 from loyalty_graph.wallet.preview.google_values import LoyaltyCard
 from loyalty_graph.wallet.service import Platform
-from loyalty_graph.wallet.templates import Template
+from loyalty_graph.wallet.strings import Table, translated
+from loyalty_graph.wallet.templates import STYLE, Template
+from loyalty_graph.wallet.words import language
 
 NAME_CHARACTERS = 10
+READ = ("label", "value")
 ACTIVE, EXPIRED = "ACTIVE", "EXPIRED"
 
 
@@ -32,12 +35,14 @@ def preview(face: CardFace, printer: CardPrinter, *, platform: Platform, side: S
 
     Equal cards give equal texts. What people typed is escaped.
     """
+    languages = printer.template.languages
+    table = languages.get(language(face.locale, tuple(languages)), {})
     if platform is Platform.APPLE:
-        card = printer.card(face, serial_number="")
+        card = _as_read(printer.card(face, serial_number=""), table)
         canvas = Canvas(apple.WIDTH, name=_name(card, platform, side), locale=face.locale)
         draw = apple.draw_front if side is Side.FRONT else apple.draw_back
         return draw(card, printer.images(face), canvas)
-    loyalty_class, loyalty_object = _google_card(face, printer.template)
+    loyalty_class, loyalty_object = _google_card(face, printer.template, table)
     name = _name([loyalty_class, loyalty_object], platform, side)
     canvas = Canvas(google.WIDTH, name=name, locale=face.locale)
     of_google = LoyaltyCard(loyalty_class, loyalty_object, printer.template.images, face.locale)
@@ -45,14 +50,28 @@ def preview(face: CardFace, printer: CardPrinter, *, platform: Platform, side: S
     return draw_side(of_google, canvas)
 
 
-def _google_card(face: CardFace, template: Template) -> tuple[dict[str, Any], dict[str, Any]]:
+def _as_read(card: dict[str, Any], table: Table) -> dict[str, Any]:
+    """Return a card as a phone in this language reads it: it looks up what has a translation."""
+    style = {
+        section: [
+            {**entry, **{key: table.get(entry[key], entry[key]) for key in READ if key in entry}}
+            for entry in entries
+        ]
+        for section, entries in card[STYLE].items()
+    }
+    return {**card, STYLE: style}
+
+
+def _google_card(
+    face: CardFace, template: Template, table: Table
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the class and the object of one card, without what only Google needs."""
     values = template.object_values(face, public_url="")
     of_class = compile_tree(
-        template.google_class, template.class_vocabulary, essential=ESSENTIAL
+        translated(template.google_class, table), template.class_vocabulary, essential=ESSENTIAL
     ).fill(values, FALLBACK)
     of_object = compile_tree(
-        template.google_object, template.object_vocabulary, essential=ESSENTIAL
+        translated(template.google_object, table), template.object_vocabulary, essential=ESSENTIAL
     ).fill(values, face.locale)
     return of_class, {**of_object, "state": EXPIRED if face.void else ACTIVE}
 
