@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from loyalty_graph.worker.duties import serving_duties, worker_duties
 from loyalty_graph.worker.loops import running
 from tests.jobs.making import until
 from tests.shop import DAY, giving, open_shop
+from tests.wallet.google.making import account_file, write_account
 
 KINDS = {
     "cards.age",
@@ -36,6 +38,17 @@ def test_a_process_that_serves_works_too_unless_workers_do():
     assert names(Settings()) == ["live", *WORK]
     assert names(Settings(worker=False)) == ["live"]
     assert [one.name for one in worker_duties(Settings(), clock=utc_now)] == WORK
+
+
+def test_an_account_at_google_makes_a_loop_more(tmp_path: Path):
+    account = write_account(tmp_path, account_file(token_url="http://127.0.0.1:9/token"))
+    google = {
+        "google_service_account": account,
+        "google_issuer_id": "1",
+        "public_url": "https://cards.example",
+    }
+
+    assert names(Settings(**google)) == [*names(Settings()), "google"]
 
 
 async def test_two_workers_do_what_is_due_once_and_stop(database: object):

@@ -1,0 +1,178 @@
+"""Save links: what they open, and when there is none; the settings at start."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from loyalty_graph.config import Settings
+from loyalty_graph.errors import NotFoundError, SettingsError, TemplateError
+from loyalty_graph.members.models import Member
+from loyalty_graph.wallet import service
+from loyalty_graph.wallet.desk import open_desk, packed_templates
+from loyalty_graph.wallet.google.desk import open_google
+from loyalty_graph.wallet.models import PassRow
+from tests.shop import NOON, open_shop, program
+from tests.wallet.google.making import CLASS_ID, ISSUER, write_account
+from tests.wallet.google.stage import CLASS_MADE, INSERTED, URL, Stage, patch_of
+
+LONG_NAME = "\N{GRINNING FACE}" * 100
+
+
+async def link(stage: Stage, serial: str) -> str | None:
+    return await stage.desk.save_url(stage.shop.program_id, serial, now=stage.now)
+
+
+async def opened(stage: Stage, address: str) -> int:
+    """Do what Google does when somebody opens a link; return the status."""
+    token = address.rpartition("/")[2]
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(stage.fake.app)) as client:
+        return (await client.get(f"{URL}/gp/v/save/{token}")).status_code
+
+
+async def test_a_link_saves_the_present_card(stage: Stage, ada: Member):
+    serial = await stage.card(ada)
+    await stage.present.buy(ada)
+
+    made = await link(stage, serial)
+
+    assert made is not None
+    assert made.startswith("https://pay.google.com/gp/v/save/")
+    assert len(made) <= 1_800
+    assert stage.take_asked() == CLASS_MADE
+    assert await opened(stage, made) == 200
+    assert stage.balance(serial) == 108
+    assert stage.object(serial)["hasUsers"]
+    row = await PassRow.get()
+    assert (row.handed_out_at, row.handed_out_tag) == (NOON, 0)
+
+
+async def test_the_class_is_brought_once(stage: Stage, ada: Member):
+    serial = await stage.card(ada)
+    await link(stage, serial)
+    stage.later(days=1)
+    stage.take_asked()
+
+    assert await link(stage, serial)
+    assert stage.take_asked() == []
+    assert (await PassRow.get()).handed_out_at == NOON
+
+
+async def test_save_link_over_1800_characters_becomes_a_short_one_of_an_object_google_has(
+    stage: Stage,
+):
+    bob = await stage.shop.enrol(first_name=LONG_NAME, last_name=LONG_NAME)
+    serial = await stage.card(bob)
+
+    made = await link(stage, serial)
+
+    assert made is not None
+    assert len(made) <= 1_800
+    assert stage.take_asked() == [*CLASS_MADE, patch_of(serial), *INSERTED]
+    assert stage.object(serial)["accountName"] == f"{LONG_NAME} {LONG_NAME}"
+    assert await opened(stage, made) == 200
+
+
+async def test_an_old_link_opens_the_present_card(stage: Stage, ada: Member):
+    serial = await stage.card(ada)
+    old = await link(stage, serial)
+    assert old is not None
+    await stage.present.buy(ada)
+    await stage.brought(serial)
+
+    assert await opened(stage, old) == 200
+    assert stage.balance(serial) == 108
+
+
+async def test_while_google_is_down_there_is_no_link(
+    stage: Stage, ada: Member, caplog: pytest.LogCaptureFixture
+):
+    serial = await stage.card(ada)
+    stage.line.failures.append(httpx2.ConnectError("down"))
+
+    assert await link(stage, serial) is None
+    assert "Google cannot make a save link now: ConnectError" in caplog.text
+    assert (await PassRow.get()).handed_out_at is None
+    assert await link(stage, serial)
+
+
+async def test_an_object_that_google_does_not_take_has_no_link(stage: Stage, card: str):
+    bob = await stage.shop.enrol(first_name=LONG_NAME, last_name=LONG_NAME)
+    serial = await stage.card(bob)
+    stage.line.failures.append(httpx2.Response(503))
+
+    assert await link(stage, serial) is None
+
+
+async def test_there_are_links_of_googles_passes_only(stage: Stage, ada: Member):
+    apple = await service.issue(stage.shop.program_id, [ada.id], now=NOON)
+
+    for serial in (apple[ada.id], "c7"):
+        with pytest.raises(NotFoundError):
+            await link(stage, serial)
+    assert stage.take_asked() == []
+
+
+async def test_a_link_needs_the_template_of_its_programme(stage: Stage, card: str):
+    stage.later(hours=1)
+    await open_shop({**program(), "branding": {"template": "gone"}}, now=stage.now)
+
+    with pytest.raises(TemplateError, match="no card template gone"):
+        await link(stage, card)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, account_text: str) -> dict[str, Any]:
+    return {
+        "data_dir": tmp_path / "data",
+        "public_url": "https://cards.example/",
+        "google_service_account": write_account(tmp_path, account_text),
+        "google_issuer_id": ISSUER,
+    }
+
+
+def test_without_an_account_there_is_no_desk_for_google():
+    assert open_google(Settings(), packed_templates()) is None
+
+
+async def test_the_desk_of_these_settings(settings: dict[str, Any]):
+    desk = open_desk(Settings(**settings), now=NOON).google
+
+    assert desk is not None
+    assert desk.issuer_id == ISSUER
+    assert desk.sender.per_s == 20
+    await desk.close()
+
+
+async def test_a_sandbox_takes_its_own_links(settings: dict[str, Any], stage: Stage, ada: Member):
+    url = "http://127.0.0.1:8700"
+    given = {**settings, "google_url": f"{url}/", "public_url": "http://127.0.0.1:8000"}
+    desk = open_google(Settings(**given), packed_templates())
+    assert desk is not None
+    serial = await stage.card(ada)
+    await link(stage, serial)
+    desk.sender = stage.desk.sender
+
+    made = await desk.save_url(stage.shop.program_id, serial, now=NOON)
+
+    assert made is not None
+    assert made.startswith(f"{url}/gp/v/save/")
+    assert CLASS_ID in stage.fake.store.classes
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"google_issuer_id": None}, "LOYALTY_GOOGLE_SERVICE_ACCOUNT and LOYALTY_GOOGLE_ISSUER_ID"),
+        ({"google_service_account": None}, "LOYALTY_GOOGLE_SERVICE_ACCOUNT and"),
+        ({"google_service_account": Path("none.json")}, "cannot be read"),
+        ({"public_url": "http://cards.example"}, "must begin with https://"),
+    ],
+    ids=["no issuer", "no account", "no file", "no TLS"],
+)
+def test_settings_that_do_not_fit_are_refused(
+    settings: dict[str, Any], changes: dict[str, Any], words: str
+):
+    with pytest.raises(SettingsError, match=words):
+        open_google(Settings(**{**settings, **changes}), packed_templates())
