@@ -32,12 +32,12 @@ class Phone:
 
     async def hear(self, *, now: datetime) -> None:
         """Do what a push asks for: list what changed, and fetch each of it."""
-        self.told += 1
         highest, serials = await changed(CARDS, self.device, since=self.since)
         assert highest >= (self.since or 0), "a tag went back"
         for serial in serials:
             await self._fetch(serial, now)
         self.since = highest
+        self.told += 1
 
     async def _fetch(self, serial: str, now: datetime) -> None:
         card = await PassRow.get(serial=serial)
