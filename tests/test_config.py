@@ -62,6 +62,9 @@ def test_settings_do_not_change_while_we_run():
         ("LOYALTY_SECRET_KEY", "too short", "at least 32"),
         ("LOYALTY_TEAM_IDENTIFIER", "abc", "match pattern"),
         ("LOYALTY_PASS_TYPE_IDENTIFIER", "example.club", "match pattern"),
+        ("LOYALTY_APNS_URL", "http://127.0.0.1:2197", "match pattern"),
+        ("LOYALTY_APNS_URL", "https://user@host", "match pattern"),
+        ("LOYALTY_APNS_URL", "https://host/3/device", "match pattern"),
     ],
 )
 def test_a_bad_setting_is_named_without_its_value(

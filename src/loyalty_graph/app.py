@@ -95,7 +95,8 @@ def create_app(settings: Settings) -> Starlette:
 def _duties(settings: Settings, desk: PassDesk, live: Live) -> list[Loop]:
     deliveries = Loop("deliveries", desk.deliveries.step, desk.deliveries.close)
     certificates = CertificateWatch(desk.signers, clock=utc_now).loop
-    return [deliveries, certificates, *serving_duties(settings, live, clock=utc_now)]
+    duties = serving_duties(settings, live, clock=utc_now, signers=desk.signers)
+    return [deliveries, certificates, *duties]
 
 
 def _gatherer(

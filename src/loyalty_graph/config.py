@@ -15,6 +15,8 @@ ENV_PREFIX = "LOYALTY_"
 PACKAGE = Path(__file__).parent
 SECRET_KEY_BYTES = 32
 SECRET_KEY_LENGTH_MIN = 32
+APNS_URL = "https://api.push.apple.com"
+HTTPS_HOST = r"^https://([\w.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?/?$"
 GOOGLE_URL = "https://walletobjects.googleapis.com"
 GOOGLE_KEYS_URL = "https://pay.google.com/gp/m/issuer/keys"
 HTTPS_OR_HERE = r"^(https://[^/]|http://(127\.0\.0\.1|localhost)[:/])"
@@ -83,6 +85,10 @@ class Settings(BaseSettings):
     apple_issuer: Path | None = None
     pass_type_identifier: str | None = Field(default=None, pattern=r"^pass\.[\w.-]+$")
     team_identifier: str | None = Field(default=None, pattern=r"^[A-Z0-9]{10}$")
+    # A sandbox may stand in for it; with the development CA nothing is pushed unless it is set.
+    apns_url: str = Field(default=APNS_URL, pattern=HTTPS_HOST)
+    # PEM; trusted in place of the system's roots.
+    apns_root: Path | None = None
 
     google_service_account: Path | None = None
     google_issuer_id: str | None = Field(default=None, pattern=r"^[0-9]{1,40}$")

@@ -64,7 +64,7 @@ def test_the_fake_apns_prints_its_settings_and_each_push_until_it_is_stopped(dat
         root = Path(settings["LOYALTY_APNS_ROOT"])
 
         async def push() -> Answer:
-            apns = Apns(settings["LOYALTY_APNS_URL"], signer, root=root)
+            apns = Apns(settings["LOYALTY_APNS_URL"], lambda: signer, root=root)
             try:
                 return await apns.send("a" * 60 + "b0b1")
             finally:

@@ -79,6 +79,7 @@ def test_it_says_what_runs_and_stops_in_good_order(start: Start):
 
     assert banner.startswith("Loyalty Graph 0.1.0\n  Database    ")
     assert "  Signing     development CA; phones will not add these passes\n" in banner
+    assert "  Pushes      none; Apple knows no passes of the development CA." in banner
     assert get(f"{address}/healthz") == (200, b'{"status":"ok"}')
     assert get(f"{address}/readyz") == (200, b'{"status":"ready"}')
 

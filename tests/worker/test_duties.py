@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,11 +14,20 @@ from loyalty_graph.jobs.models import JobRow, ScheduleRow
 from loyalty_graph.outbox import FactRow
 from loyalty_graph.outbox.live import Live
 from loyalty_graph.rewards.rules import RedemptionState
+from loyalty_graph.sandbox.apns import FakeApns
+from loyalty_graph.wallet.apple.development_ca import (
+    DEVELOPMENT_FOLDER,
+    IDENTITY,
+    development_root,
+    development_signer,
+)
+from loyalty_graph.wallet.models import CardPushRow
 from loyalty_graph.worker.duties import serving_duties, worker_duties
 from loyalty_graph.worker.loops import running
 from tests.jobs.making import until
 from tests.shop import DAY, giving, open_shop
 from tests.wallet.google.making import account_file, write_account
+from tests.wallet.holding import install, issue
 
 KINDS = {
     "cards.age",
@@ -49,6 +59,39 @@ def test_an_account_at_google_makes_a_loop_more(tmp_path: Path):
     }
 
     assert names(Settings(**google)) == [*names(Settings()), "google"]
+
+
+def pushing_to(fake: FakeApns, data_dir: Path, folder: Path) -> Settings:
+    (folder / "root.pem").write_bytes(fake.root)
+    return Settings(data_dir=data_dir, apns_url=fake.url, apns_root=folder / "root.pem")
+
+
+async def test_a_purchase_is_told_to_the_phone_whichever_process_numbers_it(
+    database: object, data_dir: Path, tmp_path: Path
+):
+    now = utc_now()
+    shop = await open_shop(giving(), now=now)
+    ada = await shop.enrol()
+    development_signer(data_dir / DEVELOPMENT_FOLDER, now=now)
+    fake = FakeApns(development_root(data_dir / DEVELOPMENT_FOLDER), clock=utc_now)
+    await fake.start()
+    await install(await issue(shop, ada, now=now), "phone", pass_type=IDENTITY.pass_type_identifier)
+    settings = pushing_to(fake, data_dir, tmp_path)
+    duties = [
+        *serving_duties(settings, Live(), clock=utc_now),
+        *worker_duties(settings, clock=utc_now),
+    ]
+
+    async def is_told() -> bool:
+        return bool(fake.pushes) and not await CardPushRow.filter(due_at__isnull=False).exists()
+
+    async with running(duties):
+        await shop.buy(ada)
+        await until(is_told)
+
+    await fake.stop()
+    assert Counter(one.name for one in duties) >= Counter({"apple": 2, "certificates": 2})
+    assert [push.token for push in fake.pushes] == ["token of phone"]
 
 
 async def test_two_workers_do_what_is_due_once_and_stop(database: object):

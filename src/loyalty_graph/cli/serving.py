@@ -18,6 +18,7 @@ from loyalty_graph.config import Settings, data_folder, load_settings
 from loyalty_graph.errors import SettingsError
 from loyalty_graph.graphql.view import BODY_BYTES_MAX
 from loyalty_graph.identity.development_issuer import KEY_FILE
+from loyalty_graph.wallet.apple.pushing import pushes_to_apple
 from loyalty_graph.wallet.desk import PassDesk
 
 PORTS_TRIED = 20
@@ -37,6 +38,7 @@ def serve(*, host: str | None, port: int | None, database: str | None) -> None:
 
     async def announce(desk: PassDesk) -> None:
         print_header(settings.database_url, desk)
+        print_pushes(settings)
         print_sign_in(settings)
         print_named("API", f"{address_of(listener)}/graphql")
         console.print("  [dim]Ctrl-C stops; requests in hand are finished first.[/]")
@@ -59,6 +61,17 @@ def print_header(url: str, desk: PassDesk, *, to: Console = console) -> None:
             f"{signer.identity.pass_type_identifier} of team {signer.identity.team_identifier},"
             f" until {signer.expires_at:%Y-%m-%d}",
             to=to,
+        )
+
+
+def print_pushes(settings: Settings, *, to: Console = console) -> None:
+    """Say whether phones are told of changes."""
+    if pushes_to_apple(settings):
+        print_named("Pushes", settings.apns_url, to=to)
+    else:
+        to.print(
+            "  [bold]Pushes[/]      [yellow]none; Apple knows no passes of the development CA."
+            " LOYALTY_APNS_URL may name a sandbox[/]"
         )
 
 

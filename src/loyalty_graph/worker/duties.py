@@ -6,16 +6,32 @@ from datetime import datetime
 from loyalty_graph.config import Settings
 from loyalty_graph.outbox.live import Live
 from loyalty_graph.usecases import scheduled
+from loyalty_graph.wallet.apple.pushing import ApplePushes, open_pushes, pushes_to_apple
+from loyalty_graph.wallet.apple.signers import Signers, look_of
 from loyalty_graph.wallet.desk import packed_templates
 from loyalty_graph.wallet.google.desk import open_google
 from loyalty_graph.wallet.google.updating import GoogleUpdates
+from loyalty_graph.worker.certificates import CertificateWatch
 from loyalty_graph.worker.loops import Loop
 from loyalty_graph.worker.numbering import Numbering
 from loyalty_graph.worker.rollouts import RollingOut
 
 
-def serving_duties(settings: Settings, live: Live, *, clock: Callable[[], datetime]) -> list[Loop]:
-    """Return the loops of a process that serves; the work is left to workers if they are set."""
+def serving_duties(
+    settings: Settings,
+    live: Live,
+    *,
+    clock: Callable[[], datetime],
+    signers: Signers | None = None,
+) -> list[Loop]:
+    """Return the loops of a process that serves; the work is left to workers if they are set.
+
+    Args:
+        settings: Of the process.
+        live: Who is told of numbered facts.
+        clock: Tells the moment.
+        signers: Who signs, if somebody looks after their certificates already.
+    """
     numbered = [live.wake]
     loops = [Loop("live", live.step, live.close)]
     if settings.redis_url is not None:
@@ -28,7 +44,7 @@ def serving_duties(settings: Settings, live: Live, *, clock: Callable[[], dateti
             Loop("hearing nudges", nudges.hear_step, nudges.leave),
             Loop("telling nudges", nudges.tell_step, nudges.close),
         ]
-    return [*loops, *(_work(settings, clock, numbered) if settings.worker else [])]
+    return [*loops, *(_work(settings, clock, numbered, signers) if settings.worker else [])]
 
 
 def worker_duties(settings: Settings, *, clock: Callable[[], datetime]) -> list[Loop]:
@@ -43,20 +59,25 @@ def worker_duties(settings: Settings, *, clock: Callable[[], datetime]) -> list[
 
 
 def _work(
-    settings: Settings, clock: Callable[[], datetime], told: list[Callable[[], None]]
+    settings: Settings,
+    clock: Callable[[], datetime],
+    told: list[Callable[[], None]],
+    signers: Signers | None = None,
 ) -> list[Loop]:
     """Return what any number of processes may do beside each other; `told` hear of new numbers."""
     templates = packed_templates()
     google = open_google(settings, templates)
     updates = GoogleUpdates(google, clock=clock) if google else None
+    apple, watch = _apple(settings, signers, clock=clock)
 
     def numbered() -> None:
         for tell in told:
             tell()
 
     def wanted() -> None:
-        if updates is not None:
-            updates.wake()
+        for one in (updates, apple):
+            if one is not None:
+                one.wake()
 
     jobs = scheduled.runner(clock)
     return [
@@ -73,4 +94,20 @@ def _work(
         ).loop,
         Loop("jobs", lambda: jobs.step(clock), jobs.close),
         *([Loop("google", updates.step, updates.close)] if updates else []),
+        *([Loop("apple", apple.step, apple.close)] if apple else []),
+        *watch,
     ]
+
+
+def _apple(
+    settings: Settings, signers: Signers | None, *, clock: Callable[[], datetime]
+) -> tuple[ApplePushes | None, list[Loop]]:
+    """Return what pushes to phones, if it may, and who looks after its certificates."""
+    if not pushes_to_apple(settings):
+        return None, []
+    watch = []
+    if signers is None:
+        signers = Signers(look_of(settings), now=clock())
+        watch = [CertificateWatch(signers, clock=clock).loop]
+    known = signers
+    return open_pushes(settings, lambda: known.current, clock=clock), watch

@@ -60,7 +60,7 @@ async def connecting(
         trusted: Path | None = root,
         limits: Limits = NO_PAUSES,
     ) -> Apns:
-        made.append(Apns(url or fake.url, signer, root=trusted, limits=limits))
+        made.append(Apns(url or fake.url, lambda: signer, root=trusted, limits=limits))
         return made[-1]
 
     yield make

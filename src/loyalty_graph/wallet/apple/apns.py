@@ -10,6 +10,7 @@ import secrets
 import ssl
 import tempfile
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -37,7 +38,8 @@ logger = logging.getLogger(__name__)
 class Limits:
     """How long to wait, in seconds, and how many streams to open at once.
 
-    More streams would be no faster: h2 counts them all whenever it opens one.
+    `answer_s` is for an answer, and before that for a stream. More streams would be no faster: h2
+    counts them all whenever it opens one.
     """
 
     connect_s: float = 10.0
@@ -48,21 +50,28 @@ class Limits:
 
 
 class Apns:
-    """Sends pushes for the passes of one certificate.
+    """Sends pushes for the passes of one pass type.
 
+    A new certificate is shown on a new connection, while the old one ends what it has in hand.
     While APNs cannot be reached, or refuses the certificate, whatever is sent is answered at once.
     After a pause that grows with each failure (full jitter) one push may try again.
     """
 
     def __init__(
-        self, url: str, signer: Signer, *, root: Path | None, limits: Limits | None = None
+        self,
+        url: str,
+        signer_now: Callable[[], Signer],
+        *,
+        root: Path | None,
+        limits: Limits | None = None,
     ) -> None:
         place = urlsplit(url)
         assert place.hostname is not None, "settings are checked when they are read"
         self._host, self._port = place.hostname, place.port or HTTPS_PORT
         self._authority = place.netloc
-        self.topic = signer.identity.pass_type_identifier
-        self._signer, self._root = signer, root
+        self.signer = signer_now()
+        self.topic = self.signer.identity.pass_type_identifier
+        self._signer_now, self._root = signer_now, root
         self._limits = limits or Limits()
         self._queue: deque[Exchange] = deque()
         self._link: Link | None = None
@@ -122,7 +131,8 @@ class Apns:
     async def _connect(self) -> None:
         loop, link = asyncio.get_running_loop(), self._new_link()
         try:
-            tls = client_context(self._signer, root=self._root)
+            self.signer = self._signer_now()
+            tls = client_context(self.signer, root=self._root)
             async with asyncio.timeout(self._limits.connect_s):
                 await loop.create_connection(lambda: link, self._host, self._port, ssl=tls)
                 await link.ready
@@ -143,6 +153,7 @@ class Apns:
             self.topic,
             self._queue,
             streams_max=self._limits.streams,
+            answer_s=self._limits.answer_s,
             hearers=Hearers(self._answered, self._ended, self._again),
         )
 
@@ -206,6 +217,8 @@ class Apns:
         now = loop.time()
         while self._queue and self._queue[0].ends_at <= now:
             self._queue.popleft().settle(Later("no answer in time"))
+        if self._link is not None and self._signer_now() is not self.signer:
+            self._link.retire(ConnectionError("there is a new certificate"))
         self._links = {link for link in self._links if not link.closed}
         for link in self._links:
             link.watch()

@@ -39,7 +39,10 @@ PING = b"are you?"
 
 @dataclass(eq=False, slots=True)
 class Exchange:
-    """A push on its way, and what has been heard of it; `ends_at` is a time of the loop."""
+    """A push on its way, and what has been heard of it.
+
+    `ends_at` is a time of the loop; the wait for a stream and the wait for the answer end there.
+    """
 
     token: str
     ends_at: float
@@ -86,6 +89,7 @@ class Link(asyncio.Protocol):
         queue: deque[Exchange],
         *,
         streams_max: int,
+        answer_s: float,
         hearers: Hearers,
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -100,6 +104,7 @@ class Link(asyncio.Protocol):
         self._after_path = (HeaderTuple(b"apns-topic", topic.encode()),)
         self._queue, self._hearers = queue, hearers
         self._streams_max = self._streams_allowed = streams_max
+        self._answer_s = answer_s
         self._h2 = H2Connection(
             # Our own headers are right; looking at each of them again costs a tenth of the time.
             H2Configuration(validate_outbound_headers=False, normalize_outbound_headers=False)
@@ -231,6 +236,7 @@ class Link(asyncio.Protocol):
         # The token is as good as a key, so it stays out of the tables of header compression.
         path = NeverIndexedHeaderTuple(b":path", b"/3/device/" + quote(exchange.token, "").encode())
         self._h2.send_headers(stream_id, (*self._before_path, path, *self._after_path))
+        exchange.ends_at = self._loop.time() + self._answer_s
         self._open[stream_id] = exchange
         self._unsent.append(stream_id)
         self._send_bodies()
