@@ -69,8 +69,7 @@ def create_app(settings: Settings) -> Starlette:
                 finally:
                     live.stop()
                     watch.close()
-                    if desk.google is not None:
-                        await desk.google.close()
+                    await desk.close()
 
     return Starlette(
         lifespan=lifespan,

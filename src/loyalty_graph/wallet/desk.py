@@ -55,6 +55,11 @@ class PassDesk:
         """Return whether passes are signed by the development CA, which no phone trusts."""
         return self.signer.development
 
+    async def close(self) -> None:
+        """Close the connections."""
+        if self.google is not None:
+            await self.google.close()
+
     def printer_of(self, face: CardFace) -> CardPrinter:
         """Return the printer of the template that a card is laid out by.
 
