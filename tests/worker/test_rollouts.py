@@ -8,8 +8,7 @@ from loyalty_graph.outbox import CardMark
 from loyalty_graph.wallet import pushes, rollouts
 from loyalty_graph.wallet.models import RolloutRow
 from loyalty_graph.wallet.pushes import Wanted
-from loyalty_graph.wallet.rollouts import BEGINS_AFTER
-from loyalty_graph.worker.rollouts import LOOK_EVERY_S, RollingOut
+from loyalty_graph.worker.rollouts import BEGINS_AFTER, LOOK_EVERY_S, RollingOut
 from tests.jobs.making import Clock
 from tests.shop import NOON, Shop, open_shop, program
 from tests.wallet.holding import issue
@@ -43,26 +42,41 @@ async def marked(shop: Shop) -> int:
     return await CardMark.filter(program_id=shop.program_id).count()
 
 
-async def test_so_many_cards_in_a_second_are_marked(shop: Shop):
-    clock = Clock(NOON)
-    rolling = rolling_out(clock, 16)
+async def begun(shop: Shop, *rolling: RollingOut, clock: Clock) -> None:
+    """Begin a roll-out, let these processes see it, and wait for as long as they do."""
     await start(shop)
-
-    before = await rolling.step()
+    for one in rolling:
+        await one.step()
     clock.now += BEGINS_AFTER
+
+
+async def test_so_many_cards_in_a_second_are_marked(shop: Shop):
+    rolling = rolling_out(clock := Clock(NOON), 16)
+    await begun(shop, rolling, clock=clock)
+
     steps = [(await rolling.step(), await marked(shop)) for _ in range(4)]
 
-    assert before == LOOK_EVERY_S
     assert steps == [(0.25, 4), (0.25, 8), (0.25, 10), (LOOK_EVERY_S, 10)]
     await rolling.close()
+
+
+async def test_it_begins_when_no_process_keeps_the_programme_of_before(shop: Shop):
+    rolling = rolling_out(clock := Clock(NOON + MINUTE), 16)
+    await start(shop)
+
+    pauses = [await rolling.step()]
+    clock.now += BEGINS_AFTER - timedelta.resolution
+    pauses.append(await rolling.step())
+
+    assert (pauses, await marked(shop)) == ([LOOK_EVERY_S] * 2, 0)
 
 
 @pytest.mark.parametrize(
     ("per_s", "cards", "pause_s"), [(1, 1, 1.0), (3, 1, 1 / 3), (7, 1, 1 / 7), (10, 2, 0.2)]
 )
 async def test_a_slow_pace_is_kept_too(shop: Shop, per_s: int, cards: int, pause_s: float):
-    rolling = rolling_out(Clock(NOON + MINUTE), per_s)
-    await start(shop)
+    rolling = rolling_out(clock := Clock(NOON), per_s)
+    await begun(shop, rolling, clock=clock)
 
     assert (await rolling.step(), await marked(shop)) == (pause_s, cards)
     await rolling.close()
@@ -70,9 +84,9 @@ async def test_a_slow_pace_is_kept_too(shop: Shop, per_s: int, cards: int, pause
 
 async def test_programmes_take_turns(shop: Shop):
     other = await shop_with_cards("tea-club", 10)
-    rolling = rolling_out(Clock(NOON + MINUTE), 8)
-    await start(shop)
+    rolling = rolling_out(clock := Clock(NOON), 8)
     await start(other)
+    await begun(shop, rolling, clock=clock)
 
     for _ in range(4):
         await rolling.step()
@@ -82,9 +96,9 @@ async def test_programmes_take_turns(shop: Shop):
 
 
 async def test_one_process_at_a_time_does_it(shop: Shop):
-    clock = Clock(NOON + MINUTE)
+    clock = Clock(NOON)
     first, second = (rolling_out(clock, 8) for _ in range(2))
-    await start(shop)
+    await begun(shop, first, second, clock=clock)
 
     await first.step()
     assert (await second.step(), await marked(shop)) == (LOOK_EVERY_S, 2)
@@ -94,9 +108,9 @@ async def test_one_process_at_a_time_does_it(shop: Shop):
 
 
 async def test_who_slept_too_long_marks_nobody(shop: Shop):
-    clock = Clock(NOON + MINUTE)
+    clock = Clock(NOON)
     first, second = (rolling_out(clock, 8) for _ in range(2))
-    await start(shop)
+    await begun(shop, first, second, clock=clock)
     await first.step()
     clock.now += MINUTE
     await second.step()
@@ -110,9 +124,9 @@ async def test_who_slept_too_long_marks_nobody(shop: Shop):
 
 
 async def test_while_pushes_are_late_it_goes_ten_times_slower(shop: Shop):
-    rolling = rolling_out(Clock(NOON + MINUTE), 8)
+    rolling = rolling_out(clock := Clock(NOON + MINUTE), 8)
     await pushes.want([Wanted("GOOGLE", "issuer", "object", 1, NOON)], now=NOON)
-    await start(shop)
+    await begun(shop, rolling, clock=clock)
 
     assert await rolling.step() == 2.5
     claimed = await pushes.claim("GOOGLE", "issuer", limit=1, now=NOON, until=NOON + 5 * MINUTE)

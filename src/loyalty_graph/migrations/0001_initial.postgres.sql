@@ -118,7 +118,6 @@ CREATE TABLE "card_rollout" (
     "marked" INT NOT NULL,
     "cursor" UUID,
     "begun_at" TIMESTAMPTZ NOT NULL,
-    "begins_at" TIMESTAMPTZ NOT NULL,
     "ended_at" TIMESTAMPTZ,
     CONSTRAINT "card_rollout_pkey" PRIMARY KEY ("program_id", "id")
 );

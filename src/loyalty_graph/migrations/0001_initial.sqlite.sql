@@ -117,7 +117,6 @@ CREATE TABLE "card_rollout" (
     "marked" INT NOT NULL,
     "cursor" CHAR(36),
     "begun_at" TIMESTAMP NOT NULL,
-    "begins_at" TIMESTAMP NOT NULL,
     "ended_at" TIMESTAMP,
     CONSTRAINT "card_rollout_pkey" PRIMARY KEY ("program_id", "id")
 );

@@ -131,8 +131,7 @@ class CardLinkRow(Model):
 class RolloutRow(Model):
     """A change that all cards of a programme show, on its way to them.
 
-    `cursor` is the last member whose cards were marked. `begins_at` is when nobody keeps the
-    programme as it was before.
+    `cursor` is the last member whose cards were marked.
     """
 
     id: UUID = fields.UUIDField(primary_key=True)
@@ -143,7 +142,6 @@ class RolloutRow(Model):
     marked: int = fields.IntField()
     cursor: UUID | None = fields.UUIDField(null=True)
     begun_at: datetime = fields.DatetimeField()
-    begins_at: datetime = fields.DatetimeField()
     ended_at: datetime | None = fields.DatetimeField(null=True)
 
     class Meta(Model.Meta):

@@ -6,7 +6,7 @@ it marked are written in one transaction, so a crash neither forgets nor repeats
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -22,8 +22,6 @@ from loyalty_graph.leases import Lease
 from loyalty_graph.wallet.models import CardTemplateRow, PassRow, RolloutRow
 
 LEASE = "card-rollouts"
-# Other processes keep versions of the programme for a second: cards made meanwhile look old.
-BEGINS_AFTER = timedelta(seconds=2)
 ROLLOUTS_MAX = 20
 FIRST = UUID(int=0)
 
@@ -77,7 +75,6 @@ async def start(program_id: UUID, reason: str, *, now: datetime) -> Rollout:
         total=total,
         marked=0,
         begun_at=now,
-        begins_at=now + BEGINS_AFTER,
     )
     return _rollout(row)
 
@@ -116,9 +113,9 @@ async def progress(program_id: UUID, *, limit: int = ROLLOUTS_MAX) -> list[Rollo
     return [_rollout(row) for row in rows]
 
 
-async def running(*, now: datetime) -> list[Rollout]:
-    """Return the roll-outs of all programmes that may mark cards now."""
-    rows = RolloutRow.filter(ended_at=None, state=RolloutState.RUNNING, begins_at__lte=now)
+async def running() -> list[Rollout]:
+    """Return the roll-outs of all programmes that are under way and not paused."""
+    rows = RolloutRow.filter(ended_at=None, state=RolloutState.RUNNING)
     return [_rollout(row) for row in await rows.order_by("id")]
 
 

@@ -11,6 +11,9 @@ from loyalty_graph.wallet import pushes, rollouts
 from loyalty_graph.worker.loops import Loop
 
 LOOK_EVERY_S = 1.0
+# Every process keeps versions of a programme for a second: cards made meanwhile look old. It counts
+# from when the change was seen here, since nobody knows when it was committed.
+BEGINS_AFTER = timedelta(seconds=2)
 COMPARED_EVERY = timedelta(minutes=1)
 STEPS_PER_S = 4
 # Who bought something waits for a push behind those of the roll-out.
@@ -35,6 +38,7 @@ class RollingOut:
         self._clock, self._templates = clock, templates
         self._compared: set[UUID] = set()
         self._compare_at: datetime | None = None
+        self._seen: dict[UUID, datetime] = {}
         self._limit = max(1, per_s // STEPS_PER_S)
         self._pause_s = self._limit / per_s
         self._tenure = Tenure(rollouts.LEASE, clock=clock)
@@ -51,7 +55,7 @@ class RollingOut:
         if self._compare_at is None or self._compare_at <= now:
             self._compare_at = now + COMPARED_EVERY
             await self._compare(now)
-        running = await rollouts.running(now=now)
+        running = [one for one in await rollouts.running() if self._may_begin(one.id, now)]
         if not running:
             return LOOK_EVERY_S
         lease = await self._tenure.held()
@@ -62,6 +66,9 @@ class RollingOut:
             self._tenure.lost()
         is_late = await pushes.are_late(since=now - BEHIND)
         return self._pause_s * SLOWER_WHEN_BEHIND if is_late else self._pause_s
+
+    def _may_begin(self, rollout: UUID, now: datetime) -> bool:
+        return now - self._seen.setdefault(rollout, now) >= BEGINS_AFTER
 
     async def _compare(self, now: datetime) -> None:
         """Begin roll-outs where templates are not what they were when this process began."""
