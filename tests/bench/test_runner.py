@@ -22,7 +22,7 @@ def suites(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
 
 
 def test_the_suites_are_found():
-    assert {"api", "ledger", "live", "passes"} <= discover().keys()
+    assert {"api", "ledger", "live", "passes", "push"} <= discover().keys()
 
 
 def test_what_takes_minutes_stands_apart():
