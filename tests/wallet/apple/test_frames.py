@@ -33,4 +33,4 @@ def test_errors_have_their_names():
 )
 def test_what_is_no_frame_is_refused(garbage: bytes):
     with pytest.raises(ProtocolError):
-        Frames().feed(garbage)
+        list(Frames().feed(garbage))

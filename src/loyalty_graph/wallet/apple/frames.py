@@ -4,6 +4,7 @@ RFC 9113, 6.8: a server that goes away still answers the streams up to the one i
 the whole connection instead, so it is not told.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from h2.errors import ErrorCodes
@@ -39,14 +40,13 @@ class Frames:
     def __init__(self) -> None:
         self._rest = b""
 
-    def feed(self, data: bytes) -> list[bytes | GoAway]:
-        """Return the frames that are whole by now, in their order.
+    def feed(self, data: bytes) -> Iterator[bytes | GoAway]:
+        """Yield the frames that are whole by now, in their order.
 
         Raises:
-            ProtocolError: One is announced that is longer than allowed.
+            ProtocolError: One is announced that is longer than allowed; those before it were good.
         """
         data, start = self._rest + data, 0
-        found: list[bytes | GoAway] = []
         while len(data) - start >= HEAD_BYTES:
             length = int.from_bytes(data[start : start + 3], "big")
             if length > FRAME_BYTES_MAX:
@@ -55,10 +55,9 @@ class Frames:
             if end > len(data):
                 break
             frame = data[start:end]
-            found.append(_goaway(frame) if frame[3] == GOAWAY else frame)
+            yield _goaway(frame) if frame[3] == GOAWAY else frame
             start = end
         self._rest = data[start:]
-        return found
 
 
 def _goaway(frame: bytes) -> GoAway:

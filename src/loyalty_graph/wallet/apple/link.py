@@ -352,5 +352,8 @@ class Link(asyncio.Protocol):
         self._unsent.clear()
 
     def _write(self) -> None:
-        if self._transport is not None and (data := self._h2.data_to_send()):
-            self._transport.write(data)
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if data := self._h2.data_to_send():
+            transport.write(data)
