@@ -24,9 +24,14 @@ def discover(attribute: str = "SUITES") -> dict[str, Suite]:
     for module in sorted(pkgutil.iter_modules(bench.__path__), key=lambda module: module.name):
         if not module.name.startswith("_"):
             suites = getattr(importlib.import_module(f"bench.{module.name}"), attribute, {})
-            assert not set(found) & set(suites), "a suite's name belongs to one module"
-            found |= suites
+            for name, suite in suites.items():
+                found[name] = joined(found[name], suite) if name in found else suite
     return found
+
+
+def joined(one: Suite, other: Suite) -> Suite:
+    """Return a suite of two modules' rows."""
+    return lambda: [*one(), *other()]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -63,7 +63,7 @@ def create_app(settings: Settings) -> Starlette:
         app.state.live = live
         async with open_database(settings.database_url):
             await migrate()
-            async with record_purchase, running(_duties(settings, desk, live)):
+            async with record_purchase, desk.cache.making, running(_duties(settings, desk, live)):
                 try:
                     yield
                 finally:

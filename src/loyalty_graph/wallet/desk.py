@@ -11,7 +11,9 @@ from loyalty_graph.signing import read_link, sign_link
 from loyalty_graph.wallet import service
 from loyalty_graph.wallet.apple.card import CardPrinter, WebService
 from loyalty_graph.wallet.apple.deliveries import Deliveries, delivery, keep, tells_something
-from loyalty_graph.wallet.apple.files import PassFiles, present
+from loyalty_graph.wallet.apple.files import PassFiles
+from loyalty_graph.wallet.apple.issued import present
+from loyalty_graph.wallet.apple.making import PassMaker
 from loyalty_graph.wallet.apple.signers import Printers, Signers, look_of
 from loyalty_graph.wallet.apple.signing import Signer
 from loyalty_graph.wallet.apple.tokens import PassTokens, pass_tokens
@@ -174,7 +176,9 @@ def open_desk(settings: Settings, *, now: datetime) -> PassDesk:
         tokens=tokens,
         link_key=secret_key(settings),
         public_url=public_url,
-        cache=PassFiles(printers, web_service, bytes_max=settings.pass_cache_mb * MEGABYTE),
+        cache=PassFiles(
+            PassMaker(printers, web_service), bytes_max=settings.pass_cache_mb * MEGABYTE
+        ),
         deliveries=Deliveries(),
         google=open_google(settings, templates),
     )

@@ -27,7 +27,7 @@ from loyalty_graph.errors import NotFoundError
 from loyalty_graph.rate_limits import NO_WAIT, RateLimit
 from loyalty_graph.wallet.apple import logs, registrations
 from loyalty_graph.wallet.apple.deliveries import delivery, tells_something
-from loyalty_graph.wallet.apple.files import PassFile, find
+from loyalty_graph.wallet.apple.issued import PassFile, find
 from loyalty_graph.wallet.apple.listing import changed
 from loyalty_graph.wallet.apple.registrations import Holding
 from loyalty_graph.wallet.desk import MEDIA_TYPE, WEB_SERVICE_PATH, PassDesk

@@ -1,6 +1,8 @@
 """The cache of pass files: what it keeps, for whom, and for how long."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -14,14 +16,9 @@ from loyalty_graph.usecases import program_file
 from loyalty_graph.wallet import service
 from loyalty_graph.wallet.apple.card import CardPrinter, WebService
 from loyalty_graph.wallet.apple.checking import describe
-from loyalty_graph.wallet.apple.files import (
-    ENTRY_BYTES,
-    IssuedPass,
-    PassFile,
-    PassFiles,
-    find,
-    present,
-)
+from loyalty_graph.wallet.apple.files import ENTRY_BYTES, PassFiles
+from loyalty_graph.wallet.apple.issued import IssuedPass, PassFile, find, present
+from loyalty_graph.wallet.apple.making import PassMaker
 from loyalty_graph.wallet.models import PassRow
 from loyalty_graph.wallet.service import Platform
 from loyalty_graph.wallet.templates import Template
@@ -72,13 +69,19 @@ def web_service(serial: str, generation: int) -> WebService:
     return WebService("https://cards.example/apple", f"{generation}-{serial}")
 
 
-def make(printer: CountingPrinter, *, bytes_max: int = MEGABYTE) -> PassFiles:
-    return PassFiles({"store-card": printer}, web_service, bytes_max=bytes_max)
+@asynccontextmanager
+async def keeping(
+    shop: Shop, printer: CountingPrinter, *, bytes_max: int = MEGABYTE
+) -> AsyncIterator[Kept]:
+    files = PassFiles(PassMaker({"store-card": printer}, web_service), bytes_max=bytes_max)
+    async with files.making:
+        yield Kept(files, printer, shop)
 
 
 @pytest.fixture
-def kept(shop: Shop, printer: CountingPrinter) -> Kept:
-    return Kept(make(printer), printer, shop)
+async def kept(shop: Shop, printer: CountingPrinter) -> AsyncIterator[Kept]:
+    async with keeping(shop, printer) as kept:
+        yield kept
 
 
 async def serial_of(shop: Shop, **profile: Any) -> str:
@@ -176,12 +179,30 @@ async def test_who_leaves_takes_the_file_from_nobody(kept: Kept, ada: str):
     assert kept.printer.printed == 1
 
 
-async def test_who_asks_after_a_failure_is_not_told_of_it(kept: Kept, ada: str):
-    kept.files._printers = {}
-    with pytest.raises(TemplateError):
+async def test_those_who_ask_at_once_are_served_together_and_fail_alone(kept: Kept, ada: str):
+    serials = [ada, *[await serial_of(kept.shop) for _ in range(40)]]
+    gone = await find(serials[7])
+    assert gone is not None
+    await Member.filter(id=gone.member_id).delete()
+
+    files = await asyncio.gather(*map(kept.file, serials), return_exceptions=True)
+
+    failed = [one for one in files if not isinstance(one, PassFile)]
+    assert [type(one) for one in failed] == [NotFoundError]
+    assert files[7] is failed[0]
+    assert kept.printer.printed == 40
+    assert kept.files.making.batches < 10
+
+
+async def test_a_failure_is_not_kept(kept: Kept, ada: str):
+    issued = await find(ada)
+    assert issued is not None
+    row = await Member.get()
+    await row.delete()
+    with pytest.raises(NotFoundError):
         await kept.file(ada)
 
-    kept.files._printers = {"store-card": kept.printer}
+    await Member.bulk_create([row])
 
     assert card(await kept.file(ada))["serialNumber"] == ada
 
@@ -190,26 +211,35 @@ async def test_memory_is_bounded_and_what_was_asked_for_last_stays(
     shop: Shop, printer: CountingPrinter
 ):
     serials = [await serial_of(shop) for _ in range(3)]
-    size = len((await Kept(make(printer), printer, shop).file(serials[0])).tail) + ENTRY_BYTES
-    kept = Kept(make(printer, bytes_max=2 * size + 100), printer, shop)
-    for serial in (serials[0], serials[1], serials[0], serials[2]):
-        await kept.file(serial)
-    printer.printed = 0
+    async with keeping(shop, printer) as large:
+        size = len((await large.file(serials[0])).tail) + ENTRY_BYTES
+    async with keeping(shop, printer, bytes_max=2 * size + 100) as kept:
+        for serial in (serials[0], serials[1], serials[0], serials[2]):
+            await kept.file(serial)
+        printer.printed = 0
 
-    await kept.file(serials[0])
-    await kept.file(serials[2])
-    assert printer.printed == 0
-    await kept.file(serials[1])
-    assert printer.printed == 1
+        await kept.file(serials[0])
+        await kept.file(serials[2])
+        assert printer.printed == 0
+        await kept.file(serials[1])
+        assert printer.printed == 1
 
 
 async def test_without_memory_nothing_is_kept(shop: Shop, printer: CountingPrinter, ada: str):
-    kept = Kept(make(printer, bytes_max=0), printer, shop)
-
-    await kept.file(ada)
-    await kept.file(ada)
+    async with keeping(shop, printer, bytes_max=0) as kept:
+        await kept.file(ada)
+        await kept.file(ada)
 
     assert printer.printed == 2
+
+
+async def test_a_template_that_is_not_here_prints_nothing(shop: Shop, ada: str):
+    files = PassFiles(PassMaker({}, web_service), bytes_max=MEGABYTE)
+    issued = await find(ada)
+    assert issued is not None
+
+    with pytest.raises(TemplateError):
+        await files.file(issued, now=NOON)
 
 
 async def test_who_downloads_sees_a_change_that_is_not_numbered_yet(kept: Kept):

@@ -14,7 +14,7 @@ from loyalty_graph.db import transaction
 from loyalty_graph.db.sets import Lookup, Update, fetch, store
 from loyalty_graph.db.statements import execute
 from loyalty_graph.wallet import latency
-from loyalty_graph.wallet.apple.files import IssuedPass
+from loyalty_graph.wallet.apple.issued import IssuedPass
 from loyalty_graph.wallet.latency import Stage
 from loyalty_graph.wallet.models import PassRow
 from loyalty_graph.wallet.service import Platform
