@@ -86,16 +86,16 @@ class Stage:
         self.desk = self.open_desk()
         self.updates = GoogleUpdates(self.desk, clock=lambda: self.now)
 
-    def open_desk(self, *, per_s: int = 10_000) -> GoogleDesk:
+    def open_desk(self, *, per_s: int = 10_000, card: GoogleCard | None = None) -> GoogleDesk:
         known = self.fake.account
         account = ServiceAccount(EMAIL, known.key_id, known.token_url, known.key)
         requests = Requests(self.line)
         client = GoogleClient(account, url=URL, requests=requests)
         roots = RootKeys(f"{URL}/gp/m/issuer/keys", requests)
-        template = load_template(TEMPLATE)
+        usual = GoogleCard(load_template(TEMPLATE), public_url=PUBLIC_URL)
         return GoogleDesk(
             account,
-            {template.name: GoogleCard(template, public_url=PUBLIC_URL)},
+            {TEMPLATE.name: card or usual},
             Sender(client, issuer_id=ISSUER, per_s=per_s),
             Callbacks(ISSUER, roots),
             public_url=PUBLIC_URL,

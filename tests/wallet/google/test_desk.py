@@ -1,5 +1,6 @@
 """Save links: what they open, and when there is none; the settings at start."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ from loyalty_graph.members.models import Member
 from loyalty_graph.wallet import service
 from loyalty_graph.wallet.desk import open_desk, packed_templates
 from loyalty_graph.wallet.google.desk import open_google
+from loyalty_graph.wallet.google.objects import GoogleCard
 from loyalty_graph.wallet.models import PassRow
+from loyalty_graph.wallet.templates import load_template
 from tests.shop import NOON, open_shop, program
-from tests.wallet.google.making import CLASS_ID, ISSUER, write_account
-from tests.wallet.google.stage import CLASS_MADE, INSERTED, URL, Stage, patch_of
+from tests.wallet.google.making import CLASS_ID, ISSUER, PUBLIC_URL, write_account
+from tests.wallet.google.stage import CLASS_MADE, INSERTED, URL, Stage
+from tests.wallet.making import TEMPLATE
 
 LONG_NAME = "\N{GRINNING FACE}" * 100
 
@@ -31,31 +35,42 @@ async def opened(stage: Stage, address: str) -> int:
         return (await client.get(f"{URL}/gp/v/save/{token}")).status_code
 
 
-async def test_a_link_saves_the_present_card(stage: Stage, ada: Member):
-    serial = await stage.card(ada)
-    await stage.present.buy(ada)
+@pytest.fixture
+def short(stage: Stage) -> Stage:
+    """A shop whose cards say so little that a link holds them."""
+    template = load_template(TEMPLATE)
+    points = {"balance": {"int": "{{ points.balance | integer }}"}}
+    given = {"accountName": "{{ member.name }}", "loyaltyPoints": points}
+    card = GoogleCard(replace(template, google_object=given), public_url=PUBLIC_URL)
+    stage.desk = stage.open_desk(card=card)
+    return stage
 
-    made = await link(stage, serial)
+
+async def test_a_link_saves_the_present_card(short: Stage, ada: Member):
+    serial = await short.card(ada)
+    await short.present.buy(ada)
+
+    made = await link(short, serial)
 
     assert made is not None
     assert made.startswith("https://pay.google.com/gp/v/save/")
     assert len(made) <= 1_800
-    assert stage.take_asked() == CLASS_MADE
-    assert await opened(stage, made) == 200
-    assert stage.balance(serial) == 108
-    assert stage.object(serial)["hasUsers"]
+    assert short.take_asked() == CLASS_MADE
+    assert await opened(short, made) == 200
+    assert short.balance(serial) == 108
+    assert short.object(serial)["hasUsers"]
     row = await PassRow.get()
     assert (row.handed_out_at, row.handed_out_tag) == (NOON, 0)
 
 
-async def test_the_class_is_brought_once(stage: Stage, ada: Member):
-    serial = await stage.card(ada)
-    await link(stage, serial)
-    stage.later(days=1)
-    stage.take_asked()
+async def test_the_class_is_brought_once(short: Stage, ada: Member):
+    serial = await short.card(ada)
+    await link(short, serial)
+    short.later(days=1)
+    short.take_asked()
 
-    assert await link(stage, serial)
-    assert stage.take_asked() == []
+    assert await link(short, serial)
+    assert short.take_asked() == []
     assert (await PassRow.get()).handed_out_at == NOON
 
 
@@ -69,9 +84,35 @@ async def test_save_link_over_1800_characters_becomes_a_short_one_of_an_object_g
 
     assert made is not None
     assert len(made) <= 1_800
-    assert stage.take_asked() == [*CLASS_MADE, patch_of(serial), *INSERTED]
+    assert stage.take_asked() == [*CLASS_MADE, *INSERTED]
     assert stage.object(serial)["accountName"] == f"{LONG_NAME} {LONG_NAME}"
     assert await opened(stage, made) == 200
+
+
+async def test_a_link_never_sets_back_what_google_has(stage: Stage):
+    bob = await stage.shop.enrol(first_name=LONG_NAME, last_name=LONG_NAME)
+    serial = await stage.card(bob)
+    await stage.brought(serial)
+    stage.object(serial)["loyaltyPoints"]["balance"]["int"] = 5_000
+    stage.take_asked()
+
+    assert await link(stage, serial)
+    assert stage.take_asked() == INSERTED
+    assert stage.balance(serial) == 5_000
+
+
+async def test_a_link_mends_a_class_that_google_has_lost(stage: Stage):
+    serial = await stage.card(await stage.shop.enrol(first_name=LONG_NAME, last_name=LONG_NAME))
+    await link(stage, serial)
+    stage.fake.store.classes.clear()
+    stage.fake.store.objects.clear()
+    stage.take_asked()
+
+    made = await link(stage, serial)
+
+    assert made is not None
+    assert await opened(stage, made) == 200
+    assert stage.take_asked() == [*INSERTED, *CLASS_MADE, *INSERTED]
 
 
 async def test_an_old_link_opens_the_present_card(stage: Stage, ada: Member):

@@ -68,7 +68,7 @@ class GoogleDesk:
     async def save_url(self, program_id: UUID, serial: str, *, now: datetime) -> str | None:
         """Return the link that puts a pass into its member's Google Wallet.
 
-        The class is brought to Google first, and the object too when it does not fit into a link.
+        The class is brought to Google first; the object is made there when a link cannot hold it.
         None while Google cannot be asked for that, or does not want it; the log says why.
 
         Raises:
@@ -87,8 +87,7 @@ class GoogleDesk:
         resource = self.resource(row, faces[row.member_id], settings, now=now)
         link = self._link(resource, now=now)
         if not is_short_enough(link):
-            whole = self.whole(resource, settings)
-            if not _done(await self.sender.put(Resource.OBJECT, resource, whole, hours)):
+            if not _done(await self._let_exist(resource, settings, hours)):
                 return None
             link = self._link({"id": resource["id"]}, now=now)
         if row.handed_out_at is None:
@@ -138,6 +137,22 @@ class GoogleDesk:
     async def close(self) -> None:
         """Close the connections to Google."""
         await self.sender.close()
+
+    async def _let_exist(
+        self, resource: Mapping[str, Any], settings: ProgramSettings, hours: Hours
+    ) -> Answer:
+        """Make an object unless there is one; that one is left as it is.
+
+        It follows its card by itself: what was read here may be older by now.
+        """
+        answer = await self.sender.insert(Resource.OBJECT, resource, hours)
+        if answer.outcome is Outcome.ABSENT:
+            # Google has not got the class, whatever was written down.
+            await self.forget_class(settings)
+            answer = await self.bring_class(settings, hours)
+            if answer.outcome is Outcome.DONE:
+                answer = await self.sender.insert(Resource.OBJECT, resource, hours)
+        return HAS_IT if answer.outcome is Outcome.EXISTS else answer
 
     def _card(self, template: str) -> GoogleCard:
         if template not in self._cards:

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from loyalty_graph.wallet.face import VOCABULARY, CardFace
 from loyalty_graph.wallet.google.rules import Notice
 from loyalty_graph.wallet.placeholders import Text, compile_text
+from loyalty_graph.wallet.words import language
 
-FALLBACK = "en"
 _EXPIRING = "{{ points.expiring | number }} {{ points.unit }}"
 _LAST_DAY = "{{ points.expires_on | date }}"
 
@@ -37,7 +37,6 @@ _TEXTS: Mapping[str, Mapping[Notice, Text]] = {
 
 def words(notice: Notice, face: CardFace) -> str:
     """Return the sentence for a new tier, or for points that expire soon."""
-    texts = _TEXTS.get(face.locale.partition("_")[0], _TEXTS[FALLBACK])
-    text = texts[notice].fill(face.values(), face.locale)
+    text = _TEXTS[language(face.locale, tuple(_TEXTS))][notice].fill(face.values(), face.locale)
     assert text is not None, "a notice is given of what the card shows"
     return text

@@ -68,11 +68,16 @@ class Sender:
         """
         name = str(resource["id"])
         answer = await self._patch(kind, name, changes, hours, turn)
-        if answer.outcome is Outcome.ABSENT and (now := await self._turn(hours)):
-            answer = await self._client.insert(kind, resource, now=now)
+        if answer.outcome is Outcome.ABSENT:
+            answer = await self.insert(kind, resource, hours)
         if answer.outcome is Outcome.EXISTS:
             answer = await self._patch(kind, name, changes, hours)
         return answer
+
+    async def insert(self, kind: Resource, resource: Mapping[str, Any], hours: Hours) -> Answer:
+        """Make a class or object; EXISTS when there is one with its id."""
+        now = await self._turn(hours)
+        return await self._client.insert(kind, resource, now=now) if now else TOO_LATE
 
     async def tell(self, object_id: str, header: str, body: str, hours: Hours) -> Answer:
         """Show a message on an object, with a notification."""
