@@ -78,6 +78,21 @@ async def test_notification_quota_exceeded_at_google_changes_the_card_all_the_sa
     assert await stage.waiting() == 0
 
 
+async def test_a_spent_rate_is_not_taken_for_a_spent_quota_of_notifications(
+    stage: Stage, ada: Member, card: str
+):
+    rate = {"error": {"errors": [{"reason": "rateLimitExceeded"}]}}
+    stage.line.failures.append(httpx2.Response(403, json=rate))
+    await buy(stage, ada, card)
+    asked = stage.take_asked()
+
+    stage.later(minutes=10)
+    await stage.work_off()
+
+    assert asked == [patch_of(card)]
+    assert (stage.notified(card), stage.balance(card)) == (1, 2)
+
+
 async def test_a_notification_that_was_not_sent_is_not_counted(
     stage: Stage, ada: Member, card: str
 ):

@@ -13,6 +13,7 @@ from loyalty_graph.wallet.google.client import GoogleClient, Resource
 
 NOTIFY = {"notifyPreference": "NOTIFY_ON_UPDATE"}
 TEXT_AND_NOTIFY = "TEXT_AND_NOTIFY"
+NOTIFIED_ENOUGH = "quotaexceeded"
 TOO_LATE = Answer(Outcome.LATER, "it was not sent in time")
 
 
@@ -114,6 +115,7 @@ class Sender:
 def notification_refused(answer: Answer) -> bool:
     """Return whether Google refused to notify: by its own count there were three already.
 
-    It says 403; a spent rate is a 429.
+    It says 403 and `quotaExceeded`; a rate that is spent has other words.
     """
-    return answer.outcome is Outcome.QUOTA and answer.status == HTTPStatus.FORBIDDEN
+    reasons = answer.because.replace("_", "").lower()
+    return answer.status == HTTPStatus.FORBIDDEN and NOTIFIED_ENOUGH in reasons
