@@ -4,7 +4,7 @@ import pytest
 
 from loyalty_graph.ledger.rules import Kind
 from loyalty_graph.subscriptions.rules import Status
-from loyalty_graph.wallet.words import LANGUAGES, word
+from loyalty_graph.wallet.words import LANGUAGES, language, word
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -19,3 +19,11 @@ def test_every_kind_of_entry_and_every_status_has_its_words(language: str):
 )
 def test_a_language_without_words_of_its_own_reads_english(locale: str, expected: str):
     assert word(Kind.EARN, locale) == expected
+
+
+@pytest.mark.parametrize(
+    ("locale", "expected"),
+    [("pt_BR", "pt-BR"), ("pt_PT", "pt"), ("zh_Hant_TW", "zh-Hant"), ("fr", "en")],
+)
+def test_the_nearest_language_is_chosen(locale: str, expected: str):
+    assert language(locale, ("en", "pt", "pt-BR", "zh-Hant")) == expected

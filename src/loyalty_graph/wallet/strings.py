@@ -13,9 +13,15 @@ from typing import Any
 
 from loyalty_graph.errors import TemplateError
 from loyalty_graph.wallet.pass_checks import CHANGED_VALUE, STYLE
-from loyalty_graph.wallet.placeholders import OPENING, Name, PlaceholderError, compile_text
+from loyalty_graph.wallet.placeholders import (
+    OPENING,
+    Name,
+    PlaceholderError,
+    compile_text,
+    compile_tree,
+)
 from loyalty_graph.wallet.template_document import texts
-from loyalty_graph.wallet.words import FALLBACK
+from loyalty_graph.wallet.words import FALLBACK, language
 
 STRINGS_FILE = "pass.strings"
 FOLDER = re.compile(r"([a-z]{2,3}(?:-[A-Za-z]{2,4})?)\.lproj")
@@ -88,8 +94,8 @@ def check_strings(
         raise TemplateError(
             f"{path}: a template in several languages needs this file; other phones show it."
         )
-    for language, table in languages.items():
-        path = folder / f"{language}.lproj" / STRINGS_FILE
+    for code, table in languages.items():
+        path = folder / f"{code}.lproj" / STRINGS_FILE
         for file, place, text in texts_:
             if text not in table:
                 raise TemplateError(f'{path}: "{text}" is missing; {file} says it at {place}.')
@@ -121,15 +127,27 @@ def for_phones(table: Table) -> bytes:
     return "".join(lines).encode()
 
 
-def translated(node: Any, table: Table) -> Any:
-    """Return a tree with its texts with placeholders in the language of a table."""
-    if isinstance(node, str):
-        return table.get(node, node) if OPENING in node else node
-    if isinstance(node, dict):
-        return {key: translated(part, table) for key, part in node.items()}
-    if isinstance(node, list):
-        return [translated(part, table) for part in node]
-    return node
+class Spoken:
+    """A tree with placeholders, compiled once for each language of its template."""
+
+    def __init__(
+        self,
+        tree: Mapping[str, Any],
+        languages: Languages,
+        vocabulary: Mapping[str, Name],
+        *,
+        essential: frozenset[str],
+    ) -> None:
+        self._trees = {
+            one: compile_tree(translated(tree, table), vocabulary, essential=essential)
+            for one, table in (languages or {FALLBACK: {}}).items()
+        }
+        self._known = tuple(self._trees)
+
+    def fill(self, values: Mapping[str, object], locale: str) -> dict[str, Any]:
+        """Return the tree with its texts filled, in the language of a locale or in English."""
+        filled: dict[str, Any] = self._trees[language(locale, self._known)].fill(values, locale)
+        return filled
 
 
 def with_languages(node: Any, languages: Languages) -> Any:
@@ -146,13 +164,24 @@ def with_languages(node: Any, languages: Languages) -> Any:
     return tree
 
 
+def translated(node: Any, table: Table) -> Any:
+    """Return a tree with its texts with placeholders in the language of a table."""
+    if isinstance(node, str):
+        return table.get(node, node) if OPENING in node else node
+    if isinstance(node, dict):
+        return {key: translated(part, table) for key, part in node.items()}
+    if isinstance(node, list):
+        return [translated(part, table) for part in node]
+    return node
+
+
 def _localized(text: str, languages: Languages) -> dict[str, Any]:
     return {
         "defaultValue": {"language": FALLBACK, "value": languages[FALLBACK][text]},
         "translatedValues": [
-            {"language": language, "value": table[text]}
-            for language, table in sorted(languages.items())
-            if language != FALLBACK and text in table
+            {"language": code, "value": table[text]}
+            for code, table in sorted(languages.items())
+            if code != FALLBACK and text in table
         ],
     }
 

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from functools import lru_cache
 
-from babel import Locale
-
 from loyalty_graph.ledger.rules import Kind
 from loyalty_graph.subscriptions.rules import Status
 
@@ -70,6 +68,7 @@ def word(key: str, locale: str) -> str:
 
 @lru_cache(LOCALES_CACHED)
 def language(locale: str, known: tuple[str, ...]) -> str:
-    """Return the language of a locale if it is known, else English."""
-    found = str(Locale.parse(locale).language)
-    return found if found in known else FALLBACK
+    """Return the nearest known language of a locale (pt_BR is pt-BR, else pt), else English."""
+    parts = locale.split("_")
+    nearest = ("-".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((one for one in nearest if one in known), FALLBACK)

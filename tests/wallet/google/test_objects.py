@@ -82,6 +82,7 @@ def test_a_class_is_always_under_review_and_says_where_to_call_back():
     assert made["programLogo"]["sourceUri"] == {"uri": logo}
     [terms] = made["textModulesData"]
     assert (terms["id"], terms["header"], terms["body"]) == ("terms", "Terms", "Be nice.")
+    assert terms["localizedHeader"]["defaultValue"] == {"language": "en", "value": "Terms"}
 
 
 def test_a_class_says_nothing_of_a_member():

@@ -11,11 +11,8 @@ from loyalty_graph.wallet.apple.archive import PassArchive
 from loyalty_graph.wallet.apple.signing import PassIdentity, Signer
 from loyalty_graph.wallet.face import CardFace
 from loyalty_graph.wallet.images import variants
-from loyalty_graph.wallet.placeholders import compile_tree
-from loyalty_graph.wallet.strings import translated
+from loyalty_graph.wallet.strings import Spoken
 from loyalty_graph.wallet.templates import SECTIONS, STYLE, Template
-from loyalty_graph.wallet.words import FALLBACK
-from loyalty_graph.wallet.words import language as language_of
 
 # A field without a value, or a barcode without a message, is left out as a whole.
 ESSENTIAL = frozenset({"value", "message"})
@@ -133,15 +130,9 @@ class CardPrinter:
     def __init__(self, template: Template, signer: Signer) -> None:
         self.template, self.signer = template, signer
         model = LoyaltyPass.from_card(template.card, signer.identity)
-        card = model.json_dict()
-        known = template.languages or {FALLBACK: {}}
-        self._cards = {
-            language: compile_tree(
-                translated(card, table), template.vocabulary, essential=ESSENTIAL
-            )
-            for language, table in known.items()
-        }
-        self._languages = tuple(known)
+        self._card = Spoken(
+            model.json_dict(), template.languages, template.vocabulary, essential=ESSENTIAL
+        )
         self._variants = variants(template.images)
         self._archives: dict[tuple[str, ...], PassArchive] = {}
 
@@ -149,9 +140,8 @@ class CardPrinter:
         self, face: CardFace, *, serial_number: str, web_service: WebService | None = None
     ) -> dict[str, Any]:
         """Return pass.json for one card as data; without a web service it never changes."""
-        tree = self._cards[language_of(face.locale, self._languages)]
         values = self.template.values(face)
-        card = {**tree.fill(values, face.locale), "serialNumber": serial_number}
+        card = {**self._card.fill(values, face.locale), "serialNumber": serial_number}
         if web_service:
             card["webServiceURL"] = web_service.url
             card["authenticationToken"] = web_service.authentication_token

@@ -13,6 +13,7 @@ from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.wallet.face import CardFace
 from loyalty_graph.wallet.google_checks import ESSENTIAL
 from loyalty_graph.wallet.placeholders import compile_tree
+from loyalty_graph.wallet.strings import Spoken
 from loyalty_graph.wallet.templates import Template
 
 UNDER_REVIEW = "UNDER_REVIEW"
@@ -44,8 +45,11 @@ class GoogleCard:
         self._class = compile_tree(
             template.google_class, template.class_vocabulary, essential=ESSENTIAL
         )
-        self._object = compile_tree(
-            template.google_object, template.object_vocabulary, essential=ESSENTIAL
+        self._object = Spoken(
+            template.google_object,
+            template.languages,
+            template.object_vocabulary,
+            essential=ESSENTIAL,
         )
 
     def loyalty_class(
