@@ -1,13 +1,16 @@
 """Passes in the API: a member's cards, what their copies show, issuing and ending them."""
 
+import asyncio
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
 
-from loyalty_graph.errors import PlatformNotConfiguredError
+from loyalty_graph.errors import InvalidInputError, PlatformNotConfiguredError
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData
@@ -20,10 +23,15 @@ from loyalty_graph.graphql.scalars import EventNumber
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.members import service as members
 from loyalty_graph.wallet import reads, service, voiding
+from loyalty_graph.wallet.desk import PassDesk
+from loyalty_graph.wallet.google.desk import GoogleDesk
+from loyalty_graph.wallet.preview.drawing import Side, preview
 from loyalty_graph.wallet.rules import PassState
 
 PassKey = tuple[UUID, UUID]
 """(member id, the serial as a number)"""
+PREVIEWS_MAX = 20
+"""Each is some 50 kB, and takes some 10 ms to draw."""
 
 describe_enum(
     PassState,
@@ -37,6 +45,18 @@ describe_enum(
         PassState.EXPIRED: "Its time is over.",
     },
 )
+
+
+describe_enum(
+    Side,
+    "Which side of a card.",
+    {
+        Side.FRONT: "What is seen first.",
+        Side.BACK: "The details behind it, or below it.",
+    },
+    name="CardSide",
+)
+CardSide = Annotated[Side, strawberry.argument(name="side", description="Which side.")]
 
 
 @strawberry.type(description="What the copies of a pass should show, and what they do show.")
@@ -87,10 +107,33 @@ class Pass(Node):
             lag_seconds=math.ceil(fresh.lag.total_seconds()),
         )
 
-    @strawberry.field(description="Opens the card for the points of that moment; good for a week.")
+    @strawberry.field(
+        description=(
+            "Opens the card for the points of that moment: a file for Apple Wallet, for Google "
+            "Wallet the page that saves it. Good for a week."
+        )
+    )
     def url(self, info: Info) -> str:
         context = info.context
         return context.desk.link(context.program_id, self.serial, now=context.now)
+
+    @strawberry.field(
+        description=(
+            "Google's own link that saves the card; null for Apple Wallet, for a void card, and "
+            "while Google cannot be reached."
+        )
+    )
+    async def save_url(self, info: Info) -> str | None:
+        google = info.context.desk.google
+        if google is None or self.platform is not Platform.GOOGLE or self.row.voided_at:
+            return None
+        return await batched(info, _save_urls, self.serial, google=google)
+
+    @strawberry.field(
+        description=f"The card as a phone shows it, as SVG; of {PREVIEWS_MAX} cards at a time."
+    )
+    async def preview_svg(self, info: Info, side: CardSide = Side.FRONT) -> str | None:
+        return await batched(info, _previews, self.row, desk=info.context.desk, side=side)
 
     @strawberry.field(description="Signed without Apple's certificate: phones will not add it.")
     def development(self, info: Info) -> bool:
@@ -125,6 +168,36 @@ async def standings(
     """Return how passes stand at this moment."""
     found = await reads.standings(program_id, rows, now=now)
     return [found[row.serial] for row in rows]
+
+
+async def _save_urls(
+    serials: Sequence[str], *, program_id: UUID, now: datetime, google: GoogleDesk
+) -> list[str | None]:
+    found = await google.save_urls(program_id, serials, now=now)
+    return [found.get(serial) for serial in serials]
+
+
+async def _previews(
+    rows: Sequence[reads.Card], *, program_id: UUID, now: datetime, desk: PassDesk, side: Side
+) -> list[str | None]:
+    """Draw these cards; that takes a moment, so that only so many are drawn at a time.
+
+    Raises:
+        InvalidInputError: There are more.
+    """
+    if len(rows) > PREVIEWS_MAX:
+        raise InvalidInputError(f"At most {PREVIEWS_MAX} cards are drawn at a time.")
+    found = await service.faces(program_id, sorted({row.member_id for row in rows}), now=now)
+
+    def draw(row: reads.Card) -> str | None:
+        face = found.get(row.member_id)
+        if face is None:
+            return None
+        face = replace(face, void=face.void or row.voided_at is not None)
+        printer, platform = desk.printer_of(face), Platform(row.platform)
+        return preview(face, printer, platform=platform, side=side)
+
+    return await asyncio.to_thread(lambda: [draw(row) for row in rows])
 
 
 @strawberry.input(description="Who gets a card, and for which wallet.")
@@ -184,7 +257,7 @@ def _key(pass_id: strawberry.ID) -> PassKey:
 
 async def _issue(context: Context, given: IssuePassInput) -> PassKey:
     """Give the member a card for a wallet that this installation serves; return its key."""
-    if given.platform is Platform.GOOGLE and getattr(context.desk, "google", None) is None:
+    if given.platform is Platform.GOOGLE and context.desk.google is None:
         raise PlatformNotConfiguredError(given.platform.capitalize())
     member = await members.find(context.program_id, given.member.reference(field="member"))
     if given.platform is Platform.APPLE:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from loyalty_graph.config import Settings, bundled, secret_key
-from loyalty_graph.errors import TemplateError
+from loyalty_graph.errors import NotFoundError, TemplateError
 from loyalty_graph.signing import read_link, sign_link
 from loyalty_graph.wallet import service
 from loyalty_graph.wallet.apple.card import CardPrinter, WebService
@@ -30,7 +30,7 @@ WEB_SERVICE_PATH = "/apple"
 MEGABYTE = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PassDesk:
     """Hands out passes: links to them, and the signed files for the present balance.
 
@@ -113,12 +113,28 @@ class PassDesk:
             UnauthenticatedError: The token is forged, made for something else, or expired.
             NotFoundError: The pass or its member is gone.
         """
-        subject = read_link(token, purpose=LINK_PURPOSE, key=self.link_key, now=now)
-        program, _, serial = subject.partition("/")
-        program_id = UUID(program)
+        program_id, serial = self._opened(token, now)
         member_id = await service.holder(program_id, serial)
         files = await self.files(program_id, {member_id: serial}, now=now)
         return files[member_id]
+
+    async def save_url_behind(self, token: str, *, now: datetime) -> str | None:
+        """Return where the pass of a link's token is saved in Google Wallet; None if not now.
+
+        Raises:
+            UnauthenticatedError: The token is forged, made for something else, or expired.
+            NotFoundError: There is no such pass for Google Wallet, or its member is gone.
+        """
+        program_id, serial = self._opened(token, now)
+        if self.google is None:
+            raise NotFoundError("pass", serial)
+        return await self.google.save_url(program_id, serial, now=now)
+
+    def _opened(self, token: str, now: datetime) -> tuple[UUID, str]:
+        """Return programme and serial of the pass that a link's token opens."""
+        subject = read_link(token, purpose=LINK_PURPOSE, key=self.link_key, now=now)
+        program, _, serial = subject.partition("/")
+        return UUID(program), serial
 
     async def pass_of(self, program_id: UUID, member_id: UUID, *, now: datetime) -> bytes:
         """Return a member's pass file, signed now; the member gets a pass unless there is one.

@@ -63,6 +63,20 @@ async def test_a_link_saves_the_present_card(short: Stage, ada: Member):
     assert (row.handed_out_at, row.handed_out_tag) == (NOON, 0)
 
 
+async def test_many_links_are_made_together_and_unknown_passes_have_none(short: Stage, ada: Member):
+    bob = await short.shop.enrol()
+    serials = [await short.card(one) for one in (ada, bob)]
+
+    found = await short.desk.save_urls(short.shop.program_id, [*serials, "0" * 32], now=short.now)
+
+    assert set(found) == set(serials)
+    assert short.take_asked() == CLASS_MADE
+    for made in found.values():
+        assert made is not None
+        assert await opened(short, made) == 200
+    assert await PassRow.filter(handed_out_at=NOON).count() == 2
+
+
 async def test_the_class_is_brought_once(short: Stage, ada: Member):
     serial = await short.card(ada)
     await link(short, serial)

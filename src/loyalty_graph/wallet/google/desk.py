@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -75,26 +75,47 @@ class GoogleDesk:
             NotFoundError: There is no such pass, or its member is gone.
             TemplateError: There is no template of the programme's here.
         """
-        passes = PassRow.filter(program_id=program_id, serial=serial, platform=Platform.GOOGLE)
-        row = await passes.get_or_none()
-        faces = await service.faces(program_id, [row.member_id], now=now) if row else {}
-        if row is None or row.member_id not in faces:
+        links = await self.save_urls(program_id, [serial], now=now)
+        if serial not in links:
             raise NotFoundError("pass", serial)
+        return links[serial]
+
+    async def save_urls(
+        self, program_id: UUID, serials: Sequence[str], *, now: datetime
+    ) -> dict[str, str | None]:
+        """Return the links of several passes, by serial; those that are not there are absent.
+
+        As for `save_url`, of which this is the many.
+
+        Raises:
+            TemplateError: There is no template of the programme's here.
+        """
+        rows = await PassRow.filter(
+            program_id=program_id, serial__in=list(serials), platform=Platform.GOOGLE
+        )
+        members = sorted({row.member_id for row in rows})
+        faces = await service.faces(program_id, members, now=now)
         settings = (await programs.in_force(program_id, now, now=now)).settings
         hours = _from_now(now)
-        if not _done(await self.bring_class(settings, hours)):
-            return None
-        resource = self.resource(row, faces[row.member_id], settings, now=now)
+        links: dict[str, str | None] = {row.serial: None for row in rows if row.member_id in faces}
+        if not links or not _done(await self.bring_class(settings, hours)):
+            return links
+        for row in rows:
+            if row.serial in links:
+                resource = self.resource(row, faces[row.member_id], settings, now=now)
+                links[row.serial] = await self._short_link(resource, settings, hours, now=now)
+        await _hand_out([row for row in rows if links.get(row.serial)], now=now)
+        return links
+
+    async def _short_link(
+        self, resource: dict[str, Any], settings: ProgramSettings, hours: Hours, *, now: datetime
+    ) -> str | None:
         link = self._link(resource, now=now)
-        if not is_short_enough(link):
-            if not _done(await self._let_exist(resource, settings, hours)):
-                return None
-            link = self._link({"id": resource["id"]}, now=now)
-        if row.handed_out_at is None:
-            await passes.filter(handed_out_at=None).update(
-                handed_out_at=now, handed_out_tag=row.update_tag
-            )
-        return link
+        if is_short_enough(link):
+            return link
+        if not _done(await self._let_exist(resource, settings, hours)):
+            return None
+        return self._link({"id": resource["id"]}, now=now)
 
     def resource(
         self, row: PassRow, face: CardFace, settings: ProgramSettings, *, now: datetime
@@ -196,6 +217,16 @@ def open_google(settings: Settings, templates: Mapping[str, Template]) -> Google
         public_url=public_url,
         save_url=SAVE_URL if url == GOOGLE_URL else f"{url}{SAVE_PATH}",
     )
+
+
+async def _hand_out(rows: Sequence[PassRow], *, now: datetime) -> None:
+    """Keep what the first link of each pass shows; most have one already."""
+    for row in rows:
+        if row.handed_out_at is None:
+            first = PassRow.filter(
+                program_id=row.program_id, serial=row.serial, handed_out_at__isnull=True
+            )
+            await first.update(handed_out_at=now, handed_out_tag=row.update_tag)
 
 
 @transaction
