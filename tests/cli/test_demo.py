@@ -49,7 +49,7 @@ def test_its_report_is_the_same_on_every_run_and_database(call: CommandLine, dat
     assert done.code == 0
     assert comparable(done.json) == orjson.loads(GOLDEN.read_bytes())
     assert done.json["database"] == {"sqlite": "SQLite", "postgres": "PostgreSQL"}[BACKEND]
-    assert set(done.json["seconds"]) == {"migrate", "replay", "verify", "passes"}
+    assert set(done.json["seconds"]) == {*("migrate", "replay", "passes", "last days", "verify")}
 
 
 def test_the_expected_report_adds_up():
@@ -68,6 +68,8 @@ def test_the_expected_report_adds_up():
     assert report["points_expired"] > 0
     assert report["points_clawed_back"] > 0
     assert report["ledger"]["differences"] == 0
+    assert report["stale_cards"] == 0
+    assert 0 < report["passes_updated"]["apple"] == report["passes_updated"]["google"] <= 20
     assert report["ledger"]["accounts"] == report["members"] == report["passes_issued"] == 20
 
 

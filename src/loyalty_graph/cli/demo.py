@@ -25,7 +25,6 @@ from loyalty_graph.cli.output import (
 )
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import Settings, data_folder, load_settings
-from loyalty_graph.db import open_database
 from loyalty_graph.identity.rules import TOKEN_RANDOM_BYTES
 from loyalty_graph.sandbox import demo as sandbox
 from loyalty_graph.sandbox import emptying
@@ -110,6 +109,7 @@ async def _prepare(
     settings: Settings, choice: Choice, *, fixed: bool, reset: bool, say: Console
 ) -> Finished:
     """Return the replay that was asked for, made now unless it is there already."""
+    from loyalty_graph.cli.demo_fakes import following
     from loyalty_graph.cli.serving import print_header, print_sign_in
 
     url, slug = settings.database_url, sandbox.slug()
@@ -125,9 +125,9 @@ async def _prepare(
         return kept
     print_named("Demo", _described(choice), to=say)
     await emptying.empty(url, slug=slug)
-    async with open_database(url):
+    async with following(settings, record.wallets) as found:
         with progress_bars() as tell:
-            finished = await sandbox.prepare(choice, desk, tell=tell, made_at=utc_now())
+            finished = await sandbox.prepare(choice, found, tell=tell, made_at=utc_now())
     record.write(finished)
     return finished
 
@@ -156,7 +156,9 @@ def _print_report(report: Report) -> None:
             report.ledger["transfers"],
             f"transfers, {report.ledger['differences']} differences",
         ),
-        ("passes", report.passes_issued, "signed"),
+        ("cards", report.passes_issued, "in phones, and as many at Google"),
+        ("  followed", sum(report.passes_updated.values()), _followed(report)),
+        ("  stale", report.stale_cards, "show another balance than the ledger"),
     )
     console.print()
     for name, number, note in rows:
@@ -165,8 +167,14 @@ def _print_report(report: Report) -> None:
     console.print(f"  [dim]{took}[/]")
 
 
+def _followed(report: Report) -> str:
+    each = report.passes_updated
+    return f"the last two days: {each['apple']:,} by push, {each['google']:,} at Google"
+
+
 def _serve(settings: Settings, port: int, *, say: Console) -> None:
-    """Serve the demo's database; say what to open and what to try."""
+    """Serve the demo's database beside the fakes; say what to open and what to try."""
+    from loyalty_graph.cli.demo_fakes import beside
     from loyalty_graph.cli.serving import address_of, listen, run_server
 
     listener = listen(settings.host, port, say=say)
@@ -176,7 +184,8 @@ def _serve(settings: Settings, port: int, *, say: Console) -> None:
         access = await sandbox.open_access(desk, randomness=randomness, now=utc_now())
         _print_access(settings, address_of(listener), access, say=say)
 
-    run_server(settings, listener, announce, say=say)
+    kept = Record.of(settings.database_url, data_folder(settings)).wallets
+    run_server(settings, listener, announce, say=say, beside=lambda led: beside(led, kept))
 
 
 def _print_access(
@@ -217,9 +226,14 @@ def _steps(settings: Settings, address: str, access: sandbox.Access) -> Iterator
         *("-d", json.dumps({"query": query})),
     ]
     yield (
+        f"a simulated iPhone adds the card of {first.member}",
+        command_line("device", "add", access.pass_link),
+    )
+    yield (
         f"{first.member} buys; the open card page changes{lifts}",
         command_line("purchase", first.member, amount, *database),
     )
+    yield "the phone fetches what has changed", command_line("device", "poll")
     yield (
         "a token that makes an app this member, for an hour",
         command_line("token", "member", first.member, *database),

@@ -3,8 +3,8 @@
 import asyncio
 import errno
 import socket
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from signal import SIGINT, SIGTERM
 
 import uvicorn
@@ -27,6 +27,13 @@ BACKLOG = 2048
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what to call them, not where to bind
 
 Announce = Callable[[PassDesk], Awaitable[None]]
+Beside = Callable[[Settings], AbstractAsyncContextManager[Settings]]
+
+
+@asynccontextmanager
+async def nothing_beside(settings: Settings) -> AsyncIterator[Settings]:
+    """Run nothing beside the server."""
+    yield settings
 
 
 def serve(*, host: str | None, port: int | None, database: str | None) -> None:
@@ -122,12 +129,18 @@ def address_of(listener: socket.socket) -> str:
 
 
 def run_server(
-    settings: Settings, listener: socket.socket, announce: Announce, *, say: Console = console
+    settings: Settings,
+    listener: socket.socket,
+    announce: Announce,
+    *,
+    say: Console = console,
+    beside: Beside = nothing_beside,
 ) -> None:
     """Serve on a socket until a signal; requests in hand get a while to finish.
 
     Links begin with the socket's own address, unless a public URL is set. `announce` is called
-    when the database is open and the signing material was found good.
+    when the database is open and the signing material was found good. `beside` runs something as
+    long as the server, and yields the server's settings.
 
     Raises:
         LoyaltyError: Settings, certificate or database cannot be used.
@@ -135,14 +148,13 @@ def run_server(
     if "public_url" not in settings.model_fields_set:
         settings = settings.model_copy(update={"public_url": address_of(listener)})
     with listener, logged():
-        _serve(settings, listener, announce)
+        _serve(settings, listener, announce, beside)
     say.print("Stopped.")
 
 
-def _serve(settings: Settings, listener: socket.socket, announce: Announce) -> None:
-    app = create_app(settings)
+def _serve(settings: Settings, listener: socket.socket, announce: Announce, beside: Beside) -> None:
     config = uvicorn.Config(
-        app,
+        "",  # It is made in the loop, when what runs beside it has said where it is.
         # Entered here instead, so that a failure reaches us as it is and is told in one line.
         lifespan="off",
         log_level="warning",
@@ -154,14 +166,16 @@ def _serve(settings: Settings, listener: socket.socket, announce: Announce) -> N
     )
 
     async def work() -> None:
-        async with app.router.lifespan_context(app):
+        async with beside(settings) as led:
+            config.app = app = create_app(led)
+            async with app.router.lifespan_context(app):
 
-            def end_streams() -> None:
-                app.state.watch.close()
-                app.state.live.stop()
+                def end_streams() -> None:
+                    app.state.watch.close()
+                    app.state.live.stop()
 
-            server = _Server(config, lambda: announce(app.state.desk), stopping=end_streams)
-            await server.serve(sockets=[listener])
+                server = _Server(config, lambda: announce(app.state.desk), stopping=end_streams)
+                await server.serve(sockets=[listener])
 
     run(work(), loop=config.get_loop_factory())
 

@@ -1,9 +1,13 @@
-"""The demo: a year of baskets replayed, audited and reported, and the access to try it."""
+"""The demo: a year of baskets replayed, audited and reported, and the access to try it.
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+Members have their cards in phones and at Google before the last days are replayed, so that there
+is something to follow.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from time import perf_counter
 from uuid import UUID
 
@@ -30,19 +34,38 @@ from loyalty_graph.sandbox.records import Choice, Finished, Report
 from loyalty_graph.sandbox.redeeming import CALLER
 from loyalty_graph.sandbox.replay import Replay
 from loyalty_graph.sandbox.survey import Highlight, Survey, survey
+from loyalty_graph.sandbox.wallets import Wallets
 from loyalty_graph.usecases import card_links, program_file, proof
-from loyalty_graph.wallet import links
+from loyalty_graph.wallet import latency, links
 from loyalty_graph.wallet.desk import PassDesk
 
 BASKETS = "presets/demo/complete-journey.txt.xz"
 PROGRAM = "presets/corner-grocer.toml"
 PASSES_AT_ONCE = 100
+LAST_DAYS = timedelta(days=2)
 TILL, TOKEN = "Demo till", "demo"
 # Pass signatures tell the years 1950 to 2049; the points of a year before 1970 are nobody's wish.
 TODAY_MIN, TODAY_MAX = date(1971, 1, 1), date(2049, 12, 31)
 
 Tell = Callable[[str, int, int], None]
 """Told of progress: the phase, how much is done, how much there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """What makes cards follow.
+
+    Attributes:
+        desk: Hands out the cards.
+        wallets: Where the cards are.
+        number: Numbers what has happened until now, and brings it to no card.
+        delivering: While it is open, changes are brought to the cards.
+    """
+
+    desk: PassDesk
+    wallets: Wallets
+    number: Callable[[], Awaitable[None]]
+    delivering: Callable[[], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +95,10 @@ def check(choice: Choice) -> None:
         raise InvalidInputError(f"A demo ends between {TODAY_MIN} and {TODAY_MAX}.", field="today")
 
 
-async def prepare(choice: Choice, desk: PassDesk, *, tell: Tell, made_at: datetime) -> Finished:
-    """Migrate the open database, load the programme, replay, audit, issue passes; report."""
+async def prepare(
+    choice: Choice, following: Following, *, tell: Tell, made_at: datetime
+) -> Finished:
+    """Load the programme into the open database, replay, hand out cards, audit; report."""
     seconds: dict[str, float] = {}
     with _timed(seconds, "migrate"):
         await migrate()
@@ -84,9 +109,21 @@ async def prepare(choice: Choice, desk: PassDesk, *, tell: Tell, made_at: dateti
     opening = instant_of(baskets.first_date, 0, zone)
     sandbox = file.model_copy(update={"program": file.program.as_sandbox()})
     program = await program_file.load(sandbox, now=opening)
-    replay = Replay(program.program_id, baskets, zone, Chance(choice.seed), Codes(desk.link_key))
+    replay = Replay(
+        program.program_id, baskets, zone, Chance(choice.seed), Codes(following.desk.link_key)
+    )
+
+    async def replay_until(day: date) -> None:
+        await replay.run(day, progress=lambda done: tell("replay", done, len(baskets)))
+
     with _timed(seconds, "replay"):
-        await replay.run(choice.today, progress=lambda done: tell("replay", done, len(baskets)))
+        await replay_until(baskets.last_date + timedelta(days=1) - LAST_DAYS)
+    with _timed(seconds, "passes"):
+        await following.number()
+        await _hand_out(program.program_id, following, tell=tell)
+    with _timed(seconds, "last days"):
+        await replay_until(choice.today)
+        await _follow(program.program_id, following, tell=tell)
     now = instant_of(choice.today, 0, zone)
     with _timed(seconds, "verify"):
         audit = await proof.verify(
@@ -94,10 +131,8 @@ async def prepare(choice: Choice, desk: PassDesk, *, tell: Tell, made_at: dateti
             now=now,
             progress=lambda done: tell("verify", done, baskets.households),
         )
-    with _timed(seconds, "passes"):
-        passes = await _issue_passes(program.program_id, desk, now=now, tell=tell)
     found = await survey(program.program_id, currency=program.settings.currency, now=now)
-    report = await _report(program.program_id, audit, passes, found, seconds, now=now)
+    report = await _report(program.program_id, audit, following.wallets, found, seconds, now=now)
     return Finished(choice, report, program.program_id, made_at)
 
 
@@ -159,22 +194,38 @@ def _timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
     seconds[phase] = round(perf_counter() - start, 3)
 
 
-async def _issue_passes(program_id: UUID, desk: PassDesk, *, now: datetime, tell: Tell) -> int:
-    """Give every member a pass and sign it once; return how many there are."""
-    total, done, after = await members.count(program_id), 0, None
+async def _member_ids(program_id: UUID) -> AsyncIterator[list[UUID]]:
+    """Yield the ids of all members, some at once."""
+    after = None
     while page := await members.page(program_id, first=PASSES_AT_ONCE, after=after):
-        ids = [member.id for member in page]
-        serials = await desk.serials(program_id, ids, now=now)
-        done += len(await desk.files(program_id, serials, now=now))
+        yield (ids := [member.id for member in page])
         after = ids[-1]
-        tell("passes", done, total)
-    return done
+
+
+async def _hand_out(program_id: UUID, following: Following, *, tell: Tell) -> None:
+    """Give every member without cards a card in a phone and one at Google."""
+    wallets = following.wallets
+    total, known = await members.count(program_id), {one.member_id for one in wallets.holders}
+    async for ids in _member_ids(program_id):
+        if new := [member_id for member_id in ids if member_id not in known]:
+            await wallets.hand_out(following.desk, program_id, new)
+            tell("passes", len(wallets.holders), total)
+
+
+async def _follow(program_id: UUID, following: Following, *, tell: Tell) -> None:
+    """Bring what the last days have changed to the cards, then give cards to who joined in them."""
+    async with following.delivering():
+        await following.wallets.settle()
+        await _hand_out(program_id, following, tell=tell)
+        await following.wallets.settle()
+    # The replay has its own time: how long its changes took says nothing.
+    await latency.forget(program_id)
 
 
 async def _report(
     program_id: UUID,
     audit: Audit,
-    passes: int,
+    wallets: Wallets,
     found: Survey,
     seconds: dict[str, float],
     *,
@@ -184,6 +235,7 @@ async def _report(
     rows = await purchases.counts(program_id)
     forgiven = totals.get((Kind.FORGIVE, True), 0) - totals.get((Kind.RECLAIM, False), 0)
     spent = totals.get((Kind.REDEEM, False), 0) + totals.get((Kind.CAPTURE, False), 0)
+    cards = [one.member_id for one in wallets.holders]
     by_hand = totals.get((Kind.ADJUST, True), 0) - totals.get((Kind.ADJUST, False), 0)
     return Report(
         members=audit.accounts,
@@ -201,7 +253,9 @@ async def _report(
         rewards_redeemed=await rewards.given(program_id),
         vouchers_outstanding=await rewards.vouchers_outstanding(program_id, now=now),
         subscriptions=found.subscriptions,
-        passes_issued=passes,
+        passes_issued=len(cards),
+        passes_updated=wallets.updated(),
+        stale_cards=await wallets.stale(program_id, cards),
         tiers=found.tiers,
         ledger={
             "accounts": audit.accounts,

@@ -77,6 +77,7 @@ class Store:
         objects: By their ids, as a GET shows them.
         holders: Who has saved an object, by its id.
         notified: When holders of an object were notified, by its id.
+        changed: The ids of objects that are not what was inserted any more.
     """
 
     issuer_id: str
@@ -84,6 +85,7 @@ class Store:
     objects: dict[str, Resource] = field(default_factory=dict)
     holders: dict[str, set[str]] = field(default_factory=dict)
     notified: dict[str, deque[datetime]] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
 
     def insert_class(self, body: Any) -> Resource:
         """Keep a new class; Google approves it by itself, unless it is a draft."""
@@ -158,6 +160,8 @@ class Store:
             _balance(present, name) != _balance(changed, name) for name in NOTIFIED_FIELDS
         ):
             self._notify(object_id, "updating object", now=now)
+        if changed != present:
+            self.changed.add(object_id)
         self.objects[object_id] = changed
         return self.an_object(object_id)
 

@@ -39,6 +39,8 @@ class Report:
     `redemptions` is how often points were spent, `rewards_redeemed` how many rewards of those were
     neither undone nor left to expire. `subscriptions` are those that give their benefits now.
     `vouchers_outstanding` is the money left on vouchers that can be used, in minor units.
+    `passes_updated` counts cards by platform that have changed since they were handed out;
+    `stale_cards` those that show, in a phone or at Google, another balance than the ledger has.
     """
 
     members: int
@@ -56,6 +58,8 @@ class Report:
     vouchers_outstanding: int
     subscriptions: int
     passes_issued: int
+    passes_updated: dict[str, int]
+    stale_cards: int
     tiers: dict[str, int]
     ledger: dict[str, int]
     seconds: dict[str, float]
@@ -91,6 +95,11 @@ class Record:
     def of(cls, url: str, folder: Path) -> "Record":
         """Return the record of a database; it lies in `folder`."""
         return cls(folder / f"demo-{sha256(url.encode()).hexdigest()[:12]}.json")
+
+    @property
+    def wallets(self) -> Path:
+        """Return the file of what phones and Google have, beside the record."""
+        return self.path.with_name(f"wallets-{self.path.name}")
 
     def read(self) -> Finished | None:
         """Return the finished replay; None when there is none, or none that this version reads."""

@@ -79,13 +79,15 @@ class Replay:
     pockets: dict[int, list[InHand]] = field(default_factory=dict)
     subscribed: dict[int, SubscriptionKey] = field(default_factory=dict)
     regretted: list[PointsMoved] = field(default_factory=list)
+    next_day: date | None = None
+    done: int = 0
 
     async def run(self, today: date, *, progress: Progress | None = None) -> None:
         """Replay every day before `today`; `progress` is told how many baskets are done.
 
-        Today itself has not happened: what would fall on it or later is left out.
+        Today itself has not happened: what would fall on it or later is left out. A second run goes
+        on where the first one ended.
         """
-        done = 0
         for day in self._days(today):
             found = self.baskets.on(day) if day <= self.baskets.last_date else []
             evening = await self._day(day, found)
@@ -95,12 +97,13 @@ class Replay:
             self.pockets = evening.pockets
             self.subscribed |= evening.subscribed
             self.regretted = evening.regretted
-            done += len(found)
+            self.next_day = day + timedelta(days=1)
+            self.done += len(found)
             if progress is not None:
-                progress(done)
+                progress(self.done)
 
     def _days(self, today: date) -> Iterator[date]:
-        day = self.baskets.first_date
+        day = self.next_day or self.baskets.first_date
         while day < today:
             yield day
             day += timedelta(days=1)

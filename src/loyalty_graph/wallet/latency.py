@@ -111,6 +111,11 @@ async def percentiles(
     return {key: summary(buckets) for key, buckets in counted.items()}
 
 
+async def forget(program_id: UUID) -> None:
+    """Forget what was counted in a programme."""
+    await LatencyRow.filter(program_id=program_id).delete()
+
+
 def bucket_of(seconds: float) -> int:
     """Return the bucket that a duration falls into."""
     if seconds <= SHORTEST_S:

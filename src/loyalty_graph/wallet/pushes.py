@@ -82,6 +82,11 @@ async def are_late(*, since: datetime) -> bool:
     return bool(await select(CardPushRow, ("target",), late, since))
 
 
+async def waiting() -> bool:
+    """Say whether there is anybody who has not been told of a change."""
+    return bool(await select(CardPushRow, ("target",), "where due_at is not null limit 1"))
+
+
 async def claim(
     platform: str, channel: str, *, limit: int, now: datetime, until: datetime
 ) -> list[Push]:
