@@ -56,11 +56,11 @@ async def connecting(
     def make(
         *,
         url: str | None = None,
-        signer: Signer = present_signer,
+        signer_now: Callable[[], Signer] = lambda: present_signer,
         trusted: Path | None = root,
         limits: Limits = NO_PAUSES,
     ) -> Apns:
-        made.append(Apns(url or fake.url, lambda: signer, root=trusted, limits=limits))
+        made.append(Apns(url or fake.url, signer_now, root=trusted, limits=limits))
         return made[-1]
 
     yield make

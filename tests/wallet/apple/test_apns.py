@@ -7,6 +7,7 @@ import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,15 @@ from loyalty_graph.wallet.apple.answers import (
     Unregistered,
 )
 from loyalty_graph.wallet.apple.apns import Apns, Limits
-from loyalty_graph.wallet.apple.development_ca import IDENTITY
+from loyalty_graph.wallet.apple.development_ca import (
+    CERTIFICATE_DAYS,
+    IDENTITY,
+    Chain,
+    make_chain,
+)
 from loyalty_graph.wallet.apple.signing import Signer
 from tests.wallet.apple.conftest import LONG_PAUSES, Connecting
+from tests.wallet.making import make_signer
 
 TOKENS = [f"{number:064x}" for number in range(300)]
 SECRET = "f00dfeedf00dfeedf00dfeedf00dfeed"
@@ -290,13 +297,52 @@ async def test_a_connection_that_is_idle_is_kept_alive(
 async def test_a_certificate_of_another_authority_is_refused_by_name(
     fake: FakeApns, connecting: Connecting, stranger: Signer
 ):
-    apns = connecting(signer=stranger, limits=LONG_PAUSES)
+    apns = connecting(signer_now=lambda: stranger, limits=LONG_PAUSES)
 
     answers = await answers_of(apns, TOKENS[:3])
 
     assert answers == [Refused("TLSV1_ALERT_UNKNOWN_CA")] * 3
     assert fake.pushes == []
     assert apns.troubled
+
+
+async def test_a_certificate_that_has_expired_is_refused_by_name(
+    connecting: Connecting, tmp_path: Path
+):
+    chain = make_chain(IDENTITY, now=utc_now() - timedelta(days=CERTIFICATE_DAYS))
+    signer = make_signer(chain)
+    elsewhere = FakeApns(chain.root, clock=utc_now)
+    await elsewhere.start()
+    trusted = tmp_path / "other-root.pem"
+    trusted.write_bytes(elsewhere.root)
+
+    answer = await connecting(url=elsewhere.url, signer_now=lambda: signer, trusted=trusted).send(
+        TOKENS[0]
+    )
+
+    assert answer == Refused("SSLV3_ALERT_CERTIFICATE_EXPIRED")
+    assert elsewhere.pushes == []
+    await elsewhere.stop()
+
+
+@pytest.mark.usefixtures("looks_often")
+async def test_a_new_certificate_is_shown_on_a_new_connection_and_no_push_is_lost(
+    fake: FakeApns, connecting: Connecting, present_chain: Chain
+):
+    gate, signers = asyncio.Event(), [make_signer(present_chain)]
+    fake.plan.answer(TOKENS[0], Reply(until=gate))
+    apns = connecting(signer_now=lambda: signers[-1])
+    under_way = apns.send(TOKENS[0])
+    await until(lambda: len(fake.pushes) == 1)
+
+    signers.append(make_signer(present_chain))
+    while fake.connections == 1:
+        assert await apns.send(TOKENS[1]) == DELIVERED
+    gate.set()
+
+    assert await under_way == DELIVERED
+    assert fake.connections == 2
+    assert apns.signer is signers[-1]
 
 
 @pytest.mark.parametrize("reason", ["BadCertificate", "BadCertificateEnvironment"])
@@ -429,7 +475,7 @@ async def test_no_push_token_is_ever_logged(
 
     for _ in replies:
         await apns.send(SECRET)
-    await connecting(signer=stranger).send(SECRET)
+    await connecting(signer_now=lambda: stranger).send(SECRET)
     await fake.stop()
     await connecting().send(SECRET)
 

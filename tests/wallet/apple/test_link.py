@@ -4,11 +4,13 @@ import asyncio
 from collections import deque
 from typing import Any
 
+import pytest
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from loyalty_graph.wallet.apple import link as link_module
 from loyalty_graph.wallet.apple.answers import DELIVERED, Answer, BadToken
 from loyalty_graph.wallet.apple.link import Exchange, Hearers, Link
 
@@ -52,9 +54,9 @@ def server_stream(wire: Wire) -> tuple[H2Connection, bytes]:
     return server, server.data_to_send()
 
 
-def answers(server: H2Connection) -> bytes:
+def answers(server: H2Connection, count: int = PUSHES) -> bytes:
     """Answer the pushes: half are delivered, half have bad tokens."""
-    for number in range(PUSHES):
+    for number in range(count):
         stream_id = 2 * number + 1
         if number % 2:
             server.send_headers(stream_id, [(":status", "400")])
@@ -168,3 +170,51 @@ def test_what_a_server_going_away_named_is_answered_after_that_and_the_rest_give
         BadToken("BadDeviceToken"),
         DELIVERED,
     ]
+
+
+async def opened(count: int) -> tuple[Link, Wire, deque[Exchange]]:
+    """Return a link that was let in, what it writes, and so many pushes that wait for it."""
+    loop, wire = asyncio.get_running_loop(), Wire()
+    queue = deque(Exchange("x", loop.time() + 60, loop.create_future()) for _ in range(count))
+    hearers = Hearers(lambda _link, _answer: None, lambda _link, _because: None, queue.extend)
+    link = Link("apns", "pass.x", queue, streams_max=PUSHES, answer_s=60, hearers=hearers)
+    link.connection_made(wire)
+    return link, wire, queue
+
+
+async def test_nothing_is_opened_while_the_network_takes_nothing():
+    link, _, queue = await opened(3)
+
+    link.pause_writing()
+    link.begin()
+    waiting = len(queue)
+    link.resume_writing()
+
+    assert (waiting, len(queue)) == (3, 0)
+
+
+async def test_a_connection_whose_streams_are_used_up_makes_room_for_another(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(link_module, "STREAM_ID_MAX", 4)
+    link, wire, queue = await opened(5)
+
+    link.begin()
+    server, settings_frame = server_stream(wire)
+    link.data_received(settings_frame + answers(server, 2))
+
+    assert len(queue) == 3
+    assert str(link.ended) == "all streams are used up"
+    assert wire.is_closed
+
+
+async def test_an_answer_before_the_push_was_whole_is_an_answer(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(link_module, "PAYLOAD", b"x" * 70_000)
+    link, wire, queue = await opened(1)
+    [exchange] = queue
+
+    link.begin()
+    server, settings_frame = server_stream(wire)
+    link.data_received(settings_frame + answers(server, 1))
+
+    assert exchange.answer.result() == DELIVERED
