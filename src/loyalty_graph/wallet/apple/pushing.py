@@ -6,6 +6,7 @@ a process was killed between sending and saying so, comes back: one push more, a
 
 import asyncio
 import logging
+import ssl
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from loyalty_graph.wallet.apple.answers import (
     Refused,
     Unregistered,
 )
-from loyalty_graph.wallet.apple.apns import Apns, client_context
+from loyalty_graph.wallet.apple.apns import Apns
 from loyalty_graph.wallet.apple.models import DeviceRow
 from loyalty_graph.wallet.apple.push_times import PushTimes
 from loyalty_graph.wallet.apple.registrations import forget_device
@@ -216,7 +217,7 @@ def open_pushes(
     """
     root = settings.apns_root
     try:
-        client_context(signer_now(), root=root)
+        ssl.create_default_context(cafile=root)
     except OSError as error:
         fault = f"LOYALTY_APNS_ROOT: {root} holds no certificates in PEM that can be read."
         raise SettingsError(fault) from error
