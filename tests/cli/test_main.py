@@ -38,7 +38,7 @@ def test_the_commands_are_these():
         *("ledger", "ledger verify", "ledger rebuild"),
         *("member", "member show", "member status"),
         *("pass", "pass build", "pass preview", "pass verify", "pass show"),
-        *("pass pause", "pass resume", "pass rollouts"),
+        *("pass certs", "pass logs", "pass pause", "pass resume", "pass rollouts"),
         *("program", "program load", "schema", "schema print", "schema permissions"),
         *("sandbox", "sandbox apns", "sandbox google"),
         *("token", "token create", "token list", "token revoke", "token member", "token owner"),

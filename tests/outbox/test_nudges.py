@@ -126,13 +126,18 @@ async def test_a_process_does_what_its_settings_say(valkey: ValkeyServer, tmp_pa
     def names(settings: Settings) -> list[str]:
         return [loop.name for loop in serving_duties(settings, live, clock=utc_now)]
 
-    assert names(alone) == ["live", "numbering", "jobs"]
+    assert names(alone) == ["live", "numbering", "roll-outs", "jobs"]
     assert live.is_nudged() is False
     assert names(shared) == ["live", "hearing nudges", "telling nudges"]
     assert live.is_nudged() is False
-    assert [loop.name for loop in worker_duties(alone, clock=utc_now)] == ["numbering", "jobs"]
+    assert [loop.name for loop in worker_duties(alone, clock=utc_now)] == [
+        "numbering",
+        "roll-outs",
+        "jobs",
+    ]
     assert [loop.name for loop in worker_duties(shared, clock=utc_now)] == [
         "telling nudges",
         "numbering",
+        "roll-outs",
         "jobs",
     ]
