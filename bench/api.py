@@ -72,6 +72,11 @@ class Bench:
         self._numbers = count()
         self._served: dict[str, tuple[int, int]] = {}
 
+    @property
+    def folder(self) -> Path:
+        """The data folder of our side."""
+        return Path(self._folder)
+
     def port(self, side: str) -> int:
         """Return the port of a side, which is started when first asked for."""
         return self._running(side)[0]
