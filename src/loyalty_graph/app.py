@@ -63,7 +63,7 @@ def create_app(settings: Settings) -> Starlette:
         app.state.live = live
         async with open_database(settings.database_url):
             await migrate()
-            async with record_purchase, desk.cache.making, running(_duties(settings, desk, live)):
+            async with record_purchase, desk.cache.open(), running(_duties(settings, desk, live)):
                 try:
                     yield
                 finally:
@@ -74,6 +74,8 @@ def create_app(settings: Settings) -> Starlette:
     return Starlette(
         lifespan=lifespan,
         routes=[
+            # Phones ask most often, and routes are tried one after the other.
+            *AppleDoor(desk).routes,
             Route("/graphql", view),
             WebSocketRoute("/graphql", view),
             Route("/schema.graphql", _schema),
@@ -81,7 +83,6 @@ def create_app(settings: Settings) -> Starlette:
             Route("/readyz", _ready),
             *passes.routes,
             *google.routes,
-            *AppleDoor(desk).routes,
             *CardDoor(desk, watch, badges).routes,
             *badges.routes,
             *PreviewDoor(desk).routes,

@@ -27,7 +27,7 @@ from loyalty_graph.errors import NotFoundError
 from loyalty_graph.rate_limits import NO_WAIT, RateLimit
 from loyalty_graph.wallet.apple import logs, registrations
 from loyalty_graph.wallet.apple.deliveries import delivery, tells_something
-from loyalty_graph.wallet.apple.issued import PassFile, find
+from loyalty_graph.wallet.apple.issued import PassFile
 from loyalty_graph.wallet.apple.listing import changed
 from loyalty_graph.wallet.apple.registrations import Holding
 from loyalty_graph.wallet.desk import MEDIA_TYPE, WEB_SERVICE_PATH, PassDesk
@@ -95,7 +95,7 @@ class AppleDoor:
     async def _fetch(self, pass_type: str, serial: str, scope: Scope) -> ASGIApp:
         if not self._is_allowed(pass_type, serial, scope):
             return self._refusal(pass_type, serial, scope)
-        issued = await find(serial)
+        issued = await self._desk.cache.find(serial)
         if issued is None:
             return Response(status_code=404)
         now, is_told = _now(scope), scope["method"] == "GET"

@@ -17,7 +17,7 @@ from loyalty_graph.wallet import service
 from loyalty_graph.wallet.apple.card import CardPrinter, WebService
 from loyalty_graph.wallet.apple.checking import describe
 from loyalty_graph.wallet.apple.files import ENTRY_BYTES, PassFiles
-from loyalty_graph.wallet.apple.issued import IssuedPass, PassFile, find, present
+from loyalty_graph.wallet.apple.issued import IssuedPass, PassFile, present
 from loyalty_graph.wallet.apple.making import PassMaker
 from loyalty_graph.wallet.models import PassRow
 from loyalty_graph.wallet.service import Platform
@@ -47,7 +47,7 @@ class Kept:
     shop: Shop
 
     async def file(self, serial: str, **changes: Any) -> PassFile:
-        issued = await find(serial)
+        issued = await self.files.find(serial)
         assert issued is not None
         return await self.files.file(issued._replace(**changes), now=self.shop.now)
 
@@ -74,7 +74,7 @@ async def keeping(
     shop: Shop, printer: CountingPrinter, *, bytes_max: int = MEGABYTE
 ) -> AsyncIterator[Kept]:
     files = PassFiles(PassMaker({"store-card": printer}, web_service), bytes_max=bytes_max)
-    async with files.making:
+    async with files.open():
         yield Kept(files, printer, shop)
 
 
@@ -167,7 +167,7 @@ async def test_those_who_ask_at_once_wait_for_one_file(kept: Kept, ada: str):
 
 
 async def test_who_leaves_takes_the_file_from_nobody(kept: Kept, ada: str):
-    issued = await find(ada)
+    issued = await kept.files.find(ada)
     assert issued is not None
     leaving = asyncio.create_task(kept.files.file(issued, now=NOON))
     staying = asyncio.create_task(kept.files.file(issued, now=NOON))
@@ -181,7 +181,7 @@ async def test_who_leaves_takes_the_file_from_nobody(kept: Kept, ada: str):
 
 async def test_those_who_ask_at_once_are_served_together_and_fail_alone(kept: Kept, ada: str):
     serials = [ada, *[await serial_of(kept.shop) for _ in range(40)]]
-    gone = await find(serials[7])
+    gone = await kept.files.find(serials[7])
     assert gone is not None
     await Member.filter(id=gone.member_id).delete()
 
@@ -195,7 +195,7 @@ async def test_those_who_ask_at_once_are_served_together_and_fail_alone(kept: Ke
 
 
 async def test_a_failure_is_not_kept(kept: Kept, ada: str):
-    issued = await find(ada)
+    issued = await kept.files.find(ada)
     assert issued is not None
     row = await Member.get()
     await row.delete()
@@ -233,9 +233,9 @@ async def test_without_memory_nothing_is_kept(shop: Shop, printer: CountingPrint
     assert printer.printed == 2
 
 
-async def test_a_template_that_is_not_here_prints_nothing(shop: Shop, ada: str):
+async def test_a_template_that_is_not_here_prints_nothing(kept: Kept, ada: str):
     files = PassFiles(PassMaker({}, web_service), bytes_max=MEGABYTE)
-    issued = await find(ada)
+    issued = await kept.files.find(ada)
     assert issued is not None
 
     with pytest.raises(TemplateError):
@@ -265,14 +265,14 @@ async def test_a_void_pass_is_made_void(kept: Kept, ada: str):
 
 
 async def test_only_passes_for_apple_wallet_are_found(kept: Kept, ada: str):
-    issued = await find(ada)
+    issued = await kept.files.find(ada)
     member = await Member.get()
     google = await service.issue(kept.shop.program_id, [member.id], Platform.GOOGLE, now=NOON)
 
     assert issued is not None
     assert (issued.serial, issued.member_id) == (ada, member.id)
-    assert await find("0" * 32) is None
-    assert await find(google[member.id]) is None
+    assert await kept.files.find("0" * 32) is None
+    assert await kept.files.find(google[member.id]) is None
     with pytest.raises(NotFoundError):
         await present(kept.shop.program_id, google)
 

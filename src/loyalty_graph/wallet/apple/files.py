@@ -5,7 +5,8 @@ Only a card's own part is kept, a few kilobytes; the images are shared by all ca
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -14,12 +15,13 @@ from loyalty_graph.db import Gatherer
 from loyalty_graph.errors import LoyaltyError
 from loyalty_graph.programs import service as programs
 from loyalty_graph.wallet.apple.card import CardPrinter
-from loyalty_graph.wallet.apple.issued import IssuedPass, PassFile, Present
+from loyalty_graph.wallet.apple.issued import IssuedPass, PassFile, Present, find
 from loyalty_graph.wallet.apple.making import PassMaker, Wanted
 
 ENTRY_BYTES = 700
 """What keeping a file costs besides the file: measured, with its key and its place in the order."""
 MADE_AT_ONCE = 32
+FINDERS = 2
 MAKERS = 2
 """While one signs, the other reads what the next cards show."""
 
@@ -43,10 +45,9 @@ class _Kept(NamedTuple):
 
 
 class PassFiles:
-    """Has pass files made, and keeps up to `bytes_max` of them, those asked for last.
+    """Finds passes, has their files made, and keeps up to `bytes_max` of those asked for last.
 
-    Attributes:
-        making: Makes what is asked for at one moment together; `file` needs it open.
+    What is looked up or made at one moment is looked up or made together; `open` lets that begin.
     """
 
     def __init__(self, maker: PassMaker, *, bytes_max: int) -> None:
@@ -57,6 +58,13 @@ class PassFiles:
         self.making: Gatherer[Wanted, PassFile] = Gatherer(
             maker.make_waiting, limit=MADE_AT_ONCE, writers=MAKERS
         )
+        self.find: Gatherer[str, IssuedPass | None] = Gatherer(find, writers=FINDERS)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Answer `find` and `file` inside of the block."""
+        async with self.find, self.making:
+            yield
 
     async def file(self, issued: IssuedPass, *, now: datetime) -> PassFile:
         """Return the file of a pass, at least as new as its tag; those who ask at once share one.

@@ -1,12 +1,13 @@
 """Passes for Apple Wallet as they are kept, and the signed files that are made of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from loyalty_graph.db.sets import Lookup, fetch, fetch_unique
+from loyalty_graph.db.sets import Lookup, fetch
+from loyalty_graph.db.statements import select
 from loyalty_graph.errors import NotFoundError
 from loyalty_graph.outbox import CardMark
 from loyalty_graph.wallet.models import PassRow
@@ -59,10 +60,11 @@ class PassFile:
         return self.body + self.tail
 
 
-async def find(serial: str) -> IssuedPass | None:
-    """Return the pass with this serial if it is for Apple Wallet, whichever programme it is of."""
-    row = await fetch_unique(PassRow, "serial", serial, IssuedPass._fields)
-    return IssuedPass(*row) if row and row[2] == Platform.APPLE else None
+async def find(serials: Sequence[str]) -> list[IssuedPass | None]:
+    """Return the passes with these serials that are for Apple Wallet, of whichever programmes."""
+    rows = await select(PassRow, IssuedPass._fields, "where serial = any($1)", list(set(serials)))
+    found = {row[3]: IssuedPass(*row) for row in rows if row[2] == Platform.APPLE}
+    return [found.get(serial) for serial in serials]
 
 
 async def present(program_id: UUID, serials: Mapping[UUID, str]) -> dict[UUID, Present]:

@@ -7,7 +7,7 @@ last one is for new passes, and passes of the older ones stay good.
 import base64
 import hashlib
 import hmac
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from loyalty_graph.config import Settings, secret_key
 from loyalty_graph.signing import derive_key
@@ -16,23 +16,25 @@ TOKEN_CHARACTERS = 32
 PURPOSE = "apple-pass"
 
 
-@dataclass(frozen=True, slots=True)
 class PassTokens:
     """Makes and checks tokens; `keys` are those of all generations, the first one is number 0."""
 
-    keys: tuple[bytes, ...] = field(repr=False)
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        # Begun once, and then copied: `hmac.digest` begins anew, and lets other threads in.
+        self._macs = [hmac.new(key, digestmod=hashlib.sha256) for key in keys]
 
     @property
     def newest(self) -> int:
         """Return the generation that new passes belong to."""
-        return len(self.keys) - 1
+        return len(self._macs) - 1
 
     def token(self, pass_type: str, serial: str, generation: int) -> str:
         """Return a pass's token: 192 bits that only the holder of the keys can work out."""
         # No pass type and no serial holds a null character, so no two passes share a text.
         text = f"{pass_type}\0{serial}\0{generation}".encode(errors="replace")
-        mac = hmac.digest(self.keys[generation], text, hashlib.sha256)
-        return base64.urlsafe_b64encode(mac)[:TOKEN_CHARACTERS].decode()
+        mac = self._macs[generation].copy()
+        mac.update(text)
+        return base64.urlsafe_b64encode(mac.digest())[:TOKEN_CHARACTERS].decode()
 
     def fits(self, token: str, pass_type: str, serial: str) -> bool:
         """Return whether this is the pass's token, of any generation.
@@ -43,7 +45,7 @@ class PassTokens:
         """
         given = token.encode(errors="replace")
         found = False
-        for generation in range(len(self.keys)):
+        for generation in range(len(self._macs)):
             wanted = self.token(pass_type, serial, generation).encode()
             found |= hmac.compare_digest(wanted, given)
         return found
