@@ -18,7 +18,7 @@ from loyalty_graph.wallet.apple.card import CardPrinter
 from loyalty_graph.wallet.apple.issued import IssuedPass, PassFile, Present, find
 from loyalty_graph.wallet.apple.making import PassMaker, Wanted
 
-ENTRY_BYTES = 700
+ENTRY_BYTES = 550
 """What keeping a file costs besides the file: measured, with its key and its place in the order."""
 MADE_AT_ONCE = 32
 FINDERS = 2
@@ -26,7 +26,7 @@ MAKERS = 2
 """While one signs, the other reads what the next cards show."""
 
 
-class _Version(NamedTuple):
+class Version(NamedTuple):
     """What a file was made from; while it stays the same, so does the file."""
 
     update_tag: int
@@ -34,11 +34,13 @@ class _Version(NamedTuple):
     printer: CardPrinter  # Of one template and one signer, told apart by identity.
 
 
-class _Kept(NamedTuple):
-    version: _Version
+class Kept(NamedTuple):
+    """A file, and what it was made from."""
+
+    version: Version
     file: PassFile
 
-    def serves(self, version: _Version, now: datetime) -> bool:
+    def serves(self, version: Version, now: datetime) -> bool:
         """Return whether the file still shows what a card of this version shows."""
         until = self.file.holds_until
         return self.version == version and (until is None or now < until)
@@ -53,8 +55,8 @@ class PassFiles:
     def __init__(self, maker: PassMaker, *, bytes_max: int) -> None:
         self._maker = maker
         self._bytes_max, self._bytes = bytes_max, 0
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
-        self._in_hand: dict[tuple[str, _Version], asyncio.Task[PassFile]] = {}
+        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._in_hand: dict[tuple[str, Version], asyncio.Task[PassFile]] = {}
         self.making: Gatherer[Wanted, PassFile] = Gatherer(
             maker.make_waiting, limit=MADE_AT_ONCE, writers=MAKERS
         )
@@ -117,24 +119,23 @@ class PassFiles:
             files[member_id] = file
         return files
 
-    def _made(self, key: tuple[str, _Version], task: asyncio.Task[PassFile]) -> None:
+    def _made(self, key: tuple[str, Version], task: asyncio.Task[PassFile]) -> None:
         del self._in_hand[key]
         if not task.cancelled():
             task.exception()  # Looked at, should everybody who waited have gone.
 
-    async def _version(self, issued: IssuedPass, now: datetime) -> _Version:
+    async def _version(self, issued: IssuedPass, now: datetime) -> Version:
         version = await programs.in_force(issued.program_id, now, now=now)
         printer = self._maker.printer_of(version.settings.branding.template)
-        return _Version(issued.update_tag, version.number, printer)
+        return Version(issued.update_tag, version.number, printer)
 
-    async def _make_and_keep(
-        self, issued: IssuedPass, version: _Version, now: datetime
-    ) -> PassFile:
+    async def _make_and_keep(self, issued: IssuedPass, version: Version, now: datetime) -> PassFile:
         file = await self.making(Wanted(issued, now))
-        self._keep(issued.serial, _Kept(version, file))
+        self.keep(issued.serial, Kept(version, file))
         return file
 
-    def _keep(self, serial: str, kept: _Kept) -> None:
+    def keep(self, serial: str, kept: Kept) -> None:
+        """Keep a file, in the place of those asked for longest ago when there is no more room."""
         before = self._kept.get(serial)
         if before is not None:
             if before.version.update_tag > kept.version.update_tag:
