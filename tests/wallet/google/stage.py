@@ -86,7 +86,9 @@ class Stage:
         self.desk = self.open_desk()
         self.updates = GoogleUpdates(self.desk, clock=lambda: self.now)
 
-    def open_desk(self, *, per_s: int = 10_000, card: GoogleCard | None = None) -> GoogleDesk:
+    def open_desk(
+        self, *, per_s: int = 10_000, card: GoogleCard | None = None, name: str = TEMPLATE.name
+    ) -> GoogleDesk:
         known = self.fake.account
         account = ServiceAccount(EMAIL, known.key_id, known.token_url, known.key)
         requests = Requests(self.line)
@@ -95,7 +97,7 @@ class Stage:
         usual = GoogleCard(load_template(TEMPLATE), public_url=PUBLIC_URL)
         return GoogleDesk(
             account,
-            {TEMPLATE.name: card or usual},
+            {name: card or usual},
             Sender(client, issuer_id=ISSUER, per_s=per_s),
             Callbacks(ISSUER, roots),
             public_url=PUBLIC_URL,

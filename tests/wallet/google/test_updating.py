@@ -9,14 +9,17 @@ import pytest
 from loyalty_graph.members.models import Member
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.wallet import pushes, voiding
+from loyalty_graph.wallet.desk import packed_templates
 from loyalty_graph.wallet.google import updating
 from loyalty_graph.wallet.google.models import GoogleObjectRow
+from loyalty_graph.wallet.google.objects import GoogleCard
 from loyalty_graph.wallet.google.updating import GoogleUpdates
 from loyalty_graph.wallet.models import CardPushRow, PassRow
 from loyalty_graph.wallet.pushes import Wanted
 from loyalty_graph.wallet.service import Platform
 from tests.shop import NOON, open_shop, program
-from tests.wallet.google.making import CLASS_ID, ISSUER
+from tests.tiers.shop import tea, with_tiers
+from tests.wallet.google.making import CLASS_ID, ISSUER, PUBLIC_URL
 from tests.wallet.google.stage import CLASS_MADE, INSERTED, Stage, patch_of
 
 COFFEE = (Line("COFFEE", 1, 100),)
@@ -34,6 +37,22 @@ async def test_a_class_is_made_before_its_first_object(stage: Stage, ada: Member
     row = await PassRow.get()
     assert (row.delivered_tag, row.delivered_at) == (1, NOON)
     assert await stage.waiting() == 0
+
+
+@pytest.mark.parametrize("name", sorted(packed_templates()))
+async def test_google_takes_every_template(stage: Stage, ada: Member, name: str):
+    data = {**with_tiers(), "branding": {"template": name}}
+    await open_shop(data, now=stage.now)
+    card = GoogleCard(packed_templates()[name], public_url=PUBLIC_URL)
+    stage.desk = stage.open_desk(card=card, name=name)
+    stage.updates = GoogleUpdates(stage.desk, clock=lambda: stage.now)
+    serial = await stage.card(ada)
+    await stage.present.buy(ada, tea(10_000))
+
+    await stage.brought(serial)
+
+    assert stage.take_asked() == [*CLASS_MADE, patch_of(serial), *INSERTED]
+    assert stage.object(serial)["state"] == "ACTIVE"
 
 
 async def test_the_object_follows_the_balance_with_one_request_of_what_changed(
