@@ -230,3 +230,24 @@ async def test_a_version_that_was_refused_rolls_nothing_out(shop: Shop):
         )
 
     assert await rollouts.progress(shop.program_id) == []
+
+
+def test_a_card_template_that_does_not_exist_is_refused_with_those_that_do():
+    data = {**deepcopy(PROGRAM), "branding": {"template": "gold-card"}}
+
+    with pytest.raises(ProgramFileError) as refused:
+        program_file.check(data, name="mine.toml")
+
+    assert str(refused.value) == (
+        "mine.toml: branding.template: there is no card template gold-card; known are "
+        "paid-membership, stamp-card, store-card, stored-value, vip-tier."
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["paid-membership", "stamp-card", "store-card", "stored-value", "vip-tier"]
+)
+def test_every_shipped_card_template_can_be_chosen(name: str):
+    data = {**deepcopy(PROGRAM), "branding": {"template": name}}
+
+    assert program_file.check(data, name="test").program.branding.template == name

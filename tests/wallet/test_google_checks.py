@@ -74,8 +74,7 @@ def test_what_an_object_has_not_is_left_out(card_template: Template):
 
     assert "secondaryLoyaltyPoints" not in bare
     assert [one["id"] for one in bare["textModulesData"]] == ["since"]
-    assert gold["secondaryLoyaltyPoints"]["label"] == "Tier"
-    assert gold["secondaryLoyaltyPoints"]["balance"] == {"string": "Gold"}
+    assert gold["secondaryLoyaltyPoints"] == {"label": "Tier", "balance": {"string": "Gold"}}
 
 
 def test_the_programmes_background_replaces_that_of_the_template(card_template: Template):

@@ -13,6 +13,7 @@ from loyalty_graph.errors import TemplateError
 from loyalty_graph.wallet.apple.card import CardPrinter
 from loyalty_graph.wallet.apple.reading import read_members
 from loyalty_graph.wallet.apple.signing import Signer
+from loyalty_graph.wallet.google.objects import GoogleCard, State
 from loyalty_graph.wallet.strings import for_phones, read_strings
 from loyalty_graph.wallet.templates import load_template
 from tests.wallet.making import NOW, SERIAL, TEMPLATE, make_face
@@ -92,15 +93,29 @@ def test_what_the_phone_looks_up_stays_as_it_is(folder: Path, signer: Signer):
     assert field(card, "tier")["changeMessage"] == "You are now %@."
 
 
-def test_google_gets_a_text_in_every_language(folder: Path):
+def test_google_gets_the_class_in_every_language(folder: Path):
     template = load_template(folder)
 
-    text = template.google_object["secondaryLoyaltyPoints"]["localizedLabel"]
+    text = template.google_class["localizedAccountNameLabel"]
 
-    assert text["defaultValue"] == {"language": "en", "value": "Tier"}
+    assert text["defaultValue"] == {"language": "en", "value": "Member"}
     assert [one["language"] for one in text["translatedValues"]] == ["ar", "de", "tr"]
-    assert {"language": "de", "value": "Stufe"} in text["translatedValues"]
-    assert "localizedLabel" not in template.google_object["loyaltyPoints"]
+    assert {"language": "de", "value": "Mitglied"} in text["translatedValues"]
+    assert template.google_class["accountNameLabel"] == "Member"
+
+
+def test_google_gets_the_object_in_the_members_language(folder: Path):
+    card = GoogleCard(load_template(folder), public_url="https://a.example")
+
+    made = card.loyalty_object(
+        make_face(locale="de_DE", tier_name="Gold"),
+        object_id="1.a",
+        class_id="1.b",
+        state=State.ACTIVE,
+    )
+
+    assert made["secondaryLoyaltyPoints"] == {"label": "Stufe", "balance": {"string": "Gold"}}
+    assert made["loyaltyPoints"]["label"] == "points"
 
 
 def test_a_template_may_do_without_languages(folder: Path, signer: Signer):

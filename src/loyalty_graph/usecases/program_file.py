@@ -31,6 +31,7 @@ from loyalty_graph.tiers.rules import TierSettings
 from loyalty_graph.usecases import posting
 from loyalty_graph.usecases.program_changes import Change, changes
 from loyalty_graph.wallet import rollouts
+from loyalty_graph.wallet.templates import template_folders
 
 
 class _Coded(Protocol):
@@ -107,9 +108,18 @@ def check(data: dict[str, Any], *, name: str) -> ProgramFile:
             for fault in error.errors()
         )
         raise ProgramFileError(f"{name}: {faults}.") from error
-    if strangers := "; ".join((*_unknown_benefits(file), *_unknown_tiers(file))):
+    unknown = (*_unknown_template(file), *_unknown_benefits(file), *_unknown_tiers(file))
+    if strangers := "; ".join(unknown):
         raise ProgramFileError(f"{name}: {strangers}.")
     return file
+
+
+def _unknown_template(file: ProgramFile) -> Iterator[str]:
+    """Say when the cards are to be laid out by a template that is not here."""
+    known = [folder.name for folder in template_folders()]
+    named = file.program.branding.template
+    if named not in known:
+        yield f"branding.template: there is no card template {named}; known are {', '.join(known)}"
 
 
 def _unknown_benefits(file: ProgramFile) -> Iterator[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from loyalty_graph.config import Settings, bundled, secret_key
+from loyalty_graph.config import Settings, secret_key
 from loyalty_graph.errors import NotFoundError, TemplateError
 from loyalty_graph.signing import read_link, sign_link
 from loyalty_graph.wallet import service
@@ -20,12 +20,11 @@ from loyalty_graph.wallet.apple.tokens import PassTokens, pass_tokens
 from loyalty_graph.wallet.face import CardFace
 from loyalty_graph.wallet.google.desk import GoogleDesk, open_google
 from loyalty_graph.wallet.links import CardLink
-from loyalty_graph.wallet.templates import Template, load_template
+from loyalty_graph.wallet.templates import Template, load_template, template_folders
 
 LINK_LIFE = timedelta(days=7)
 LINK_PURPOSE = "pass"
 MEDIA_TYPE = "application/vnd.apple.pkpass"
-TEMPLATES = "passes/templates"
 WEB_SERVICE_PATH = "/apple"
 MEGABYTE = 1 << 20
 
@@ -206,5 +205,4 @@ def packed_templates() -> dict[str, Template]:
     Raises:
         TemplateError: One cannot be used.
     """
-    folders = sorted(path for path in bundled(TEMPLATES).iterdir() if path.is_dir())
-    return {folder.name: load_template(folder) for folder in folders}
+    return {folder.name: load_template(folder) for folder in template_folders()}

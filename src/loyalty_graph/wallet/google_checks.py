@@ -15,11 +15,20 @@ SET_PER_OBJECT = ("id", "classId", "state", "hasUsers")
 BARCODE_TYPES = ("QR_CODE", "PDF_417", "AZTEC", "CODE_128")
 # An entry without one of these is left out as a whole.
 ESSENTIAL = frozenset(
-    {"value", "body", "uri", "sourceUri", "balance", "int", "string", "money"}
-) | {
-    "micros",
-    "date",
-}
+    (
+        "balance",
+        "body",
+        "date",
+        "end",
+        "int",
+        "micros",
+        "money",
+        "sourceUri",
+        "string",
+        "uri",
+        "value",
+    )
+)
 
 
 def check_class(document: Document) -> None:

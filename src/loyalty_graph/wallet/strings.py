@@ -2,7 +2,8 @@
 
 The text as it stands in the template is the key; it is English. Texts without placeholders go into
 the pass file, and the phone puts them into its own language. Texts with placeholders are filled by
-us, in the language of the member. Google gets every language of a text side by side.
+us, in the language of the member. Google gets the class in every language side by side, the object
+in the member's language: with all of them a save link would be too long to hold it.
 Source: Apple, Wallet Developer Guide, "Localize passes"; Google Wallet API, LocalizedString.
 """
 
@@ -137,9 +138,12 @@ class Spoken:
         vocabulary: Mapping[str, Name],
         *,
         essential: frozenset[str],
+        wholly: bool = False,
     ) -> None:
         self._trees = {
-            one: compile_tree(translated(tree, table), vocabulary, essential=essential)
+            one: compile_tree(
+                translated(tree, table, wholly=wholly), vocabulary, essential=essential
+            )
             for one, table in (languages or {FALLBACK: {}}).items()
         }
         self._known = tuple(self._trees)
@@ -164,14 +168,22 @@ def with_languages(node: Any, languages: Languages) -> Any:
     return tree
 
 
-def translated(node: Any, table: Table) -> Any:
-    """Return a tree with its texts with placeholders in the language of a table."""
+def translated(node: Any, table: Table, *, wholly: bool = False) -> Any:
+    """Return a tree with its sentences in the language of a table.
+
+    That is texts with placeholders; `wholly` also those that Google has no other language for.
+    """
     if isinstance(node, str):
         return table.get(node, node) if OPENING in node else node
     if isinstance(node, dict):
-        return {key: translated(part, table) for key, part in node.items()}
+        return {
+            key: table.get(part, part)
+            if wholly and key in GOOGLES and isinstance(part, str)
+            else translated(part, table, wholly=wholly)
+            for key, part in node.items()
+        }
     if isinstance(node, list):
-        return [translated(part, table) for part in node]
+        return [translated(part, table, wholly=wholly) for part in node]
     return node
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from loyalty_graph.config import bundled
 from loyalty_graph.errors import TemplateError
 from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.wallet import images
@@ -29,8 +30,9 @@ from loyalty_graph.wallet.strings import (
 )
 from loyalty_graph.wallet.template_document import Document, parse
 
-__all__ = ["SECTIONS", "STYLE", "Template", "load_template"]
+__all__ = ["SECTIONS", "STYLE", "Template", "load_template", "template_folders"]
 
+TEMPLATES = "passes/templates"
 CARD_FILE, CLASS_FILE, OBJECT_FILE = "pass.json", "google.class.json", "google.object.json"
 LOOK_FILE = "look.json"
 CARRIED_BYTES_MAX = 256 * 1024
@@ -140,6 +142,11 @@ class Template:
         return (colour or own).hex
 
 
+def template_folders() -> list[Path]:
+    """Return the folders of all card templates there are, by name."""
+    return sorted(path for path in bundled(TEMPLATES).iterdir() if path.is_dir())
+
+
 def load_template(folder: Path) -> Template:
     """Read and check a template folder.
 
@@ -165,7 +172,7 @@ def load_template(folder: Path) -> Template:
         _digest([card, google_class, google_object, languages], files, look_file),
         card,
         with_languages(google_class, languages),
-        with_languages(google_object, languages),
+        google_object,
         files,
         look,
         languages,

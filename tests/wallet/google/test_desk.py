@@ -10,6 +10,7 @@ import pytest
 from loyalty_graph.config import Settings
 from loyalty_graph.errors import NotFoundError, SettingsError, TemplateError
 from loyalty_graph.members.models import Member
+from loyalty_graph.usecases import program_file
 from loyalty_graph.wallet import service
 from loyalty_graph.wallet.desk import open_desk, packed_templates
 from loyalty_graph.wallet.google.desk import open_google
@@ -169,7 +170,10 @@ async def test_there_are_links_of_googles_passes_only(stage: Stage, ada: Member)
     assert stage.take_asked() == []
 
 
-async def test_a_link_needs_the_template_of_its_programme(stage: Stage, card: str):
+async def test_a_link_needs_the_template_of_its_programme(
+    stage: Stage, card: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(program_file, "template_folders", lambda: [Path("gone")])
     stage.later(hours=1)
     await open_shop({**program(), "branding": {"template": "gone"}}, now=stage.now)
 

@@ -42,8 +42,7 @@ def test_an_object_shows_the_present_balance_as_a_number():
     assert (shown["id"], shown["classId"], shown["state"]) == (OBJECT_ID, CLASS_ID, "ACTIVE")
     assert shown["accountId"] == "LG-7F3K-1923"
     assert shown["loyaltyPoints"] == {"label": "points", "balance": {"int": 1878}}
-    assert shown["secondaryLoyaltyPoints"]["label"] == "Tier"
-    assert shown["secondaryLoyaltyPoints"]["balance"] == {"string": "Gold"}
+    assert shown["secondaryLoyaltyPoints"] == {"label": "Tier", "balance": {"string": "Gold"}}
     assert shown["barcode"]["value"] == "LG-7F3K-1923"
 
 

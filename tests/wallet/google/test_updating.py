@@ -2,12 +2,14 @@
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 
 import httpx2
 import pytest
 
 from loyalty_graph.members.models import Member
 from loyalty_graph.purchases.rules import Line
+from loyalty_graph.usecases import program_file
 from loyalty_graph.wallet import pushes, voiding
 from loyalty_graph.wallet.desk import packed_templates
 from loyalty_graph.wallet.google import updating
@@ -217,8 +219,12 @@ async def test_a_push_of_a_pass_there_is_not_is_dropped(stage: Stage):
 
 
 async def test_a_programme_without_its_template_waits_and_says_so(
-    stage: Stage, card: str, caplog: pytest.LogCaptureFixture
+    stage: Stage,
+    card: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ):
+    monkeypatch.setattr(program_file, "template_folders", lambda: [Path("gone")])
     data = {**program(), "branding": {"template": "gone"}}
     stage.later(hours=1)
     await open_shop(data, now=stage.now)

@@ -50,6 +50,7 @@ class GoogleCard:
             template.languages,
             template.object_vocabulary,
             essential=ESSENTIAL,
+            wholly=True,
         )
 
     def loyalty_class(

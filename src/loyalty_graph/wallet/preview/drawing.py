@@ -71,7 +71,9 @@ def _google_card(
         translated(template.google_class, table), template.class_vocabulary, essential=ESSENTIAL
     ).fill(values, FALLBACK)
     of_object = compile_tree(
-        translated(template.google_object, table), template.object_vocabulary, essential=ESSENTIAL
+        translated(template.google_object, table, wholly=True),
+        template.object_vocabulary,
+        essential=ESSENTIAL,
     ).fill(values, face.locale)
     return of_class, {**of_object, "state": EXPIRED if face.void else ACTIVE}
 
