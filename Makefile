@@ -7,7 +7,7 @@ PYTHON_FOUND := $(shell for p in $(PYTHON) python3.13 python3.12 python3.11 pyth
 UV := $(shell command -v uv || echo .tools/bin/uv)
 RUN := .venv/bin/
 
-.PHONY: help demo test check fix schema bench bench-long conformance lock clean
+.PHONY: help demo test check fix schema cards bench bench-long conformance lock clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -32,6 +32,7 @@ check: .venv/ready  ## Format, lint, types, import contracts, house rules, schem
 	$(RUN)codespell
 	@$(RUN)python tools/check_schema.py
 	@$(RUN)python tools/error_table.py --check
+	@$(RUN)python tools/draw_cards.py --check
 	@$(RUN)python tools/lint_schema.py
 	@$(RUN)python tools/schema_changes.py
 
@@ -43,6 +44,9 @@ schema: .venv/ready  ## Write schema.graphql, docs/errors.md, docs/permissions.m
 	$(RUN)loyalty-graph schema print > schema.graphql.new && mv schema.graphql.new schema.graphql
 	$(RUN)loyalty-graph schema permissions > docs/permissions.md.new && mv docs/permissions.md.new docs/permissions.md
 	$(RUN)python tools/error_table.py
+
+cards: .venv/ready  ## Draw docs/cards.svg, the README's picture of the card templates
+	$(RUN)python tools/draw_cards.py
 
 bench: .venv/ready  ## Measure (ARGS="--suite NAME --json"), a few minutes
 	@$(RUN)python -m bench $(ARGS)

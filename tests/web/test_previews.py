@@ -29,6 +29,14 @@ def test_a_template_is_shown_from_both_sides_on_both_platforms(api: Api):
         assert api.client.get(address.replace("&amp;", "&")).status_code == 200
 
 
+def test_a_template_that_differs_by_tier_has_a_link_for_each(api: Api):
+    html = api.client.get("/preview/vip-tier?locale=de&tier=SILVER").text
+
+    links = re.findall(r'<a href="\?locale=de&amp;tier=(\w+)"( aria-current="true")?>', html)
+    assert [tier for tier, _ in links if tier != "SILVER"] == ["GREEN", "GOLD", "PLATINUM"]
+    assert ("SILVER", ' aria-current="true"') in links
+
+
 def test_a_drawing_holds_a_sample_and_may_do_nothing(api: Api):
     answer = api.client.get("/preview/store-card/apple-front.svg?locale=de&tier=SILVER")
 

@@ -106,10 +106,13 @@ def test_a_class_can_choose_its_details():
 
 
 @pytest.mark.parametrize(
-    ("locale", "name"), [("en_GB", "Grocer"), ("de_AT", "Krämer"), ("fr", "Grocer")]
+    ("locale", "name"),
+    [("en_GB", "Grocer"), ("de_AT", "Krämer"), ("pt_BR", "Mercearia"), ("fr", "Grocer")],
 )
 def test_texts_are_in_the_language_of_the_card(locale: str, name: str):
-    seen = card({"localizedProgramName": translated("Grocer", de="Krämer")}, locale=locale)
+    seen = card(
+        {"localizedProgramName": translated("Grocer", de="Krämer", pt="Mercearia")}, locale=locale
+    )
 
     assert seen.program_name == name
 

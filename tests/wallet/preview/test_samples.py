@@ -6,7 +6,7 @@ from loyalty_graph.wallet.apple.card import CardPrinter
 from loyalty_graph.wallet.apple.signing import Signer
 from loyalty_graph.wallet.desk import packed_templates
 from loyalty_graph.wallet.preview.drawing import Side, preview
-from loyalty_graph.wallet.preview.samples import sample_face
+from loyalty_graph.wallet.preview.samples import in_tier, sample_face
 from loyalty_graph.wallet.service import Platform
 from loyalty_graph.wallet.templates import Template
 from loyalty_graph.wallet.words import LANGUAGES
@@ -47,3 +47,28 @@ def test_a_phone_shows_its_own_language(
 
     words = {word for word in english if word.isalpha()}
     assert words & set(german) <= {"Gold", "Status", "STATUS"}, "they are the same word"
+
+
+def test_a_stamp_card_shows_as_many_stamps_as_there_are(signer: Signer):
+    template = TEMPLATES["stamp-card"]
+    face = sample_face(template, now=NOW)
+
+    svg = preview(face, CardPrinter(template, signer), platform=Platform.APPLE, side=Side.FRONT)
+
+    assert template.images["strip.7@2x.png"] in pictures(svg)
+    assert "7 / 10" in texts(svg)
+
+
+@pytest.mark.parametrize(
+    ("platform", "art"),
+    [(Platform.APPLE, "strip.SILVER@2x.png"), (Platform.GOOGLE, "hero.SILVER.png")],
+)
+def test_a_card_looks_like_its_tier(signer: Signer, platform: Platform, art: str):
+    template = TEMPLATES["vip-tier"]
+    face = in_tier(sample_face(template, now=NOW), "silver")
+
+    svg = preview(face, CardPrinter(template, signer), platform=platform, side=Side.FRONT)
+
+    assert "Silver" in texts(svg)
+    assert template.images[art] in pictures(svg)
+    assert f'fill="{template.look.tiers["SILVER"].background}"' in svg

@@ -16,6 +16,7 @@ from babel.numbers import format_currency, format_decimal
 from loyalty_graph.wallet.colours import Colour
 from loyalty_graph.wallet.preview.canvas import Picture
 from loyalty_graph.wallet.preview.fields import Shown
+from loyalty_graph.wallet.words import language
 
 Json = Mapping[str, Any]
 MICROS = 1_000_000
@@ -149,12 +150,10 @@ class LoyaltyCard:
     def _text(self, holder: Json, key: str) -> str:
         """Return a text in the card's language, else in its first one."""
         localized = holder.get(f"localized{key[0].upper()}{key[1:]}", {})
-        language = self.locale.split("_")[0]
-        for one in (*localized.get("translatedValues", ()), localized.get("defaultValue", {})):
-            if one.get("language", "").split("-")[0] == language:
-                return str(one["value"])
-        plain = holder.get(key) or localized.get("defaultValue", {}).get("value", "")
-        return str(plain)
+        default = localized.get("defaultValue", {})
+        given = {one["language"]: one["value"] for one in localized.get("translatedValues", ())}
+        found = given.get(language(self.locale, tuple(given)))
+        return str(found or default.get("value") or holder.get(key) or "")
 
     def _modules(self) -> Iterator[str]:
         for root, holder in (("object", self.loyalty_object), ("class", self.loyalty_class)):
