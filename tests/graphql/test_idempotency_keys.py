@@ -11,7 +11,7 @@ from tests.api import ADMIN, Api, member_id, receipt
 
 KEYLESS = {
     *("recordPurchases", "issuePass", "refreshPass", "voidPass"),
-    *("updateMember", "setConsent", "revokeCardLink"),
+    *("updateMember", "setConsent", "revokeCardLink", "pauseRollout", "resumeRollout"),
 }
 """Each item of the first has its own key; the others do no more when they are done again."""
 ADJUST = """mutation ($input: AdjustPointsInput!) { adjustPoints(input: $input) {

@@ -474,6 +474,17 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
         "mutation ($i: VoidPassInput!) { voidPass(input: $i) { pass { id } } }",
         {"i": {"passId": "x"}},
     ),
+    ("program:write", "query ($n: Int!) { cardRollouts(first: $n) { marked } }", {"n": 1}),
+    (
+        "program:write",
+        "mutation ($i: PauseRolloutInput!) { pauseRollout(input: $i) { rollout { id } } }",
+        {"i": {"rolloutId": "x"}},
+    ),
+    (
+        "program:write",
+        "mutation ($i: ResumeRolloutInput!) { resumeRollout(input: $i) { rollout { id } } }",
+        {"i": {"rolloutId": "x"}},
+    ),
     ("admin", "query ($days: Int!) { deliveryStats(days: $days) { staleCards } }", {"days": 1}),
     (
         "passes:issue",

@@ -30,7 +30,8 @@ FOR_TILLS = {
 }
 """What happens where she pays; her word for it is not enough."""
 FOR_THE_PROGRAMME = {
-    *("enrolMember", "closeMember", "adjustPoints", "overrideTier", "voidPass", "refreshPass")
+    *("enrolMember", "closeMember", "adjustPoints", "overrideTier", "voidPass", "refreshPass"),
+    *("pauseRollout", "resumeRollout"),
 }
 """Closing forfeits all points for good: more than a borrowed phone should be able to do."""
 SAID = {"plan": "PLUS", "reward": "NOTE", "consents": []}
@@ -142,7 +143,7 @@ def test_every_query_about_what_is_hers_is_tried_here():
 
     assert about_her == set(QUERIES)
     assert set(fields_of("Query")) - about_her - open_to_all == {
-        *("members", "simulatePurchase", "deliveryStats")
+        *("members", "simulatePurchase", "deliveryStats", "cardRollouts")
     }
 
 

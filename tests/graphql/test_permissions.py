@@ -163,4 +163,4 @@ def test_the_table_names_every_field_for_every_kind_of_viewer():
     assert table["Mutation.updateMember"][1] == "own, without externalId"
     assert table["Reward.unitCost"] == ("-", "-", "program:write", "yes")
     assert all(f"`{row.name}`" in text for row in rows(SCHEMA._schema))
-    assert "| `program:write` |" not in text.partition("## Mutations")[0]
+    assert "| `webhooks:manage` |" not in text.partition("## Mutations")[0]

@@ -32,6 +32,7 @@ from loyalty_graph.graphql.redeeming import RedemptionMutation
 from loyalty_graph.graphql.redemptions import RedemptionQuery
 from loyalty_graph.graphql.refunding import RefundMutation
 from loyalty_graph.graphql.rewards import RewardQuery
+from loyalty_graph.graphql.rollouts import RolloutMutation, RolloutQuery
 from loyalty_graph.graphql.scalars import SCALARS
 from loyalty_graph.graphql.subscribing import SubscriptionMutation
 from loyalty_graph.graphql.subscriptions import SubscriptionQuery
@@ -102,6 +103,7 @@ class Query(
     VoucherQuery,
     BenefitQuery,
     DeliveryQuery,
+    RolloutQuery,
     NodeQuery,
 ):
     """The root of queries; each subject brings its own."""
@@ -121,6 +123,7 @@ class Mutation(
     LedgerMutation,
     PassMutation,
     CardLinkMutation,
+    RolloutMutation,
     TierMutation,
     BenefitMutation,
     SubscriptionMutation,
