@@ -74,7 +74,6 @@ def create_app(settings: Settings) -> Starlette:
     return Starlette(
         lifespan=lifespan,
         routes=[
-            # Phones ask most often, and routes are tried one after the other.
             *AppleDoor(desk).routes,
             Route("/graphql", view),
             WebSocketRoute("/graphql", view),
