@@ -19,7 +19,7 @@ from loyalty_graph.wallet.models import PassRow
 from loyalty_graph.wallet.templates import load_template
 from tests.shop import NOON, open_shop, program
 from tests.wallet.google.making import CLASS_ID, ISSUER, PUBLIC_URL, write_account
-from tests.wallet.google.stage import CLASS_MADE, INSERTED, URL, Stage
+from tests.wallet.google.stage import CLASS_MADE, INSERTED, URL, Stage, patch_of
 from tests.wallet.making import TEMPLATE
 
 LONG_NAME = "\N{GRINNING FACE}" * 100
@@ -104,24 +104,40 @@ async def test_save_link_over_1800_characters_becomes_a_short_one_of_an_object_g
     assert await opened(stage, made) == 200
 
 
-async def test_a_link_never_sets_back_what_google_has(stage: Stage):
+async def test_a_link_never_sets_back_what_google_has(stage: Stage, card: str):
     bob = await stage.shop.enrol(first_name=LONG_NAME, last_name=LONG_NAME)
     serial = await stage.card(bob)
-    await stage.brought(serial)
-    stage.object(serial)["loyaltyPoints"]["balance"]["int"] = 5_000
-    stage.take_asked()
+    saved = {**stage.object(card), "id": f"{ISSUER}.{serial}", "accountName": "newer"}
+    stage.fake.store.objects[f"{ISSUER}.{serial}"] = saved
 
     assert await link(stage, serial)
     assert stage.take_asked() == INSERTED
-    assert stage.balance(serial) == 5_000
+    assert stage.object(serial)["accountName"] == "newer"
 
 
-async def test_a_link_mends_a_class_that_google_has_lost(stage: Stage):
-    serial = await stage.card(await stage.shop.enrol(first_name=LONG_NAME, last_name=LONG_NAME))
+async def test_links_of_an_object_that_google_has_ask_for_nothing_and_it_follows(stage: Stage):
+    bob = await stage.shop.enrol(first_name=LONG_NAME, last_name=LONG_NAME)
+    serial = await stage.card(bob)
     await link(stage, serial)
-    stage.fake.store.classes.clear()
-    stage.fake.store.objects.clear()
     stage.take_asked()
+
+    again = await link(stage, serial)
+    after_linking = stage.take_asked()
+    await stage.present.buy(bob)
+    await stage.brought(serial)
+    newest = await link(stage, serial)
+
+    assert again is not None
+    assert newest is not None
+    assert after_linking == []
+    assert stage.take_asked() == [patch_of(serial)]
+    assert stage.balance(serial) == 108
+    assert stage.notified(serial) == 1
+
+
+async def test_a_link_mends_a_class_that_google_has_lost(stage: Stage, card: str):
+    serial = await stage.card(await stage.shop.enrol(first_name=LONG_NAME, last_name=LONG_NAME))
+    stage.fake.store.classes.clear()
 
     made = await link(stage, serial)
 

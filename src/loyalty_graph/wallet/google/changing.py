@@ -16,7 +16,7 @@ from loyalty_graph.wallet.google import given, objects
 from loyalty_graph.wallet.google.budget import Key
 from loyalty_graph.wallet.google.desk import GoogleDesk
 from loyalty_graph.wallet.google.given import Arrived, Given
-from loyalty_graph.wallet.google.rules import Notice, Shown, notice
+from loyalty_graph.wallet.google.rules import Notice, notice
 from loyalty_graph.wallet.models import PassRow
 from loyalty_graph.wallet.pushes import Push
 from loyalty_graph.wallet.service import Platform
@@ -42,7 +42,7 @@ class Change:
     def arrived(self) -> Arrived:
         """Return what is to be kept once Google has taken it."""
         row = self.row
-        record = Given(objects.digests(self.resource), _shown(self.face))
+        record = Given(objects.digests(self.resource), given.shown_of(self.face))
         holds_until = self.face.holds_until
         return Arrived(
             row.program_id, row.member_id, row.serial, row.update_tag, holds_until, record
@@ -87,8 +87,12 @@ async def work_for(desk: GoogleDesk, claimed: Sequence[Push], *, now: datetime) 
             work.unusable.append(push)
             continue
         known = before.get((row.program_id, row.serial))
-        new = objects.changes(known.fields, resource) if known else desk.whole(resource, settings)
-        told = notice(known.shown, _shown(face), now=now) if known else None
+        new = (
+            objects.changes(known.fields, resource)
+            if known and known.fields
+            else desk.whole(resource, settings)
+        )
+        told = notice(known.shown, given.shown_of(face), now=now) if known else None
         work.changes.append(Change(push, row, face, resource, new, told))
     return work
 
@@ -104,8 +108,3 @@ async def _faces(
         settings[program_id] = (await programs.in_force(program_id, now, now=now)).settings
         faces |= await service.faces(program_id, sorted(set(member_ids)), now=now)
     return faces
-
-
-def _shown(face: CardFace) -> Shown:
-    expire_at = face.expires_at if face.expiring_points else None
-    return Shown(face.points_balance, face.tier_name, expire_at)

@@ -17,7 +17,7 @@ from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.wallet import service
 from loyalty_graph.wallet.face import CardFace
-from loyalty_graph.wallet.google import objects
+from loyalty_graph.wallet.google import given, objects
 from loyalty_graph.wallet.google.account import ServiceAccount, read_account
 from loyalty_graph.wallet.google.answers import Answer, Outcome
 from loyalty_graph.wallet.google.callbacks import Callbacks, RootKeys
@@ -100,22 +100,24 @@ class GoogleDesk:
         links: dict[str, str | None] = {row.serial: None for row in rows if row.member_id in faces}
         if not links or not _done(await self.bring_class(settings, hours)):
             return links
+        known = await given.read([(program_id, serial) for serial in links])
+        made: dict[str, CardFace] = {}
         for row in rows:
-            if row.serial in links:
-                resource = self.resource(row, faces[row.member_id], settings, now=now)
-                links[row.serial] = await self._short_link(resource, settings, hours, now=now)
+            if row.serial not in links:
+                continue
+            face = faces[row.member_id]
+            resource = self.resource(row, face, settings, now=now)
+            link = self._link(resource, now=now)
+            if not is_short_enough(link):
+                if (program_id, row.serial) not in known:
+                    if not _done(await self._let_exist(resource, settings, hours)):
+                        continue
+                    made[row.serial] = face
+                link = self._link({"id": resource["id"]}, now=now)
+            links[row.serial] = link
+        await given.exist(program_id, made)
         await _hand_out([row for row in rows if links.get(row.serial)], now=now)
         return links
-
-    async def _short_link(
-        self, resource: dict[str, Any], settings: ProgramSettings, hours: Hours, *, now: datetime
-    ) -> str | None:
-        link = self._link(resource, now=now)
-        if is_short_enough(link):
-            return link
-        if not _done(await self._let_exist(resource, settings, hours)):
-            return None
-        return self._link({"id": resource["id"]}, now=now)
 
     def resource(
         self, row: PassRow, face: CardFace, settings: ProgramSettings, *, now: datetime

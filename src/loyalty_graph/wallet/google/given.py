@@ -8,6 +8,7 @@ from uuid import UUID
 
 from loyalty_graph.db import transaction
 from loyalty_graph.db.sets import Lookup, Row, Update, Upsert, fetch, store
+from loyalty_graph.wallet.face import CardFace
 from loyalty_graph.wallet.google.budget import Key
 from loyalty_graph.wallet.google.models import GoogleObjectRow
 from loyalty_graph.wallet.google.rules import Shown
@@ -20,7 +21,10 @@ _PASS = ("member_id", "platform", "serial")
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A digest of each field that Google was given, and what of it members are told of."""
+    """A digest of each field that Google was given, and what of it members are told of.
+
+    There are no fields while it is only known that Google has the object.
+    """
 
     fields: Mapping[str, str]
     shown: Shown
@@ -51,6 +55,31 @@ async def read(keys: Collection[Key]) -> dict[Key, Given]:
             for fields, *shown in hits:
                 found[program_id, serial] = Given(fields, Shown(*shown))
     return found
+
+
+async def exist(program_id: UUID, faces: Mapping[str, CardFace]) -> None:
+    """Write down that Google has these objects (by serial), unless more is known of them."""
+    rows = [
+        GoogleObjectRow(
+            program_id=program_id,
+            serial=serial,
+            given={},
+            balance=shown.balance,
+            tier=shown.tier,
+            points_expire_at=shown.points_expire_at,
+            notified=[],
+        )
+        for serial, face in sorted(faces.items())
+        for shown in [shown_of(face)]
+    ]
+    if rows:
+        await GoogleObjectRow.bulk_create(rows, ignore_conflicts=True)
+
+
+def shown_of(face: CardFace) -> Shown:
+    """Return what members are told of when it changes."""
+    expire_at = face.expires_at if face.expiring_points else None
+    return Shown(face.points_balance, face.tier_name, expire_at)
 
 
 @transaction
