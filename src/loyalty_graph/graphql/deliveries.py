@@ -23,7 +23,9 @@ describe_enum(
     "How far a change has come.",
     {
         Stage.PUSHED: "The wallet's servers took the news.",
-        Stage.FETCHED: "The new card was handed out. Google gets it with the news, and has no such stage.",
+        Stage.FETCHED: (
+            "The new card was handed out. Google gets it with the news, and has no such stage."
+        ),
     },
     name="DeliveryStage",
 )
