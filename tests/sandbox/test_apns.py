@@ -139,3 +139,12 @@ async def test_noise_instead_of_tls_harms_nobody(fake: FakeApns, context: ssl.SS
     writer.close()
 
     assert (await ask(fake, context))[0] == 200
+
+
+async def test_who_never_says_hello_does_not_keep_it_from_stopping(fake: FakeApns):
+    _, writer = await asyncio.open_connection("127.0.0.1", port_of(fake))
+
+    async with asyncio.timeout(10):
+        await fake.stop()
+
+    writer.close()

@@ -66,7 +66,7 @@ class FakeApns:
         self._tls.verify_mode = ssl.CERT_REQUIRED
         self._tls.load_verify_locations(cadata=clients_root.public_bytes(Encoding.PEM).decode())
         self._server: asyncio.Server | None = None
-        self._open: set[_Connection] = set()
+        self._open: set[TlsConnection] = set()
 
     async def start(self, listener: socket.socket | None = None) -> str:
         """Listen there, or on any free port of this machine; return the URL."""
@@ -120,11 +120,10 @@ class _Connection(TlsConnection):
         number: int,
         context: ssl.SSLContext,
         clock: Callable[[], datetime],
-        connections: "set[_Connection]",
+        connections: set[TlsConnection],
     ) -> None:
-        super().__init__(context)
+        super().__init__(context, connections)
         self._fake, self._number, self._clock = fake, number, clock
-        self._connections = connections
         self._h2 = H2Connection(
             H2Configuration(
                 client_side=False,
@@ -139,11 +138,9 @@ class _Connection(TlsConnection):
         self._unsent: dict[int, tuple[bytes, int]] = {}
         self._waits: set[asyncio.Task[None]] = set()
         self._topic, self._taken, self._has_gone = "", 0, False
-        self._is_silent = False
 
     def opened(self) -> None:
         """Read from the client's certificate what it may push to."""
-        self._connections.add(self)
         shown = self.tls.getpeercert(binary_form=True)
         assert shown is not None, "without a certificate nobody is let in"
         identity = certificate_identity(x509.load_der_x509_certificate(shown))
@@ -153,8 +150,6 @@ class _Connection(TlsConnection):
 
     def received(self, data: bytes) -> None:
         """Take requests; whatever breaks the protocol ends the connection."""
-        if self._is_silent:
-            return
         try:
             for event in self._h2.receive_data(data):
                 self._hear(event)
@@ -164,13 +159,8 @@ class _Connection(TlsConnection):
 
     def lost(self) -> None:
         """Forget what was not answered yet."""
-        self._connections.discard(self)
         for wait in self._waits:
             wait.cancel()
-
-    def fall_silent(self) -> None:
-        """Hear and say nothing more."""
-        self._is_silent = True
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, RequestReceived):

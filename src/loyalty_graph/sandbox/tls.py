@@ -8,13 +8,19 @@ READ_BYTES = 65_536
 
 
 class TlsConnection(asyncio.Protocol):
-    """A client of a plain listening socket; subclasses hear what it says inside TLS."""
+    """A client of a plain listening socket; subclasses hear what it says inside TLS.
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    Args:
+        context: TLS of the server.
+        connections: Holds this one as long as it lasts, whether or not it is let in.
+    """
+
+    def __init__(self, context: ssl.SSLContext, connections: "set[TlsConnection]") -> None:
+        self._connections = connections
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._transport: asyncio.Transport | None = None
-        self._is_open = False
+        self._is_open = self._is_silent = False
 
     def opened(self) -> None:
         """Hear that the handshake is over and the client's certificate is good."""
@@ -31,15 +37,19 @@ class TlsConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the client to speak first."""
         self._transport = cast("asyncio.Transport", transport)
+        self._connections.add(self)
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """Pass it on."""
         self._transport = None
+        self._connections.discard(self)
         if self._is_open:
             self.lost()
 
     def data_received(self, data: bytes) -> None:
         """Open what arrived, and pass it on."""
+        if self._is_silent:
+            return
         self._incoming.write(data)
         try:
             self._read()
@@ -59,6 +69,10 @@ class TlsConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
             self._transport = None
+
+    def fall_silent(self) -> None:
+        """Hear and say nothing more."""
+        self._is_silent = True
 
     def _read(self) -> None:
         if not self._is_open:

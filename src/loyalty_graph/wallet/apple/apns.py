@@ -126,7 +126,8 @@ class Apns:
             self._answer_all(_with_pause(self._trouble, pause_s))
         elif self._connecting is None:
             self._connecting = asyncio.create_task(self._connect(), name="connecting to APNs")
-            self._watch()
+            if self._watching is None:
+                self._watch_later()
 
     async def _connect(self) -> None:
         loop, link = asyncio.get_running_loop(), self._new_link()
@@ -211,18 +212,27 @@ class Apns:
 
     def _watch(self) -> None:
         """Look after what takes too long, for as long as there is a link or something waits."""
-        if self._watching is not None:
-            self._watching.cancel()
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+        now = asyncio.get_running_loop().time()
         while self._queue and self._queue[0].ends_at <= now:
             self._queue.popleft().settle(Later("no answer in time"))
-        if self._link is not None and self._signer_now() is not self.signer:
-            self._link.retire(ConnectionError("there is a new certificate"))
+        self._look_for_new_certificate()
         self._links = {link for link in self._links if not link.closed}
         for link in self._links:
             link.watch()
+        self._watch_later()
+
+    def _watch_later(self) -> None:
+        loop = asyncio.get_running_loop()
         self._watching = loop.call_later(WATCH_EVERY_S, self._watch)
+
+    def _look_for_new_certificate(self) -> None:
+        link = self._link
+        if link is None or self._signer_now() is self.signer:
+            return
+        self._link = None
+        link.retire(ConnectionError("there is a new certificate"))
+        if self._queue:
+            self._go_on()
 
 
 def client_context(signer: Signer, *, root: Path | None) -> ssl.SSLContext:

@@ -236,7 +236,8 @@ class Link(asyncio.Protocol):
         # The token is as good as a key, so it stays out of the tables of header compression.
         path = NeverIndexedHeaderTuple(b":path", b"/3/device/" + quote(exchange.token, "").encode())
         self._h2.send_headers(stream_id, (*self._before_path, path, *self._after_path))
-        exchange.ends_at = self._loop.time() + self._answer_s
+        if not exchange.tries:
+            exchange.ends_at = self._loop.time() + self._answer_s
         self._open[stream_id] = exchange
         self._unsent.append(stream_id)
         self._send_bodies()
