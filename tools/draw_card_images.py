@@ -54,7 +54,8 @@ Motif = Callable[[Image.Image, float, Palette], None]
 class Design:
     """What one template looks like; `variants` are strips of their own, by their names.
 
-    `colours` is how many its strips are reduced to: few where there are many of them.
+    `colours` is how many its strips are reduced to: few where there are many of them. Of a motif
+    that is `whole`, nothing may be cut off in a picture of another shape.
     """
 
     palette: Palette
@@ -62,6 +63,7 @@ class Design:
     motif: Motif
     variants: Mapping[str, tuple[Palette, Motif]] = field(default_factory=dict)
     colours: int = 192
+    whole: bool = False
 
 
 def leaf(base: Point, angle: float, length: float, width: float) -> list[Point]:
@@ -281,6 +283,7 @@ DESIGNS = {
         partial(stamps, filled=0),
         {str(n): (COFFEE, partial(stamps, filled=n)) for n in range(STAMPS + 1)},
         colours=80,
+        whole=True,
     ),
     "vip-tier": Design(
         VIP, star, rosette, {code: (one, rosette) for code, one in TIERS.items()}, 80
@@ -335,10 +338,24 @@ def strip(unit: int, design: Design) -> Image.Image:
 
 def hero(unit: int, design: Design) -> Image.Image:
     """Draw Google's wide picture, 1032 x 336 pixels: the strip, cropped to its shape."""
+    if design.whole:
+        return whole_hero(unit, design)
     wide = strip(3 * unit, design)
     spare = (wide.height - wide.width * HERO[1] / HERO[0]) / 2
     box = (0, spare, wide.width, wide.height - spare)
     return wide.resize((HERO[0] * unit, HERO[1] * unit), Image.Resampling.LANCZOS, box=box)
+
+
+def whole_hero(unit: int, design: Design) -> Image.Image:
+    """Draw Google's wide picture with all of the strip's motif in its middle."""
+    wide, high = HERO[0] * unit, HERO[1] * unit
+    image = gradient((wide, high), design.palette.fresh, design.palette.deep, slope=0.55)
+    of_strip = high / STRIP[1]
+    side = round((wide - STRIP[0] * of_strip) / 2)
+    middle = image.crop((side, 0, wide - side, high))
+    design.motif(middle, of_strip, design.palette)
+    image.paste(middle, (side, 0))
+    return image
 
 
 def pictures(

@@ -200,7 +200,7 @@ def test_keys_we_do_not_know_are_let_through(folder: Path):
         (
             "a field that is no object",
             lambda card: card["storeCard"]["backFields"].append("terms"),
-            "storeCard.backFields[6]: must be an object.",
+            "storeCard.backFields[7]: must be an object.",
         ),
         (
             "another style",
