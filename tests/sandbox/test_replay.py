@@ -192,3 +192,18 @@ async def test_points_expire_up_to_the_day_before_today():
     entries = await TransferRow.all().order_by("sequence")
     assert [(one.kind, one.points) for one in entries] == [("EARN", 50), ("EXPIRE", 50)]
     assert entries[-1].at.astimezone(NEW_YORK) == datetime(2026, 7, 6, tzinfo=NEW_YORK)
+
+
+@pytest.mark.usefixtures("database")
+async def test_a_second_run_goes_on_where_the_first_one_ended():
+    baskets = baskets_of(date(2026, 9, 1), [number * 1000 for number in range(9)])
+    shop = await open_shop(IN_NEW_YORK, now=datetime(2026, 9, 1, 4, tzinfo=UTC))
+    one = Replay(shop.program_id, baskets, NEW_YORK, Chance(SEED), CODES)
+    told: list[int] = []
+
+    await one.run(date(2026, 9, 4), progress=told.append)
+    await one.run(date(2026, 9, 8), progress=told.append)
+
+    names = {row.external_id for row in await Purchase.all()}
+    assert told == [2, 3, 5, 6, 8, 9, 9]
+    assert names == {f"basket-{row}" for row in range(9)}
