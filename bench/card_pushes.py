@@ -25,6 +25,7 @@ from bench.api_shop import programme
 from bench.http_load import exchange
 from bench.rows import Measured, Row, row
 from loyalty_graph.clock import utc_now
+from loyalty_graph.config import Settings
 from loyalty_graph.db import open_database
 from loyalty_graph.db.statements import read
 from loyalty_graph.graphql.ids import encode_id
@@ -42,7 +43,7 @@ from loyalty_graph.wallet.apple.development_ca import (
     development_signer,
 )
 from loyalty_graph.wallet.apple.models import DeviceRow, RegistrationRow
-from loyalty_graph.wallet.desk import packed_templates
+from loyalty_graph.wallet.desk import all_templates
 
 PHONES = 1_000
 PURCHASES_PER_S = 100
@@ -132,7 +133,7 @@ async def hand_out(url: str, member_ids: Sequence[UUID], more: int) -> list[UUID
         program_id = await programs.only_program()
         # Noted before there are cards, or the first look at it would roll the template out.
         [template] = {programme().program.branding.template}
-        digest = packed_templates()[template].digest
+        digest = all_templates(Settings())[template].digest
         await rollouts.start_if_template_changed(program_id, template, digest, now=now)
         holders = list(member_ids)
         for first in range(0, more, BATCH):

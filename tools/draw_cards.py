@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from loyalty_graph.config import Settings
 from loyalty_graph.wallet.apple.card import CardPrinter
 from loyalty_graph.wallet.apple.development_ca import development_signer
 from loyalty_graph.wallet.apple.signing import Signer
-from loyalty_graph.wallet.desk import packed_templates
+from loyalty_graph.wallet.desk import all_templates
 from loyalty_graph.wallet.preview import apple
 from loyalty_graph.wallet.preview.drawing import Side, preview
 from loyalty_graph.wallet.preview.samples import sample_face
@@ -27,7 +28,7 @@ GAP = 28
 
 def picture() -> str:
     """Return the picture; it is the same on every run."""
-    templates = packed_templates()
+    templates = all_templates(Settings())
     assert set(ORDER) == set(templates), "the picture shows every template"
     with TemporaryDirectory() as folder:
         signer = development_signer(Path(folder), now=DAY)

@@ -98,6 +98,8 @@ class Settings(BaseSettings):
     # How many requests the issuer has in a second, all workers together.
     google_per_s: int = Field(default=20, ge=1, le=10_000)
 
+    # Card templates of one's own, beside those of the package.
+    templates_dir: Path | None = None
     # Official artwork for the buttons of the card page.
     badge_dir: Path | None = None
 

@@ -251,3 +251,14 @@ def test_every_shipped_card_template_can_be_chosen(name: str):
     data = {**deepcopy(PROGRAM), "branding": {"template": name}}
 
     assert program_file.check(data, name="test").program.branding.template == name
+
+
+async def test_a_programme_may_name_a_template_of_ones_own(tmp_path: Path):
+    (tmp_path / "our-card").mkdir()
+    named = changed("branding", {"template": "our-card"})
+
+    file = program_file.check(named, name="test", templates_dir=tmp_path)
+
+    assert file.program.branding.template == "our-card"
+    with pytest.raises(ProgramFileError, match="there is no card template our-card; known are"):
+        program_file.check(named, name="test")

@@ -1,5 +1,6 @@
 """The pass desk: links, files for the present balance, and the signing settings at start."""
 
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -8,14 +9,19 @@ from uuid import UUID
 
 import pytest
 
-from loyalty_graph.config import Settings, load_settings
-from loyalty_graph.errors import CertificateError, NotFoundError, UnauthenticatedError
+from loyalty_graph.config import Settings, bundled, load_settings
+from loyalty_graph.errors import (
+    CertificateError,
+    NotFoundError,
+    TemplateError,
+    UnauthenticatedError,
+)
 from loyalty_graph.members.models import Member
 from loyalty_graph.signing import sign_link
 from loyalty_graph.wallet import voiding
 from loyalty_graph.wallet.apple.checking import describe, verify_pass_file
 from loyalty_graph.wallet.apple.development_ca import IDENTITY, Chain, development_root
-from loyalty_graph.wallet.desk import LINK_PURPOSE, PassDesk, open_desk
+from loyalty_graph.wallet.desk import LINK_PURPOSE, PassDesk, all_templates, open_desk
 from loyalty_graph.wallet.models import PassRow
 from tests.shop import DAY, NOON, Shop, open_shop
 from tests.wallet.making import NOW, write_chain
@@ -277,3 +283,20 @@ def test_a_wrong_password_is_not_shown(settings: Callable[..., Settings]):
         open_desk(settings(apple_key_password="hush"), now=NOW)
 
     assert "hush" not in refusal.value.message
+
+
+def test_templates_of_ones_own_stand_beside_the_packed_ones(tmp_path: Path):
+    packed = all_templates(Settings(data_dir=tmp_path))
+    own = tmp_path / "templates"
+    for name in ("our-card", "vip-tier"):
+        shutil.copytree(bundled("passes/templates/stamp-card"), own / name)
+
+    found = all_templates(Settings(data_dir=tmp_path, templates_dir=own))
+
+    assert found.keys() == packed.keys() | {"our-card"}
+    assert found["our-card"].digest == found["vip-tier"].digest == packed["stamp-card"].digest
+
+
+def test_a_folder_of_templates_that_is_not_there_is_said_so(tmp_path: Path):
+    with pytest.raises(TemplateError, match=r"LOYALTY_TEMPLATES_DIR: .*gone cannot be read"):
+        all_templates(Settings(data_dir=tmp_path, templates_dir=tmp_path / "gone"))

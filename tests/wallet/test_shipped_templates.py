@@ -17,7 +17,7 @@ from loyalty_graph.wallet.templates import load_template, template_folders
 from loyalty_graph.wallet.words import LANGUAGES
 from tests.wallet.making import NOW, SERIAL, make_face
 
-TEMPLATES = {folder.name: load_template(folder) for folder in template_folders()}
+TEMPLATES = {name: load_template(folder) for name, folder in template_folders().items()}
 END = datetime(2027, 3, 1, 5, tzinfo=UTC)
 """Midnight in New York."""
 PLAN = PlanFace(

@@ -26,13 +26,14 @@ def load(
     database: DatabaseOption = None,
 ) -> None:
     """Make a programme file the next version of its programme, and say what is different now."""
-    checked = program_file.read(file)
+    settings = load_settings()
+    checked = program_file.read(file, templates_dir=settings.templates_dir)
 
     async def work() -> tuple[Version, list[Change] | None]:
         version = await program_file.load(checked, now=utc_now())
         return version, await program_file.changed_by(checked, version)
 
-    version, changes = run(in_database(database or load_settings().database_url, work, create=True))
+    version, changes = run(in_database(database or settings.database_url, work, create=True))
     if as_json:
         shown = None if changes is None else [asdict(change) for change in changes]
         slug = checked.program.slug

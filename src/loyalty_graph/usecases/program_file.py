@@ -1,7 +1,7 @@
 """Loading a programme file: each package gets its own part, as the programme's next version."""
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Protocol, TypeVar
@@ -72,8 +72,8 @@ class ProgramFile(BaseModel):
     ] = ()
 
 
-def read(path: Path) -> ProgramFile:
-    """Return the programme a file describes.
+def read(path: Path, *, templates_dir: Path | None = None) -> ProgramFile:
+    """Return the programme a file describes; `templates_dir` holds card templates of one's own.
 
     Raises:
         ProgramFileError: The file cannot be read, is no TOML, or says something that cannot be; the
@@ -85,10 +85,10 @@ def read(path: Path) -> ProgramFile:
         raise ProgramFileError(f"{path} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProgramFileError(f"{path} is no TOML: {error}.") from error
-    return check(data, name=str(path))
+    return check(data, name=str(path), templates_dir=templates_dir)
 
 
-def check(data: dict[str, Any], *, name: str) -> ProgramFile:
+def check(data: dict[str, Any], *, name: str, templates_dir: Path | None = None) -> ProgramFile:
     """Return the programme that this data describes; `name` stands in messages.
 
     Raises:
@@ -108,15 +108,15 @@ def check(data: dict[str, Any], *, name: str) -> ProgramFile:
             for fault in error.errors()
         )
         raise ProgramFileError(f"{name}: {faults}.") from error
-    unknown = (*_unknown_template(file), *_unknown_benefits(file), *_unknown_tiers(file))
+    known = template_folders(templates_dir)
+    unknown = (*_unknown_template(file, known), *_unknown_benefits(file), *_unknown_tiers(file))
     if strangers := "; ".join(unknown):
         raise ProgramFileError(f"{name}: {strangers}.")
     return file
 
 
-def _unknown_template(file: ProgramFile) -> Iterator[str]:
+def _unknown_template(file: ProgramFile, known: Collection[str]) -> Iterator[str]:
     """Say when the cards are to be laid out by a template that is not here."""
-    known = [folder.name for folder in template_folders()]
     named = file.program.branding.template
     if named not in known:
         yield f"branding.template: there is no card template {named}; known are {', '.join(known)}"

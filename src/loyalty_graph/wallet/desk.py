@@ -175,7 +175,7 @@ def open_desk(settings: Settings, *, now: datetime) -> PassDesk:
         TemplateError: A template cannot be used.
     """
     signers, tokens = Signers(look_of(settings), now=now), pass_tokens(settings)
-    templates = packed_templates()
+    templates = all_templates(settings)
     printers = Printers(templates, signers)
     public_url = settings.public_url.rstrip("/")
 
@@ -199,10 +199,11 @@ def open_desk(settings: Settings, *, now: datetime) -> PassDesk:
     )
 
 
-def packed_templates() -> dict[str, Template]:
-    """Return all templates there are, by name.
+def all_templates(settings: Settings) -> dict[str, Template]:
+    """Return all templates there are, by name: those of the package, and one's own.
 
     Raises:
         TemplateError: One cannot be used.
     """
-    return {folder.name: load_template(folder) for folder in template_folders()}
+    folders = template_folders(settings.templates_dir)
+    return {name: load_template(folder) for name, folder in folders.items()}

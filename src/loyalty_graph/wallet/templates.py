@@ -142,9 +142,24 @@ class Template:
         return (colour or own).hex
 
 
-def template_folders() -> list[Path]:
-    """Return the folders of all card templates there are, by name."""
-    return sorted(path for path in bundled(TEMPLATES).iterdir() if path.is_dir())
+def template_folders(own: Path | None = None) -> dict[str, Path]:
+    """Return the folders of all card templates there are, by name.
+
+    Args:
+        own: Where further ones are; one with the name of a packed one takes its place.
+
+    Raises:
+        TemplateError: The folder `own` cannot be read.
+    """
+    found = {path.name: path for path in bundled(TEMPLATES).iterdir() if path.is_dir()}
+    if own is not None:
+        try:
+            found |= {path.name: path for path in own.iterdir() if path.is_dir()}
+        except OSError as error:
+            raise TemplateError(
+                f"LOYALTY_TEMPLATES_DIR: {own} cannot be read: {error.strerror}."
+            ) from error
+    return dict(sorted(found.items()))
 
 
 def load_template(folder: Path) -> Template:

@@ -8,7 +8,7 @@ from loyalty_graph.outbox.live import Live
 from loyalty_graph.usecases import scheduled
 from loyalty_graph.wallet.apple.pushing import ApplePushes, open_pushes, pushes_to_apple
 from loyalty_graph.wallet.apple.signers import Signers, look_of
-from loyalty_graph.wallet.desk import packed_templates
+from loyalty_graph.wallet.desk import all_templates
 from loyalty_graph.wallet.google.desk import open_google
 from loyalty_graph.wallet.google.updating import GoogleUpdates
 from loyalty_graph.worker.certificates import CertificateWatch
@@ -65,7 +65,7 @@ def _work(
     signers: Signers | None = None,
 ) -> list[Loop]:
     """Return what any number of processes may do beside each other; `told` hear of new numbers."""
-    templates = packed_templates()
+    templates = all_templates(settings)
     google = open_google(settings, templates)
     updates = GoogleUpdates(google, clock=clock) if google else None
     apple, watch = _apple(settings, signers, clock=clock)

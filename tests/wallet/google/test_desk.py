@@ -12,7 +12,7 @@ from loyalty_graph.errors import NotFoundError, SettingsError, TemplateError
 from loyalty_graph.members.models import Member
 from loyalty_graph.usecases import program_file
 from loyalty_graph.wallet import service
-from loyalty_graph.wallet.desk import open_desk, packed_templates
+from loyalty_graph.wallet.desk import all_templates, open_desk
 from loyalty_graph.wallet.google.desk import open_google
 from loyalty_graph.wallet.google.objects import GoogleCard
 from loyalty_graph.wallet.models import PassRow
@@ -189,7 +189,7 @@ async def test_there_are_links_of_googles_passes_only(stage: Stage, ada: Member)
 async def test_a_link_needs_the_template_of_its_programme(
     stage: Stage, card: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(program_file, "template_folders", lambda: [Path("gone")])
+    monkeypatch.setattr(program_file, "template_folders", lambda _own: {"gone": Path("gone")})
     stage.later(hours=1)
     await open_shop({**program(), "branding": {"template": "gone"}}, now=stage.now)
 
@@ -208,7 +208,7 @@ def settings(tmp_path: Path, account_text: str) -> dict[str, Any]:
 
 
 def test_without_an_account_there_is_no_desk_for_google():
-    assert open_google(Settings(), packed_templates()) is None
+    assert open_google(Settings(), all_templates(Settings())) is None
 
 
 async def test_the_desk_of_these_settings(settings: dict[str, Any]):
@@ -223,7 +223,7 @@ async def test_the_desk_of_these_settings(settings: dict[str, Any]):
 async def test_a_sandbox_takes_its_own_links(settings: dict[str, Any], stage: Stage, ada: Member):
     url = "http://127.0.0.1:8700"
     given = {**settings, "google_url": f"{url}/", "public_url": "http://127.0.0.1:8000"}
-    desk = open_google(Settings(**given), packed_templates())
+    desk = open_google(Settings(**given), all_templates(Settings()))
     assert desk is not None
     serial = await stage.card(ada)
     await link(stage, serial)
@@ -250,4 +250,4 @@ def test_settings_that_do_not_fit_are_refused(
     settings: dict[str, Any], changes: dict[str, Any], words: str
 ):
     with pytest.raises(SettingsError, match=words):
-        open_google(Settings(**{**settings, **changes}), packed_templates())
+        open_google(Settings(**{**settings, **changes}), all_templates(Settings()))

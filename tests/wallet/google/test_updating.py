@@ -7,11 +7,12 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from loyalty_graph.config import Settings
 from loyalty_graph.members.models import Member
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.usecases import program_file
 from loyalty_graph.wallet import pushes, voiding
-from loyalty_graph.wallet.desk import packed_templates
+from loyalty_graph.wallet.desk import all_templates
 from loyalty_graph.wallet.google import updating
 from loyalty_graph.wallet.google.models import GoogleObjectRow
 from loyalty_graph.wallet.google.objects import GoogleCard
@@ -41,11 +42,11 @@ async def test_a_class_is_made_before_its_first_object(stage: Stage, ada: Member
     assert await stage.waiting() == 0
 
 
-@pytest.mark.parametrize("name", sorted(packed_templates()))
+@pytest.mark.parametrize("name", sorted(all_templates(Settings())))
 async def test_google_takes_every_template(stage: Stage, ada: Member, name: str):
     data = {**with_tiers(), "branding": {"template": name}}
     await open_shop(data, now=stage.now)
-    card = GoogleCard(packed_templates()[name], public_url=PUBLIC_URL)
+    card = GoogleCard(all_templates(Settings())[name], public_url=PUBLIC_URL)
     stage.desk = stage.open_desk(card=card, name=name)
     stage.updates = GoogleUpdates(stage.desk, clock=lambda: stage.now)
     serial = await stage.card(ada)
@@ -224,7 +225,7 @@ async def test_a_programme_without_its_template_waits_and_says_so(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(program_file, "template_folders", lambda: [Path("gone")])
+    monkeypatch.setattr(program_file, "template_folders", lambda _own: {"gone": Path("gone")})
     data = {**program(), "branding": {"template": "gone"}}
     stage.later(hours=1)
     await open_shop(data, now=stage.now)

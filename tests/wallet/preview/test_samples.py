@@ -2,9 +2,10 @@
 
 import pytest
 
+from loyalty_graph.config import Settings
 from loyalty_graph.wallet.apple.card import CardPrinter
 from loyalty_graph.wallet.apple.signing import Signer
-from loyalty_graph.wallet.desk import packed_templates
+from loyalty_graph.wallet.desk import all_templates
 from loyalty_graph.wallet.preview.drawing import Side, preview
 from loyalty_graph.wallet.preview.samples import in_tier, sample_face
 from loyalty_graph.wallet.service import Platform
@@ -14,7 +15,7 @@ from tests.wallet.making import NOW
 from tests.wallet.preview.drawn import pictures, scanned, texts
 from tests.wallet.preview.test_drawing import SIDES
 
-TEMPLATES = packed_templates()
+TEMPLATES = all_templates(Settings())
 OF_ALL = pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
 
 
