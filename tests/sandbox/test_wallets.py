@@ -84,7 +84,9 @@ async def test_a_member_without_cards_has_two_stale_ones(shop: Shop, chain: Chai
     assert await wallets.stale(shop.program_id, [ada.id, bob.id]) == 2
 
 
-async def test_a_push_makes_its_phone_fetch_and_no_other(shop: Shop, chain: Chain):
+async def test_a_push_makes_its_phone_fetch_and_one_that_changes_nothing_is_not_counted(
+    shop: Shop, chain: Chain
+):
     one = phoning(chain)
     wallets = await wallets_of(await shop.enrol(), one, google_with(0))
     one.server.changes(card(balance="54"))
@@ -95,7 +97,12 @@ async def test_a_push_makes_its_phone_fetch_and_no_other(shop: Shop, chain: Chai
     wallets.hear(pushed_to(one.phone.state))
     await wallets.settle()
 
+    one.server.changes(card(balance="54"))
+    wallets.hear(pushed_to(one.phone.state))
+    await wallets.settle()
+
     assert before == {"apple": 0, "google": 0}
+    assert one.phone.state.passes[SERIAL].changes == []
     assert wallets.updated() == {"apple": 1, "google": 0}
 
 

@@ -70,6 +70,7 @@ class Wallets:
     _by_token: dict[str, Holder] = field(default_factory=dict)
     _awake: dict[str, asyncio.Lock] = field(default_factory=dict)
     _polls: set[asyncio.Task[None]] = field(default_factory=set)
+    _changed: set[str] = field(default_factory=set)
 
     async def hand_out(self, desk: PassDesk, program_id: UUID, member_ids: Sequence[UUID]) -> None:
         """Let each of these members add a card to a phone, and save one at Google.
@@ -150,10 +151,11 @@ class Wallets:
         """Poll once more after the poll in hand: it may have asked too early."""
         async with self._awake.setdefault(phone.state.id, asyncio.Lock()):
             try:
-                await phone.poll()
+                fetched = await phone.poll()
             except DeviceError:
                 # As a phone does, it leaves its old card and waits for the next push.
                 return
+            self._changed |= {held.serial for held in fetched if held.changes}
 
     async def settle(self) -> None:
         """Wait until everything that has changed was told and fetched, but not for ever."""
@@ -168,11 +170,9 @@ class Wallets:
 
     def updated(self) -> dict[str, int]:
         """Return how many cards of each platform have changed since they were handed out."""
-        phones = (holder.device.passes[holder.serial] for holder in self.holders)
-        objects = (holder.object_id for holder in self.holders)
         return {
-            "apple": sum(held.versions > 1 and bool(held.changes) for held in phones),
-            "google": sum(one in self.google.store.changed for one in objects),
+            "apple": sum(one.serial in self._changed for one in self.holders),
+            "google": sum(one.object_id in self.google.store.changed for one in self.holders),
         }
 
     async def stale(self, program_id: UUID, member_ids: Iterable[UUID]) -> int:
