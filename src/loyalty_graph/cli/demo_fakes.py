@@ -36,6 +36,7 @@ HOST = "127.0.0.1"
 GOOGLE_PER_S = 10_000
 REPLAYED = {"jobs"}
 """What is due by the clock was done day by day."""
+AT_THE_START = {"numbering", "roll-outs"}
 
 DEVELOPMENT: dict[str, Any] = {
     "apple_certificates": None,
@@ -136,11 +137,14 @@ def _following(settings: Settings, desk: PassDesk, wallets: Wallets) -> Followin
             yield
 
     async def number() -> None:
-        [loop] = [one for one in duties() if one.name == "numbering"]
+        loops = {one.name: one for one in duties() if one.name in AT_THE_START}
         try:
+            # Templates are known before there are cards, so that none counts as changed.
+            await loops["roll-outs"].step()
             while await numbering.waiting() or await tags.waiting():
-                await loop.step()
+                await loops["numbering"].step()
         finally:
-            await loop.close()
+            for loop in loops.values():
+                await loop.close()
 
     return Following(desk, wallets, number, delivering)
