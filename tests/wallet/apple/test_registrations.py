@@ -337,6 +337,19 @@ async def test_a_pass_keeps_so_many_devices_and_no_more(
     assert await told() == ["pass.installed"]
 
 
+async def test_no_device_gives_way_while_there_is_room(
+    shop: Shop, ada: Member, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(registrations, "DEVICES_OF_A_PASS_MAX", 6)
+    serial = await serial_of(shop, ada)
+
+    for number in range(6):
+        assert await register(serial, device=f"device-{number}", now=NOON + number * SECOND)
+
+    assert await RegistrationRow.all().count() == 6
+    assert await DeviceRow.all().count() == 6
+
+
 async def test_a_device_that_is_gone_is_forgotten_with_all_its_passes(shop: Shop, ada: Member):
     bob = await shop.enrol(first_name="Bob")
     first, second = await serial_of(shop, ada), await serial_of(shop, bob)

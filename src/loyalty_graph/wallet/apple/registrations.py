@@ -70,7 +70,7 @@ async def _register(
     known = await RegistrationRow.filter(
         program_id=card.program_id, member_id=card.member_id, serial=card.serial
     ).order_by("registered_at", "device")
-    for row in known[: len(known) - DEVICES_OF_A_PASS_MAX + 1]:
+    for row in known[: max(0, len(known) - DEVICES_OF_A_PASS_MAX + 1)]:
         await _registration(card, row.device).delete()
         await _forget_unless_it_holds_something(row.pass_type, row.device)
     await RegistrationRow.create(
