@@ -7,7 +7,8 @@ import pytest
 from tortoise.exceptions import OperationalError
 
 from loyalty_graph.db import connection
-from loyalty_graph.wallet import latency, service
+from loyalty_graph.outbox import CardMark
+from loyalty_graph.wallet import aging, latency, service
 from loyalty_graph.wallet.apple.deliveries import Deliveries, Delivery, keep
 from loyalty_graph.wallet.apple.models import DeviceRow
 from loyalty_graph.wallet.latency import Stage
@@ -80,6 +81,23 @@ async def test_only_what_is_newer_replaces_what_was_delivered(
     await keep(shop.program_id, [first._replace(at=NOON + SECOND, **changes)])
 
     assert await written(first.serial) == after
+
+
+async def test_a_copy_made_after_the_card_changed_by_itself_does_not_hide_the_older_ones(
+    shop: Shop,
+):
+    first = await delivered(shop, holds_until=NOON + SECOND)
+    await keep(shop.program_id, [first])
+
+    # Another device fetches in the minute before the job that marks such cards has run.
+    await keep(shop.program_id, [first._replace(at=NOON + 2 * SECOND, holds_until=NOON + DAY)])
+    assert await aging.mark_outdated(shop.program_id, now=NOON + 3 * SECOND) == 1
+    await keep(
+        shop.program_id, [first._replace(tag=4, at=NOON + 4 * SECOND, holds_until=NOON + DAY)]
+    )
+
+    assert await CardMark.filter(member_id=first.member_id).exists()
+    assert (await written(first.serial))[-1] == NOON + DAY
 
 
 async def test_of_one_state_the_first_delivery_counts(shop: Shop):

@@ -127,8 +127,7 @@ async def _keep(program_id: UUID, deliveries: Sequence[Delivery]) -> list[float]
         if not hits:
             continue
         tag, at, first_tag, first_at, holds_until = hits[0]
-        if tag is None or tag <= one.tag:
-            holds_until = one.holds_until
+        holds_until = _holds_until(one, tag, holds_until)
         if tag is None or tag < one.tag:
             if tag is not None and one.changed_at is not None:
                 waited.append((one.at - one.changed_at).total_seconds())
@@ -140,6 +139,16 @@ async def _keep(program_id: UUID, deliveries: Sequence[Delivery]) -> list[float]
             rows.append((*key, *after))
     await store(program_id, [Update(PassRow, _KEY, _WRITTEN, rows)])
     return waited
+
+
+def _holds_until(one: Delivery, tag: int | None, known: datetime | None) -> datetime | None:
+    """Return when the first copy of the newest state shows what the card no longer does."""
+    if tag is None or tag < one.tag:
+        return one.holds_until
+    if tag > one.tag:
+        return known
+    # Of one state: this copy may have been made after others ceased to hold, and hide them.
+    return min((at for at in (known, one.holds_until) if at is not None), default=None)
 
 
 @transaction
