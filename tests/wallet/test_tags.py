@@ -205,7 +205,23 @@ async def test_a_void_pass_is_told_so_and_then_left_alone(shop: Shop, ada: Membe
         await mark(shop, ada, now=NOON + later * SECOND)
         await number(now=NOON + later * SECOND)
 
-    # Whether the mark at the very moment was the one that told so is not known.
+    assert await tag_of(serial) == 1
+
+
+async def test_a_void_pass_is_told_so_though_a_later_change_was_numbered_before(
+    shop: Shop, ada: Member
+):
+    serial = await issue(shop, ada)
+    await install(serial, "phone")
+    await mark(shop, ada, now=NOON + 2 * SECOND)
+    await number(now=NOON + 2 * SECOND)
+
+    # It was asked for first, and had to wait for the member's row.
+    await voiding.void(shop.program_id, ada.id, serial, now=NOON + SECOND)
+
+    assert await number(now=NOON + 3 * SECOND) == Tagged(marks=1, pushes=1)
+    await mark(shop, ada, now=NOON + 4 * SECOND)
+    assert await number(now=NOON + 4 * SECOND) == Tagged(marks=1, pushes=0)
     assert await tag_of(serial) == 2
 
 

@@ -69,6 +69,12 @@ class _Pass:
         """Whether it is void and got a tag since then, so that nothing on it matters any more."""
         return self.voided_at is not None and self.changed_at > self.voided_at
 
+    def changes_at(self, marked_at: datetime) -> datetime:
+        """Return when what its next tag tells of happened: for a void pass after it became so."""
+        if self.voided_at is None:
+            return marked_at
+        return max(marked_at, self.voided_at + timedelta.resolution)
+
     @property
     def is_saved(self) -> bool:
         """Whether Google, or a phone, told that somebody has it."""
@@ -176,7 +182,7 @@ async def _renew(marked: _Marked, tagged: Sequence[tuple[_Pass, int]], now: date
             card.platform,
             card.serial,
             tag,
-            marked.marked_at[card.member_id],
+            card.changes_at(marked.marked_at[card.member_id]),
             # The phone compares whole seconds: two states within one must differ.
             max(whole_second, card.last_modified + ONE_SECOND),
         )

@@ -20,7 +20,8 @@ async def void(program_id: UUID, member_id: UUID, serial: str, *, now: datetime)
     """
     platform = await _platform(program_id, member_id, serial)
     wanted = PassRow.filter(program_id=program_id, member_id=member_id, serial=serial)
-    if await wanted.filter(voided_at__isnull=True).update(voided_at=now):
+    # A change that began later may have been numbered before: this one is to be numbered as well.
+    if await wanted.filter(voided_at__isnull=True).update(voided_at=now, changed_at=now):
         told = fact_of("pass.voided", member_id, serial, platform, now=now)
         marks = outbox.mark_cards([member_id], now=now)
         await store(program_id, [outbox.facts([told]), marks])
