@@ -80,7 +80,12 @@ def test_a_copy_is_stale_while_it_shows_something_old(
     case: str, delivered: int | None, marked_at: datetime | None, held: int, lag: timedelta
 ):
     found = freshness(
-        wanted=7, delivered=delivered, changed_at=BEFORE, marked_at=marked_at, copies=held, now=NOON
+        wanted=7,
+        delivered=delivered,
+        stale_since=BEFORE,
+        marked_at=marked_at,
+        copies=held,
+        now=NOON,
     )
 
     assert found == Freshness(7, delivered, lag), case
@@ -89,7 +94,7 @@ def test_a_copy_is_stale_while_it_shows_something_old(
 
 def test_a_card_that_never_changed_is_fresh_though_nothing_was_handed_out():
     found = freshness(
-        wanted=0, delivered=None, changed_at=BEFORE, marked_at=None, copies=1, now=NOON
+        wanted=0, delivered=None, stale_since=BEFORE, marked_at=None, copies=1, now=NOON
     )
 
     assert not found.stale

@@ -346,6 +346,7 @@ CREATE TABLE "pass" (
     "last_modified" TIMESTAMPTZ NOT NULL,
     "delivered_tag" BIGINT,
     "delivered_at" TIMESTAMPTZ,
+    "stale_since" TIMESTAMPTZ NOT NULL,
     "holds_until" TIMESTAMPTZ,
     "handed_out_at" TIMESTAMPTZ,
     "handed_out_tag" BIGINT,

@@ -343,6 +343,7 @@ CREATE TABLE "pass" (
     "last_modified" TIMESTAMP NOT NULL,
     "delivered_tag" BIGINT,
     "delivered_at" TIMESTAMP,
+    "stale_since" TIMESTAMP NOT NULL,
     "holds_until" TIMESTAMP,
     "handed_out_at" TIMESTAMP,
     "handed_out_tag" BIGINT,

@@ -31,13 +31,16 @@ def facts(rows: Iterable[Fact]) -> Insert:
 
 
 def mark_cards(member_ids: Iterable[UUID], *, now: datetime) -> Upsert:
-    """Return the write that says: the cards of these members show something old."""
+    """Return the write that says: the cards of these members show something old.
+
+    A mark that is there already keeps its moment: since then they do.
+    """
     return Upsert(
         CardMark,
         ("member_id",),
         ("member_id", "marked_at"),
         [(member_id, now) for member_id in sorted(set(member_ids))],
-        merge=(("marked_at", "excluded.marked_at"),),
+        merge=(("marked_at", "card_mark.marked_at"),),
     )
 
 

@@ -19,9 +19,11 @@ class PassRow(Model):
     `update_tag` names the state of the card that its copies should show; it grows with each change,
     through all programmes together, and becomes visible after all lower ones. `changed_at` is when
     that change happened, `last_modified` (whole seconds) differs for any two tags of a pass.
-    `delivered_tag` is the newest state that was handed out. `holds_until` is when the card shows
-    something else although nothing happens, such as points that expire soon. `handed_out_tag` is
-    what the first copy showed that was handed out: no copy anywhere shows anything older.
+    `delivered_tag` is the newest state that was handed out; while that is lower than `update_tag`,
+    `stale_since` is when the oldest change happened that it lacks. `holds_until` is when the card
+    shows something else although nothing happens, such as points that expire soon.
+    `handed_out_tag` is what the first copy showed that was handed out: no copy anywhere shows
+    anything older.
     """
 
     serial = fields.CharField(max_length=SERIAL_LENGTH, primary_key=True)
@@ -35,6 +37,7 @@ class PassRow(Model):
     last_modified: datetime = fields.DatetimeField()
     delivered_tag: int | None = fields.BigIntField(null=True)
     delivered_at: datetime | None = fields.DatetimeField(null=True)
+    stale_since: datetime = fields.DatetimeField()
     holds_until: datetime | None = fields.DatetimeField(null=True)
     handed_out_at: datetime | None = fields.DatetimeField(null=True)
     handed_out_tag: int | None = fields.BigIntField(null=True)

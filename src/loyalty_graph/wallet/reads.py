@@ -105,7 +105,7 @@ def _standing(
     fresh = freshness(
         wanted=card.update_tag,
         delivered=card.delivered_tag,
-        changed_at=card.changed_at,
+        stale_since=card.stale_since,
         marked_at=marked_at,
         copies=held,
         now=now,

@@ -99,7 +99,7 @@ def freshness(
     *,
     wanted: int,
     delivered: int | None,
-    changed_at: datetime,
+    stale_since: datetime,
     marked_at: datetime | None,
     copies: int,
     now: datetime,
@@ -109,13 +109,13 @@ def freshness(
     Args:
         wanted: The number of the newest change.
         delivered: The number of the newest change that was handed out.
-        changed_at: When the newest change happened.
+        stale_since: When the oldest change happened that was not handed out, if there is one.
         marked_at: When a change happened that has no number yet.
         copies: How many wallets hold it.
         now: The moment; what changed at this very moment is late by the shortest time there is.
     """
     behind = (delivered or 0) < wanted
-    since = [at for at, old in ((changed_at, behind), (marked_at, True)) if old and at is not None]
+    since = [at for at, old in ((stale_since, behind), (marked_at, True)) if old and at is not None]
     if not copies or not since:
         return Freshness(wanted, delivered)
     return Freshness(wanted, delivered, max(now - min(since), timedelta.resolution))

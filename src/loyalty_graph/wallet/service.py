@@ -63,6 +63,7 @@ async def issue(
             token_generation=token_generation,
             issued_at=now,
             changed_at=now,
+            stale_since=now,
             last_modified=now.replace(microsecond=0),
         )
         for member_id in sorted(set(member_ids) - serials.keys())

@@ -35,6 +35,9 @@ _PASS = (
     "serial",
     "changed_at",
     "last_modified",
+    "update_tag",
+    "delivered_tag",
+    "stale_since",
     "installed_at",
     "removed_at",
     "voided_at",
@@ -60,6 +63,9 @@ class _Pass:
     serial: str
     changed_at: datetime
     last_modified: datetime
+    update_tag: int
+    delivered_tag: int | None
+    stale_since: datetime
     installed_at: datetime | None
     removed_at: datetime | None
     voided_at: datetime | None
@@ -74,6 +80,11 @@ class _Pass:
         if self.voided_at is None:
             return marked_at
         return max(marked_at, self.voided_at + timedelta.resolution)
+
+    def stale_since_change(self, changed_at: datetime) -> datetime:
+        """Return since when copies show something old, now that it changes once more."""
+        is_behind = (self.delivered_tag or 0) < self.update_tag
+        return self.stale_since if is_behind else changed_at
 
     @property
     def is_saved(self) -> bool:
@@ -182,7 +193,8 @@ async def _renew(marked: _Marked, tagged: Sequence[tuple[_Pass, int]], now: date
             card.platform,
             card.serial,
             tag,
-            card.changes_at(marked.marked_at[card.member_id]),
+            changed_at := card.changes_at(marked.marked_at[card.member_id]),
+            card.stale_since_change(changed_at),
             # The phone compares whole seconds: two states within one must differ.
             max(whole_second, card.last_modified + ONE_SECOND),
         )
@@ -193,7 +205,7 @@ async def _renew(marked: _Marked, tagged: Sequence[tuple[_Pass, int]], now: date
         for card, _ in tagged
         if card.is_saved or _devices(marked, card)
     ]
-    columns = ("update_tag", "changed_at", "last_modified")
+    columns = ("update_tag", "changed_at", "stale_since", "last_modified")
     update = Update(PassRow, ("member_id", "platform", "serial"), columns, rows)
     await store(marked.program_id, [update, outbox.facts(facts)])
 

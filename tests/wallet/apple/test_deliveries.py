@@ -100,6 +100,15 @@ async def test_a_copy_made_after_the_card_changed_by_itself_does_not_hide_the_ol
     assert (await written(first.serial))[-1] == NOON + DAY
 
 
+async def test_a_copy_that_is_late_itself_lacks_only_what_came_after_it(shop: Shop):
+    first = await delivered(shop)
+    await PassRow.filter(serial=first.serial).update(update_tag=4, stale_since=NOON - DAY)
+
+    await keep(shop.program_id, [first])
+
+    assert (await PassRow.get()).stale_since == NOON
+
+
 async def test_of_one_state_the_first_delivery_counts(shop: Shop):
     deliveries, first = Deliveries(), await delivered(shop)
     for tag, at in ((3, NOON), (3, NOON + SECOND), (2, NOON + 2 * SECOND)):

@@ -30,6 +30,7 @@ async def hold(serial: str, *, tag: int, device: str = PHONE, pass_type: str = C
         issued_at=NOON,
         update_tag=tag,
         changed_at=NOON,
+        stale_since=NOON,
         last_modified=NOON,
     )
     await RegistrationRow.create(**pass_, pass_type=pass_type, device=device, registered_at=NOON)

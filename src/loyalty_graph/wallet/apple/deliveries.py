@@ -22,7 +22,14 @@ from loyalty_graph.wallet.service import Platform
 FLUSH_EVERY_S = 0.25
 ROWS_AT_ONCE = 500
 _KEY = ("member_id", "platform", "serial")
-_WRITTEN = ("delivered_tag", "delivered_at", "handed_out_tag", "handed_out_at", "holds_until")
+_WRITTEN = (
+    "delivered_tag",
+    "delivered_at",
+    "stale_since",
+    "handed_out_tag",
+    "handed_out_at",
+    "holds_until",
+)
 
 
 class Delivery(NamedTuple):
@@ -126,15 +133,18 @@ async def _keep(program_id: UUID, deliveries: Sequence[Delivery]) -> list[float]
     for key, one, hits in zip(keys, deliveries, found, strict=True):
         if not hits:
             continue
-        tag, at, first_tag, first_at, holds_until = hits[0]
+        tag, at, stale_since, first_tag, first_at, holds_until = hits[0]
         holds_until = _holds_until(one, tag, holds_until)
         if tag is None or tag < one.tag:
             if tag is not None and one.changed_at is not None:
                 waited.append((one.at - one.changed_at).total_seconds())
             tag, at = one.tag, one.at
+            # What it lacks, if it lacks anything, happened after it was asked for.
+            stale_since = max(stale_since, at)
         if first_tag is None or one.tag < first_tag:
             first_tag = one.tag
-        after = (tag, at, first_tag, one.at if first_at is None else first_at, holds_until)
+        handed_out = (first_tag, one.at if first_at is None else first_at)
+        after = (tag, at, stale_since, *handed_out, holds_until)
         if after != tuple(hits[0]):
             rows.append((*key, *after))
     await store(program_id, [Update(PassRow, _KEY, _WRITTEN, rows)])
