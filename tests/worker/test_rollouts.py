@@ -8,12 +8,14 @@ from loyalty_graph.outbox import CardMark
 from loyalty_graph.wallet import pushes, rollouts
 from loyalty_graph.wallet.models import RolloutRow
 from loyalty_graph.wallet.pushes import Wanted
+from loyalty_graph.wallet.service import Platform
 from loyalty_graph.worker.rollouts import BEGINS_AFTER, LOOK_EVERY_S, RollingOut
 from tests.jobs.making import Clock
 from tests.shop import NOON, Shop, open_shop, program
 from tests.wallet.holding import issue
 
 MINUTE = timedelta(minutes=1)
+CHANNELS = [(Platform.APPLE, "pass.com.example.card"), (Platform.GOOGLE, "issuer")]
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ async def shop_with_cards(slug: str, cards: int) -> Shop:
 
 
 def rolling_out(clock: Clock, per_s: int, **templates: str) -> RollingOut:
-    return RollingOut(clock=clock, per_s=per_s, templates=templates)
+    return RollingOut(clock=clock, per_s=per_s, templates=templates, channels=CHANNELS)
 
 
 async def start(shop: Shop) -> None:
@@ -132,6 +134,17 @@ async def test_while_pushes_are_late_it_goes_ten_times_slower(shop: Shop):
     claimed = await pushes.claim("GOOGLE", "issuer", limit=1, now=NOON, until=NOON + 5 * MINUTE)
     assert await rolling.step() == 0.25
     await pushes.done(claimed, now=NOON + MINUTE)
+    assert await rolling.step() == 0.25
+    await rolling.close()
+
+
+async def test_pushes_that_nobody_sends_here_hold_no_roll_out_up(shop: Shop):
+    rolling = rolling_out(clock := Clock(NOON + MINUTE), 8)
+    # Phones of the development CA, whom Apple would not know, and an issuer of before.
+    others = [("APPLE", "pass.development"), ("GOOGLE", "former issuer")]
+    await pushes.want([Wanted(*one, "target", 1, NOON) for one in others], now=NOON)
+    await begun(shop, rolling, clock=clock)
+
     assert await rolling.step() == 0.25
     await rolling.close()
 

@@ -76,10 +76,10 @@ async def want(wanted: Iterable[Wanted], *, now: datetime) -> int:
     return len(rows)
 
 
-async def are_late(*, since: datetime) -> bool:
-    """Say whether pushes wait that nobody has claimed although they were due then."""
-    late = "where due_at <= $1 and claim is null limit 1"
-    return bool(await select(CardPushRow, ("target",), late, since))
+async def are_late(platform: str, channel: str, *, since: datetime) -> bool:
+    """Say whether pushes of a channel wait that nobody has claimed although they were due then."""
+    late = "where platform = $1 and channel = $2 and due_at <= $3 and claim is null limit 1"
+    return bool(await select(CardPushRow, ("target",), late, platform, channel, since))
 
 
 async def waiting() -> bool:

@@ -91,6 +91,7 @@ def _work(
             clock=clock,
             per_s=settings.rollout_per_s,
             templates={name: one.digest for name, one in templates.items()},
+            channels=[one.channel for one in (updates, apple) if one is not None],
         ).loop,
         Loop("jobs", lambda: jobs.step(clock), jobs.close),
         *([Loop("google", updates.step, updates.close)] if updates else []),

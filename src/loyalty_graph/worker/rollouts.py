@@ -1,6 +1,6 @@
 """The loop that brings changes of the look to all cards, at a pace, in one process at a time."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import count
 from uuid import UUID
@@ -8,6 +8,7 @@ from uuid import UUID
 from loyalty_graph.leases import Tenure
 from loyalty_graph.programs import service as programs
 from loyalty_graph.wallet import pushes, rollouts
+from loyalty_graph.wallet.service import Platform
 from loyalty_graph.worker.loops import Loop
 
 LOOK_EVERY_S = 1.0
@@ -30,12 +31,18 @@ class RollingOut:
         clock: Tells the moment.
         per_s: How many members in a second at most.
         templates: The digest of each card template that there is here.
+        channels: Whose pushes are sent here, platform and channel; others may wait for ever.
     """
 
     def __init__(
-        self, *, clock: Callable[[], datetime], per_s: int, templates: Mapping[str, str]
+        self,
+        *,
+        clock: Callable[[], datetime],
+        per_s: int,
+        templates: Mapping[str, str],
+        channels: Sequence[tuple[Platform, str]],
     ) -> None:
-        self._clock, self._templates = clock, templates
+        self._clock, self._templates, self._channels = clock, templates, channels
         self._compared: set[UUID] = set()
         self._compare_at: datetime | None = None
         self._seen: dict[UUID, datetime] = {}
@@ -64,8 +71,14 @@ class RollingOut:
         rollout = running[next(self._turns) % len(running)]
         if await rollouts.advance(lease, rollout, limit=self._limit, now=now) is None:
             self._tenure.lost()
-        is_late = await pushes.are_late(since=now - BEHIND)
+        is_late = await self._are_pushes_late(now)
         return self._pause_s * SLOWER_WHEN_BEHIND if is_late else self._pause_s
+
+    async def _are_pushes_late(self, now: datetime) -> bool:
+        for platform, channel in self._channels:
+            if await pushes.are_late(platform, channel, since=now - BEHIND):
+                return True
+        return False
 
     def _may_begin(self, rollout: UUID, now: datetime) -> bool:
         return now - self._seen.setdefault(rollout, now) >= BEGINS_AFTER

@@ -72,6 +72,11 @@ class ApplePushes:
         self._is_proved = False
         self._times = PushTimes(apns.topic)
 
+    @property
+    def channel(self) -> tuple[Platform, str]:
+        """Return whose pushes these are."""
+        return Platform.APPLE, self._apns.topic
+
     def wake(self) -> None:
         """Look at once: pushes are due."""
         self._news.set()

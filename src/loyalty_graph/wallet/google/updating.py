@@ -60,6 +60,11 @@ class GoogleUpdates:
         # Another process may have raised it, or this one before it was started again.
         self._alarmed = True
 
+    @property
+    def channel(self) -> tuple[Platform, str]:
+        """Return whose pushes these are."""
+        return Platform.GOOGLE, self._desk.issuer_id
+
     def wake(self) -> None:
         """Look at once: cards have changed."""
         self._awake.set()
