@@ -8,6 +8,7 @@ from loyalty_graph.wallet.apple import logs
 from tests.shop import NOON
 
 SERIAL, TOKEN, PUSH_TOKEN = "0123456789abcdef" * 2, "eYTpnWe9dbYiwJ-r5u90YjBgxSH0L1_W", "ab" * 32
+DEVICE = "ceed8761e584e814ed4fe73cbb334ee9"
 SECOND = timedelta(seconds=1)
 
 
@@ -19,6 +20,12 @@ SECOND = timedelta(seconds=1)
             f'Get serial task (pass {SERIAL}; Authorization = "ApplePass {TOKEN}";) failed: 401',
             f'Get serial task (pass {SERIAL}; Authorization = "ApplePass [removed]";) failed: 401',
         ),
+        (
+            "a device, whose id is its secret and looks like a serial",
+            f"Unregister task (for device {DEVICE}, serial {SERIAL}) at /v1/devices/{DEVICE}/r/p",
+            f"Unregister task (for device [removed], serial {SERIAL}) at /v1/devices/[removed]/r/p",
+        ),
+        ("no device's id", "The device is locked", "The device is locked"),
         ("a short token", "authorization: applepass secret", "authorization: applepass [removed]"),
         ("the token alone", f"token {TOKEN}.", "token [removed]."),
         ("a push token", f"push {PUSH_TOKEN}", "push [removed]"),

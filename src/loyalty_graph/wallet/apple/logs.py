@@ -19,6 +19,8 @@ ROWS_MAX = 10_000
 REMOVED = "[removed]"
 
 _CREDENTIALS = re.compile(r"\b(ApplePass|Bearer)[\s:=]+[^\s,;\"']+", re.IGNORECASE)
+# "Unregister task (for device ..., pass type ...": whoever knows the id may ask what it holds.
+_DEVICE = re.compile(r"\b(devices?[\s:=/]+)[A-Za-z0-9._:~+=-]{16,}", re.IGNORECASE)
 # Tokens of passes and pushes are at least this long. A serial is too, but nobody's secret.
 _LONG_WORD = re.compile(r"[A-Za-z0-9_-]{32,}")
 _SERIAL = re.compile(f"[0-9a-f]{{{SERIAL_LENGTH}}}")
@@ -46,9 +48,10 @@ async def search(text: str, *, limit: int) -> list[DeviceLogRow]:
 
 
 def cleaned(line: str) -> str:
-    """Return a line as it may be kept: without tokens, printable, and not too long."""
+    """Return a line as it may be kept: without tokens and devices, printable, and not too long."""
     text = "".join(one if one.isprintable() else " " for one in line)
     text = _CREDENTIALS.sub(rf"\1 {REMOVED}", text)
+    text = _DEVICE.sub(rf"\1{REMOVED}", text)
     text = _LONG_WORD.sub(lambda word: _shown(word[0]), text)
     return text[:CHARACTERS_MAX]
 
