@@ -24,7 +24,7 @@ from loyalty_graph.identity.rules import Scope
 from loyalty_graph.members import service as members
 from loyalty_graph.wallet import reads, service, voiding
 from loyalty_graph.wallet.desk import PassDesk
-from loyalty_graph.wallet.google.desk import GoogleDesk
+from loyalty_graph.wallet.google.desk import OBJECTS_MADE_MAX, GoogleDesk
 from loyalty_graph.wallet.preview.drawing import Side, preview
 from loyalty_graph.wallet.rules import PassState
 
@@ -120,7 +120,9 @@ class Pass(Node):
     @strawberry.field(
         description=(
             "Google's own link that saves the card; null for Apple Wallet, for a void card, and "
-            "while Google cannot be reached."
+            f"while Google cannot be reached. At most {OBJECTS_MADE_MAX} cards that Google does "
+            "not know yet are brought to it with one request; the others have a link when it is "
+            "asked for again."
         )
     )
     async def save_url(self, info: Info) -> str | None:

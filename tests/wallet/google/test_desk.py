@@ -1,5 +1,6 @@
 """Save links: what they open, and when there is none; the settings at start."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,28 @@ async def test_save_link_over_1800_characters_becomes_a_short_one_of_an_object_g
     assert stage.take_asked() == [*CLASS_MADE, *INSERTED]
     assert stage.object(serial)["accountName"] == f"{LONG_NAME} {LONG_NAME}"
     assert await opened(stage, made) == 200
+
+
+async def test_links_of_many_long_cards_are_made_at_once_and_twenty_at_a_time(stage: Stage):
+    bobs = [await stage.shop.enrol(first_name=LONG_NAME, last_name=LONG_NAME) for _ in range(22)]
+    serials = [await stage.card(bob) for bob in bobs]
+    program_id = stage.shop.program_id
+    await stage.desk.save_urls(program_id, [await stage.card(await stage.shop.enrol())], now=NOON)
+    stage.take_asked()
+    stage.fake.is_open.clear()
+    stage.line.awaited = 20
+
+    linking = asyncio.create_task(stage.desk.save_urls(program_id, serials, now=stage.now))
+    async with asyncio.timeout(10):
+        await stage.line.arrived.wait()
+    stage.fake.is_open.set()
+    first = await linking
+    second = await stage.desk.save_urls(program_id, serials, now=stage.now)
+
+    assert set(first) == set(second) == set(serials)
+    assert list(first.values()).count(None) == 2
+    assert None not in second.values()
+    assert stage.take_asked() == INSERTED * 22
 
 
 async def test_a_link_never_sets_back_what_google_has(stage: Stage, card: str):

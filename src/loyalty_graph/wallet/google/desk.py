@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import itertools
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,8 @@ from loyalty_graph.wallet.templates import Template
 CALLBACK_PATH = "/google/callback"
 SAVE_URL = f"https://pay.google.com{SAVE_PATH}"
 LINK_PATIENCE = timedelta(seconds=15)
+OBJECTS_MADE_MAX = 20
+"""How many objects are made for links that are asked for together: a second of Google's pace."""
 HAS_IT = Answer(Outcome.DONE)
 
 logger = logging.getLogger(__name__)
@@ -85,7 +88,8 @@ class GoogleDesk:
     ) -> dict[str, str | None]:
         """Return the links of several passes, by serial; those that are not there are absent.
 
-        As for `save_url`, of which this is the many.
+        As for `save_url`, of which this is the many. At most `OBJECTS_MADE_MAX` objects are made;
+        the others that Google has not got yet have no link until they are asked for again.
 
         Raises:
             TemplateError: There is no template of the programme's here.
@@ -101,21 +105,21 @@ class GoogleDesk:
         if not links or not _done(await self.bring_class(settings, hours)):
             return links
         known = await given.read([(program_id, serial) for serial in links])
-        made: dict[str, CardFace] = {}
+        unmade: dict[str, dict[str, Any]] = {}
         for row in rows:
             if row.serial not in links:
                 continue
-            face = faces[row.member_id]
-            resource = self.resource(row, face, settings, now=now)
+            resource = self.resource(row, faces[row.member_id], settings, now=now)
             link = self._link(resource, now=now)
             if not is_short_enough(link):
-                if (program_id, row.serial) not in known:
-                    if not _done(await self._let_exist(resource, settings, hours)):
-                        continue
-                    made[row.serial] = face
                 link = self._link({"id": resource["id"]}, now=now)
+                if (program_id, row.serial) not in known:
+                    unmade[row.serial] = resource
             links[row.serial] = link
-        await given.exist(program_id, made)
+        made = await self._let_exist(unmade, settings, hours)
+        links |= dict.fromkeys(unmade.keys() - made)
+        of_serial = {row.serial: faces[row.member_id] for row in rows if row.serial in made}
+        await given.exist(program_id, of_serial)
         await _hand_out([row for row in rows if links.get(row.serial)], now=now)
         return links
 
@@ -162,20 +166,40 @@ class GoogleDesk:
         await self.sender.close()
 
     async def _let_exist(
-        self, resource: Mapping[str, Any], settings: ProgramSettings, hours: Hours
-    ) -> Answer:
-        """Make an object unless there is one; that one is left as it is.
+        self, unmade: Mapping[str, Mapping[str, Any]], settings: ProgramSettings, hours: Hours
+    ) -> set[str]:
+        """Make the first of these objects unless they are there; return which are.
 
-        It follows its card by itself: what was read here may be older by now.
+        One that is there is left as it is: it follows its card by itself, and what was read here
+        may be older by now.
         """
-        answer = await self.sender.insert(Resource.OBJECT, resource, hours)
-        if answer.outcome is Outcome.ABSENT:
+        wanted = dict(itertools.islice(unmade.items(), OBJECTS_MADE_MAX))
+        answers = await self._insert(wanted, hours)
+        if any(answer.outcome is Outcome.ABSENT for answer in answers.values()):
             # Google has not got the class, whatever was written down.
             await self.forget_class(settings)
-            answer = await self.bring_class(settings, hours)
-            if answer.outcome is Outcome.DONE:
-                answer = await self.sender.insert(Resource.OBJECT, resource, hours)
-        return HAS_IT if answer.outcome is Outcome.EXISTS else answer
+            if _done(await self.bring_class(settings, hours)):
+                lost = [one for one in wanted if answers[one].outcome is Outcome.ABSENT]
+                answers |= await self._insert({one: wanted[one] for one in lost}, hours)
+        return {
+            serial
+            for serial, answer in answers.items()
+            if answer.outcome is Outcome.EXISTS or _done(answer)
+        }
+
+    async def _insert(
+        self, wanted: Mapping[str, Mapping[str, Any]], hours: Hours
+    ) -> dict[str, Answer]:
+        """Make objects, all at once as far as Google's pace allows; return an answer for each."""
+        turns = await self.sender.turns(len(wanted), hours) if wanted else []
+        insert = self.sender.insert
+        answers = await asyncio.gather(
+            *(
+                insert(Resource.OBJECT, resource, hours, turn=turn)
+                for resource, turn in zip(wanted.values(), turns, strict=True)
+            )
+        )
+        return dict(zip(wanted, answers, strict=True))
 
     def _card(self, template: str) -> GoogleCard:
         if template not in self._cards:

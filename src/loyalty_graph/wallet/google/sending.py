@@ -75,9 +75,16 @@ class Sender:
             answer = await self._patch(kind, name, changes, hours)
         return answer
 
-    async def insert(self, kind: Resource, resource: Mapping[str, Any], hours: Hours) -> Answer:
+    async def insert(
+        self,
+        kind: Resource,
+        resource: Mapping[str, Any],
+        hours: Hours,
+        *,
+        turn: datetime | None = None,
+    ) -> Answer:
         """Make a class or object; EXISTS when there is one with its id."""
-        now = await self._turn(hours)
+        now = await self._turn(hours, turn)
         return await self._client.insert(kind, resource, now=now) if now else TOO_LATE
 
     async def tell(self, object_id: str, header: str, body: str, hours: Hours) -> Answer:
