@@ -82,6 +82,15 @@ async def are_late(platform: str, channel: str, *, since: datetime) -> bool:
     return bool(await select(CardPushRow, ("target",), late, platform, channel, since))
 
 
+async def are_failing(platform: str, channel: str, *, attempts: int) -> bool:
+    """Say whether pushes of a channel wait that were tried so often."""
+    failing = "where platform = $1 and channel = $2 and due_at is not null and attempts >= $3"
+    columns = ("target",)
+    return bool(
+        await select(CardPushRow, columns, f"{failing} limit 1", platform, channel, attempts)
+    )
+
+
 async def waiting() -> bool:
     """Say whether there is anybody who has not been told of a change."""
     return bool(await select(CardPushRow, ("target",), "where due_at is not null limit 1"))

@@ -7,7 +7,7 @@ import pytest
 
 from loyalty_graph import alarms
 from loyalty_graph.members.models import Member
-from loyalty_graph.wallet.google.updating import ALARM
+from loyalty_graph.wallet.google.updating import ALARM, REFUSED_ALARM
 from loyalty_graph.wallet.models import CardPushRow, PassRow
 from tests.wallet.google.stage import Failure, Stage, patch_of
 
@@ -79,6 +79,38 @@ async def test_wrong_permission_is_not_reported_as_quota_but_an_alarm_until_mend
     assert alarm.message.endswith("(403 permissionDenied).")
     # A spent quota of notifications would have been asked again without one.
     assert asked == [patch_of(card)]
+    assert stage.balance(card) == 108
+    assert await alarms.present() == []
+
+
+async def test_a_card_that_google_refuses_again_and_again_is_an_alarm_until_it_is_taken(
+    stage: Stage, ada: Member, card: str
+):
+    bob = await stage.card(await stage.shop.enrol(first_name="Bob"))
+    await stage.present.buy(ada)
+    await stage.changed(card)
+    refused = [httpx2.Response(400, json={"error": {"status": "INVALID_ARGUMENT"}})] * 2
+    names = []
+
+    for _ in range(3):
+        # A change that was to notify is tried once more without.
+        stage.line.failures.extend(refused)
+        await stage.updates.step()
+        stage.line.failures.clear()
+        names.append([one.name for one in await alarms.present()])
+        stage.later(minutes=30)
+    [alarm] = await alarms.present()
+    stage.line.failures.extend(refused)
+    await stage.updates.step()
+    stage.line.failures.clear()
+    await stage.brought(bob)
+    while_refused = await alarms.present()
+    stage.later(minutes=60)
+    await stage.work_off()
+
+    assert names == [[], [], [REFUSED_ALARM]]
+    assert alarm.message.endswith("(400 INVALID_ARGUMENT).")
+    assert while_refused == [alarm]
     assert stage.balance(card) == 108
     assert await alarms.present() == []
 

@@ -41,6 +41,12 @@ ALARM_WORDS = (
     "Google does not let us change cards: the service account needs access to the issuer, and the"
     " issuer must be its own"
 )
+REFUSED_OFTEN = 3
+REFUSED_ALARM = "google cards"
+REFUSED_WORDS = (
+    "Google refuses cards again and again: look at google.class.json and google.object.json of"
+    " their template, and at what the programme puts there"
+)
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +64,7 @@ class GoogleUpdates:
         self._awake = asyncio.Event()
         self._failures = 0
         # Another process may have raised it, or this one before it was started again.
-        self._alarmed = True
+        self._alarmed = self._refused = True
 
     @property
     def channel(self) -> tuple[Platform, str]:
@@ -170,7 +176,9 @@ class GoogleUpdates:
         await self._alarm(answers, now=now)
         await pushes.dropped(work.gone)
         failed = [(one.push, answer) for one, answer in ended if answer.outcome is not Outcome.DONE]
-        await self._give_back([*failed, *((push, NO_TEMPLATE) for push in work.unusable)], now=now)
+        failed += [(push, NO_TEMPLATE) for push in work.unusable]
+        await self._give_back(failed, now=now)
+        await self._tell_of_refused(failed, now=now)
         for program_id in {
             change.row.program_id for change, answer in ended if answer.outcome is Outcome.ABSENT
         }:
@@ -185,6 +193,26 @@ class GoogleUpdates:
         elif self._alarmed and any(one.outcome is Outcome.DONE for one in answers):
             await alarms.clear(ALARM)
             self._alarmed = False
+
+    async def _tell_of_refused(
+        self, failed: Sequence[tuple[Push, Answer]], *, now: datetime
+    ) -> None:
+        """Tell operators of cards that Google does not want, until nothing fails so often."""
+        lasting = (
+            answer
+            for push, answer in failed
+            if answer.outcome is Outcome.REFUSED and push.attempts >= REFUSED_OFTEN
+        )
+        refusal = next(lasting, None)
+        if refusal is not None:
+            self._refused = True
+            message = f"{REFUSED_WORDS} ({refusal.because})."
+            await alarms.raise_alarm(REFUSED_ALARM, message, now)
+        elif self._refused and not await pushes.are_failing(
+            Platform.GOOGLE, self._desk.issuer_id, attempts=REFUSED_OFTEN
+        ):
+            await alarms.clear(REFUSED_ALARM)
+            self._refused = False
 
     async def _give_back(self, failed: Sequence[tuple[Push, Answer]], *, now: datetime) -> None:
         """Have these tried again, the later the more often they failed."""
