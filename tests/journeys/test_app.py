@@ -51,9 +51,9 @@ async def first(events: AsyncIterator[Any], kind: str) -> Any:
 
 @pytest.mark.slow
 async def test_the_home_screen_is_one_query_and_changes_by_itself(
-    database_url: str, tmp_path: Path, data_dir: Path
+    database_url: str, tmp_path: Path
 ):
-    async with world(database_url, tmp_path, data_dir, with_tiers()) as one:
+    async with world(database_url, tmp_path, with_tiers()) as one:
         joined = await one.do("enrolMember", {**ADA, "firstName": "Ada"}, "member { id }")
         await one.do("enrolMember", {**BOB, "firstName": "Bob"}, "member { id }")
         await one.phone.add(await one.page_of(ADA))

@@ -29,9 +29,9 @@ def tea(number: int, amount: str) -> dict[str, Any]:
 
 @pytest.mark.slow
 async def test_both_cards_follow_purchase_tier_redemption_refund_subscription_and_expiry(
-    database_url: str, tmp_path: Path, data_dir: Path
+    database_url: str, tmp_path: Path
 ):
-    async with world(database_url, tmp_path, data_dir, PROGRAM) as one:
+    async with world(database_url, tmp_path, PROGRAM) as one:
         await one.do("enrolMember", {**ADA, "firstName": "Ada"}, "member { id }")
         page = await one.page_of(ADA)
         await one.phone.add(page)

@@ -20,9 +20,9 @@ BASKET = {
 
 @pytest.mark.slow
 async def test_the_card_comes_into_the_phone_changes_at_the_till_and_leaves_again(
-    database_url: str, tmp_path: Path, data_dir: Path
+    database_url: str, tmp_path: Path
 ):
-    async with world(database_url, tmp_path, data_dir, with_tiers()) as one:
+    async with world(database_url, tmp_path, with_tiers()) as one:
 
         async def card() -> dict[str, object]:
             found = await one.ask(CARD, {"ref": ADA})

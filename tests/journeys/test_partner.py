@@ -21,9 +21,9 @@ WISH = {"idempotencyKey": "till-7-2", "member": ADA, "reward": "COFFEE"}
 
 @pytest.mark.slow
 async def test_a_till_buys_and_redeems_over_a_network_that_loses_answers(
-    database_url: str, tmp_path: Path, data_dir: Path
+    database_url: str, tmp_path: Path
 ):
-    async with world(database_url, tmp_path, data_dir, giving()) as one:
+    async with world(database_url, tmp_path, giving()) as one:
         till = await one.partner("members:write", "members:read", "purchases:write")
         counter = await one.partner("rewards:redeem", "members:read")
         await one.do("enrolMember", ADA, "member { id }", token=till)

@@ -159,11 +159,11 @@ class World:
 
 
 @asynccontextmanager
-async def world(
-    database_url: str, folder: Path, data_dir: Path, program: dict[str, Any]
-) -> AsyncIterator[World]:
+async def world(database_url: str, folder: Path, program: dict[str, Any]) -> AsyncIterator[World]:
     """Open a shop, serve it, and be Apple and Google to it, until the block ends."""
     (folder / "clock").write_text("0")
+    # Its own development CA: that of the other tests may have begun long ago, and end too soon.
+    data_dir = folder / "data"
 
     def now() -> datetime:
         return utc_now() + timedelta(seconds=float((folder / "clock").read_text()))
@@ -185,9 +185,11 @@ async def world(
             try:
                 async with _served(made, apns, url):
                     yield made
+                    # What comes from now on would meet a server that stops.
+                    await apns.stop()
+                    await asyncio.gather(*made.polls)
             finally:
                 await apns.stop()
-                await asyncio.gather(*made.polls)
 
 
 @asynccontextmanager

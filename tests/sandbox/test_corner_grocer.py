@@ -112,7 +112,7 @@ def test_rewards_are_a_ladder_that_a_household_can_climb(programme: dict[str, An
 def test_the_card_has_colours_terms_and_someone_to_ask(programme: dict[str, Any]):
     branding = programme["branding"]
 
-    assert set(branding) == {"background", "foreground", "label", "support", "terms"}
+    assert set(branding) == {"background", "foreground", "label", "support", "template", "terms"}
     for name in ("background", "foreground", "label"):
         assert re.fullmatch(r"rgb\(\d{1,3}, \d{1,3}, \d{1,3}\)", branding[name])
     assert branding["terms"].startswith("Points have no cash value")
