@@ -317,6 +317,20 @@ async def test_an_alarm_of_a_process_before_ends_with_the_first_push(stage: Stag
     assert await present() == []
 
 
+async def test_an_alarm_of_a_process_that_died_ends_with_another_ones_pushes(stage: Stage):
+    ada, pusher = await stage.member("phone"), stage.pusher()
+    await stage.change(ada)
+    await until(pusher, nothing_is_due)
+    # Another process was refused, and is gone; this one never was.
+    await pushing.raise_alarm(ALARM, "refused", stage.clock.now)
+
+    stage.clock.now += 6 * MINUTE
+    await stage.change(ada)
+    await until(pusher, nothing_is_due)
+
+    assert await present() == []
+
+
 async def test_nothing_is_lost_while_apns_is_down(stage: Stage, caplog: pytest.LogCaptureFixture):
     ada, bob = await stage.member("phone"), await stage.member("tablet")
     await stage.fake.stop()

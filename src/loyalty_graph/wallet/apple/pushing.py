@@ -41,6 +41,9 @@ CLAIM_LIFE = timedelta(seconds=60)
 SETTLE_AFTER_S = 0.02
 """What is answered within this time is written down together."""
 CLOSE_GRACE_S = 8.0
+PROVED_EVERY = timedelta(minutes=5)
+"""Another process may have raised the alarm and died; one that lives and is refused raises it again
+sooner than that."""
 FIRST_PAUSE_MAX_S, PAUSE_MAX_S = 1.0, 300.0
 
 logger = logging.getLogger(__name__)
@@ -69,7 +72,7 @@ class ApplePushes:
         self._in_hand = 0
         self._answered: list[Answered] = []
         self._news = asyncio.Event()
-        self._is_proved = False
+        self._prove_again_at: datetime | None = None
         self._times = PushTimes(apns.topic)
 
     @property
@@ -200,16 +203,19 @@ class ApplePushes:
             (one.answer for one in reversed(answered) if isinstance(one.answer, Refused)), None
         )
         if refused is not None:
-            self._is_proved = False
+            self._prove_again_at = None
             ends = f"{self._apns.signer.expires_at:%Y-%m-%d}"
             message = (
                 f"Nothing is pushed to passes of {self._apns.topic}, whose certificate is valid"
                 f" until {ends}: APNs and we do not trust each other ({refused.reason})."
             )
             await raise_alarm(self._alarm, message, now)
-        elif not self._is_proved and any(_with(answered, Delivered, Unregistered, BadToken)):
+        elif self._may_prove(now) and any(_with(answered, Delivered, Unregistered, BadToken)):
             await clear(self._alarm)
-            self._is_proved = True
+            self._prove_again_at = now + PROVED_EVERY
+
+    def _may_prove(self, now: datetime) -> bool:
+        return self._prove_again_at is None or self._prove_again_at <= now
 
 
 def open_pushes(
