@@ -522,6 +522,16 @@ def test_a_root_without_certificates_is_refused_at_the_start(
             open_pushes(settings, lambda: present_signer, clock=Clock())
 
 
+@pytest.mark.parametrize("host", ["api.sandbox.push.apple.com", "api.development.push.apple.com"])
+def test_apples_sandbox_which_takes_every_push_token_for_bad_is_refused_at_the_start(
+    present_signer: Signer, host: str
+):
+    settings = Settings(apns_url=f"https://{host}")
+
+    with pytest.raises(SettingsError, match="LOYALTY_APNS_URL: Apple's sandbox knows no passes"):
+        open_pushes(settings, lambda: present_signer, clock=Clock())
+
+
 def test_apple_is_not_troubled_with_passes_of_the_development_ca():
     assert not pushes_to_apple(Settings())
     assert pushes_to_apple(Settings(apns_url="https://127.0.0.1:2197"))

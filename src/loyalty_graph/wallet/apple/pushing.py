@@ -11,9 +11,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from loyalty_graph.alarms import clear, raise_alarm
-from loyalty_graph.config import Settings
+from loyalty_graph.config import APNS_URL, Settings
 from loyalty_graph.db.statements import select
 from loyalty_graph.errors import SettingsError
 from loyalty_graph.pauses import chance, full_jitter_s
@@ -44,6 +45,7 @@ CLOSE_GRACE_S = 8.0
 PROVED_EVERY = timedelta(minutes=5)
 """Another process may have raised the alarm and died; one that lives and is refused raises it again
 sooner than that."""
+FOR_DEVELOPERS = {"api.sandbox.push.apple.com", "api.development.push.apple.com"}
 FIRST_PAUSE_MAX_S, PAUSE_MAX_S = 1.0, 300.0
 
 logger = logging.getLogger(__name__)
@@ -224,9 +226,16 @@ def open_pushes(
     """Return what pushes with these settings; it connects when there is something to push.
 
     Raises:
-        SettingsError: LOYALTY_APNS_ROOT is no file of certificates.
+        SettingsError: LOYALTY_APNS_ROOT is no file of certificates, or LOYALTY_APNS_URL is a place
+            that knows no passes.
     """
     root = settings.apns_root
+    if urlsplit(settings.apns_url).hostname in FOR_DEVELOPERS:
+        # All devices would be forgotten, and phones do not register again by themselves.
+        raise SettingsError(
+            "LOYALTY_APNS_URL: Apple's sandbox knows no passes, and takes all their push tokens"
+            f" for bad ones; leave it at {APNS_URL}."
+        )
     try:
         ssl.create_default_context(cafile=root)
     except OSError as error:
