@@ -6,18 +6,13 @@ import pytest
 
 from loyalty_graph.wallet.apple.listing import changed
 from loyalty_graph.wallet.apple.models import RegistrationRow
-from loyalty_graph.wallet.models import PASSES, PassRow, UpdateTagRow
+from loyalty_graph.wallet.models import PassRow
 from tests.shop import NOON
 
 pytestmark = pytest.mark.usefixtures("database")
 
 CARDS = "pass.com.example.cards"
 PHONE, TABLET = "phone", "tablet"
-
-
-@pytest.fixture(autouse=True)
-async def given_tags(database: object) -> None:
-    await UpdateTagRow.create(name=PASSES, highest=9)
 
 
 async def hold(serial: str, *, tag: int, device: str = PHONE, pass_type: str = CARDS) -> None:
@@ -55,7 +50,17 @@ async def test_a_device_without_a_tag_or_with_one_never_given_hears_of_all():
     assert await changed(CARDS, PHONE, since=None) == (5, ["new", "b"])
     assert await changed(CARDS, PHONE, since=0) == (5, ["b"])
     assert await changed(CARDS, PHONE, since=10) == (5, ["new", "b"])
-    assert await changed(CARDS, PHONE, since=9) == (5, [])
+    assert await changed(CARDS, PHONE, since=5) == (5, [])
+
+
+async def test_a_tag_given_before_the_database_was_restored_hides_no_change():
+    # The device was told of tag 8, which is lost; since then others have come to tag 9.
+    await hold("restored", tag=3)
+    await hold("changed since", tag=7)
+    await hold("elsewhere", tag=9, device=TABLET)
+
+    assert await changed(CARDS, PHONE, since=8) == (7, ["restored", "changed since"])
+    assert await changed(CARDS, PHONE, since=7) == (7, [])
 
 
 async def test_changes_of_several_passes_are_all_listed_not_the_newest_alone():
