@@ -58,6 +58,20 @@ async def test_more_than_a_batch_is_marked(shop: Shop, monkeypatch: pytest.Monke
     assert await CardMark.all().count() == 5
 
 
+async def test_a_day_on_which_all_cards_change_is_no_storm(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(aging, "PASSES_AT_ONCE", 2)
+    monkeypatch.setattr(aging, "PASSES_OF_A_RUN_MAX", 4)
+    for _ in range(5):
+        await hold(await issue(shop, await shop.enrol()), 1)
+
+    first = await aging.mark_outdated(shop.program_id, now=NOON + SECOND)
+    a_minute_later = await aging.mark_outdated(shop.program_id, now=NOON + 61 * SECOND)
+
+    assert (first, a_minute_later) == (4, 1)
+
+
 async def test_cards_of_other_programmes_are_theirs(shop: Shop):
     data = program()
     data["program"] = {**data["program"], "slug": "tea-club"}

@@ -10,6 +10,8 @@ from loyalty_graph.db.statements import select
 from loyalty_graph.wallet.models import PassRow
 
 PASSES_AT_ONCE = 500
+PASSES_OF_A_RUN_MAX = 10_000
+"""The next run goes on: a day on which all points of a programme expire holds no purchase up."""
 
 _OVER = """
 where program_id = $1 and holds_until <= $2
@@ -18,13 +20,13 @@ order by holds_until limit $3 for no key update skip locked
 
 
 async def mark_outdated(program_id: UUID, *, now: datetime) -> int:
-    """Mark the cards that show something else from now on; return how many passes they are.
+    """Mark the cards that show something else from now on, so many at most; return how many.
 
     Until when a copy holds was written down when it was handed out (`holds_until`), and is written
     anew when the next one is.
     """
     outdated = 0
-    while passes := await _mark_some(program_id, now):
+    while outdated < PASSES_OF_A_RUN_MAX and (passes := await _mark_some(program_id, now)):
         outdated += passes
     return outdated
 
