@@ -178,6 +178,23 @@ async def test_a_programme_that_opens_later_is_noted_with_its_template(shop: Sho
     assert await RolloutRow.filter(program_id=other.program_id).count() == 0
 
 
+async def test_a_template_that_was_chosen_meanwhile_is_noted_before_its_files_change(shop: Shop):
+    clock = Clock(NOON)
+    rolling = rolling_out(clock, 8, **{"store-card": "a" * 64, "vip-tier": "a" * 64})
+    await rolling.step()
+    data = program()
+    data["branding"] = {"template": "vip-tier"}
+    await open_shop(data, now=NOON + MINUTE)
+    clock.now += 2 * MINUTE
+    await rolling.step()
+    await rolling.close()
+    await RolloutRow.all().delete()
+
+    await rolling_out(clock, 8, **{"store-card": "a" * 64, "vip-tier": "b" * 64}).step()
+
+    assert [row.reason for row in await RolloutRow.all()] == ["template vip-tier"]
+
+
 async def test_a_template_that_is_not_here_rolls_nothing_out(shop: Shop):
     await rolling_out(Clock(NOON), 8, vip="a" * 64).step()
 

@@ -43,7 +43,7 @@ class RollingOut:
         channels: Sequence[tuple[Platform, str]],
     ) -> None:
         self._clock, self._templates, self._channels = clock, templates, channels
-        self._compared: set[UUID] = set()
+        self._compared: dict[UUID, str] = {}
         self._compare_at: datetime | None = None
         self._seen: dict[UUID, datetime] = {}
         self._limit = max(1, per_s // STEPS_PER_S)
@@ -84,14 +84,15 @@ class RollingOut:
         return now - self._seen.setdefault(rollout, now) >= BEGINS_AFTER
 
     async def _compare(self, now: datetime) -> None:
-        """Begin roll-outs where templates are not what they were when this process began."""
+        """Begin roll-outs where templates are not what they were; once for each that is chosen."""
         for program_id in await programs.all_ids():
-            if program_id not in self._compared:
-                version = await programs.in_force(program_id, now, now=now)
-                name = version.settings.branding.template
-                if digest := self._templates.get(name):
-                    await rollouts.start_if_template_changed(program_id, name, digest, now=now)
-                self._compared.add(program_id)
+            version = await programs.in_force(program_id, now, now=now)
+            name = version.settings.branding.template
+            if self._compared.get(program_id) == name:
+                continue
+            if digest := self._templates.get(name):
+                await rollouts.start_if_template_changed(program_id, name, digest, now=now)
+            self._compared[program_id] = name
 
     async def close(self) -> None:
         """Give the lease back, so that another process goes on at once."""
