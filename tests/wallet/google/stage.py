@@ -87,7 +87,12 @@ class Stage:
         self.updates = GoogleUpdates(self.desk, clock=lambda: self.now)
 
     def open_desk(
-        self, *, per_s: int = 10_000, card: GoogleCard | None = None, name: str = TEMPLATE.name
+        self,
+        *,
+        per_s: int = 10_000,
+        card: GoogleCard | None = None,
+        name: str = TEMPLATE.name,
+        issuer: str = ISSUER,
     ) -> GoogleDesk:
         known = self.fake.account
         account = ServiceAccount(EMAIL, known.key_id, known.token_url, known.key)
@@ -98,8 +103,8 @@ class Stage:
         return GoogleDesk(
             account,
             {name: card or usual},
-            Sender(client, issuer_id=ISSUER, per_s=per_s),
-            Callbacks(ISSUER, roots),
+            Sender(client, issuer_id=issuer, per_s=per_s),
+            Callbacks(issuer, roots),
             public_url=PUBLIC_URL,
         )
 

@@ -11,6 +11,7 @@ import pytest
 from loyalty_graph.config import Settings
 from loyalty_graph.errors import NotFoundError, SettingsError, TemplateError
 from loyalty_graph.members.models import Member
+from loyalty_graph.sandbox.google_store import Store
 from loyalty_graph.usecases import program_file
 from loyalty_graph.wallet import service
 from loyalty_graph.wallet.desk import all_templates, open_desk
@@ -167,6 +168,19 @@ async def test_a_link_mends_a_class_that_google_has_lost(stage: Stage, card: str
     assert made is not None
     assert await opened(stage, made) == 200
     assert stage.take_asked() == [*INSERTED, *CLASS_MADE, *INSERTED]
+
+
+async def test_another_issuer_has_none_of_the_objects_of_the_one_before(stage: Stage):
+    serial = await stage.card(await stage.shop.enrol(first_name=LONG_NAME, last_name=LONG_NAME))
+    await link(stage, serial)
+    stage.fake.store = Store("42")
+    stage.desk = stage.open_desk(issuer="42")
+
+    made = await link(stage, serial)
+
+    assert made is not None
+    assert await opened(stage, made) == 200
+    assert list(stage.fake.store.objects) == [f"42.{serial}"]
 
 
 async def test_an_old_link_opens_the_present_card(stage: Stage, ada: Member):

@@ -102,7 +102,7 @@ class GoogleDesk:
         settings = (await programs.in_force(program_id, now, now=now)).settings
         hours = _from_now(now)
         links: dict[str, str | None] = {row.serial: None for row in rows if row.member_id in faces}
-        if not links or not _done(await self.bring_class(settings, hours)):
+        if not links or not _done(await self.bring_class(program_id, settings, hours)):
             return links
         known = await given.read([(program_id, serial) for serial in links])
         unmade: dict[str, dict[str, Any]] = {}
@@ -116,7 +116,7 @@ class GoogleDesk:
                 if (program_id, row.serial) not in known:
                     unmade[row.serial] = resource
             links[row.serial] = link
-        made = await self._let_exist(unmade, settings, hours)
+        made = await self._let_exist(program_id, unmade, settings, hours)
         links |= dict.fromkeys(unmade.keys() - made)
         of_serial = {row.serial: faces[row.member_id] for row in rows if row.serial in made}
         await given.exist(program_id, of_serial)
@@ -141,18 +141,27 @@ class GoogleDesk:
         """Return the change that makes an object this one, whatever Google has of it."""
         return self._card(settings.branding.template).whole(resource)
 
-    async def bring_class(self, settings: ProgramSettings, hours: Hours) -> Answer:
-        """Let Google have a programme's class as it should be; only what is new is sent."""
+    async def bring_class(
+        self, program_id: UUID, settings: ProgramSettings, hours: Hours
+    ) -> Answer:
+        """Let Google have a programme's class as it should be; only what is new is sent.
+
+        Where nothing is known of the class, as under another issuer, nothing is known of its
+        objects either.
+        """
         resource = self._card(settings.branding.template).loyalty_class(
             settings,
             class_id=objects.class_id(self.issuer_id, settings.slug),
             callback_url=f"{self._public_url}{CALLBACK_PATH}",
         )
         digest = hashlib.sha256(json.dumps(resource, sort_keys=True).encode()).hexdigest()
-        if await GoogleClassRow.exists(class_id=resource["id"], digest=digest):
+        known = await GoogleClassRow.get_or_none(class_id=resource["id"])
+        if known is not None and known.digest == digest:
             return HAS_IT
         answer = await self.sender.put(Resource.CLASS, resource, resource, hours)
         if answer.outcome is Outcome.DONE:
+            if known is None:
+                await given.forget(program_id)
             await _keep_class(resource["id"], digest, now=hours.clock())
         return answer
 
@@ -166,7 +175,11 @@ class GoogleDesk:
         await self.sender.close()
 
     async def _let_exist(
-        self, unmade: Mapping[str, Mapping[str, Any]], settings: ProgramSettings, hours: Hours
+        self,
+        program_id: UUID,
+        unmade: Mapping[str, Mapping[str, Any]],
+        settings: ProgramSettings,
+        hours: Hours,
     ) -> set[str]:
         """Make the first of these objects unless they are there; return which are.
 
@@ -178,7 +191,7 @@ class GoogleDesk:
         if any(answer.outcome is Outcome.ABSENT for answer in answers.values()):
             # Google has not got the class, whatever was written down.
             await self.forget_class(settings)
-            if _done(await self.bring_class(settings, hours)):
+            if _done(await self.bring_class(program_id, settings, hours)):
                 lost = [one for one in wanted if answers[one].outcome is Outcome.ABSENT]
                 answers |= await self._insert({one: wanted[one] for one in lost}, hours)
         return {

@@ -76,6 +76,11 @@ async def exist(program_id: UUID, faces: Mapping[str, CardFace]) -> None:
         await GoogleObjectRow.bulk_create(rows, ignore_conflicts=True)
 
 
+async def forget(program_id: UUID) -> None:
+    """Forget what Google was given of a programme's passes: it has none of it any more."""
+    await GoogleObjectRow.filter(program_id=program_id).delete()
+
+
 def shown_of(face: CardFace) -> Shown:
     """Return what members are told of when it changes."""
     expire_at = face.expires_at if face.expiring_points else None

@@ -115,7 +115,7 @@ class GoogleUpdates:
     async def _send(self, work: Work, hours: Hours, *, taken_at: datetime) -> list[Answer]:
         """Send the classes that are new, then all changes at once; return an answer for each."""
         classes = {
-            program_id: await self._desk.bring_class(work.settings[program_id], hours)
+            program_id: await self._desk.bring_class(program_id, work.settings[program_id], hours)
             for program_id in {change.row.program_id for change in work.changes}
         }
         ready = [
