@@ -44,6 +44,7 @@ def test_the_fake_google_prints_its_settings_and_each_call_until_it_is_stopped(d
     assert settings["LOYALTY_GOOGLE_ISSUER_ID"] == "3388000000012345678"
     assert [one["protocolVersion"] for one in keys["keys"]] == ["ECv2SigningOnly"]
     assert called == "GET /gp/m/issuer/keys 200"
+    assert (data_dir / "sandbox" / "google.json").exists()
     assert (process.returncode, out, err) == (0, "Stopped.\n", "")
 
 

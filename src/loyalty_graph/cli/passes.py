@@ -28,7 +28,9 @@ from loyalty_graph.wallet.apple.signing import read_certificate
 from loyalty_graph.wallet.desk import open_desk
 from loyalty_graph.wallet.templates import SECTIONS, STYLE
 
-pass_app = typer.Typer(help="Pass files for Apple Wallet.", no_args_is_help=True)
+pass_app = typer.Typer(
+    help="Wallet cards: files, drawings, certificates, roll-outs.", no_args_is_help=True
+)
 DEVELOPMENT_NOTE = (
     "Signed by the development CA: phones will not add it. Apple's certificate is named in"
     " LOYALTY_APPLE_CERTIFICATE, _KEY and _ISSUER."

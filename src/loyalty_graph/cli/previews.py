@@ -33,8 +33,12 @@ def draw_card(  # noqa: PLR0913 - each is an option of the command line
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="Where to.")
     ] = Path("card.svg"),
-    platform: Annotated[Platform, typer.Option(case_sensitive=False)] = Platform.APPLE,
-    side: Annotated[Side, typer.Option(case_sensitive=False)] = Side.FRONT,
+    platform: Annotated[
+        Platform, typer.Option(case_sensitive=False, help="Whose wallet.")
+    ] = Platform.APPLE,
+    side: Annotated[
+        Side, typer.Option(case_sensitive=False, help="Which side of it.")
+    ] = Side.FRONT,
     locale: Annotated[
         str | None, typer.Option(metavar="LOCALE", help="Such as ar-EG. (default: the member's)")
     ] = None,

@@ -16,6 +16,7 @@ GOOGLE_PORT = 8090
 GOOGLE_REQUESTS_PER_S = 20
 FOLDER = "sandbox"
 ACCOUNT_FILE = "google-service-account.json"
+GOOGLE_FILE = "google.json"
 APNS_PORT = 2197  # The other port of Apple's own service.
 APNS_ROOT_FILE = "apns-root.pem"
 TOKEN_CHARACTERS_SHOWN = 4
@@ -54,15 +55,18 @@ def google(
 ) -> None:
     """Stand in for Google Wallet until stopped; prints a line for each call.
 
-    Everything is kept in memory. The key of its service account is in the data folder.
+    What it knows when it is stopped it knows at the next start; that and the key of its service
+    account are in the data folder.
     """
     from loyalty_graph.cli.serving import address_of, listen
     from loyalty_graph.cli.working import signalled
+    from loyalty_graph.sandbox import google_keeping
     from loyalty_graph.sandbox.google import FakeGoogle
+    from loyalty_graph.sandbox.google_accounts import ServiceAccount
     from loyalty_graph.sandbox.serving import serving
 
     listener = listen("127.0.0.1", port)
-    account_file = sandbox_folder() / ACCOUNT_FILE
+    account_file, kept = sandbox_folder() / ACCOUNT_FILE, sandbox_folder() / GOOGLE_FILE
 
     async def work() -> None:
         fake = FakeGoogle(
@@ -72,11 +76,14 @@ def google(
             fault=fault,
             tell=lambda line: console.print(f"  {escape(line)}"),
         )
+        fake.account = ServiceAccount.kept(account_file, fake.account.token_url)
         fake.account.write(account_file)
+        google_keeping.read(fake.store, kept)
         async with serving(fake.app, listener), signalled() as stopped:
             console.print(f"[bold]Google Wallet[/] as a fake at {fake.url}")
             print_settings(fake.settings(str(near(account_file))))
             await stopped.wait()
+        google_keeping.write(fake.store, kept)
         console.print("Stopped.")
 
     run(work())

@@ -1,8 +1,9 @@
 """A fake of Google Wallet's endpoints, for demo and tests: it refuses what Google refuses.
 
-It keeps everything in memory. Access tokens, classes, objects and save links are Google's; what a
-person does in the wallet's app is under `/sandbox`. Sources: Google's references of the resources
-`loyaltyclass` and `loyaltyobject`, "Error codes" and "Use callbacks for saves and deletions".
+It keeps everything in memory; `google_keeping` keeps it in a file. Access tokens, classes, objects
+and save links are Google's; what a person does in the wallet's app is under `/sandbox`. Sources:
+Google's references of the resources `loyaltyclass` and `loyaltyobject`, "Error codes" and "Use
+callbacks for saves and deletions".
 """
 
 import asyncio

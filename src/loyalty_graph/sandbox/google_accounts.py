@@ -13,7 +13,12 @@ from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 SCOPE = "https://www.googleapis.com/auth/wallet_object.issuer"
@@ -48,6 +53,17 @@ class ServiceAccount:
     key: rsa.RSAPrivateKey = field(default_factory=_new_key, repr=False)
     key_id: str = field(default_factory=lambda: secrets.token_hex(20))
     _tokens: dict[str, datetime] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def kept(cls, path: Path, token_url: str) -> "ServiceAccount":
+        """Return the account whose file is there, or a new one where none can be read."""
+        try:
+            content = json.loads(path.read_bytes())
+            key = load_pem_private_key(content["private_key"].encode(), password=None)
+            key_id = str(content["private_key_id"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return cls(token_url)
+        return cls(token_url, key, key_id) if isinstance(key, rsa.RSAPrivateKey) else cls(token_url)
 
     def write(self, path: Path) -> None:
         """Write the account's file as Google's console gives it out, for its owner to read."""
