@@ -9,7 +9,12 @@ from loyalty_graph.wallet import pushes, rollouts
 from loyalty_graph.wallet.models import RolloutRow
 from loyalty_graph.wallet.pushes import Wanted
 from loyalty_graph.wallet.service import Platform
-from loyalty_graph.worker.rollouts import BEGINS_AFTER, LOOK_EVERY_S, RollingOut
+from loyalty_graph.worker.rollouts import (
+    BEGINS_AFTER,
+    LOOK_EVERY_S,
+    MARKS_AT_LEAST_EVERY,
+    RollingOut,
+)
 from tests.jobs.making import Clock
 from tests.shop import NOON, Shop, open_shop, program
 from tests.wallet.holding import issue
@@ -125,16 +130,33 @@ async def test_who_slept_too_long_marks_nobody(shop: Shop):
     assert (await RolloutRow.get()).marked == 4
 
 
-async def test_while_pushes_are_late_it_goes_ten_times_slower(shop: Shop):
+async def test_while_pushes_are_late_it_marks_only_a_few_now_and_then(shop: Shop):
     rolling = rolling_out(clock := Clock(NOON + MINUTE), 8)
     await pushes.want([Wanted("GOOGLE", "issuer", "object", 1, NOON)], now=NOON)
     await begun(shop, rolling, clock=clock)
 
-    assert await rolling.step() == 2.5
-    claimed = await pushes.claim("GOOGLE", "issuer", limit=1, now=NOON, until=NOON + 5 * MINUTE)
-    assert await rolling.step() == 0.25
-    await pushes.done(claimed, now=NOON + MINUTE)
-    assert await rolling.step() == 0.25
+    pauses = [await rolling.step() for _ in range(3)]
+    while_late = await marked(shop)
+    clock.now += MARKS_AT_LEAST_EVERY
+    await rolling.step()
+    still_late = await marked(shop)
+    await pushes.claim("GOOGLE", "issuer", limit=1, now=clock.now, until=NOON + 5 * MINUTE)
+    await rolling.step()
+
+    assert pauses == [0.25] * 3
+    assert (while_late, still_late, await marked(shop)) == (2, 4, 6)
+    await rolling.close()
+
+
+async def test_a_push_that_waits_for_a_moment_holds_no_roll_out_up(shop: Shop):
+    rolling = rolling_out(clock := Clock(NOON), 8)
+    await begun(shop, rolling, clock=clock)
+    await pushes.want([Wanted("GOOGLE", "issuer", "object", 1, NOON)], now=clock.now)
+
+    for _ in range(2):
+        await rolling.step()
+
+    assert await marked(shop) == 4
     await rolling.close()
 
 

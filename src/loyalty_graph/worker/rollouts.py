@@ -17,15 +17,16 @@ LOOK_EVERY_S = 1.0
 BEGINS_AFTER = timedelta(seconds=2)
 COMPARED_EVERY = timedelta(minutes=1)
 STEPS_PER_S = 4
-# Who bought something waits for a push behind those of the roll-out.
-BEHIND = timedelta(seconds=5)
-SLOWER_WHEN_BEHIND = 10
+# Who bought something waits for a push behind those of the roll-out: at Google's 20 a second that
+# is what was marked before the first was late, some ten seconds.
+BEHIND = timedelta(seconds=1)
+MARKS_AT_LEAST_EVERY = timedelta(seconds=5)
 
 
 class RollingOut:
     """Marks the cards of roll-outs, so many members in a second, all programmes together.
 
-    While pushes are late it goes ten times slower.
+    While pushes are late it marks nobody, but for a few now and then: who sends may be down.
 
     Args:
         clock: Tells the moment.
@@ -46,6 +47,7 @@ class RollingOut:
         self._compared: dict[UUID, str] = {}
         self._compare_at: datetime | None = None
         self._seen: dict[UUID, datetime] = {}
+        self._marked_at: datetime | None = None
         self._limit = max(1, per_s // STEPS_PER_S)
         self._pause_s = self._limit / per_s
         self._tenure = Tenure(rollouts.LEASE, clock=clock)
@@ -68,11 +70,19 @@ class RollingOut:
         lease = await self._tenure.held()
         if lease is None:
             return LOOK_EVERY_S
+        if await self._gives_way(now):
+            return self._pause_s
+        self._marked_at = now
         rollout = running[next(self._turns) % len(running)]
         if await rollouts.advance(lease, rollout, limit=self._limit, now=now) is None:
             self._tenure.lost()
-        is_late = await self._are_pushes_late(now)
-        return self._pause_s * SLOWER_WHEN_BEHIND if is_late else self._pause_s
+        return self._pause_s
+
+    async def _gives_way(self, now: datetime) -> bool:
+        """Say whether pushes come first now."""
+        if self._marked_at is None or self._marked_at + MARKS_AT_LEAST_EVERY <= now:
+            return False
+        return await self._are_pushes_late(now)
 
     async def _are_pushes_late(self, now: datetime) -> bool:
         for platform, channel in self._channels:
