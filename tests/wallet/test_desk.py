@@ -290,6 +290,8 @@ def test_templates_of_ones_own_stand_beside_the_packed_ones(tmp_path: Path):
     own = tmp_path / "templates"
     for name in ("our-card", "vip-tier"):
         shutil.copytree(bundled("passes/templates/stamp-card"), own / name)
+    # A folder of templates may be a repository.
+    (own / ".git").mkdir()
 
     found = all_templates(Settings(data_dir=tmp_path, templates_dir=own))
 

@@ -154,12 +154,17 @@ def template_folders(own: Path | None = None) -> dict[str, Path]:
     found = {path.name: path for path in bundled(TEMPLATES).iterdir() if path.is_dir()}
     if own is not None:
         try:
-            found |= {path.name: path for path in own.iterdir() if path.is_dir()}
+            found |= {path.name: path for path in own.iterdir() if _is_template(path)}
         except OSError as error:
             raise TemplateError(
                 f"LOYALTY_TEMPLATES_DIR: {own} cannot be read: {error.strerror}."
             ) from error
     return dict(sorted(found.items()))
+
+
+def _is_template(path: Path) -> bool:
+    """Return whether a folder is meant to be a template; one that is hidden, as .git, is not."""
+    return path.is_dir() and not path.name.startswith(".")
 
 
 def load_template(folder: Path) -> Template:
