@@ -390,6 +390,15 @@ async def test_a_root_that_is_no_certificate_is_a_failure_like_others(
         assert isinstance(answer, Later)
 
 
+async def test_a_host_that_is_no_name_is_a_failure_like_others(connecting: Connecting):
+    apns = connecting(url="https://apns..example")
+
+    for _ in range(2):
+        [answer] = await answers_of(apns, TOKENS[:1])
+        assert isinstance(answer, Later)
+        assert "label" in answer.reason
+
+
 GARBAGE = [
     b"HTTP/1.1 400 Bad Request\r\n\r\n",
     b"\x00" * 100,

@@ -137,7 +137,8 @@ class Apns:
             async with asyncio.timeout(self._limits.connect_s):
                 await loop.create_connection(lambda: link, self._host, self._port, ssl=tls)
                 await link.ready
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
+            # The latter where a host's name is none: it cannot be written as DNS wants it.
             link.abort(error)
         self._connecting = None
         if link.ended is not None:
