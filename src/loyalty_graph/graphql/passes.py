@@ -71,7 +71,7 @@ class PassFreshness:
     )
     stale: bool = strawberry.field(description="A wallet holds a copy that shows something old.")
     lag_seconds: int = strawberry.field(
-        description="For how many seconds the newest change has waited; 0 when none is stale."
+        description="For how many seconds a copy has shown something old; 0 when none does."
     )
 
 
