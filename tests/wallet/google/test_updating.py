@@ -99,6 +99,24 @@ async def test_a_burst_to_one_member_is_one_patch_and_one_more(
     assert (await PassRow.get()).delivered_tag == 7
 
 
+async def test_a_card_that_never_rests_lags_by_its_last_changes_only(
+    stage: Stage, ada: Member, card: str
+):
+    for _ in range(3):
+        await stage.present.buy(ada, COFFEE)
+        await stage.changed(card)
+        step = await stage.step_until_asked()
+        await stage.present.buy(ada, COFFEE)
+        await stage.changed(card)
+        stage.fake.is_open.set()
+        await step
+        stage.later(hours=1)
+
+    row = await PassRow.get()
+    assert row.delivered_tag == row.update_tag - 1
+    assert row.stale_since == stage.now - timedelta(hours=1)
+
+
 async def test_many_cards_are_under_way_at_once_and_each_is_sent_once(stage: Stage, card: str):
     serials = [await stage.card(await stage.shop.enrol()) for _ in range(15)]
     other = GoogleUpdates(stage.open_desk(), clock=lambda: stage.now)

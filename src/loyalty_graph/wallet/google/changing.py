@@ -42,10 +42,14 @@ class Change:
     def arrived(self) -> Arrived:
         """Return what is to be kept once Google has taken it."""
         row = self.row
-        record = Given(objects.digests(self.resource), given.shown_of(self.face))
-        holds_until = self.face.holds_until
         return Arrived(
-            row.program_id, row.member_id, row.serial, row.update_tag, holds_until, record
+            row.program_id,
+            row.member_id,
+            row.serial,
+            row.update_tag,
+            self.push.claimed_at,
+            self.face.holds_until,
+            Given(objects.digests(self.resource), given.shown_of(self.face)),
         )
 
 

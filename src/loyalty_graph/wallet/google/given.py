@@ -34,13 +34,14 @@ class Given:
 class Arrived:
     """A state of a pass that Google has now; `tag` is the newest change it holds.
 
-    `holds_until` is when the card shows something else by itself.
+    `read_at` is when it was asked for, `holds_until` when the card shows something else by itself.
     """
 
     program_id: UUID
     member_id: UUID
     serial: str
     tag: int
+    read_at: datetime
     holds_until: datetime | None
     given: Given
 
@@ -99,9 +100,11 @@ async def keep(arrived: Sequence[Arrived], *, now: datetime) -> None:
 
 async def _keep(program_id: UUID, arrived: Sequence[Arrived], now: datetime) -> None:
     keys = [(one.member_id, Platform.GOOGLE.value, one.serial) for one in arrived]
-    [rows] = await fetch(program_id, Lookup(PassRow, _PASS, keys, ("delivered_tag",), lock=True))
+    columns = ("delivered_tag", "stale_since")
+    [rows] = await fetch(program_id, Lookup(PassRow, _PASS, keys, columns, lock=True))
     newer = [
-        (*key, one.tag, now, one.holds_until)
+        # What changed before it was read is in it.
+        (*key, one.tag, now, max(hits[0][1], one.read_at), one.holds_until)
         for key, hits, one in zip(keys, rows, arrived, strict=True)
         # A worker that was held up may come with what another one has overtaken.
         if hits and (hits[0][0] is None or hits[0][0] < one.tag)
@@ -118,10 +121,10 @@ async def _keep(program_id: UUID, arrived: Sequence[Arrived], now: datetime) -> 
         for one in arrived
     ]
     merge = tuple((column, f"excluded.{column}") for column in _GIVEN)
-    columns = ("serial", *_GIVEN, "notified")
+    written = ("delivered_tag", "delivered_at", "stale_since", "holds_until")
     writes = (
-        Update(PassRow, _PASS, ("delivered_tag", "delivered_at", "holds_until"), newer),
-        Upsert(GoogleObjectRow, ("serial",), columns, records, merge),
+        Update(PassRow, _PASS, written, newer),
+        Upsert(GoogleObjectRow, ("serial",), ("serial", *_GIVEN, "notified"), records, merge),
     )
     await store(program_id, writes)
 
