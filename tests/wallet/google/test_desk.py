@@ -13,7 +13,7 @@ from loyalty_graph.errors import NotFoundError, SettingsError, TemplateError
 from loyalty_graph.members.models import Member
 from loyalty_graph.sandbox.google_store import Store
 from loyalty_graph.usecases import program_file
-from loyalty_graph.wallet import service
+from loyalty_graph.wallet import service, voiding
 from loyalty_graph.wallet.desk import all_templates, open_desk
 from loyalty_graph.wallet.google.desk import open_google
 from loyalty_graph.wallet.google.objects import GoogleCard
@@ -220,6 +220,15 @@ async def test_there_are_links_of_googles_passes_only(stage: Stage, ada: Member)
     for serial in (apple[ada.id], "c7"):
         with pytest.raises(NotFoundError):
             await link(stage, serial)
+    assert stage.take_asked() == []
+
+
+async def test_nobody_saves_a_void_card(stage: Stage, ada: Member):
+    serial = await stage.card(ada)
+    await voiding.void(stage.shop.program_id, ada.id, serial, now=NOON)
+
+    with pytest.raises(NotFoundError):
+        await link(stage, serial)
     assert stage.take_asked() == []
 
 

@@ -75,7 +75,7 @@ class GoogleDesk:
         None while Google cannot be asked for that, or does not want it; the log says why.
 
         Raises:
-            NotFoundError: There is no such pass, or its member is gone.
+            NotFoundError: There is no such pass, it is void, or its member is gone.
             TemplateError: There is no template of the programme's here.
         """
         links = await self.save_urls(program_id, [serial], now=now)
@@ -86,7 +86,7 @@ class GoogleDesk:
     async def save_urls(
         self, program_id: UUID, serials: Sequence[str], *, now: datetime
     ) -> dict[str, str | None]:
-        """Return the links of several passes, by serial; those that are not there are absent.
+        """Return the links of several passes, by serial; one that is void or not there is absent.
 
         As for `save_url`, of which this is the many. At most `OBJECTS_MADE_MAX` objects are made;
         the others that Google has not got yet have no link until they are asked for again.
@@ -95,7 +95,10 @@ class GoogleDesk:
             TemplateError: There is no template of the programme's here.
         """
         rows = await PassRow.filter(
-            program_id=program_id, serial__in=list(serials), platform=Platform.GOOGLE
+            program_id=program_id,
+            serial__in=list(serials),
+            platform=Platform.GOOGLE,
+            voided_at__isnull=True,
         )
         members = sorted({row.member_id for row in rows})
         faces = await service.faces(program_id, members, now=now)
