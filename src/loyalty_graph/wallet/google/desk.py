@@ -108,19 +108,17 @@ class GoogleDesk:
         if not links or not _done(await self.bring_class(program_id, settings, hours)):
             return links
         known = await given.read([(program_id, serial) for serial in links])
-        unmade: dict[str, dict[str, Any]] = {}
-        for row in rows:
-            if row.serial not in links:
-                continue
-            resource = self.resource(row, faces[row.member_id], settings, now=now)
-            link = self._link(resource, now=now)
-            if not is_short_enough(link):
-                link = self._link({"id": resource["id"]}, now=now)
-                if (program_id, row.serial) not in known:
-                    unmade[row.serial] = resource
-            links[row.serial] = link
+        ours = [row for row in rows if row.serial in links]
+        # A hundred signatures would hold everybody else up.
+        signed = await asyncio.to_thread(self._signed, ours, faces, settings, now=now)
+        unmade = {
+            serial: resource
+            for serial, (_, resource) in signed.items()
+            if resource is not None and (program_id, serial) not in known
+        }
         made = await self._let_exist(program_id, unmade, settings, hours)
-        links |= dict.fromkeys(unmade.keys() - made)
+        for serial, (link, _) in signed.items():
+            links[serial] = link if serial in made or serial not in unmade else None
         of_serial = {row.serial: faces[row.member_id] for row in rows if row.serial in made}
         await given.exist(program_id, of_serial)
         await _hand_out([row for row in rows if links.get(row.serial)], now=now)
@@ -221,6 +219,25 @@ class GoogleDesk:
         if template not in self._cards:
             raise TemplateError(f"There is no card template {template}.")
         return self._cards[template]
+
+    def _signed(
+        self,
+        rows: Sequence[PassRow],
+        faces: Mapping[UUID, CardFace],
+        settings: ProgramSettings,
+        *,
+        now: datetime,
+    ) -> dict[str, tuple[str, dict[str, Any] | None]]:
+        """Return a link for each pass, and its object where the link only names that."""
+        signed: dict[str, tuple[str, dict[str, Any] | None]] = {}
+        for row in rows:
+            resource = self.resource(row, faces[row.member_id], settings, now=now)
+            link = self._link(resource, now=now)
+            if is_short_enough(link):
+                signed[row.serial] = link, None
+            else:
+                signed[row.serial] = self._link({"id": resource["id"]}, now=now), resource
+        return signed
 
     def _link(self, resource: Mapping[str, Any], *, now: datetime) -> str:
         return save_link(
