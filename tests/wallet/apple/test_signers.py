@@ -100,7 +100,19 @@ def test_without_a_certificate_that_can_sign_nothing_begins(
     (folder / "other.p12").write_text("no bundle")
 
     with pytest.raises(CertificateError, match=r"old\.p12: the cert.*other\.p12: this is"):
-        Signers(look, now=NOW + 200 * DAY)
+        Signers(look, now=NOW - 400 * DAY)
+
+
+def test_a_start_after_the_last_certificate_has_ended_goes_on_with_it(
+    folder: Path, look: Callable[[datetime], list[Candidate]]
+):
+    put_bundle(folder, "older", APPLES.issue(begins=NOW - 360 * DAY))
+    before = Signers(look, now=NOW).current
+
+    signers = Signers(look, now=NOW + 200 * DAY)
+
+    assert signers.current.certificate == before.certificate
+    assert [one.signer for one in signers.look(now=NOW + 200 * DAY)] == [None, None]
 
 
 def signed_by(pass_file: bytes) -> object:

@@ -30,6 +30,9 @@ Look: TypeAlias = Callable[[datetime], Sequence[Candidate]]
 class Signers:
     """Holds the signer of the moment; safe to share between threads.
 
+    When all certificates have ended the last one goes on, at a start too: phones refuse what it
+    signs, and the watch says so, but no till stands still for it.
+
     Args:
         look: Where certificates are found.
         now: The moment.
@@ -41,7 +44,8 @@ class Signers:
     def __init__(self, look: Look, *, now: datetime) -> None:
         self._look = look
         candidates = look(now)
-        signer = newest(candidates)
+        ends = [one.valid_until for one in candidates if one.valid_until and one.valid_until < now]
+        signer = newest(candidates) or (newest(look(max(ends))) if ends else None)
         if signer is None:
             raise CertificateError(" ".join(one.fault for one in candidates if one.fault))
         self.current: Signer = signer
