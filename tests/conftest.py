@@ -33,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--with-database",
         action="store_true",
-        help="only tests that open the database: the others say the same on every backend",
+        help="only tests that open the database and no browser: others say the same on both",
     )
 
 
@@ -50,7 +50,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         is_other = any(item.get_closest_marker(name) for name in others)
         opens_none = "server" not in item.fixturenames  # type: ignore[attr-defined] # all are functions
-        is_told = about_none and opens_none and not item.get_closest_marker(BACKEND)
+        is_page = item.get_closest_marker("browser") is not None
+        is_told = about_none and (opens_none or is_page) and not item.get_closest_marker(BACKEND)
         (left_out if is_other or is_told else chosen).append(item)
     items[:] = chosen
     config.hook.pytest_deselected(items=left_out)
