@@ -179,8 +179,14 @@ def town(phones: int, **settings: str) -> Iterator[tuple[Town, FakeApns]]:
             fake = FakeApns(development_root(ca), clock=utc_now, heard=one.hear)
             root = Path(scratch) / "root.pem"
             root.write_bytes(fake.root)
+            before = dict(os.environ)
             os.environ.update(settings, LOYALTY_APNS_ROOT=str(root))
-            yield one, fake
+            try:
+                yield one, fake
+            finally:
+                # Other suites of this run start servers too.
+                os.environ.clear()
+                os.environ.update(before)
 
 
 async def started(one: Town, fake: FakeApns) -> None:
