@@ -145,12 +145,16 @@ async def test_a_draft_class_makes_no_cards():
     [
         ("loyaltyClass", CLASS, 409, "existingResource"),
         ("loyaltyObject", CARD, 409, "existingResource"),
-        ("loyaltyObject", {**CARD, "id": f"{OBJECT_ID}2", "classId": f"{CLASS_ID}2"}, 404,
-         "classNotFound"),
+        (
+            "loyaltyObject",
+            {**CARD, "id": f"{OBJECT_ID}2", "classId": f"{CLASS_ID}2"},
+            404,
+            "classNotFound",
+        ),
         ("loyaltyObject", {**CARD, "id": "77.card"}, 403, "permissionDenied"),
         ("loyaltyClass", {**CLASS, "id": "77.club"}, 403, "permissionDenied"),
     ],
-)  # fmt: skip
+)
 async def test_what_is_there_is_not_there_or_is_anothers_is_refused(
     path: str, body: dict[str, Any], status: int, word: str
 ):

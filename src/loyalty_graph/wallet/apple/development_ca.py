@@ -13,7 +13,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
@@ -60,9 +60,11 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
-class _Party:
+class Party:
+    """Who issues certificates: a name and the key it signs with."""
+
     name: x509.Name
-    key: rsa.RSAPrivateKey
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
 def development_signer(folder: Path, *, identity: PassIdentity = IDENTITY, now: datetime) -> Signer:
@@ -97,15 +99,15 @@ def make_chain(identity: PassIdentity, *, now: datetime, key_bits: int = KEY_BIT
 
     `key_bits` is the size of the pass certificate's key.
     """
-    root = _Party(_name(f"{DEVELOPMENT_ORGANIZATION} Root CA"), _new_key(KEY_BITS))
-    issuer = _Party(
+    root = Party(_name(f"{DEVELOPMENT_ORGANIZATION} Root CA"), _new_key(KEY_BITS))
+    issuer = Party(
         _name(f"{DEVELOPMENT_ORGANIZATION} Worldwide Developer Relations CA", unit="G4"),
         _new_key(KEY_BITS),
     )
     key = _new_key(key_bits)
     return Chain(
-        root=_authority(root, signed_by=root, days=ROOT_DAYS, now=now),
-        issuer=_authority(issuer, signed_by=root, days=ISSUER_DAYS, now=now),
+        root=authority(root, signed_by=root, days=ROOT_DAYS, now=now),
+        issuer=authority(issuer, signed_by=root, days=ISSUER_DAYS, now=now),
         certificate=_pass_certificate(identity, key, signed_by=issuer, now=now),
         key=key,
     )
@@ -159,35 +161,46 @@ def _name(common_name: str, *, unit: str | None = None, user: str | None = None)
     return x509.Name([x509.NameAttribute(kind, text) for kind, text in parts.items() if text])
 
 
-def _authority(party: _Party, *, signed_by: _Party, days: int, now: datetime) -> x509.Certificate:
+def authority(party: Party, *, signed_by: Party, days: int, now: datetime) -> x509.Certificate:
+    """Return the certificate of one that issues others."""
     return (
-        _builder(party.name, party.key.public_key(), signed_by=signed_by, days=days, now=now)
+        certificate_builder(
+            party.name, party.key.public_key(), signed_by=signed_by, days=days, now=now
+        )
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(_key_usage(authority=True), critical=True)
+        .add_extension(key_usage(authority=True), critical=True)
         .sign(signed_by.key, hashes.SHA256())
     )
 
 
 def _pass_certificate(
-    identity: PassIdentity, key: rsa.RSAPrivateKey, *, signed_by: _Party, now: datetime
+    identity: PassIdentity, key: rsa.RSAPrivateKey, *, signed_by: Party, now: datetime
 ) -> x509.Certificate:
     pass_type = identity.pass_type_identifier
     name = _name(f"Pass Type ID: {pass_type}", unit=identity.team_identifier, user=pass_type)
     marked = bytes([UTF8_STRING, len(pass_type)]) + pass_type.encode()
     usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, PASS_SIGNING])
     return (
-        _builder(name, key.public_key(), signed_by=signed_by, days=CERTIFICATE_DAYS, now=now)
+        certificate_builder(
+            name, key.public_key(), signed_by=signed_by, days=CERTIFICATE_DAYS, now=now
+        )
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(authority=False), critical=True)
+        .add_extension(key_usage(authority=False), critical=True)
         .add_extension(usage, critical=False)
         .add_extension(x509.UnrecognizedExtension(PASS_TYPE_EXTENSION, marked), critical=False)
         .sign(signed_by.key, hashes.SHA256())
     )
 
 
-def _builder(
-    name: x509.Name, public_key: rsa.RSAPublicKey, *, signed_by: _Party, days: int, now: datetime
+def certificate_builder(
+    name: x509.Name,
+    public_key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey,
+    *,
+    signed_by: Party,
+    days: int,
+    now: datetime,
 ) -> x509.CertificateBuilder:
+    """Return a certificate to be completed and signed, valid from the day before `now`."""
     issuer_key = signed_by.key.public_key()
     begins = now - timedelta(days=1)
     return (
@@ -205,7 +218,8 @@ def _builder(
     )
 
 
-def _key_usage(*, authority: bool) -> x509.KeyUsage:
+def key_usage(*, authority: bool) -> x509.KeyUsage:
+    """Return what a key is for: signatures, and certificates if it is an authority's."""
     return x509.KeyUsage(
         digital_signature=True,
         content_commitment=False,
