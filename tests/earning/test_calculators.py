@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from loyalty_graph.benefits.rules import Multiplier
 from loyalty_graph.earning.calculators import ProductTypeRewardCalculator
-from loyalty_graph.earning.rules import POINTS_MAX, EarningSettings, Granularity, Rounding
+from loyalty_graph.earning.rules import POINTS_MAX, Granularity, Rounding
+from loyalty_graph.earning.settings import EarningSettings
 from loyalty_graph.errors import InvalidInputError, UnknownProductTypeError
 from loyalty_graph.purchases.rules import AMOUNT_MINOR_MAX, Line, bring_back
 from tests.shop import GOLDEN, PROGRAM

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from loyalty_graph.earning.rules import EarningSettings, Granularity, Rate, Rounding, round_points
+from loyalty_graph.earning.rules import Granularity, Rate, Rounding, round_points
+from loyalty_graph.earning.settings import EarningSettings
 
 rates = st.builds(
     Rate,

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from loyalty_graph.benefits.rules import Multiplier, multiplied
-from loyalty_graph.earning.rules import EarningSettings, UnknownProductTypes, check_points
+from loyalty_graph.earning.rules import check_points
+from loyalty_graph.earning.settings import EarningSettings, UnknownProductTypes
 from loyalty_graph.errors import UnknownProductTypeError
 from loyalty_graph.purchases.rules import Line
 
@@ -34,6 +35,12 @@ class Calculation:
         points = multiplied(sum(self.line_points), multipliers)
         check_points(points)
         return replace(self, points=points, multipliers=tuple(multipliers))
+
+    def pinned(self) -> dict[str, Any] | None:
+        """Return what recomputing the points later needs beside the lines, as JSON values."""
+        if not self.multipliers:
+            return None
+        return {"multipliers": [one.to_json() for one in self.multipliers]}
 
     def reckoning(self) -> dict[str, Any]:
         """Return how the points came about, as JSON values."""
@@ -90,6 +97,8 @@ class ProductTypeRewardCalculator(RewardCalculator):
         if kind in self._excluded:
             return {"type": kind, "amount": amount, "excluded": True, "points": 0}
         rate = self._rates.get(kind, self._default)
+        if rate is None:
+            return {"type": kind, "amount": amount, "excluded": True, "points": 0}
         return {
             "type": kind,
             "amount": amount,

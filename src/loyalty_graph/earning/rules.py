@@ -1,9 +1,8 @@
 """Exact rates: how an amount becomes whole points, with the rounding named."""
 
 from enum import StrEnum
-from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from loyalty_graph.errors import InvalidInputError
 
@@ -24,13 +23,6 @@ class Rounding(StrEnum):
     FLOOR = "FLOOR"
     NEAREST = "NEAREST"
     CEIL = "CEIL"
-
-
-class UnknownProductTypes(StrEnum):
-    """What happens to a product type the programme does not list."""
-
-    REFUSE = "REFUSE"
-    DEFAULT = "DEFAULT"
 
 
 class _Settings(BaseModel):
@@ -54,40 +46,6 @@ class Rate(_Settings):
             steps = round_points(amount_minor, self.per_amount_minor, self.rounding)
             return steps * self.points
         return round_points(amount_minor * self.points, self.per_amount_minor, self.rounding)
-
-
-class TypeRate(Rate):
-    """The rate of some product types."""
-
-    product_types: tuple[str, ...] = Field(min_length=1)
-
-
-class EarningSettings(_Settings):
-    """A programme's earning rules; excluded product types earn nothing."""
-
-    product_types: tuple[str, ...] = ()
-    excluded_product_types: tuple[str, ...] = ()
-    unknown_product_types: UnknownProductTypes = UnknownProductTypes.DEFAULT
-    default_rate: Rate
-    rates: tuple[TypeRate, ...] = ()
-
-    @property
-    def known(self) -> frozenset[str]:
-        """Return every product type the rules name."""
-        return frozenset((*self.product_types, *self.excluded_product_types, *self._rated))
-
-    @property
-    def _rated(self) -> tuple[str, ...]:
-        return tuple(name for rate in self.rates for name in rate.product_types)
-
-    @model_validator(mode="after")
-    def _say_each_type_once(self) -> Self:
-        rated = self._rated
-        if twice := sorted({name for name in rated if rated.count(name) > 1}):
-            raise ValueError(f"{', '.join(twice)} has two rates")
-        if both := sorted(set(rated) & set(self.excluded_product_types)):
-            raise ValueError(f"{', '.join(both)} cannot have a rate and be excluded")
-        return self
 
 
 def check_points(points: int) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 from loyalty_graph.db import assert_in_transaction
 from loyalty_graph.earning.calculators import ProductTypeRewardCalculator, RewardCalculator
 from loyalty_graph.earning.models import EarningRules
-from loyalty_graph.earning.rules import EarningSettings
+from loyalty_graph.earning.settings import EarningSettings
 
 ANY_PRODUCT_TYPE = "OTHER"
 

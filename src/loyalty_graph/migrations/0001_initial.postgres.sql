@@ -395,7 +395,8 @@ CREATE TABLE "purchase" (
     "points" BIGINT NOT NULL,
     "entry_sequence" INT,
     "rule_version" INT NOT NULL,
-    "multipliers" JSONB,
+    "payment" VARCHAR(20),
+    "pinned" JSONB,
     CONSTRAINT "purchase_pkey" PRIMARY KEY ("program_id", "member_id", "id")
 );
 CREATE TABLE "purchase_line" (
@@ -413,6 +414,7 @@ CREATE TABLE "purchase_line" (
     "refunded_quantity" INT NOT NULL,
     "paid_minor" BIGINT NOT NULL,
     "paid_points" BIGINT NOT NULL,
+    "labels" JSONB,
     CONSTRAINT "purchase_line_pkey" PRIMARY KEY ("program_id", "member_id", "purchase_id", "number"),
     CONSTRAINT "purchase_line_quantity_positive" CHECK (quantity > 0),
     CONSTRAINT "purchase_line_refunded_in_range" CHECK (refunded_quantity >= 0 AND refunded_quantity <= quantity)

@@ -392,7 +392,8 @@ CREATE TABLE "purchase" (
     "points" BIGINT NOT NULL,
     "entry_sequence" INT,
     "rule_version" INT NOT NULL,
-    "multipliers" JSON,
+    "payment" VARCHAR(20),
+    "pinned" JSON,
     CONSTRAINT "purchase_pkey" PRIMARY KEY ("program_id", "member_id", "id")
 );
 CREATE TABLE "purchase_line" (
@@ -410,6 +411,7 @@ CREATE TABLE "purchase_line" (
     "refunded_quantity" INT NOT NULL,
     "paid_minor" BIGINT NOT NULL,
     "paid_points" BIGINT NOT NULL,
+    "labels" JSON,
     CONSTRAINT "purchase_line_pkey" PRIMARY KEY ("program_id", "member_id", "purchase_id", "number"),
     CONSTRAINT "purchase_line_quantity_positive" CHECK (quantity > 0),
     CONSTRAINT "purchase_line_refunded_in_range" CHECK (refunded_quantity >= 0 AND refunded_quantity <= quantity)

@@ -1,6 +1,7 @@
 """Tables of purchases. They are written in sets and hold no database foreign keys."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from tortoise import fields
@@ -12,8 +13,8 @@ from loyalty_graph.db.constraints import Check, FillFactor, PrimaryKey, Unique
 class Purchase(Model):
     """A receipt. Amounts are net of discounts, without tax, in minor units of `currency`.
 
-    `points` are the lines' points times the `multipliers` that held for the member, if any. Of the
-    total, `paid_minor` was paid with `paid_points`.
+    `pinned` holds what a refund must know again of the moment of the purchase, such as the
+    multipliers that held for the member. Of the total, `paid_minor` was paid with `paid_points`.
     """
 
     id: UUID = fields.UUIDField(primary_key=True)
@@ -33,7 +34,8 @@ class Purchase(Model):
     points: int = fields.BigIntField()
     entry_sequence: int | None = fields.IntField(null=True)
     rule_version: int = fields.IntField()
-    multipliers: list[list[str]] | None = fields.JSONField(null=True)
+    payment = fields.CharField(max_length=20, null=True)
+    pinned: dict[str, Any] | None = fields.JSONField(null=True)
 
     class Meta(Model.Meta):
         table = "purchase"
@@ -74,6 +76,7 @@ class PurchaseLine(Model):
     refunded_quantity: int = fields.IntField()
     paid_minor: int = fields.BigIntField()
     paid_points: int = fields.BigIntField()
+    labels: list[str] | None = fields.JSONField(null=True)
 
     class Meta(Model.Meta):
         table = "purchase_line"

@@ -14,6 +14,8 @@ SOURCE_LENGTH_MAX = 40
 EXTERNAL_ID_LENGTH_MAX = 100
 STORE_LENGTH_MAX = 60
 SKU_LENGTH_MAX = 60
+LABEL_LENGTH_MAX = 40
+LABELS_MAX = 20
 
 
 class Channel(StrEnum):
@@ -23,6 +25,24 @@ class Channel(StrEnum):
     WEB = "WEB"
     MOBILE = "MOBILE"
     PARTNER = "PARTNER"
+
+
+class ActivityKind(StrEnum):
+    """What a member did beside buying."""
+
+    SIGN_UP = "SIGN_UP"
+    PROFILE_COMPLETED = "PROFILE_COMPLETED"
+    SOCIAL_FOLLOW = "SOCIAL_FOLLOW"
+    SOCIAL_SHARE = "SOCIAL_SHARE"
+    REVIEW = "REVIEW"
+    CHECK_IN = "CHECK_IN"
+    APP_INSTALLED = "APP_INSTALLED"
+    NEWSLETTER = "NEWSLETTER"
+    SURVEY_ANSWERED = "SURVEY_ANSWERED"
+    EVENT_ATTENDED = "EVENT_ATTENDED"
+    BIRTHDAY = "BIRTHDAY"
+    ANNIVERSARY = "ANNIVERSARY"
+    CUSTOM = "CUSTOM"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +62,7 @@ class Line:
     refunded: int = 0
     paid_minor: int = 0
     paid_points: int = 0
+    labels: tuple[str, ...] = ()
 
     @property
     def left(self) -> int:
@@ -107,6 +128,10 @@ def _name_problem(line: Line) -> str | None:
         return f"the product type needs 1 to {PRODUCT_TYPE_LENGTH_MAX} characters."
     if line.sku is not None and not _is_name(line.sku, SKU_LENGTH_MAX):
         return f"the SKU needs 1 to {SKU_LENGTH_MAX} characters."
+    if len(line.labels) > LABELS_MAX:
+        return f"at most {LABELS_MAX} labels."
+    if not all(_is_name(label, LABEL_LENGTH_MAX) for label in line.labels):
+        return f"a label needs 1 to {LABEL_LENGTH_MAX} characters."
     return None
 
 

@@ -1,12 +1,13 @@
 """The look-ups and writes of purchases and refunds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 from uuid import UUID
 
-from loyalty_graph.db.sets import Insert, Lookup, Update, Upsert, Write, fetch
+from loyalty_graph.db.sets import Insert, Lookup, Row, Update, Upsert, Write, fetch
 from loyalty_graph.errors import NotFoundError
 from loyalty_graph.purchases.models import (
     MemberSummary,
@@ -28,6 +29,7 @@ _LINE = (
     "refunded_quantity",
     "paid_minor",
     "paid_points",
+    "labels",
 )
 
 
@@ -35,7 +37,7 @@ _LINE = (
 class Recorded:
     """A purchase that was decided; `line_points` stand beside `lines`.
 
-    `multipliers` are those that `points` were multiplied by, as JSON values.
+    `pinned` is what a refund must know again, as JSON values.
     """
 
     id: UUID
@@ -52,7 +54,8 @@ class Recorded:
     points: int
     entry_sequence: int | None
     rule_version: int
-    multipliers: list[list[str]] | None = None
+    payment: str | None = None
+    pinned: dict[str, Any] | None = None
 
     @cached_property
     def total_minor(self) -> int:
@@ -135,7 +138,12 @@ async def load(program_id: UUID, member_id: UUID, purchase_id: UUID) -> tuple[Pu
         program_id,
         Lookup(PurchaseLine, ("member_id", "purchase_id"), [key], _LINE, order_by="number"),
     )
-    return purchase, [Line(*row) for row in rows]
+    return purchase, [_line(row) for row in rows]
+
+
+def _line(row: Row) -> Line:
+    line = Line(*row)
+    return replace(line, labels=tuple(line.labels or ()))
 
 
 async def is_brought_back(program_id: UUID, purchase: Purchase, external_id: str) -> bool:
@@ -163,7 +171,8 @@ _PURCHASE = (
     "points",
     "entry_sequence",
     "rule_version",
-    "multipliers",
+    "payment",
+    "pinned",
 )
 
 
@@ -209,7 +218,8 @@ def _purchase_row(one: Recorded) -> tuple[object, ...]:
         one.points,
         one.entry_sequence,
         one.rule_version,
-        one.multipliers,
+        one.payment,
+        one.pinned,
     )
 
 
@@ -224,6 +234,7 @@ def _line_row(line: Line) -> tuple[object, ...]:
         line.refunded,
         line.paid_minor,
         line.paid_points,
+        list(line.labels) or None,
     )
 
 

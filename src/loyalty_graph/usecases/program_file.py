@@ -18,7 +18,7 @@ from loyalty_graph.benefits import service as benefits
 from loyalty_graph.benefits.rules import BENEFITS_MAX, Benefit
 from loyalty_graph.db import transaction
 from loyalty_graph.earning import service as earning
-from loyalty_graph.earning.rules import EarningSettings
+from loyalty_graph.earning.settings import EarningSettings
 from loyalty_graph.errors import ProgramFileError
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import Branding, ProgramSettings

@@ -47,6 +47,7 @@ class RecordPurchase:
     channel: Channel = Channel.POS
     is_dated: bool = True
     pay_points: int = 0
+    payment: str | None = None
 
     @cached_property
     def claim(self) -> Claim:
@@ -61,6 +62,7 @@ class RecordPurchase:
                 "channel": self.channel,
                 "lines": [_given(line) for line in self.lines],
                 "payWithPoints": self.pay_points,
+                "payment": self.payment,
             },
         )
 
@@ -73,6 +75,7 @@ def _given(line: Line) -> list[Any]:
         line.discount_minor,
         line.tax_minor,
         line.sku,
+        line.labels,
     ]
 
 
@@ -295,7 +298,8 @@ def _credit(
         points=calculation.points,
         entry_sequence=entry_sequence,
         rule_version=terms.version.number,
-        multipliers=[one.to_json() for one in calculation.multipliers] or None,
+        payment=command.payment,
+        pinned=calculation.pinned(),
     )
 
 

@@ -238,7 +238,7 @@ async def _due(
 ) -> tuple[int, ledger.Cause]:
     """Return the points to take back, and why."""
     calculator = await earning.calculator(program_id, purchase.rule_version)
-    pinned = [Multiplier.from_json(one) for one in purchase.multipliers or ()]
+    pinned = _multipliers(purchase.pinned or {})
     points_before = calculator.calculate(before).times(pinned).points
     calculation = calculator.calculate(after).times(pinned)
     due = points_before - calculation.points
@@ -260,6 +260,10 @@ async def _due(
         salt=posting.salt(),
     )
     return due, cause
+
+
+def _multipliers(pinned: Mapping[str, Any]) -> list[Multiplier]:
+    return [Multiplier.from_json(one) for one in pinned.get("multipliers", ())]
 
 
 def _count(tiering: Tiering, purchase: Purchase, returned: purchases.Returned) -> None:

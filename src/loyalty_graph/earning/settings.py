@@ -1,0 +1,77 @@
+"""How a programme's members earn, as its file says it."""
+
+from enum import StrEnum
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from loyalty_graph.earning.rule_settings import (
+    OFFERS_MAX,
+    RULES_MAX,
+    EarningRule,
+    Label,
+    Offer,
+    Stacking,
+)
+from loyalty_graph.earning.rules import Rate
+
+
+class UnknownProductTypes(StrEnum):
+    """What happens to a product type the programme does not list."""
+
+    REFUSE = "REFUSE"
+    DEFAULT = "DEFAULT"
+
+
+class TypeRate(Rate):
+    """The rate of some product types."""
+
+    product_types: tuple[str, ...] = Field(min_length=1)
+
+
+class EarningSettings(BaseModel):
+    """How a programme's members earn: the rates of the lines, bonus rules, offers.
+
+    What is excluded earns nothing, and no bonus counts it; without a `default_rate` types without
+    a rate of their own earn nothing. Amounts are without tax unless `counts_tax`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    product_types: tuple[str, ...] = ()
+    excluded_product_types: tuple[str, ...] = ()
+    excluded_skus: tuple[str, ...] = Field(default=(), max_length=1000)
+    excluded_labels: tuple[Label, ...] = Field(default=(), max_length=100)
+    unknown_product_types: UnknownProductTypes = UnknownProductTypes.DEFAULT
+    counts_tax: bool = False
+    default_rate: Rate | None = None
+    rates: tuple[TypeRate, ...] = ()
+    stacking: Stacking = Stacking.SUM
+    rules: tuple[EarningRule, ...] = Field(default=(), max_length=RULES_MAX)
+    offers: tuple[Offer, ...] = Field(default=(), max_length=OFFERS_MAX)
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Return every product type the rules name."""
+        return frozenset((*self.product_types, *self.excluded_product_types, *self._rated))
+
+    @property
+    def _rated(self) -> tuple[str, ...]:
+        return tuple(name for rate in self.rates for name in rate.product_types)
+
+    @model_validator(mode="after")
+    def _say_each_type_once(self) -> Self:
+        rated = self._rated
+        if twice := sorted({name for name in rated if rated.count(name) > 1}):
+            raise ValueError(f"{', '.join(twice)} has two rates")
+        if both := sorted(set(rated) & set(self.excluded_product_types)):
+            raise ValueError(f"{', '.join(both)} cannot have a rate and be excluded")
+        return self
+
+    @model_validator(mode="after")
+    def _name_each_bonus_once(self) -> Self:
+        codes = [one.code for one in (*self.rules, *self.offers)]
+        for place, code in enumerate(codes):
+            if code in codes[:place]:
+                raise ValueError(f"{code} names two rules or offers; what they gave is kept by it")
+        return self

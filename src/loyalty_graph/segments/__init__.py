@@ -1,0 +1,1 @@
+"""Segments: members by what is known of them."""
