@@ -27,7 +27,7 @@ from loyalty_graph.purchases.models import (
     PurchaseReference,
 )
 from loyalty_graph.purchases.rules import Line
-from loyalty_graph.usecases import purchases
+from loyalty_graph.usecases import purchases, simulating
 from tests.shop import DAY, GOLDEN, NOON, PROGRAM, Shop, open_shop, record_one
 
 TABLES = (
@@ -278,7 +278,7 @@ async def test_a_member_is_found_by_any_reference(
 async def test_a_simulation_gives_the_same_numbers_and_writes_nothing(shop: Shop, ada: Member):
     before = await everything()
 
-    simulated = await purchases.simulate(shop.program_id, GOLDEN, purchased_at=NOON, now=NOON)
+    simulated = await simulating.simulate(shop.program_id, GOLDEN, purchased_at=NOON, now=NOON)
 
     assert await everything() == before
     await shop.buy(ada)

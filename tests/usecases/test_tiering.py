@@ -11,7 +11,7 @@ from loyalty_graph.outbox import CardMark
 from loyalty_graph.purchases.models import Purchase
 from loyalty_graph.tiers import reads
 from loyalty_graph.tiers.models import TierChange, TierStanding
-from loyalty_graph.usecases import program_file, purchases, tier_reviews
+from loyalty_graph.usecases import program_file, purchases, simulating, tier_reviews
 from tests.shop import DAY, NOON, PROGRAM, Shop, open_shop
 from tests.tiers.shop import Watch, tea, with_tiers
 
@@ -81,7 +81,10 @@ async def test_the_purchase_that_reaches_a_tier_earns_as_before_and_the_next_one
         "to": 12,
     }
     pinned = await Purchase.filter(member_id=ada.member.id).order_by("points")
-    assert [one.multipliers for one in pinned] == [[["TIER", "SILVER", "5/4", "Silver"]], None]
+    assert [one.pinned for one in pinned] == [
+        {"multipliers": [["TIER", "SILVER", "5/4", "Silver"]]},
+        None,
+    ]
 
 
 async def test_refunds_in_parts_take_back_exactly_what_was_multiplied(shop: Shop, ada: Watch):
@@ -318,7 +321,7 @@ async def test_a_simulation_for_a_member_says_what_the_purchase_will_earn(shop: 
     receipt = later.receipt(ada.member, tea(1_000))
 
     async def simulated(at: datetime) -> int:
-        done = await purchases.simulate(
+        done = await simulating.simulate(
             shop.program_id,
             receipt.lines,
             purchased_at=at,

@@ -18,7 +18,7 @@ from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.programs.rules import NEVER
 from loyalty_graph.purchases.rules import Channel, Line
-from loyalty_graph.usecases import purchases
+from loyalty_graph.usecases import purchases, simulating
 from loyalty_graph.usecases.posting import BATCH_MAX
 
 STORE_CHARACTERS_MAX = 60
@@ -112,7 +112,7 @@ class SimulatePurchaseInput:
     )
 
 
-def _simulated(done: purchases.Simulation) -> PurchaseSimulation:
+def _simulated(done: simulating.Simulation) -> PurchaseSimulation:
     settings, calculation, lines = done.version.settings, done.calculation, done.lines
     return PurchaseSimulation(
         points=Points(calculation.points),
@@ -150,7 +150,7 @@ class RecordingQuery:
         context = info.context
         at = given.purchased_at or context.now
         lines = _lines(given.lines, await currency_of(context))
-        done = await purchases.simulate(
+        done = await simulating.simulate(
             context.program_id,
             lines,
             purchased_at=at,

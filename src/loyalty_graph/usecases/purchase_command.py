@@ -1,0 +1,106 @@
+"""What a purchase is recorded by: the receipt a till gives, and the answer it gets."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from loyalty_graph.idempotency import Claim, claim
+from loyalty_graph.members.rules import Reference
+from loyalty_graph.purchases.rules import Channel, Line
+
+
+@dataclass(frozen=True)
+class RecordPurchase:
+    """A receipt to be recorded for a member; `source` and `external_id` name it.
+
+    At most `pay_points` of the member's points pay a part of it, worth as much as these are.
+    When its caller gave no time, `is_dated` is False and `purchased_at` is the request's moment,
+    which another try cannot repeat.
+    """
+
+    caller: str
+    idempotency_key: str
+    member: Reference
+    source: str
+    external_id: str
+    purchased_at: datetime
+    lines: tuple[Line, ...]
+    store: str | None = None
+    channel: Channel = Channel.POS
+    is_dated: bool = True
+    pay_points: int = 0
+    payment: str | None = None
+
+    @cached_property
+    def claim(self) -> Claim:
+        """The wish to count once."""
+        dated = self.purchased_at if self.is_dated else None
+        return claim(
+            self.caller,
+            self.idempotency_key,
+            {
+                "recordPurchase": [self.member.kind, self.member.value],
+                "receipt": [self.source, self.external_id, dated, self.store],
+                "channel": self.channel,
+                "lines": [_given(line) for line in self.lines],
+                "payWithPoints": self.pay_points,
+                "payment": self.payment,
+            },
+        )
+
+
+def _given(line: Line) -> list[Any]:
+    return [
+        line.product_type,
+        line.quantity,
+        line.unit_minor,
+        line.discount_minor,
+        line.tax_minor,
+        line.sku,
+        line.labels,
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseRecorded:
+    """The answer: points that were earned, and the entry and balance they led to.
+
+    `entry_sequence` is None when it earned nothing. `paid_points` paid `paid_minor` of it.
+    """
+
+    member_id: UUID
+    purchase_id: UUID
+    points: int
+    balance_points: int
+    entry_sequence: int | None
+    paid_points: int = 0
+    paid_minor: int = 0
+    replayed: bool = False
+
+    def kept(self) -> dict[str, Any]:
+        """Return the answer as it is kept for retries."""
+        return {
+            "member": str(self.member_id),
+            "purchase": str(self.purchase_id),
+            "points": self.points,
+            "balance": self.balance_points,
+            "entry": self.entry_sequence,
+            "paid": [self.paid_points, self.paid_minor],
+        }
+
+    @classmethod
+    def replay(cls, kept: dict[str, Any]) -> "PurchaseRecorded":
+        """Return the first answer to a retry."""
+        paid_points, paid_minor = kept["paid"]
+        return cls(
+            UUID(kept["member"]),
+            UUID(kept["purchase"]),
+            kept["points"],
+            kept["balance"],
+            kept["entry"],
+            paid_points,
+            paid_minor,
+            replayed=True,
+        )
