@@ -1,25 +1,16 @@
 """How a card looks, and where it is saved in Google Wallet."""
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from pathlib import Path
-from typing import Any, cast
-from uuid import UUID
+from typing import Any
 
 import pytest
 
-from loyalty_graph.config import Settings
-from loyalty_graph.errors import NotFoundError
 from loyalty_graph.graphql.passes import PREVIEWS_MAX
 from loyalty_graph.members.models import Member
 from loyalty_graph.wallet import service
-from loyalty_graph.wallet.desk import PassDesk, open_desk
-from loyalty_graph.wallet.google.desk import GoogleDesk
-from loyalty_graph.wallet.models import PassRow
 from loyalty_graph.wallet.service import Platform
-from tests.api import Api, member_id, open_api, receipt
+from tests.api import Api, member_id, receipt
+from tests.google_desk import Google, stand_in
 from tests.shop import NOON
 
 LINKS = """query { members(first: 100) { nodes { passes { platform state url saveUrl } } } }"""
@@ -27,52 +18,16 @@ DRAWN = """query ($first: Int!, $side: CardSide! = FRONT) { members(first: $firs
     passes { previewSvg(side: $side) } } } }"""
 
 
-@dataclass(eq=False)
-class Google:
-    """Google's desk: it makes links, unless it cannot."""
-
-    answers: bool = True
-    asked: list[Sequence[str]] = field(default_factory=list)
-
-    async def save_urls(
-        self, program_id: UUID, serials: Sequence[str], *, now: datetime
-    ) -> dict[str, str | None]:
-        assert now == NOON
-        self.asked.append(serials)
-        rows = await PassRow.filter(program_id=program_id, platform=Platform.GOOGLE)
-        return {
-            row.serial: f"https://pay.example/save/{row.serial}" if self.answers else None
-            for row in rows
-            if row.serial in serials
-        }
-
-    async def save_url(self, program_id: UUID, serial: str, *, now: datetime) -> str | None:
-        found = await self.save_urls(program_id, [serial], now=now)
-        if serial not in found:
-            raise NotFoundError("pass", serial)
-        return found[serial]
-
-    async def close(self) -> None:
-        """There are no connections."""
-
-
 @pytest.fixture
 def google(monkeypatch: pytest.MonkeyPatch) -> Google:
-    stand_in = Google()
-
-    def opened(settings: Settings, *, now: datetime) -> PassDesk:
-        return replace(open_desk(settings, now=now), google=cast("GoogleDesk", stand_in))
-
-    monkeypatch.setattr("loyalty_graph.app.open_desk", opened)
-    return stand_in
+    return stand_in(monkeypatch)
 
 
 @pytest.fixture
-def with_google(
-    google: Google, database_url: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Api]:
-    with open_api(database_url, data_dir, monkeypatch) as api:
-        yield api
+def with_google(google: Google, api: Api) -> Api:
+    """The application that was started after Google's desk was set up."""
+    del google
+    return api
 
 
 def issue(api: Api, member: Member, platform: str = "APPLE") -> dict[str, Any]:

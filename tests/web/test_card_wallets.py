@@ -1,24 +1,17 @@
 """The ways from the card page into a wallet: by device, and by what is set up here."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import cast
-from uuid import UUID
 
 import pytest
 
-from loyalty_graph.config import Settings
 from loyalty_graph.members.rules import MemberStatus
 from loyalty_graph.usecases import members
 from loyalty_graph.wallet.apple.models import RegistrationRow
-from loyalty_graph.wallet.desk import PassDesk, open_desk
-from loyalty_graph.wallet.google.desk import GoogleDesk
 from loyalty_graph.wallet.models import PassRow
 from loyalty_graph.wallet.service import Platform
-from tests.api import Api, open_api
+from tests.api import Api
+from tests.google_desk import Google, stand_in
 from tests.shop import by_id
 from tests.web import agents
 from tests.web.conftest import Linked, link_to
@@ -26,39 +19,16 @@ from tests.web.conftest import Linked, link_to
 LINKS = re.compile(r'<a class="button" href="([^"]+)">.*?</svg>\s*([^<]+?)\s*</a>', re.DOTALL)
 
 
-@dataclass
-class Google:
-    """Google's desk: it makes links, unless it cannot."""
-
-    answers: bool = True
-    asked: list[tuple[UUID, str]] = field(default_factory=list)
-
-    async def save_url(self, program_id: UUID, serial: str, *, now: datetime) -> str | None:
-        assert now.tzinfo is not None
-        self.asked.append((program_id, serial))
-        return f"https://pay.example/save/{serial}" if self.answers else None
-
-    async def close(self) -> None:
-        """There are no connections."""
-
-
 @pytest.fixture
 def google(monkeypatch: pytest.MonkeyPatch) -> Google:
-    stand_in = Google()
-
-    def opened(settings: Settings, *, now: datetime) -> PassDesk:
-        return replace(open_desk(settings, now=now), google=cast("GoogleDesk", stand_in))
-
-    monkeypatch.setattr("loyalty_graph.app.open_desk", opened)
-    return stand_in
+    return stand_in(monkeypatch)
 
 
 @pytest.fixture
-def with_google(
-    google: Google, database_url: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Api]:
-    with open_api(database_url, data_dir, monkeypatch) as api:
-        yield api
+def with_google(google: Google, api: Api) -> Api:
+    """The application that was started after Google's desk was set up."""
+    del google
+    return api
 
 
 def page(linked: Linked, agent: str) -> str:
@@ -115,7 +85,7 @@ def test_the_way_to_google_begins_with_a_pass(with_google: Api, google: Google):
     assert (first.status_code, again.status_code) == (302, 302)
     assert first.headers["location"] == f"https://pay.example/save/{row.serial}"
     assert first.headers["cache-control"] == "private, no-store"
-    assert google.asked == [(row.program_id, row.serial)] * 2
+    assert google.asked == [[row.serial]] * 2
 
 
 def test_while_google_does_not_answer_the_card_stays_and_nothing_is_lost(
