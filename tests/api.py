@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import pytest
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from tortoise.models import Model
 
@@ -90,6 +91,12 @@ GOLDEN_LINES = [
 
 ADMIN = "admin"
 _numbers = count(1)
+
+
+def application(client: TestClient) -> Starlette:
+    """Return what a client asks."""
+    assert isinstance(client.app, Starlette)
+    return client.app
 
 
 @dataclass

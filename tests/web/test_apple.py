@@ -24,7 +24,7 @@ from loyalty_graph.wallet.apple.development_ca import development_root
 from loyalty_graph.wallet.apple.models import DeviceRow, RegistrationRow
 from loyalty_graph.wallet.desk import PassDesk
 from loyalty_graph.wallet.models import CardPushRow, PassRow
-from tests.api import Api
+from tests.api import Api, application
 from tests.web.conftest import Linked, link_to
 
 SECOND = timedelta(seconds=1)
@@ -104,7 +104,7 @@ def balance(answer: Response) -> str:
 
 
 def desk_of(api: Api) -> PassDesk:
-    desk: PassDesk = api.client.app.state.desk  # type: ignore[attr-defined] # it is a Starlette
+    desk: PassDesk = application(api.client).state.desk
     return desk
 
 

@@ -18,7 +18,7 @@ from loyalty_graph.wallet.apple.checking import describe
 from loyalty_graph.web import watching
 from loyalty_graph.web.card import CALLS_OF_ONE_ADDRESS, CALLS_OF_ONE_LINK, HAPPENED
 from loyalty_graph.web.watching import CardWatch
-from tests.api import Api
+from tests.api import Api, application
 from tests.shop import NOTE, by_id, giving
 from tests.tiers.shop import tea, with_tiers
 from tests.usecases.subscribing import WITH_PLANS
@@ -235,7 +235,7 @@ def test_an_address_cannot_try_many_links(api: Api):
 
 
 def watch_of(api: Api) -> CardWatch:
-    watch: CardWatch = api.client.app.state.watch  # type: ignore[attr-defined] # it is a Starlette
+    watch: CardWatch = application(api.client).state.watch
     return watch
 
 

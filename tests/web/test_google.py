@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from loyalty_graph.sandbox.google_callbacks import CallbackFault
 from loyalty_graph.wallet.models import PassRow
 from loyalty_graph.web.google import BODY_BYTES_MAX
-from tests.api import Api
+from tests.api import Api, application
 from tests.shop import NOON
 from tests.wallet.google.stage import Stage
 from tests.wallet.google.test_callbacks import signed
@@ -21,7 +21,7 @@ PATH = "/google/callback"
 @pytest.fixture
 def stage(api: Api) -> Stage:
     stage = Stage(api.shop)
-    state = api.client.app.state  # type: ignore[attr-defined] # the test client says ASGI app only
+    state = application(api.client).state
     state.desk = replace(state.desk, google=stage.desk)
     return stage
 

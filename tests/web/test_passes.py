@@ -18,6 +18,7 @@ from loyalty_graph.signing import sign_link
 from loyalty_graph.wallet.apple.checking import describe
 from loyalty_graph.wallet.desk import LINK_PURPOSE, PassDesk
 from loyalty_graph.wallet.models import PassRow
+from tests.api import application
 from tests.shop import Shop, open_shop, program
 
 
@@ -51,7 +52,7 @@ def ada(client: TestClient, shop: Shop) -> Member:
 
 
 def desk_of(client: TestClient) -> PassDesk:
-    desk: PassDesk = client.app.state.desk  # type: ignore[attr-defined] # it is a Starlette
+    desk: PassDesk = application(client).state.desk
     return desk
 
 

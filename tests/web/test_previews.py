@@ -5,7 +5,7 @@ import re
 import pytest
 
 from loyalty_graph.web.previews import PreviewDoor
-from tests.api import Api
+from tests.api import Api, application
 from tests.wallet.preview.drawn import scanned, texts
 
 SIDES = ("apple-front", "apple-back", "google-front", "google-back")
@@ -82,7 +82,7 @@ def test_what_is_not_there_is_said(api: Api, path: str):
 
 
 def test_there_are_no_such_pages_where_cards_are_real(api: Api, monkeypatch: pytest.MonkeyPatch):
-    desk = api.client.app.state.desk  # type: ignore[attr-defined] # it is a Starlette
+    desk = application(api.client).state.desk
 
     monkeypatch.setattr(type(desk), "development", False)
 
