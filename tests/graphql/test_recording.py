@@ -16,9 +16,9 @@ SIMULATE = """query ($input: SimulatePurchaseInput!) { simulatePurchase(input: $
     explanation { summary steps { text productType amount { amount } points } } } }"""
 RECORD = "points balance replayed purchase { id } entry { sequence }"
 MANY = "results { userErrors { code field } points balance replayed }"
-RECEIPT = """purchase { source externalId store channel purchasedAt recordedAt points
+RECEIPT = """purchase { source externalId store channel payment purchasedAt recordedAt points
     total { amount currencyCode } tax { amount } member { number } entry { points }
-    lines { number productType sku quantity refundedQuantity points unitAmount { amount }
+    lines { number productType sku labels quantity refundedQuantity points unitAmount { amount }
     discount { amount } tax { amount } } refunds { amount { amount } } }"""
 
 
@@ -73,6 +73,7 @@ def test_a_purchase_is_recorded_as_it_was_simulated(api: Api, ada: Member):
         ada,
         store="Market Square",
         channel="MOBILE",
+        payment=" CARD ",
         purchasedAt="2026-03-02T10:00:00+01:00",
         lines=[
             {
@@ -82,6 +83,7 @@ def test_a_purchase_is_recorded_as_it_was_simulated(api: Api, ada: Member):
                 "discount": "1.50",
                 "tax": "0.84",
                 "sku": "C-1",
+                "labels": ["ORGANIC", " FAIR ", "ORGANIC"],
             }
         ],
     )
@@ -99,6 +101,7 @@ def test_a_purchase_is_recorded_as_it_was_simulated(api: Api, ada: Member):
         "externalId": given["externalId"],
         "store": "Market Square",
         "channel": "MOBILE",
+        "payment": "CARD",
         "purchasedAt": "2026-03-02T09:00:00Z",
         "recordedAt": "2026-03-02T12:00:00Z",
         "points": 24,
@@ -111,6 +114,7 @@ def test_a_purchase_is_recorded_as_it_was_simulated(api: Api, ada: Member):
                 "number": 1,
                 "productType": "COFFEE",
                 "sku": "C-1",
+                "labels": ["ORGANIC", "FAIR"],
                 "quantity": 3,
                 "refundedQuantity": 0,
                 "points": 24,
@@ -187,6 +191,14 @@ def test_a_till_without_members_read_that_asks_for_the_member_records_nothing(
         pytest.param(changed_line(unitAmount="-1"), "INVALID_INPUT", "lines.0", id="below zero"),
         pytest.param(changed_line(discount="99"), "INVALID_INPUT", "lines.0", id="discount"),
         pytest.param(changed_line(sku="x" * 61), "INVALID_INPUT", "lines.0.sku", id="sku"),
+        pytest.param(changed_line(labels=["x" * 41]), "INVALID_INPUT", "lines.0", id="label"),
+        pytest.param(changed_line(labels=[" "]), "INVALID_INPUT", "lines.0", id="empty label"),
+        pytest.param(changed_line(labels=["A\nB"]), "INVALID_INPUT", "lines.0", id="torn label"),
+        pytest.param(
+            changed_line(labels=list(map(str, range(21)))), "INVALID_INPUT", "lines.0", id="labels"
+        ),
+        pytest.param({"payment": "x" * 21}, "INVALID_INPUT", "payment", id="payment"),
+        pytest.param({"payment": "A\nB"}, "INVALID_INPUT", "payment", id="unprintable payment"),
         pytest.param({"lines": []}, "INVALID_INPUT", "lines", id="no lines"),
         pytest.param({"store": "x" * 61}, "INVALID_INPUT", "store", id="store"),
         pytest.param({"source": " "}, "INVALID_INPUT", "source", id="no source"),

@@ -12,6 +12,7 @@ from loyalty_graph.purchases.rules import (
     Line,
     bring_back,
     check_lines,
+    check_payment,
     check_receipt,
 )
 
@@ -75,6 +76,10 @@ def test_what_just_fits_is_a_receipt(lines: list[Line]):
         (Line("T\0", 1, 1), "product type needs 1 to 40"),
         (Line("TEA", 1, 1, sku=""), "SKU needs 1 to 60"),
         (Line("TEA", 1, 1, sku="s" * 61), "SKU needs 1 to 60"),
+        (Line("TEA", 1, 1, labels=("L",) * 21), "at most 20 labels"),
+        (Line("TEA", 1, 1, labels=("L", "")), "a label needs 1 to 40"),
+        (Line("TEA", 1, 1, labels=("l" * 41,)), "a label needs 1 to 40"),
+        (Line("TEA", 1, 1, labels=("L\n",)), "a label needs 1 to 40"),
     ],
 )
 def test_a_line_that_cannot_be_is_named(line: Line, message: str):
@@ -124,6 +129,15 @@ def test_a_receipt_without_a_usable_name_is_refused(
         check_receipt(source, external_id, store)
 
     assert refusal.value.field == field
+
+
+def test_a_way_of_paying_has_a_short_name():
+    check_payment("p" * 20)
+
+    for payment in ("", " ", "p" * 21, "CARD\n"):
+        with pytest.raises(InvalidInputError, match="payment needs 1 to 20") as refusal:
+            check_payment(payment)
+        assert refusal.value.field == "payment"
 
 
 def test_units_are_brought_back_line_by_line():

@@ -45,6 +45,7 @@ class PurchaseLine:
     number: int = strawberry.field(description="Counts the lines from 1; refunds name it.")
     product_type: str = strawberry.field(description="What decides how it earns, such as COFFEE.")
     sku: str | None = strawberry.field(description="The article, in your own system.")
+    labels: list[str] = strawberry.field(description="What else rules may know it by.")
     quantity: int = strawberry.field(description="How many units were bought.")
     refunded_quantity: int = strawberry.field(description="How many of them were brought back.")
     unit_amount: Money = strawberry.field(description="The price of one unit, without tax.")
@@ -92,6 +93,7 @@ class Purchase(Node):
     external_id: str = strawberry.field(description="The id that system gave it.")
     store: str | None = strawberry.field(description="The shop it was made in.")
     channel: Channel = strawberry.field(description="Where it was made.")
+    payment: str | None = strawberry.field(description="How it was paid, if it was told.")
     purchased_at: datetime = strawberry.field(description="When it was made.")
     recorded_at: datetime = strawberry.field(description="When it was recorded here.")
     total: Money = strawberry.field(description="All lines, net of discounts, without tax.")
@@ -149,6 +151,7 @@ def _purchase(bought: reads.Bought) -> Purchase:
         external_id=bought.external_id,
         store=bought.store,
         channel=Channel(bought.channel),
+        payment=bought.payment,
         purchased_at=bought.purchased_at,
         recorded_at=bought.recorded_at,
         total=money_of(bought.total_minor, bought.currency),
@@ -174,6 +177,7 @@ def _line(line: reads.BoughtLine, currency: str) -> PurchaseLine:
         number=line.number,
         product_type=line.product_type,
         sku=line.sku,
+        labels=list(line.labels or ()),
         quantity=line.quantity,
         refunded_quantity=line.refunded_quantity,
         unit_amount=money_of(line.unit_minor, currency),

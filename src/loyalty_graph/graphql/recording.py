@@ -17,12 +17,13 @@ from loyalty_graph.graphql.reasons import Explanation, explain_purchase
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.programs.rules import NEVER
-from loyalty_graph.purchases.rules import Channel, Line
+from loyalty_graph.purchases.rules import PAYMENT_LENGTH_MAX, Channel, Line
 from loyalty_graph.usecases import purchases, simulating
 from loyalty_graph.usecases.posting import BATCH_MAX
 
 STORE_CHARACTERS_MAX = 60
 SKU_CHARACTERS_MAX = 60
+PAYMENT = "How it was paid, such as CARD or CASH; rules may ask for it. At most 20 characters."
 
 
 @strawberry.input(description="One line of a receipt. Amounts are in the programme's currency.")
@@ -41,6 +42,10 @@ class PurchaseLineInput:
     sku: str | None = strawberry.field(
         default=None, description="The article, in your own system; at most 60 characters."
     )
+    labels: list[str] = strawberry.field(
+        default_factory=list,
+        description="What else rules may know it by, such as ORGANIC: at most 20 of 40 characters.",
+    )
 
     def line(self, currency: str, *, field: str) -> Line:
         """Return the line in minor units.
@@ -55,6 +60,7 @@ class PurchaseLineInput:
             discount_minor=minor_of(self.discount, currency, field=f"{field}.discount"),
             tax_minor=minor_of(self.tax, currency, field=f"{field}.tax"),
             sku=bounded(self.sku, SKU_CHARACTERS_MAX, field=f"{field}.sku"),
+            labels=tuple(dict.fromkeys(label.strip() for label in self.labels)),
         )
 
 
@@ -182,6 +188,7 @@ class RecordPurchaseInput:
         description="The shop it was made in; at most 60 characters. A token may be for one only.",
     )
     channel: Channel = strawberry.field(default=Channel.POS, description="Where it was made.")
+    payment: str | None = strawberry.field(default=None, description=PAYMENT)
     pay_with_points: Points = strawberry.field(
         default=Points(0),
         description=(
@@ -211,6 +218,7 @@ class RecordPurchaseInput:
             channel=self.channel,
             is_dated=self.purchased_at is not None,
             pay_points=self.pay_with_points,
+            payment=bounded(self.payment, PAYMENT_LENGTH_MAX, field="payment"),
         )
 
 

@@ -38,6 +38,7 @@ class Bought:
     points: int
     entry_sequence: int | None
     rule_version: int
+    payment: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class BoughtLine:
     refunded_quantity: int
     paid_minor: int
     paid_points: int
+    labels: Sequence[str] | None
 
 
 @dataclass(frozen=True, slots=True)

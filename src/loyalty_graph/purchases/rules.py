@@ -16,6 +16,7 @@ STORE_LENGTH_MAX = 60
 SKU_LENGTH_MAX = 60
 LABEL_LENGTH_MAX = 40
 LABELS_MAX = 20
+PAYMENT_LENGTH_MAX = 20
 
 
 class Channel(StrEnum):
@@ -164,6 +165,18 @@ def check_store(store: str) -> None:
     if not _is_name(store, STORE_LENGTH_MAX):
         raise InvalidInputError(
             f"The store needs 1 to {STORE_LENGTH_MAX} characters.", field="store"
+        )
+
+
+def check_payment(payment: str) -> None:
+    """Refuse a way of paying without a usable name.
+
+    Raises:
+        InvalidInputError: It is empty, too long or cannot be printed.
+    """
+    if not _is_name(payment, PAYMENT_LENGTH_MAX):
+        raise InvalidInputError(
+            f"The payment needs 1 to {PAYMENT_LENGTH_MAX} characters.", field="payment"
         )
 
 

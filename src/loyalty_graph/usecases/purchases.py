@@ -9,7 +9,7 @@ from loyalty_graph.db import transaction
 from loyalty_graph.errors import LoyaltyError
 from loyalty_graph.programs.rules import check_offset
 from loyalty_graph.purchases import service as purchases
-from loyalty_graph.purchases.rules import check_lines, check_receipt
+from loyalty_graph.purchases.rules import check_lines, check_payment, check_receipt
 from loyalty_graph.usecases import payments, posting
 from loyalty_graph.usecases.memberships import Memberships
 from loyalty_graph.usecases.purchase_command import PurchaseRecorded, RecordPurchase
@@ -70,6 +70,8 @@ async def _record_batch(
 def _check(command: RecordPurchase) -> None:
     """Refuse what cannot be a purchase whatever the database holds."""
     check_receipt(command.source, command.external_id, command.store)
+    if command.payment is not None:
+        check_payment(command.payment)
     check_offset(command.purchased_at, field="purchasedAt")
     check_lines(command.lines)
     payments.check_points(command.pay_points)
