@@ -41,6 +41,22 @@ class SubscriptionPayload(Payload):
         return found
 
 
+@strawberry.input
+class SubscriptionInput:
+    """What the input of a mutation of a known paid membership begins with."""
+
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
+    subscription_id: strawberry.ID = strawberry.field(description=WHICH)
+
+    def key(self) -> SubscriptionKey:
+        """Return the key that the id stands for.
+
+        Raises:
+            InvalidInputError: it is the id of something else.
+        """
+        return subscription_key(self.subscription_id, field="subscriptionId")
+
+
 @strawberry.input(description="A plan that a member wants from now on.")
 class SubscribeInput:
     """The input of subscribe."""
@@ -64,11 +80,8 @@ class SubscribePayload(SubscriptionPayload):
 
 
 @strawberry.input(description="A paid membership to be paused.")
-class PauseSubscriptionInput:
+class PauseSubscriptionInput(SubscriptionInput):
     """The input of pauseSubscription."""
-
-    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
-    subscription_id: strawberry.ID = strawberry.field(description=WHICH)
 
 
 @strawberry.type(description="What pauseSubscription did.")
@@ -77,11 +90,8 @@ class PauseSubscriptionPayload(SubscriptionPayload):
 
 
 @strawberry.input(description="A paused membership that goes on.")
-class ResumeSubscriptionInput:
+class ResumeSubscriptionInput(SubscriptionInput):
     """The input of resumeSubscription."""
-
-    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
-    subscription_id: strawberry.ID = strawberry.field(description=WHICH)
 
 
 @strawberry.type(description="What resumeSubscription did.")
@@ -90,11 +100,9 @@ class ResumeSubscriptionPayload(SubscriptionPayload):
 
 
 @strawberry.input(description="A paid membership that a member wants no more.")
-class CancelSubscriptionInput:
+class CancelSubscriptionInput(SubscriptionInput):
     """The input of cancelSubscription."""
 
-    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
-    subscription_id: strawberry.ID = strawberry.field(description=WHICH)
     at_once: bool = strawberry.field(
         default=False,
         description="End it now, not with its period; what is unpaid or paused does anyway.",
@@ -107,11 +115,8 @@ class CancelSubscriptionPayload(SubscriptionPayload):
 
 
 @strawberry.input(description="A cancelled membership that goes on after all.")
-class ReactivateSubscriptionInput:
+class ReactivateSubscriptionInput(SubscriptionInput):
     """The input of reactivateSubscription."""
-
-    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
-    subscription_id: strawberry.ID = strawberry.field(description=WHICH)
 
 
 @strawberry.type(description="What reactivateSubscription did.")
@@ -120,11 +125,9 @@ class ReactivateSubscriptionPayload(SubscriptionPayload):
 
 
 @strawberry.input(description="Another plan for a paid membership.")
-class ChangePlanInput:
+class ChangePlanInput(SubscriptionInput):
     """The input of changePlan."""
 
-    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
-    subscription_id: strawberry.ID = strawberry.field(description=WHICH)
     plan: str = strawberry.field(
         description="The new plan, by its code; the same code takes its present version."
     )
@@ -136,11 +139,9 @@ class ChangePlanPayload(SubscriptionPayload):
 
 
 @strawberry.input(description="A fee that was paid, or tried in vain, as your provider says.")
-class RecordSubscriptionPaymentInput:
+class RecordSubscriptionPaymentInput(SubscriptionInput):
     """The input of recordSubscriptionPayment."""
 
-    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
-    subscription_id: strawberry.ID = strawberry.field(description=WHICH)
     provider: str = strawberry.field(
         description="Who collects, such as stripe; at most 20 characters."
     )
@@ -166,7 +167,7 @@ class RecordSubscriptionPaymentInput:
         payment = Payment(
             provider=self.provider,
             external_id=self.external_id,
-            key=subscription_key(self.subscription_id, field="subscriptionId"),
+            key=self.key(),
             outcome=self.outcome,
             amount_minor=minor_of(self.amount, await currency_of(context), field="amount"),
             paid_at=self.paid_at or context.now,
@@ -191,10 +192,9 @@ def _billing(context: Context) -> Mapping[str, BillingProvider]:
 async def _change(
     context: Context,
     kind: type[subscriptions.SubscriptionCommand],
-    given: PauseSubscriptionInput | ResumeSubscriptionInput | ReactivateSubscriptionInput,
+    given: SubscriptionInput,
 ) -> SubscriptionDone:
-    key = subscription_key(given.subscription_id, field="subscriptionId")
-    command = kind(context.caller, context.idempotency_key(given.idempotency_key), key)
+    command = kind(context.caller, context.idempotency_key(given.idempotency_key), given.key())
     return await subscriptions.change(context.program_id, command, now=context.now)
 
 
@@ -262,7 +262,7 @@ class SubscriptionMutation:
     async def cancel_subscription(
         self, info: Info, given: Input[CancelSubscriptionInput]
     ) -> CancelSubscriptionPayload | None:
-        context, key = info.context, subscription_key(given.subscription_id, field="subscriptionId")
+        context, key = info.context, given.key()
         command = subscriptions.CancelSubscription(
             context.caller, context.idempotency_key(given.idempotency_key), key, given.at_once
         )
@@ -296,7 +296,7 @@ class SubscriptionMutation:
     async def change_plan(
         self, info: Info, given: Input[ChangePlanInput]
     ) -> ChangePlanPayload | None:
-        context, key = info.context, subscription_key(given.subscription_id, field="subscriptionId")
+        context, key = info.context, given.key()
         command = subscriptions.ChangePlan(
             context.caller, context.idempotency_key(given.idempotency_key), key, given.plan
         )
