@@ -1,1 +1,1 @@
-"""Segments: members by what is known of them."""
+"""Who is meant: what is known of members, and the groups of members a programme names."""
