@@ -6,8 +6,6 @@ the plain side checks the token too. Before anything counts, both answers are co
 
 import json
 import random
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,6 +17,7 @@ from uuid import UUID
 from bench.http_load import answer, latency, rate, request
 from bench.rows import Measured, Row, alternate, row
 from bench.servers import postgres
+from bench.sides import Sides
 from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.graphql.members import MEMBERS
 
@@ -55,15 +54,10 @@ class Bench:
     """A filled database and the processes that serve it."""
 
     def __init__(self, url: str, stack: ExitStack) -> None:
-        self.url, self._stack = url, stack
+        self._stack = stack
         self._folder = stack.enter_context(tempfile.TemporaryDirectory())
-        told = subprocess.run(
-            [sys.executable, "-m", "bench.api_servers", "fill", url, self._folder],
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-        shop = json.loads(told.stdout)
+        self._sides = Sides("bench.api_servers", url, self._folder)
+        shop = self._sides.fill()
         self.token: str = shop["token"]
         self.members = [UUID(one) for one in shop["members"]]
         self.starts = [UUID(one) for one in shop["starts"]]
@@ -87,19 +81,8 @@ class Bench:
 
     def _running(self, side: str) -> tuple[int, int]:
         if side not in self._served:
-            self._served[side] = self._start(side)
+            self._served[side] = self._sides.start(side, self._stack)
         return self._served[side]
-
-    def _start(self, side: str) -> tuple[int, int]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bench.api_servers", side, self.url, self._folder],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._stack.callback(process.wait)
-        self._stack.callback(process.terminate)
-        assert process.stdout is not None
-        return int(process.stdout.readline()), process.pid
 
     def graphql(self, query: str, **variables: Any) -> bytes:
         body = json.dumps({"query": query, "variables": variables}).encode()

@@ -5,11 +5,8 @@ over 16 connections, and take turns. Where a pass file is sent, the other side s
 how fast they go through the machine is nobody's merit.
 """
 
-import json
 import os
 import random
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,6 +16,7 @@ from typing import Any
 from bench.http_fetch import fetch_rate
 from bench.rows import Measured, Row, alternate, row
 from bench.servers import postgres
+from bench.sides import Sides
 
 CONNECTIONS = 16
 ROUND_S = 1.0
@@ -58,15 +56,9 @@ class Bench:
     """A filled database and the processes that serve it."""
 
     def __init__(self, url: str, stack: ExitStack) -> None:
-        self._url, self._stack = url, stack
-        self._folder = stack.enter_context(tempfile.TemporaryDirectory())
-        told = subprocess.run(
-            [sys.executable, "-m", "bench.wallet_servers", "fill", url, self._folder],
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-        filled = json.loads(told.stdout)
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        self._sides, self._stack = Sides("bench.wallet_servers", url, folder), stack
+        filled = self._sides.fill()
         self.passes: list[dict[str, Any]] = filled["passes"]
         self.size: int = filled["size"]
         self.last_modified: str = filled["last_modified"]
@@ -76,15 +68,7 @@ class Bench:
     def side(self, side: str) -> "Side":
         """Return a side, which is started when first asked for."""
         if side not in self._served:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "bench.wallet_servers", side, self._url, self._folder],
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            self._stack.callback(process.wait)
-            self._stack.callback(process.terminate)
-            assert process.stdout is not None
-            self._served[side] = Side(int(process.stdout.readline()), process.pid)
+            self._served[side] = Side(*self._sides.start(side, self._stack))
         return self._served[side]
 
     def fetch(self, since: str | None = None) -> bytes:
