@@ -6,7 +6,7 @@ from uuid import UUID
 from tortoise import fields
 from tortoise.models import Model
 
-from loyalty_graph.db.constraints import PrimaryKey
+from loyalty_graph.db.constraints import Check, FillFactor, PrimaryKey
 
 
 class EarningRules(Model):
@@ -19,3 +19,42 @@ class EarningRules(Model):
     class Meta(Model.Meta):
         table = "earning_rules"
         constraints = [PrimaryKey("program_id", "version")]
+
+
+class EarningCounter(Model):
+    """What a rule or offer gave one member in a period: points, and how often it counted.
+
+    `period` names the period, such as `DAY:2026-03-02` or `EVER`. Whoever changes it has the
+    member's account locked.
+    """
+
+    member_id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    rule = fields.CharField(max_length=30)
+    period = fields.CharField(max_length=20)
+    points: int = fields.BigIntField()
+    times: int = fields.IntField()
+
+    class Meta(Model.Meta):
+        table = "earning_counter"
+        constraints = [PrimaryKey("program_id", "member_id", "rule", "period"), FillFactor(70)]
+
+
+class EarningBudget(Model):
+    """What a rule or offer gave all members together in a period; how much it may, it says itself.
+
+    A rule without a budget has no row: nobody waits for another's purchase.
+    """
+
+    rule = fields.CharField(max_length=30, primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    period = fields.CharField(max_length=20)
+    used_points: int = fields.BigIntField()
+
+    class Meta(Model.Meta):
+        table = "earning_budget"
+        constraints = [
+            PrimaryKey("program_id", "rule", "period"),
+            Check("used_points >= 0", name="earning_budget_used_not_negative"),
+            FillFactor(50),
+        ]

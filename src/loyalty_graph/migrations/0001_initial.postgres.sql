@@ -145,6 +145,23 @@ BEGIN
 END $$;
 CREATE TRIGGER "consent_refuses_change" BEFORE UPDATE OR DELETE ON "consent" FOR EACH ROW EXECUTE FUNCTION "refuse_change"();
 CREATE TRIGGER "consent_refuses_truncate" BEFORE TRUNCATE ON "consent" FOR EACH STATEMENT EXECUTE FUNCTION "refuse_change"();
+CREATE TABLE "earning_budget" (
+    "rule" VARCHAR(30) NOT NULL,
+    "program_id" UUID NOT NULL,
+    "period" VARCHAR(20) NOT NULL,
+    "used_points" BIGINT NOT NULL,
+    CONSTRAINT "earning_budget_pkey" PRIMARY KEY ("program_id", "rule", "period"),
+    CONSTRAINT "earning_budget_used_not_negative" CHECK (used_points >= 0)
+) WITH (fillfactor = 50);
+CREATE TABLE "earning_counter" (
+    "member_id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "rule" VARCHAR(30) NOT NULL,
+    "period" VARCHAR(20) NOT NULL,
+    "points" BIGINT NOT NULL,
+    "times" INT NOT NULL,
+    CONSTRAINT "earning_counter_pkey" PRIMARY KEY ("program_id", "member_id", "rule", "period")
+) WITH (fillfactor = 70);
 CREATE TABLE "earning_rules" (
     "program_id" UUID NOT NULL,
     "version" INT NOT NULL,

@@ -143,6 +143,23 @@ END;
 CREATE TRIGGER "consent_refuses_delete" BEFORE DELETE ON "consent" BEGIN
     SELECT RAISE(ABORT, 'consent is append-only: its rows are never changed or removed');
 END;
+CREATE TABLE "earning_budget" (
+    "rule" VARCHAR(30) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "period" VARCHAR(20) NOT NULL,
+    "used_points" BIGINT NOT NULL,
+    CONSTRAINT "earning_budget_pkey" PRIMARY KEY ("program_id", "rule", "period"),
+    CONSTRAINT "earning_budget_used_not_negative" CHECK (used_points >= 0)
+);
+CREATE TABLE "earning_counter" (
+    "member_id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "rule" VARCHAR(30) NOT NULL,
+    "period" VARCHAR(20) NOT NULL,
+    "points" BIGINT NOT NULL,
+    "times" INT NOT NULL,
+    CONSTRAINT "earning_counter_pkey" PRIMARY KEY ("program_id", "member_id", "rule", "period")
+);
 CREATE TABLE "earning_rules" (
     "program_id" CHAR(36) NOT NULL,
     "version" INT NOT NULL,

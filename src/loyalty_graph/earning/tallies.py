@@ -1,0 +1,94 @@
+"""Tallies: how much of caps and budgets is used up, as it is looked up and written."""
+
+from collections.abc import Iterable, Mapping
+from uuid import UUID
+
+from tortoise.expressions import F
+
+from loyalty_graph.db import assert_in_transaction, transaction
+from loyalty_graph.db.sets import Lookup, Upsert
+from loyalty_graph.earning.models import EarningBudget, EarningCounter
+
+CounterKey = tuple[UUID, str, str]
+"""(member id, rule, period)"""
+BudgetKey = tuple[str, str]
+"""(rule, period)"""
+
+
+class BudgetTakenMeanwhileError(Exception):
+    """Others took what this transaction had counted on; run again, it sees what is left."""
+
+    def __init__(self, program_id: UUID, keys: Iterable[BudgetKey]) -> None:
+        super().__init__(program_id)
+        self.program_id = program_id
+        self.keys = sorted(keys)
+
+
+def counters(keys: Iterable[CounterKey]) -> Lookup:
+    """Return the look-up of what rules gave members: (member id, rule, period, points, times)."""
+    by = ("member_id", "rule", "period")
+    return Lookup(EarningCounter, by, sorted(set(keys)), (*by, "points", "times"))
+
+
+def counter_writes(counted: Mapping[CounterKey, tuple[int, int]]) -> Upsert:
+    """Return what keeps new (points, times); the members' accounts are locked."""
+    return Upsert(
+        EarningCounter,
+        ("member_id", "rule", "period"),
+        ("member_id", "rule", "period", "points", "times"),
+        [(*key, *now) for key, now in sorted(counted.items())],
+        merge=(("points", "excluded.points"), ("times", "excluded.times")),
+    )
+
+
+def budgets(keys: Iterable[BudgetKey], *, lock: bool) -> Lookup:
+    """Return the look-up of how much of budgets is used: (rule, period, points).
+
+    A budget that was never used has no row, and nothing to lock; see `open_budgets`.
+    """
+    by = ("rule", "period")
+    return Lookup(EarningBudget, by, sorted(set(keys)), (*by, "used_points"), lock=lock)
+
+
+@transaction
+async def open_budgets(program_id: UUID, keys: Iterable[BudgetKey]) -> None:
+    """Make the rows of budgets that have none yet, so that they can be locked."""
+    missing = [_unused(program_id, key) for key in sorted(set(keys))]
+    await EarningBudget.bulk_create(missing, ignore_conflicts=True)
+
+
+async def move_budgets(
+    program_id: UUID, moves: Mapping[BudgetKey, int], *, limits: Mapping[BudgetKey, int]
+) -> None:
+    """Take points from budgets, or put them back with a number below zero.
+
+    One guarded update each, in key order: the transaction's last statements, so that others wait
+    for these rows as short as can be. What is taken has its limit among `limits`.
+
+    Raises:
+        BudgetTakenMeanwhileError: Less is left of one.
+    """
+    assert_in_transaction()
+    for key, points in sorted(moves.items()):
+        if points and not await _move(program_id, key, points, limits.get(key)):
+            raise BudgetTakenMeanwhileError(program_id, limits)
+
+
+async def _move(program_id: UUID, key: BudgetKey, points: int, limit: int | None) -> bool:
+    """Return whether it took; where there is no row yet, there is one afterwards."""
+    rule, period = key
+    counted = EarningBudget.filter(program_id=program_id, rule=rule, period=period)
+    changed = F("used_points") + points
+    if points < 0:
+        return bool(await counted.update(used_points=changed))
+    assert limit is not None, "what is taken has a limit"
+    guarded = counted.filter(used_points__lte=limit - points)
+    if await guarded.update(used_points=changed):
+        return True
+    await EarningBudget.bulk_create([_unused(program_id, key)], ignore_conflicts=True)
+    return bool(await guarded.update(used_points=changed))
+
+
+def _unused(program_id: UUID, key: BudgetKey) -> EarningBudget:
+    rule, period = key
+    return EarningBudget(program_id=program_id, rule=rule, period=period, used_points=0)

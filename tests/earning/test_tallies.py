@@ -1,0 +1,91 @@
+import asyncio
+from uuid import UUID
+
+import pytest
+
+from loyalty_graph.db import transaction
+from loyalty_graph.db.sets import fetch, store
+from loyalty_graph.earning import tallies
+
+BEANS, TEAS = UUID(int=1), UUID(int=2)
+ADA, BOB = UUID(int=11), UUID(int=12)
+DAY, EVER = ("SPRING", "DAY:2026-03-02"), ("SPRING", "EVER")
+LIMITS = {DAY: 100, EVER: 1000}
+move = transaction(tallies.move_budgets)
+
+
+@transaction
+async def used(program_id: UUID = BEANS, *, lock: bool = False) -> list[tuple[str, str, int]]:
+    [found] = await fetch(program_id, tallies.budgets([EVER, DAY], lock=lock))
+    return [row for rows in found for row in rows]
+
+
+@transaction
+async def count(program_id: UUID, counted: dict[tallies.CounterKey, tuple[int, int]]) -> None:
+    await store(program_id, [tallies.counter_writes(counted)])
+
+
+async def test_a_budget_is_used_to_the_last_point_and_no_further(database: object):
+    await move(BEANS, {DAY: 60, EVER: 60}, limits=LIMITS)
+
+    with pytest.raises(tallies.BudgetTakenMeanwhileError) as refusal:
+        await move(BEANS, {DAY: 41, EVER: 41}, limits=LIMITS)
+    after_refusal = await used()
+    await move(BEANS, {DAY: 40, EVER: 40}, limits=LIMITS)
+
+    assert (refusal.value.program_id, refusal.value.keys) == (BEANS, [DAY, EVER])
+    assert after_refusal == [(*DAY, 60), (*EVER, 60)]
+    assert await used(lock=True) == [(*DAY, 100), (*EVER, 100)]
+
+
+async def test_a_budget_has_no_room_for_more_than_itself_from_the_start(database: object):
+    with pytest.raises(tallies.BudgetTakenMeanwhileError):
+        await move(BEANS, {DAY: 101}, limits=LIMITS)
+
+    assert await used() == []
+
+
+async def test_what_is_put_back_can_be_used_again(database: object):
+    await move(BEANS, {DAY: 100}, limits=LIMITS)
+
+    await move(BEANS, {DAY: -30, EVER: 0}, limits={})
+    await move(BEANS, {DAY: 30}, limits=LIMITS)
+
+    assert await used() == [(*DAY, 100)]
+
+
+async def test_budgets_are_each_programmes_own(database: object):
+    await move(BEANS, {DAY: 100}, limits=LIMITS)
+
+    await move(TEAS, {DAY: 100}, limits=LIMITS)
+
+    assert await used(BEANS) == await used(TEAS) == [(*DAY, 100)]
+
+
+async def test_an_opened_budget_is_unused_and_opened_once(database: object):
+    await tallies.open_budgets(BEANS, [EVER, DAY])
+    await move(BEANS, {DAY: 7}, limits=LIMITS)
+
+    await tallies.open_budgets(BEANS, [EVER, DAY])
+
+    assert await used(lock=True) == [(*DAY, 7), (*EVER, 0)]
+
+
+async def test_many_at_once_never_use_more_than_there_is(database: object):
+    tries = [move(BEANS, {DAY: 7, EVER: 7}, limits=LIMITS) for _ in range(20)]
+
+    outcomes = await asyncio.gather(*tries, return_exceptions=True)
+
+    refused = [one for one in outcomes if isinstance(one, tallies.BudgetTakenMeanwhileError)]
+    assert (outcomes.count(None), len(refused)) == (14, 6)
+    assert await used() == [(*DAY, 98), (*EVER, 98)]
+
+
+async def test_counters_are_found_by_member_rule_and_period(database: object):
+    await count(BEANS, {(ADA, *DAY): (10, 1), (BOB, *DAY): (5, 1), (ADA, *EVER): (10, 1)})
+
+    await count(BEANS, {(ADA, *DAY): (25, 2)})
+
+    wanted = [(BOB, *DAY), (ADA, *DAY), (BOB, *EVER), (ADA, *DAY)]
+    [found] = await transaction(fetch)(BEANS, tallies.counters(wanted))
+    assert found == [[(ADA, *DAY, 25, 2)], [(BOB, *DAY, 5, 1)], []]
