@@ -161,7 +161,7 @@ def test_conditions_are_combined():
     ],
     ids=str,
 )
-def test_lines_are_looked_at_together(asked: Any, held: bool):
+def test_lines_are_looked_at_together(asked: Any, *, held: bool):
     assert holds(asked, table=Table(dishes=[SOUP, FISH, WINE])) is held
 
 

@@ -6,6 +6,8 @@ from difflib import get_close_matches
 
 from loyalty_graph.conditions.tree import Path
 
+BEGINNING_MIN = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -26,5 +28,6 @@ class ConditionFaults(ValueError):  # noqa: N818 - it holds several
 def meant(name: str, known: Iterable[str]) -> str:
     """Return the end of a message that asks whether a name like this one was meant, if any is."""
     spelt = {one.casefold(): one for one in known}
-    near = get_close_matches(name.casefold(), spelt, 1)
+    begun = [one for one in spelt if len(name) >= BEGINNING_MIN and one.startswith(name.casefold())]
+    near = begun or get_close_matches(name.casefold(), spelt, 1)
     return f"; did you mean {spelt[near[0]]}?" if near else ""
