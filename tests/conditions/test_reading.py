@@ -27,8 +27,8 @@ def faults_of(data: Any, vocabulary: Any = GUESTS) -> list[tuple[str, str]]:
             {"till": {"number": 1}},
             "till",
             (
-                "there is no group till; known are all, any, not, guest, table, any_line, all_lines,"
-                " count_lines, sum_lines"
+                "there is no group till; known are all, any, not, guest, table, any_line,"
+                " all_lines, count_lines, sum_lines"
             ),
         ),
         (
