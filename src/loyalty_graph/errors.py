@@ -24,7 +24,8 @@ LoyaltyError
 ├── SubscriptionExpiredError      SUBSCRIPTION_EXPIRED      paid after it had ended
 ├── DuplicatePaymentError         DUPLICATE_PAYMENT         this id is another payment's
 ├── PlatformNotConfiguredError    PLATFORM_NOT_CONFIGURED   no cards for this wallet here
-├── ProgramFileError              PROGRAM_FILE              a programme file that cannot be loaded
+├── ProgramFileError              PROGRAM_FILE              a programme file that cannot be used
+├── StaleVersionError             STALE_VERSION             another version is in force by now
 ├── TemplateError                 TEMPLATE                  a card template that cannot be used
 ├── CertificateError              CERTIFICATE               signing material that does not fit
 ├── SettingsError                 SETTINGS                  a setting that cannot be used
@@ -304,10 +305,29 @@ def _words(status: str) -> str:
 
 
 class ProgramFileError(LoyaltyError):
-    """A programme file cannot be loaded; the message names the place."""
+    """A programme file cannot be used; the message names the place.
+
+    `faults` are all that is wrong with it, one line each.
+    """
 
     code = "PROGRAM_FILE"
-    is_told = False
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("\n".join(faults), field="toml")
+        self.faults = faults
+
+
+class StaleVersionError(LoyaltyError):
+    """The programme has another version by now than the caller expects."""
+
+    code = "STALE_VERSION"
+
+    def __init__(self, *, expected: int, present: int) -> None:
+        super().__init__(
+            f"The programme is at version {present}, not {expected}; plan again, then apply.",
+            field="expectedVersion",
+        )
+        self.expected, self.present = expected, present
 
 
 class TemplateError(LoyaltyError):

@@ -23,7 +23,7 @@ from loyalty_graph.cli.purchases import purchase
 from loyalty_graph.cli.sandbox import sandbox_app
 from loyalty_graph.cli.schema import schema_app
 from loyalty_graph.cli.tokens import token_app
-from loyalty_graph.errors import LoyaltyError
+from loyalty_graph.errors import LoyaltyError, ProgramFileError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -114,10 +114,27 @@ def version() -> None:
 
 
 def main() -> None:
-    """Run the command line; an expected failure is one line on standard error and exit code 1."""
+    """Run the command line; an expected failure is one line on standard error and exit code 1.
+
+    A programme file may have many faults: each gets its line, which editors can follow.
+    """
     try:
         app(prog_name=PROGRAM)
+    except ProgramFileError as error:
+        _print_faults(error)
+        sys.exit(1)
     except LoyaltyError as error:
         message = " ".join(error.message.splitlines())
         errors.print(f"[bold red]{error.code}[/] {escape(message)}")
         sys.exit(1)
+
+
+def _print_faults(error: ProgramFileError) -> None:
+    faults = [" ".join(one.splitlines()) for one in error.faults]
+    if len(faults) == 1:
+        errors.print(f"[bold red]{error.code}[/] {escape(faults[0])}")
+        return
+    errors.print(f"[bold red]{error.code}[/] {len(faults)} faults; nothing was changed.")
+    for fault in faults:
+        place, _, rest = fault.partition(": ")
+        errors.print(f"[bold]{escape(place)}[/]: {escape(rest)}")

@@ -8,7 +8,12 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.extensions import FieldExtension, MaskErrors
 
-from loyalty_graph.errors import ForbiddenError, LoyaltyError, UnauthenticatedError
+from loyalty_graph.errors import (
+    ForbiddenError,
+    LoyaltyError,
+    ProgramFileError,
+    UnauthenticatedError,
+)
 from loyalty_graph.graphql.context import Info
 from loyalty_graph.graphql.error_codes import ErrorCode
 
@@ -62,7 +67,14 @@ class RefusalsAsData(FieldExtension):
                 info.field_name,
                 error.code,
             )
-            return self.payload(user_errors=[user_error(error)])
+            return self.payload(user_errors=user_errors(error))
+
+
+def user_errors(error: LoyaltyError) -> list[UserError]:
+    """Return the refusal as data: one, but of a programme file each fault by itself."""
+    if isinstance(error, ProgramFileError):
+        return [user_error(ProgramFileError(one)) for one in error.faults]
+    return [user_error(error)]
 
 
 def user_error(error: LoyaltyError) -> UserError:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Self
@@ -9,10 +10,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.numbers import list_currencies
 from dateutil.relativedelta import relativedelta
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from loyalty_graph.errors import InvalidInputError
 
+STORES_MAX = 500
+STORE_LABELS_MAX = 20
 CLOCK_SKEW_MAX = timedelta(minutes=5)
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -97,6 +100,33 @@ class Branding(_Settings):
     support: str = Field(default="", max_length=200)
 
 
+class Store(_Settings):
+    """A shop, as purchases name it by its `code`; `labels` say what conditions look for."""
+
+    code: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=60)
+    name: str = Field(min_length=1, max_length=60)
+    labels: tuple[Annotated[str, Field(min_length=1, max_length=40)], ...] = Field(
+        default=(), max_length=STORE_LABELS_MAX
+    )
+    city: str = Field(default="", max_length=60)
+    latitude: Decimal | None = Field(default=None, ge=-90, le=90, decimal_places=6)
+    longitude: Decimal | None = Field(default=None, ge=-180, le=180, decimal_places=6)
+
+    @model_validator(mode="after")
+    def _be_somewhere_or_nowhere(self) -> Self:
+        if (self.latitude is None) != (self.longitude is None):
+            raise ValueError("latitude and longitude go together")
+        return self
+
+
+def _distinct_stores(stores: tuple[Store, ...]) -> tuple[Store, ...]:
+    places: dict[str, int] = {}
+    for place, store in enumerate(stores):
+        if (first := places.setdefault(store.code, place)) != place:
+            raise ValueError(f"[{place}].code: {store.code} stands at [{first}] too")
+    return stores
+
+
 class ProgramSettings(_Settings):
     """The settings of one version of a programme."""
 
@@ -108,6 +138,9 @@ class ProgramSettings(_Settings):
     sandbox: bool = False
     points: PointSettings
     branding: Branding = Branding()
+    stores: Annotated[
+        tuple[Store, ...], Field(max_length=STORES_MAX), AfterValidator(_distinct_stores)
+    ] = ()
 
     @property
     def zone(self) -> ZoneInfo:

@@ -1,5 +1,6 @@
 """Loading a programme file: each package gets its own part, as the programme's next version."""
 
+import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -21,7 +22,8 @@ from loyalty_graph.earning import service as earning
 from loyalty_graph.earning.settings import EarningSettings
 from loyalty_graph.errors import ProgramFileError
 from loyalty_graph.programs import service as programs
-from loyalty_graph.programs.rules import Branding, ProgramSettings
+from loyalty_graph.programs.places import line_and_column
+from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.rewards import service as rewards
 from loyalty_graph.rewards.rules import REWARDS_MAX, RewardSettings
 from loyalty_graph.subscriptions import service as subscriptions
@@ -30,8 +32,21 @@ from loyalty_graph.tiers import service as tiers
 from loyalty_graph.tiers.rules import TierSettings
 from loyalty_graph.usecases import posting
 from loyalty_graph.usecases.program_changes import Change, changes
+from loyalty_graph.usecases.program_faults import (
+    NESTING_MAX,
+    Fault,
+    Source,
+    did_you_mean,
+    fault_of,
+    faults_of,
+    unstorable,
+)
+from loyalty_graph.usecases.program_schema import OWN_PARTS, json_schema
 from loyalty_graph.wallet import rollouts
 from loyalty_graph.wallet.templates import template_folders
+
+TEXT_BYTES_MAX = 1_000_000
+_SYNTAX_PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
 
 class _Coded(Protocol):
@@ -79,40 +94,117 @@ def read(path: Path, *, templates_dir: Path | None = None) -> ProgramFile:
         ProgramFileError: The file cannot be read, is no TOML, or says something that cannot be; the
             message names the place in the file.
     """
+    return parse(text_of(path), name=str(path), templates_dir=templates_dir)
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a programme file, as it stands.
+
+    Raises:
+        ProgramFileError: It cannot be read, is too long, or is no text.
+    """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(TEXT_BYTES_MAX + 1)
     except OSError as error:
         raise ProgramFileError(f"{path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ProgramFileError(f"{path} is no TOML: {error}.") from error
-    return check(data, name=str(path), templates_dir=templates_dir)
+    _refuse_long(content, str(path))
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ProgramFileError(f"{path}:{line}: is no TOML: {error}.") from error
 
 
-def check(data: dict[str, Any], *, name: str, templates_dir: Path | None = None) -> ProgramFile:
+def parse(text: str, *, name: str, templates_dir: Path | None = None) -> ProgramFile:
+    """Return the programme that a text describes; `name` stands in messages before the places.
+
+    Raises:
+        ProgramFileError: It is too long, no TOML, or says something that cannot be; every place is
+            named with its line and column.
+    """
+    _refuse_long(text.encode("utf-8", "surrogatepass"), name)
+    try:
+        data = tomllib.loads(text)
+    except RecursionError:
+        raise ProgramFileError(f"{name}: is nested deeper than {NESTING_MAX} levels.") from None
+    except ValueError as error:
+        raise ProgramFileError(_syntax_fault(name, text, str(error))) from error
+    return check(data, name=name, text=text, templates_dir=templates_dir)
+
+
+def _refuse_long(content: bytes, name: str) -> None:
+    if len(content) > TEXT_BYTES_MAX:
+        raise ProgramFileError(f"{name}: is longer than {TEXT_BYTES_MAX:,} bytes.")
+
+
+def _syntax_fault(name: str, text: str, message: str) -> str:
+    """Return what tomllib found wrong with a text, with its place in front."""
+    match = _SYNTAX_PLACE.fullmatch(message)
+    if match is None:
+        return f"{name}: is no TOML: {message}."
+    line, column = match[2], match[3]
+    if line is None:
+        line, column = line_and_column(text, len(text))
+    return f"{name}:{line}:{column}: is no TOML: {match[1]}."
+
+
+def check(
+    data: dict[str, Any],
+    *,
+    name: str,
+    text: str | None = None,
+    templates_dir: Path | None = None,
+) -> ProgramFile:
     """Return the programme that this data describes; `name` stands in messages.
+
+    Args:
+        data: What the file says.
+        name: What the file is called.
+        text: The text that the data was read from, so that faults name lines and columns.
+        templates_dir: Holds card templates of one's own.
 
     Raises:
         ProgramFileError: It says something that cannot be; every place is named.
     """
-    parts = dict(data)
-    if isinstance(parts.get("program"), dict):
-        if "branding" in parts["program"]:
-            raise ProgramFileError(f"{name}: program.branding: write it as [branding].")
-        branding = parts.pop("branding", Branding().model_dump())
-        parts["program"] = {**parts["program"], "branding": branding}
+    source = Source(name, data, text)
+    if faults := [*unstorable(data), *_misplaced(data)]:
+        raise source.refusal(faults)
     try:
-        file = ProgramFile.model_validate(parts)
+        file = ProgramFile.model_validate(_gathered(data))
     except ValidationError as error:
-        faults = "; ".join(
-            f"{_place(fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors()
-        )
-        raise ProgramFileError(f"{name}: {faults}.") from error
+        found = [{**one, "loc": _spread(one["loc"])} for one in error.errors()]
+        raise source.refusal(faults_of(found, data, json_schema(ProgramFile))) from error
     known = template_folders(templates_dir)
     unknown = (*_unknown_template(file, known), *_unknown_benefits(file), *_unknown_tiers(file))
-    if strangers := "; ".join(unknown):
-        raise ProgramFileError(f"{name}: {strangers}.")
+    if unknown:
+        raise source.refusal(fault_of(one, (), data) for one in unknown)
     return file
+
+
+def _misplaced(data: Mapping[str, Any]) -> Iterator[Fault]:
+    """Say where parts of the programme stand in [program] that have a place of their own."""
+    program = data.get("program")
+    if not isinstance(program, dict):
+        return
+    for name in OWN_PARTS:
+        if name in program:
+            header = f"[[{name}]]" if name == "stores" else f"[{name}]"
+            yield Fault(("program", name), f"write it as {header}", at_key=True)
+
+
+def _gathered(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the data with the parts of the programme's settings inside of it."""
+    if not isinstance(data.get("program"), dict):
+        return {name: part for name, part in data.items() if name not in OWN_PARTS}
+    own = {name: data[name] for name in OWN_PARTS if name in data}
+    rest = {name: part for name, part in data.items() if name not in OWN_PARTS}
+    return {**rest, "program": {**data["program"], **own}}
+
+
+def _spread(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    is_own = location[:1] == ("program",) and location[1:2] and location[1] in OWN_PARTS
+    return location[1:] if is_own else location
 
 
 def _unknown_template(file: ProgramFile, known: Collection[str]) -> Iterator[str]:
@@ -124,7 +216,7 @@ def _unknown_template(file: ProgramFile, known: Collection[str]) -> Iterator[str
 
 def _unknown_benefits(file: ProgramFile) -> Iterator[str]:
     """Say where tiers and plans name benefits that the file does not define."""
-    known = {one.code for one in file.benefits}
+    known = [one.code for one in file.benefits]
     levels = file.tiers.levels if file.tiers else ()
     named = [(f"tiers.levels[{place}]", one.benefits) for place, one in enumerate(levels)]
     plans = enumerate(file.subscription_plans)
@@ -133,23 +225,19 @@ def _unknown_benefits(file: ProgramFile) -> Iterator[str]:
         for number, code in enumerate(codes):
             if code not in known:
                 place = f"{here}.benefits[{number}]"
-                yield f"{place}: there is no benefit {code}; write it as [[benefits]]"
+                instead = did_you_mean(code, known) or "; write it as [[benefits]]"
+                yield f"{place}: there is no benefit {code}{instead}"
 
 
 def _unknown_tiers(file: ProgramFile) -> Iterator[str]:
     """Say where the rewards name tiers that the file does not define."""
-    known = {level.code for level in file.tiers.levels} if file.tiers else set()
+    known = [level.code for level in file.tiers.levels] if file.tiers else []
     for place, reward in enumerate(file.rewards):
-        for tier in sorted({*reward.tiers, *reward.tier_costs} - known):
-            yield f"rewards[{place}] ({reward.code}): there is no tier {tier}"
-
-
-def _place(location: tuple[int | str, ...]) -> str:
-    parts = location[1:] if location[:2] == ("program", "branding") else location
-    text = ""
-    for part in parts:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return text.removeprefix(".") or "file"
+        named = [(f"tiers[{number}]", code) for number, code in enumerate(reward.tiers)]
+        named += [(f"tier_costs.{code}", code) for code in reward.tier_costs]
+        for here, code in named:
+            if code not in known:
+                yield f"rewards[{place}].{here}: there is no tier {code}{did_you_mean(code, known)}"
 
 
 @posting.settling_conflicts

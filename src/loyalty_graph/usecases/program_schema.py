@@ -1,0 +1,29 @@
+"""The JSON Schema of programme files: editors complete and check by it, messages suggest by it."""
+
+from copy import deepcopy
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel
+
+OWN_PARTS = ("branding", "stores")
+"""Parts of the programme's settings that stand beside [program] in the file, not in it."""
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+@cache
+def json_schema(file: type[BaseModel]) -> dict[str, Any]:
+    """Return the JSON Schema of a programme file, as it is written. Do not change it."""
+    schema = deepcopy(file.model_json_schema())
+    program = schema["$defs"]["ProgramSettings"]["properties"]
+    own = {name: program.pop(name) for name in OWN_PARTS}
+    first = {"program": schema["properties"].pop("program")}
+    schema["properties"] = {**first, **own, **schema["properties"]}
+    # Without `keep`, a tier is kept with its entry.
+    schema["$defs"]["TierLevel"]["required"].remove("keep")
+    return {
+        "$schema": DIALECT,
+        "title": "A programme of Loyalty Graph",
+        **{name: part for name, part in schema.items() if name != "title"},
+    }

@@ -1,0 +1,217 @@
+"""Faults of programme files: where they are, and what would do instead."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loyalty_graph.errors import ProgramFileError
+from loyalty_graph.usecases import program_file
+from loyalty_graph.usecases.program_faults import FAULTS_MAX, did_you_mean
+
+PRESET = (Path(__file__).parents[2] / "presets" / "corner-grocer.toml").read_text()
+
+
+def faults(*changes: tuple[str, str], text: str = PRESET) -> list[str]:
+    """Return what is wrong with the corner grocer's file after these replacements."""
+    for before, after in changes:
+        assert text.count(before) == 1, before
+        text = text.replace(before, after)
+    with pytest.raises(ProgramFileError) as refused:
+        program_file.parse(text, name="shop.toml")
+    return list(refused.value.faults)
+
+
+def at(words: str, column: int | None = None, further: int = 0) -> str:
+    """Return the line, some `further` down, and column at which words of the preset begin."""
+    before, _, _ = PRESET.partition(words)
+    begins = len(before) - before.rfind("\n")
+    return f"{before.count(chr(10)) + 1 + further}:{column or begins}"
+
+
+DELIVERED = 'benefits = ["BIRTHDAY_CAKE", "COFFEE", "DELIVERY"]'
+COOK = '[[rewards]]\ncode = "COOKING_EVENING"'
+NOTE = '[[rewards]]\ncode = "NOTE"'
+
+
+@pytest.mark.parametrize(
+    ("case", "before", "after", "told"),
+    [
+        (
+            "a misspelt key stands at its name",
+            "accept_days = 365",
+            "acept_days = 365",
+            (
+                f"{at('accept_days =')}: program.acept_days: there is no setting acept_days here;"
+                " did you mean accept_days?"
+            ),
+        ),
+        (
+            "a wrong word stands at the value",
+            'downgrade = "ONE_STEP"',
+            'downgrade = "ONE_STPE"',
+            (
+                f"{at(chr(34) + 'ONE_STEP' + chr(34) + chr(10))}: tiers.downgrade: "
+                '"ONE_STPE" is none of NONE, ONE_STEP, TO_EARNED; did you mean ONE_STEP?'
+            ),
+        ),
+        (
+            "an item of a list has its own place",
+            DELIVERED,
+            DELIVERED.replace("COFFEE", "COFFE"),
+            (
+                f"{at(DELIVERED, 30)}: tiers.levels[2].benefits[1]: there is no benefit COFFE; "
+                "did you mean COFFEE?"
+            ),
+        ),
+        (
+            "what is missing stands at its table",
+            COOK,
+            "[[rewards]]",
+            f"{at(COOK, 3)}: rewards[5].code: is missing.",
+        ),
+        (
+            "overlapping tiers stand at the threshold",
+            "entry = 180000 # $1,800 in a year\nkeep = 150000",
+            "\nentry = 60000\nkeep = 60000 #",
+            (
+                f"{at('entry = 180000', 9, 1)}: tiers.levels[2].entry: "
+                "entry 60000 is not above 60000 of levels[1] (SILVER)."
+            ),
+        ),
+        (
+            "a reward dearer than any balance",
+            "cost_points = 2000",
+            "cost_points = 2_000_000_000_000",
+            (
+                f"{at('2000' + chr(10) + 'tiers')}: rewards[5].cost_points: should be at most "
+                "1,000,000,000,000, not 2,000,000,000,000."
+            ),
+        ),
+        (
+            "a wrong type",
+            "limit_per_member = 4",
+            'limit_per_member = "four"',
+            (
+                f"{at('4' + chr(10) + 'code_days')}: rewards[2].limit_per_member: should be a "
+                'valid integer, unable to parse string as an integer, not "four".'
+            ),
+        ),
+        (
+            "a syntax error",
+            NOTE,
+            NOTE.replace('"', ""),
+            f"{at(NOTE, 8, 1)}: is no TOML: Invalid value.",
+        ),
+    ],
+)
+def test_a_fault_names_its_place_and_what_would_do(
+    *, case: str, before: str, after: str, told: str
+):
+    assert faults((before, after)) == [f"shop.toml:{told}"]
+
+
+def test_all_faults_are_told_in_the_order_of_the_file():
+    told = faults(
+        ('unit_other = "points"', 'unit_other = ""'),
+        ("grace_days = 31", "grace_day = 31"),
+        ("accept_days = 365", "accept_days = 0"),
+    )
+
+    assert [one.partition(": ")[2] for one in told] == [
+        "program.accept_days: should be at least 1, not 0.",
+        'program.points.unit_other: should have at least 1 character, not "".',
+        "tiers.grace_day: there is no setting grace_day here; did you mean grace_days?",
+    ]
+
+
+def test_at_most_fifty_faults_are_shown():
+    strangers = "".join(f"stranger_{number} = 1\n" for number in range(FAULTS_MAX + 7))
+
+    told = faults(text=f"{strangers}\n{PRESET}")
+
+    assert len(told) == FAULTS_MAX + 1
+    assert told[0].startswith("shop.toml:1:1: stranger_0: there is no setting stranger_0 here")
+    assert told[-1] == "shop.toml: and 7 more faults."
+
+
+@pytest.mark.parametrize(
+    ("case", "text", "told"),
+    [
+        ("a list too deep to read", "a = " + "[" * 100_000, "is nested deeper than 40 levels."),
+        ("a list too deep to use", f"a = {'[' * 41}{']' * 41}", "is nested deeper than 40 levels."),
+        ("a key too deep to use", f"{'a.' * 60}a = 1", "a.a.a: is nested deeper than 40 levels."),
+        ("a number too long to read", "a = " + "9" * 5000, "is no TOML: Exceeds the limit"),
+        ("a number too long to keep", "a = 9223372036854775808", ":1:5: a: should be within 9,2"),
+        ("a character no database keeps", 'a = "\\u0000"', ":1:5: a: holds the character NUL."),
+        ("a name no database keeps", '"\\u0000" = 1', ":1:1: \0: the name holds the character"),
+        ("a text too long", "#" * 1_000_001, "shop.toml: is longer than 1,000,000 bytes."),
+        ("a control character", "a = 1 # \0", "shop.toml:1:9: is no TOML: Found invalid"),
+        ("a date that is none", "a = 2026-02-30", "shop.toml:1:5: is no TOML: Invalid date"),
+    ],
+)
+def test_a_hostile_text_is_refused(case: str, text: str, told: str):
+    [fault] = faults(text=text)
+
+    assert told in fault
+
+
+def test_a_file_of_ten_megabytes_is_refused_unread(tmp_path: Path):
+    path = tmp_path / "shop.toml"
+    path.write_bytes(b"#" * 10_000_000)
+
+    with pytest.raises(ProgramFileError, match=r"shop.toml: is longer than 1,000,000 bytes\.$"):
+        program_file.read(path)
+
+
+@pytest.mark.parametrize(
+    ("case", "store", "told"),
+    [
+        ("half a place", "latitude = 1.5", "stores[0]: latitude and longitude go together."),
+        ("nowhere on Earth", "latitude = 91\nlongitude = 0", "stores[0].latitude: should be at"),
+        ("no number", "latitude = nan\nlongitude = 0", "stores[0].latitude: should be a finite"),
+        ("twice the same", '[[stores]]\ncode = "S1"\nname = "x"', "stores[1].code: S1 stands at"),
+        ("an unknown key", "lables = []", "did you mean labels?"),
+    ],
+)
+def test_a_store_that_cannot_be_is_refused(case: str, store: str, told: str):
+    [fault] = faults(text=f'{PRESET}\n[[stores]]\ncode = "S1"\nname = "One"\n{store}\n')
+
+    assert told in fault
+
+
+def test_stores_are_part_of_the_programme():
+    text = f"""{PRESET}
+[[stores]]
+code = "S1"
+name = "Main Street"
+labels = ["OUTDOOR"]
+city = "Springfield"
+latitude = 39.801700
+longitude = -89.6437
+"""
+
+    [store] = program_file.parse(text, name="shop.toml").program.stores
+
+    assert store.model_dump(mode="json") == {
+        "code": "S1",
+        "name": "Main Street",
+        "labels": ["OUTDOOR"],
+        "city": "Springfield",
+        "latitude": "39.8017",
+        "longitude": "-89.6437",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "told"),
+    [
+        ("CAEK", ["CAKE", "POST"], "; did you mean CAKE?"),
+        ("cost", ["closes_at", "cost_points"], "; did you mean cost_points?"),
+        ("xyz", ["CAKE", "POST"], "; known here: CAKE, POST"),
+        ("xyz", [f"CAKE_{number}" for number in range(13)], ""),
+        ("xyz", [], ""),
+    ],
+)
+def test_a_suggestion_is_near_or_all_that_is_known(name: str, known: list[Any], told: str):
+    assert did_you_mean(name, known) == told
