@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from loyalty_graph.benefits.rules import Grant, Multiplier
+from loyalty_graph.benefits.rules import Grant
 from loyalty_graph.db.sets import Lookup, Row, fetch
 from loyalty_graph.programs import service as programs
 from loyalty_graph.subscriptions import service
@@ -139,33 +139,33 @@ async def grants(
     }
 
 
-async def multipliers(
+async def plans_at(
     program_id: UUID, member_ids: Sequence[UUID], *, now: datetime, at: datetime
-) -> dict[UUID, list[Multiplier]]:
-    """Return by what members' points are multiplied for something that happened `at` a time.
+) -> dict[UUID, SubscriptionPlan]:
+    """Return the plans whose benefits members had `at` a time, as is known now; others are absent.
 
-    That is by the plan a member had then, as is known now; others are absent.
+    They multiply the points of what happened then.
     """
     held, told = await fetch(
         program_id, service.of_members(member_ids), service.periods_of(member_ids)
     )
     version = await programs.in_force(program_id, now, now=now)
-    found: dict[UUID, list[Multiplier]] = {}
+    found: dict[UUID, SubscriptionPlan] = {}
     for member_id, rows, known in zip(member_ids, held, told, strict=True):
-        if mine := await multipliers_of(rows, known, version, now=now, at=at):
-            found[member_id] = mine
+        if plan := await plan_of(rows, known, version, now=now, at=at):
+            found[member_id] = plan
     return found
 
 
-async def multipliers_of(
+async def plan_of(
     rows: Sequence[Row],
     known: Sequence[Row],
     version: programs.Version,
     *,
     now: datetime,
     at: datetime,
-) -> list[Multiplier]:
-    """Return a member's multipliers from what the two look-ups found of him.
+) -> SubscriptionPlan | None:
+    """Return the plan a member had `at` a time, from what the two look-ups found of him.
 
     `rows` are from `service.of_members`, `known` from `service.periods_of`. What is written down
     mostly says it; only where no period covers the time, subscriptions are let run on to now.
@@ -175,9 +175,9 @@ async def multipliers_of(
         view = await _view(service.held_of(row), version, now)
         had = had or plan_at(view.state, view.terms, _history(view, known).values(), at)
     if had is None:
-        return []
+        return None
     code, number = had
-    return (await service.plans(version.program_id, number))[code].multipliers()
+    return (await service.plans(version.program_id, number))[code]
 
 
 def _history(view: View, known: Sequence[Row]) -> dict[int, Period]:

@@ -1,4 +1,4 @@
-"""Paid memberships in a batch of purchases: read with it, for what they multiply."""
+"""Paid memberships in a batch of purchases: read with it, for what they give."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -8,16 +8,17 @@ from loyalty_graph.benefits.rules import Multiplier
 from loyalty_graph.programs import service as programs
 from loyalty_graph.subscriptions import reads
 from loyalty_graph.subscriptions import service as subscriptions
+from loyalty_graph.subscriptions.rules import SubscriptionPlan
 from loyalty_graph.usecases import posting
 
 
 class Memberships:
-    """The multipliers of a batch's members; in a programme without plans it does nothing."""
+    """The plans of a batch's members; in a programme without plans it does nothing."""
 
     def __init__(self, version: programs.Version, *, has_plans: bool) -> None:
         self._version = version
         self._has_plans = has_plans
-        self._found: dict[tuple[UUID, datetime], Sequence[Multiplier]] = {}
+        self._found: dict[tuple[UUID, datetime], SubscriptionPlan] = {}
 
     @classmethod
     async def of(cls, program_id: UUID, *, now: datetime) -> "Memberships":
@@ -42,10 +43,17 @@ class Memberships:
         known = batch.of_members[subscriptions.periods_of]
         for member_id, at in times:
             if member_id is not None and held[member_id]:
-                self._found[member_id, at] = await reads.multipliers_of(
+                plan = await reads.plan_of(
                     held[member_id], known[member_id], self._version, now=batch.now, at=at
                 )
+                if plan is not None:
+                    self._found[member_id, at] = plan
 
-    def multipliers_at(self, member_id: UUID, at: datetime) -> Sequence[Multiplier]:
-        """Return by what the member's points are multiplied at an instant, as known by now."""
-        return self._found.get((member_id, at), ())
+    def plan_at(self, member_id: UUID, at: datetime) -> SubscriptionPlan | None:
+        """Return the plan whose benefits the member has at an instant, as known by now."""
+        return self._found.get((member_id, at))
+
+
+def multipliers(plan: SubscriptionPlan | None) -> Sequence[Multiplier]:
+    """Return by what the points of a member with this plan are multiplied."""
+    return () if plan is None else plan.multipliers()

@@ -8,7 +8,7 @@ from loyalty_graph.errors import DuplicatePurchaseError
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.purchases import service as purchases
-from loyalty_graph.usecases import payments, posting
+from loyalty_graph.usecases import memberships, payments, posting
 from loyalty_graph.usecases.memberships import Memberships
 from loyalty_graph.usecases.purchase_command import PurchaseRecorded, RecordPurchase
 from loyalty_graph.usecases.purchase_terms import Terms
@@ -47,8 +47,10 @@ def decide(
     paid = payments.paid_lines(terms.version.settings, command.lines, command.pay_points)
     calculation = terms.calculator.calculate(paid)
     tier = so_far.tiering.tier_at(account.member_id, command.purchased_at)
-    plan = so_far.memberships.multipliers_at(account.member_id, command.purchased_at)
-    calculation = calculation.times((*multipliers(terms.scheme, tier), *plan))
+    plan = so_far.memberships.plan_at(account.member_id, command.purchased_at)
+    calculation = calculation.times(
+        (*multipliers(terms.scheme, tier), *memberships.multipliers(plan))
+    )
     bought = replace(command, lines=paid) if command.pay_points else command
     recorded = _credit(batch, account, bought, terms, calculation)
     so_far.known.add((command.source, command.external_id))

@@ -14,7 +14,7 @@ from loyalty_graph.programs.rules import check_offset
 from loyalty_graph.purchases.rules import Line, check_lines
 from loyalty_graph.subscriptions import reads as subscriptions
 from loyalty_graph.tiers import reads as tier_reads
-from loyalty_graph.usecases import payments
+from loyalty_graph.usecases import memberships, payments
 from loyalty_graph.usecases.purchase_deciding import explanation
 from loyalty_graph.usecases.purchase_terms import terms_of
 from loyalty_graph.usecases.tiering import multipliers
@@ -60,8 +60,8 @@ async def simulate(
     if member is not None:
         found = await members.find(program_id, member)
         tier = await tier_reads.tier_at(program_id, found.id, purchased_at, now=now)
-        plans = await subscriptions.multipliers(program_id, [found.id], now=now, at=purchased_at)
-        mine = (*multipliers(terms.scheme, tier), *plans.get(found.id, ()))
+        plans = await subscriptions.plans_at(program_id, [found.id], now=now, at=purchased_at)
+        mine = (*multipliers(terms.scheme, tier), *memberships.multipliers(plans.get(found.id)))
         calculation = calculation.times(mine)
     why = explanation(terms.calculator, calculation)
     expires_at = terms.version.settings.expires_at(purchased_at)
