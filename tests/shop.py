@@ -11,12 +11,13 @@ from loyalty_graph.ledger.models import AccountRow
 from loyalty_graph.members.models import Member
 from loyalty_graph.members.rules import Reference, ReferenceKind
 from loyalty_graph.members.service import Profile
-from loyalty_graph.purchases.rules import Line
+from loyalty_graph.purchases.rules import ActivityKind, Deed, Line
 from loyalty_graph.rewards import reads as reward_reads
 from loyalty_graph.rewards.codes import Codes
 from loyalty_graph.rewards.rules import Redemption, Step
 from loyalty_graph.rewards.voucher_rules import Voucher
 from loyalty_graph.usecases import (
+    activities,
     members,
     membership,
     program_file,
@@ -75,6 +76,7 @@ NOTE: dict[str, Any] = {
     "cost_points": 50,
     "hold_minutes_max": 30,
 }
+DEED = {"name", "network", "proof", "store"}
 Answer = TypeVar("Answer")
 _numbers = count(1)
 
@@ -145,6 +147,26 @@ class Shop:
             quantities=quantities,
         )
         return await refunds.record(self.program_id, replace(command, **changes), now=self.now)
+
+    async def do(
+        self, member: Member, kind: ActivityKind, /, **changes: Any
+    ) -> activities.ActivityRecorded:
+        command = self.deed(member, kind, **changes)
+        return only(await activities.record(self.program_id, [command], now=self.now))
+
+    def deed(
+        self, member: Member, kind: ActivityKind, /, **changes: Any
+    ) -> activities.RecordActivity:
+        """Return a command; `changes` are of the deed, or of the command where that has them."""
+        of_deed = {name: changes.pop(name) for name in list(changes) if name in DEED}
+        command = activities.RecordActivity(
+            caller="partner:till",
+            idempotency_key=f"do-{next(_numbers)}",
+            member=by_id(member),
+            deed=Deed(kind, **of_deed),
+            occurred_at=self.now,
+        )
+        return replace(command, **changes)
 
     async def redeem(self, member: Member, points: int, **changes: Any) -> redemptions.PointsMoved:
         command = redemptions.RedeemPoints(

@@ -9,8 +9,11 @@ from loyalty_graph.purchases.rules import (
     AMOUNT_MINOR_MAX,
     LINES_MAX,
     QUANTITY_MAX,
+    ActivityKind,
+    Deed,
     Line,
     bring_back,
+    check_deed,
     check_lines,
     check_payment,
     check_receipt,
@@ -169,3 +172,16 @@ def test_what_cannot_be_brought_back_is_refused(
 
     with pytest.raises(error, match=message):
         bring_back(lines, quantities)
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        pytest.param(Deed(ActivityKind.CUSTOM, name="WORKOUT_DONE"), id="custom"),
+        pytest.param(Deed(ActivityKind.SOCIAL_SHARE, network="x"), id="social"),
+        pytest.param(Deed(ActivityKind.CHECK_IN, store="mitte"), id="in a store"),
+        pytest.param(Deed(ActivityKind.REVIEW, proof="order-7", store="mitte"), id="with a proof"),
+    ],
+)
+def test_an_activity_says_what_its_kind_needs(deed: Deed):
+    check_deed(deed)

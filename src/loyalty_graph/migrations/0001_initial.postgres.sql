@@ -14,6 +14,41 @@ CREATE TABLE "account" (
     CONSTRAINT "account_qualifying_not_negative" CHECK (qualifying_points >= 0),
     CONSTRAINT "account_held_not_negative" CHECK (held_points >= 0)
 ) WITH (fillfactor = 70);
+CREATE TABLE "activity" (
+    "id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "member_id" UUID NOT NULL,
+    "kind" VARCHAR(20) NOT NULL,
+    "name" VARCHAR(40),
+    "network" VARCHAR(40),
+    "proof" VARCHAR(100),
+    "store" VARCHAR(60),
+    "occasion" VARCHAR(12),
+    "occurred_at" TIMESTAMPTZ NOT NULL,
+    "recorded_at" TIMESTAMPTZ NOT NULL,
+    "points" BIGINT NOT NULL,
+    "entry_sequence" INT,
+    "rule_version" INT NOT NULL,
+    "verdicts" JSONB NOT NULL,
+    CONSTRAINT "activity_pkey" PRIMARY KEY ("program_id", "member_id", "id")
+);
+CREATE UNIQUE INDEX "activity_occasion_once" ON "activity" ("program_id", "member_id", "kind", "occasion") WHERE occasion IS NOT NULL;
+CREATE TABLE "activity_count" (
+    "rule" VARCHAR(40) NOT NULL,
+    "program_id" UUID NOT NULL,
+    "member_id" UUID NOT NULL,
+    "network" VARCHAR(40) NOT NULL,
+    "counted_at" TIMESTAMPTZ NOT NULL,
+    CONSTRAINT "activity_count_pkey" PRIMARY KEY ("program_id", "member_id", "rule", "network")
+) WITH (fillfactor = 80);
+CREATE TABLE "activity_proof" (
+    "proof" VARCHAR(100) NOT NULL,
+    "program_id" UUID NOT NULL,
+    "rule" VARCHAR(40) NOT NULL,
+    "member_id" UUID NOT NULL,
+    "activity_id" UUID NOT NULL,
+    CONSTRAINT "activity_proof_pkey" PRIMARY KEY ("program_id", "rule", "proof")
+);
 CREATE TABLE "alarm" (
     "name" VARCHAR(255) NOT NULL,
     "message" TEXT NOT NULL,

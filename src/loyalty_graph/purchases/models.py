@@ -1,4 +1,4 @@
-"""Tables of purchases. They are written in sets and hold no database foreign keys."""
+"""Tables of purchases and activities, written in sets, without database foreign keys."""
 
 from datetime import datetime
 from typing import Any
@@ -158,3 +158,75 @@ class MemberSummary(Model):
     class Meta(Model.Meta):
         table = "member_summary"
         constraints = [PrimaryKey("program_id", "member_id"), FillFactor(70)]
+
+
+class Activity(Model):
+    """Something a member did beside buying, whether or not it earned points.
+
+    `verdicts` say rule by rule what it gave, or why nothing. `occasion` tells one of a kind that
+    happens by itself from the next, such as the year of a birthday: each happens once.
+    """
+
+    id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    member_id: UUID = fields.UUIDField()
+    kind = fields.CharField(max_length=20)
+    name = fields.CharField(max_length=40, null=True)
+    network = fields.CharField(max_length=40, null=True)
+    proof = fields.CharField(max_length=100, null=True)
+    store = fields.CharField(max_length=60, null=True)
+    occasion = fields.CharField(max_length=12, null=True)
+    occurred_at: datetime = fields.DatetimeField()
+    recorded_at: datetime = fields.DatetimeField()
+    points: int = fields.BigIntField()
+    entry_sequence: int | None = fields.IntField(null=True)
+    rule_version: int = fields.IntField()
+    verdicts: list[dict[str, Any]] = fields.JSONField()
+
+    class Meta(Model.Meta):
+        table = "activity"
+        constraints = [
+            PrimaryKey("program_id", "member_id", "id"),
+            Unique(
+                "program_id",
+                "member_id",
+                "kind",
+                "occasion",
+                name="activity_occasion_once",
+                where="occasion IS NOT NULL",
+            ),
+        ]
+
+
+class ActivityCount(Model):
+    """When an activity last counted for a member under a rule.
+
+    `network` is empty for all networks together, which has a row of its own.
+    """
+
+    rule = fields.CharField(max_length=40, primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    member_id: UUID = fields.UUIDField()
+    network = fields.CharField(max_length=40)
+    counted_at: datetime = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "activity_count"
+        constraints = [
+            PrimaryKey("program_id", "member_id", "rule", "network"),
+            FillFactor(80),
+        ]
+
+
+class ActivityProof(Model):
+    """The directory of proofs: one counts once under a rule, whoever brings it."""
+
+    proof = fields.CharField(max_length=100, primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    rule = fields.CharField(max_length=40)
+    member_id: UUID = fields.UUIDField()
+    activity_id: UUID = fields.UUIDField()
+
+    class Meta(Model.Meta):
+        table = "activity_proof"
+        constraints = [PrimaryKey("program_id", "rule", "proof")]

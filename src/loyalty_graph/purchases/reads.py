@@ -8,6 +8,7 @@ from uuid import UUID
 
 from loyalty_graph.db.sets import Lookup, fetch
 from loyalty_graph.purchases.models import (
+    Activity,
     MemberSummary,
     Purchase,
     PurchaseLine,
@@ -147,7 +148,7 @@ async def counts(program_id: UUID) -> Counts:
 class Counted:
     """What is left of a purchase after its refunds, on the day it was made.
 
-    Spend is what was paid with money.
+    Spend is what was paid with money. What an activity earned counts like a purchase for nothing.
     """
 
     purchased_at: datetime
@@ -157,18 +158,20 @@ class Counted:
 
 _COUNTED = ("id", "purchased_at", "total_minor", "paid_minor", "points")
 _UNCOUNTED = ("purchase_id", "amount_minor", "returned_minor", "due_points")
+_DONE = ("occurred_at", "points")
 
 
 async def counted(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, list[Counted]]:
-    """Return what is left of each of these members' purchases."""
+    """Return what is left of each of these members' purchases, and what their activities earned."""
     keys = [(one,) for one in member_ids]
-    bought, back = await fetch(
+    bought, back, did = await fetch(
         program_id,
         Lookup(Purchase, ("member_id",), keys, _COUNTED),
         Lookup(Refund, ("member_id",), keys, _UNCOUNTED),
+        Lookup(Activity, ("member_id",), keys, _DONE, where="points > 0"),
     )
     found: dict[UUID, list[Counted]] = {}
-    for member_id, purchased, refunded in zip(member_ids, bought, back, strict=True):
+    for member_id, purchased, refunded, done in zip(member_ids, bought, back, did, strict=True):
         amounts, points = Counter[UUID](), Counter[UUID]()
         for purchase_id, amount, paid, due in refunded:
             amounts[purchase_id] += amount - paid
@@ -176,5 +179,5 @@ async def counted(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, li
         found[member_id] = [
             Counted(at, total - paid - amounts[key], earned - points[key])
             for key, at, total, paid, earned in purchased
-        ]
+        ] + [Counted(at, 0, earned) for at, earned in done]
     return found

@@ -1,4 +1,4 @@
-"""What a receipt may hold, and what is left of it after a refund."""
+"""What a receipt or an activity may hold, and what is left of a receipt after a refund."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +17,9 @@ SKU_LENGTH_MAX = 60
 LABEL_LENGTH_MAX = 40
 LABELS_MAX = 20
 PAYMENT_LENGTH_MAX = 20
+ACTIVITY_NAME_LENGTH_MAX = 40
+NETWORK_LENGTH_MAX = 40
+PROOF_LENGTH_MAX = 100
 
 
 class Channel(StrEnum):
@@ -44,6 +47,33 @@ class ActivityKind(StrEnum):
     BIRTHDAY = "BIRTHDAY"
     ANNIVERSARY = "ANNIVERSARY"
     CUSTOM = "CUSTOM"
+
+
+BY_ITSELF = frozenset(
+    (
+        ActivityKind.SIGN_UP,
+        ActivityKind.PROFILE_COMPLETED,
+        ActivityKind.BIRTHDAY,
+        ActivityKind.ANNIVERSARY,
+    )
+)
+"""What nobody records: the programme sees it itself."""
+
+SOCIAL = frozenset((ActivityKind.SOCIAL_FOLLOW, ActivityKind.SOCIAL_SHARE))
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Something a member did beside buying; `name` is for CUSTOM, such as WORKOUT_DONE.
+
+    `proof` is what shows that it was done, such as the number of an order that was reviewed.
+    """
+
+    kind: ActivityKind
+    name: str | None = None
+    network: str | None = None
+    proof: str | None = None
+    store: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,3 +266,32 @@ def bring_back(lines: Sequence[Line], quantities: Mapping[int, int]) -> list[Lin
             )
         after[number - 1] = replace(line, refunded=line.refunded + quantity)
     return after
+
+
+def check_deed(deed: Deed) -> None:
+    """Refuse an activity that does not say what its kind needs, or says what nobody can read.
+
+    Raises:
+        InvalidInputError: Its kind happens by itself; a name, network, proof or store is missing,
+            is not for this kind, or cannot be kept.
+    """
+    kind = deed.kind
+    if kind in BY_ITSELF:
+        raise InvalidInputError(f"{kind} is seen by the programme itself.", field="kind")
+    if (deed.name is not None) != (kind is ActivityKind.CUSTOM):
+        raise InvalidInputError("CUSTOM has a name, and no other kind has one.", field="name")
+    if (deed.network is not None) != (kind in SOCIAL):
+        names = " and ".join(sorted(SOCIAL))
+        raise InvalidInputError(f"{names} have a network, and no others.", field="network")
+    if kind is ActivityKind.CHECK_IN and deed.store is None:
+        raise InvalidInputError("A CHECK_IN names its store.", field="store")
+    _check_text(deed.name, ACTIVITY_NAME_LENGTH_MAX, "name")
+    _check_text(deed.network, NETWORK_LENGTH_MAX, "network")
+    _check_text(deed.proof, PROOF_LENGTH_MAX, "proof")
+    if deed.store is not None:
+        check_store(deed.store)
+
+
+def _check_text(text: str | None, length_max: int, field: str) -> None:
+    if text is not None and not _is_name(text, length_max):
+        raise InvalidInputError(f"The {field} needs 1 to {length_max} characters.", field=field)

@@ -11,6 +11,7 @@ from loyalty_graph.ledger.reads import Entry
 from loyalty_graph.ledger.rules import Kind
 from loyalty_graph.money import Money as Amount
 from loyalty_graph.programs.rules import ProgramSettings
+from loyalty_graph.purchases.rules import ActivityKind
 
 ROUNDED = {
     Rounding.FLOOR: "rounded down",
@@ -114,6 +115,36 @@ def _earned(
     return f"{in_words(points, settings, writing)} for a purchase of {amount}."
 
 
+DID: Mapping[str, str] = {
+    ActivityKind.SIGN_UP: "for joining",
+    ActivityKind.PROFILE_COMPLETED: "for completing the profile",
+    ActivityKind.SOCIAL_FOLLOW: "for following on {network}",
+    ActivityKind.SOCIAL_SHARE: "for sharing on {network}",
+    ActivityKind.REVIEW: "for a review",
+    ActivityKind.CHECK_IN: "for checking in at {store}",
+    ActivityKind.APP_INSTALLED: "for installing the app",
+    ActivityKind.NEWSLETTER: "for reading the newsletter",
+    ActivityKind.SURVEY_ANSWERED: "for answering a survey",
+    ActivityKind.EVENT_ATTENDED: "for coming to an event",
+    ActivityKind.BIRTHDAY: "for the birthday",
+    ActivityKind.ANNIVERSARY: "for another year with us",
+    ActivityKind.CUSTOM: "for {name}",
+}
+"""What activities earn points for; a custom one is called by its name."""
+
+
+def _for_activity(told: Told) -> str:
+    activity = told.why["activity"]
+    names = " and ".join(rule["name"] for rule in told.why["rules"])
+    return f"{told.amount} {DID[activity['kind']].format(**activity)}: {names}."
+
+
+def _for_what_was_done(told: Told) -> str:
+    if "activity" in told.why:
+        return _for_activity(told)
+    return _earned(told.points, told.why, told.settings, told.writing)
+
+
 def _for_reward(told: Told) -> str:
     name = told.why.get("name")
     return f" for {name}" if name else ""
@@ -157,7 +188,7 @@ def _adjusted(told: Told) -> str:
 
 
 SENTENCES: Mapping[Kind, Callable[[Told], str]] = {
-    Kind.EARN: lambda told: _earned(told.points, told.why, told.settings, told.writing),
+    Kind.EARN: _for_what_was_done,
     Kind.REDEEM: _spent,
     Kind.UNREDEEM: _given_back,
     Kind.HOLD: lambda told: f"{told.amount} set aside{_for_reward(told)}.",
