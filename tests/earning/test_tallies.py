@@ -9,7 +9,7 @@ from loyalty_graph.earning import tallies
 
 BEANS, TEAS = UUID(int=1), UUID(int=2)
 ADA, BOB = UUID(int=11), UUID(int=12)
-DAY, EVER = ("SPRING", "DAY:2026-03-02"), ("SPRING", "EVER")
+DAY, EVER = ("SPRING", "2026-03-02"), ("SPRING", "EVER")
 LIMITS = {DAY: 100, EVER: 1000}
 move = transaction(tallies.move_budgets)
 
@@ -81,11 +81,15 @@ async def test_many_at_once_never_use_more_than_there_is(database: object):
     assert await used() == [(*DAY, 98), (*EVER, 98)]
 
 
-async def test_counters_are_found_by_member_rule_and_period(database: object):
-    await count(BEANS, {(ADA, *DAY): (10, 1), (BOB, *DAY): (5, 1), (ADA, *EVER): (10, 1)})
+async def test_counters_are_found_by_member_and_period(database: object):
+    mine = {(ADA, *DAY): (10, 1), (ADA, *EVER): (10, 1), (ADA, "MONDAYS", "EVER"): (-3, 0)}
+    await count(BEANS, {**mine, (BOB, *DAY): (5, 1), (ADA, "SPRING", "2026-03-01"): (9, 9)})
 
     await count(BEANS, {(ADA, *DAY): (25, 2)})
 
-    wanted = [(BOB, *DAY), (ADA, *DAY), (BOB, *EVER), (ADA, *DAY)]
-    [found] = await transaction(fetch)(BEANS, tallies.counters(wanted))
-    assert found == [[(ADA, *DAY, 25, 2)], [(BOB, *DAY, 5, 1)], []]
+    wanted = tallies.counters(["EVER", "2026-03-02", "EVER"])
+    [found] = await transaction(fetch)(BEANS, wanted([ADA, BOB]))
+    assert [sorted(rows) for rows in found] == [
+        [("MONDAYS", "EVER", -3, 0), (*DAY, 25, 2), (*EVER, 10, 1)],
+        [(*DAY, 5, 1)],
+    ]

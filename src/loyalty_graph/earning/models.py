@@ -24,8 +24,8 @@ class EarningRules(Model):
 class EarningCounter(Model):
     """What a rule or offer gave one member in a period: points, and how often it counted.
 
-    `period` names the period, such as `DAY:2026-03-02` or `EVER`. Whoever changes it has the
-    member's account locked.
+    `period` names the period, such as `2026-03-02` or `EVER`; in that of `CARRY` the points are
+    minor units. Whoever changes it has the member's account locked.
     """
 
     member_id: UUID = fields.UUIDField(primary_key=True)
@@ -37,7 +37,8 @@ class EarningCounter(Model):
 
     class Meta(Model.Meta):
         table = "earning_counter"
-        constraints = [PrimaryKey("program_id", "member_id", "rule", "period"), FillFactor(70)]
+        # A purchase looks for the periods that are open, of whatever rules.
+        constraints = [PrimaryKey("program_id", "member_id", "period", "rule"), FillFactor(70)]
 
 
 class EarningBudget(Model):

@@ -1,6 +1,7 @@
 """Tallies: how much of caps and budgets is used up, as it is looked up and written."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from uuid import UUID
 
 from tortoise.expressions import F
@@ -14,6 +15,8 @@ CounterKey = tuple[UUID, str, str]
 BudgetKey = tuple[str, str]
 """(rule, period)"""
 
+_PERIOD = re.compile(r"[A-Z0-9-]{1,20}")
+
 
 class BudgetTakenMeanwhileError(Exception):
     """Others took what this transaction had counted on; run again, it sees what is left."""
@@ -24,17 +27,30 @@ class BudgetTakenMeanwhileError(Exception):
         self.keys = sorted(keys)
 
 
-def counters(keys: Iterable[CounterKey]) -> Lookup:
-    """Return the look-up of what rules gave members: (member id, rule, period, points, times)."""
-    by = ("member_id", "rule", "period")
-    return Lookup(EarningCounter, by, sorted(set(keys)), (*by, "points", "times"))
+def counters(periods: Iterable[str]) -> Callable[[Sequence[UUID]], Lookup]:
+    """Return the look-up of what rules gave in these periods (at least one), a key for each member.
+
+    Its rows are (rule, period, points, times). Other periods stay unread, however many there are.
+    """
+    named = sorted(set(periods))
+    assert named, "without periods there is nothing to look for"
+    assert all(map(_PERIOD.fullmatch, named)), "periods are names of our own"
+    texts = ", ".join(f"'{one}'" for one in named)
+    where = f"period in ({texts})"
+
+    def of_members(member_ids: Sequence[UUID]) -> Lookup:
+        keys = [(one,) for one in member_ids]
+        columns = ("rule", "period", "points", "times")
+        return Lookup(EarningCounter, ("member_id",), keys, columns, where=where)
+
+    return of_members
 
 
 def counter_writes(counted: Mapping[CounterKey, tuple[int, int]]) -> Upsert:
     """Return what keeps new (points, times); the members' accounts are locked."""
     return Upsert(
         EarningCounter,
-        ("member_id", "rule", "period"),
+        ("member_id", "period", "rule"),
         ("member_id", "rule", "period", "points", "times"),
         [(*key, *now) for key, now in sorted(counted.items())],
         merge=(("points", "excluded.points"), ("times", "excluded.times")),

@@ -1,7 +1,7 @@
 """Members and their consents, many at once."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -10,10 +10,12 @@ from loyalty_graph.members.models import Consent, Member
 
 __all__ = [
     "Consent",
+    "Known",
     "Member",
     "Profile",
     "consents",
     "count",
+    "known_of",
     "members",
     "page",
     "profiles_of",
@@ -34,6 +36,22 @@ class Profile(NamedTuple):
 def profiles_of(member_ids: Sequence[UUID]) -> Lookup:
     """Return the look-up of members' profiles, one key for each; its rows are of `Profile`."""
     return Lookup(Member, ("id",), [(one,) for one in member_ids], Profile._fields)
+
+
+class Known(NamedTuple):
+    """What conditions may ask of a member, as `known_of` finds it."""
+
+    status: str
+    locale: str
+    enrolled_at: datetime
+    birthday: date | None
+    email: str | None
+    phone: str | None
+
+
+def known_of(member_ids: Sequence[UUID]) -> Lookup:
+    """Return the look-up of what conditions may ask of members, one key for each."""
+    return Lookup(Member, ("id",), [(one,) for one in member_ids], Known._fields)
 
 
 async def members(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, Member]:

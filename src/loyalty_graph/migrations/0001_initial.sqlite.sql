@@ -193,7 +193,7 @@ CREATE TABLE "earning_counter" (
     "period" VARCHAR(20) NOT NULL,
     "points" BIGINT NOT NULL,
     "times" INT NOT NULL,
-    CONSTRAINT "earning_counter_pkey" PRIMARY KEY ("program_id", "member_id", "rule", "period")
+    CONSTRAINT "earning_counter_pkey" PRIMARY KEY ("program_id", "member_id", "period", "rule")
 );
 CREATE TABLE "earning_rules" (
     "program_id" CHAR(36) NOT NULL,

@@ -115,10 +115,14 @@ async def refunds(program_id: UUID, keys: Sequence[Key]) -> dict[Key, list[Broug
     return {key: [BroughtBack(*row) for row in rows] for key, rows in zip(keys, found, strict=True)}
 
 
+def summaries_of(member_ids: Sequence[UUID]) -> Lookup:
+    """Return the look-up of what members bought so far, one key for each; see `Summary`."""
+    return Lookup(MemberSummary, ("member_id",), [(one,) for one in member_ids], _SUMMARY)
+
+
 async def summaries(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, Summary]:
     """Return what these members bought so far; who bought nothing is absent."""
-    keys = [(one,) for one in member_ids]
-    [found] = await fetch(program_id, Lookup(MemberSummary, ("member_id",), keys, _SUMMARY))
+    [found] = await fetch(program_id, summaries_of(member_ids))
     return {
         member_id: Summary(*rows[0])
         for member_id, rows in zip(member_ids, found, strict=True)
