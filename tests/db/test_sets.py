@@ -30,7 +30,7 @@ from loyalty_graph.purchases.models import MemberSummary, PurchaseLine
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PROGRAM, OTHER, ADA, BOB, CARL = sorted(new_id(NOON + timedelta(seconds=n)) for n in range(5))
-LOT = ("member_id", "sequence", "points", "remaining_points", "expires_at")
+LOT = ("member_id", "sequence", "points", "remaining_points", "expires_at", "is_pending")
 FACT = ("id", "kind", "member_id", "at", "payload")
 
 
@@ -49,7 +49,10 @@ def lots(*rows: tuple[UUID, int, int]) -> Insert:
     return Insert(
         LotRow,
         LOT,
-        [(who, sequence, 10, 10, NOON + timedelta(days=days)) for who, sequence, days in rows],
+        [
+            (who, sequence, 10, 10, NOON + timedelta(days=days), False)
+            for who, sequence, days in rows
+        ],
     )
 
 
@@ -144,12 +147,12 @@ async def test_json_comes_back(database: object):
 
 async def test_large_numbers_and_bytes_come_back(database: object):
     columns = (
-        *("member_id", "status", "balance_points", "held_points", "qualifying_points"),
-        *("lifetime_points", "sequence", "head"),
+        *("member_id", "status", "balance_points", "held_points", "pending_points"),
+        *("qualifying_points", "lifetime_points", "sequence", "head"),
     )
     rows = [
-        (ADA, "ACTIVE", -(2**63), 0, 0, 2**63 - 1, 2**31 - 1, b""),
-        (BOB, "ACTIVE", 0, 0, 0, 0, 0, bytes(range(256))),
+        (ADA, "ACTIVE", -(2**63), 0, 0, 0, 2**63 - 1, 2**31 - 1, b""),
+        (BOB, "ACTIVE", 0, 0, 0, 0, 0, 0, bytes(range(256))),
     ]
 
     await same_again(AccountRow, columns, rows)
@@ -172,7 +175,9 @@ async def test_empty_json_is_not_missing_json(database: object):
 
 async def test_a_time_of_another_zone_is_the_same_instant(database: object):
     tokyo = (NOON + timedelta(days=1)).astimezone(timezone(timedelta(hours=9)))
-    await write(Insert(LotRow, LOT, [(ADA, 1, 10, 10, tokyo)]), lots((ADA, 2, 2), (ADA, 3, 0)))
+    await write(
+        Insert(LotRow, LOT, [(ADA, 1, 10, 10, tokyo, False)]), lots((ADA, 2, 2), (ADA, 3, 0))
+    )
 
     [[found]] = await read(
         of_members(ADA, columns=("sequence", "expires_at"), order_by="expires_at")
@@ -196,7 +201,7 @@ async def test_a_time_can_be_a_key(database: object):
 
 async def test_whole_seconds_sort_before_their_fractions(database: object):
     times = [NOON + timedelta(microseconds=n) for n in (0, 1, 10, 999_999, 1_000_000)]
-    rows = [(ADA, n, 10, 10, at) for n, at in enumerate(times)]
+    rows = [(ADA, n, 10, 10, at, False) for n, at in enumerate(times)]
     await write(Insert(LotRow, LOT, rows))
 
     [[found]] = await read(of_members(ADA, order_by="expires_at"))
@@ -409,9 +414,10 @@ async def test_lookups_use_indexes_on_empty_and_on_full_tables(
 
 
 FILLING = """
-INSERT INTO account SELECT gen_random_uuid(), '{program}', 'ACTIVE', 0, 0, 0, 0, 0, ''
+INSERT INTO account SELECT gen_random_uuid(), '{program}', 'ACTIVE', 0, 0, 0, 0, 0, 0, ''
 FROM generate_series(1, 2000);
-INSERT INTO lot SELECT member_id, program_id, n, 10, 10, now() FROM account, generate_series(1, 5) n
+INSERT INTO lot SELECT member_id, program_id, n, 10, 10, now(), NULL, FALSE
+FROM account, generate_series(1, 5) n
 """
 
 

@@ -16,7 +16,7 @@ def day(number: int) -> datetime:
 
 
 def account(status: str = "ACTIVE") -> Account:
-    return Account(ADA, status, 0, 0, 0, 0, 0, chain.genesis(PROGRAM, ADA))
+    return Account(ADA, status, 0, 0, 0, 0, 0, 0, chain.genesis(PROGRAM, ADA))
 
 
 def cause(at: datetime = DAY_0, reference: str = "r") -> Cause:

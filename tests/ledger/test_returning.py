@@ -32,7 +32,7 @@ def test_returned_points_past_their_date_expire_again():
 def test_what_pays_a_debt_is_missing_in_the_lots_that_expire_first():
     one = three_lots()
     rules.redeem(one, 190, cause())
-    rules.reverse(one, 60, cause(), origin=None, may_go_negative=True)
+    rules.reverse(one, 60, cause(), origins=(), may_go_negative=True)
     assert (one.balance, one.debt) == (-60, 60)
 
     [returned] = returning.unredeem(one, [(2, 50), (1, 100), (3, 40)], cause(), forgiven=0)
@@ -45,7 +45,7 @@ def test_a_debt_can_swallow_all_that_is_returned():
     one = account()
     earn(one, 100)
     rules.redeem(one, 80, cause())
-    rules.reverse(one, 100, cause(), origin=1, may_go_negative=True)
+    rules.reverse(one, 100, cause(), origins={1}, may_go_negative=True)
 
     [returned] = returning.unredeem(one, [(1, 80)], cause(), forgiven=0)
 
@@ -84,7 +84,7 @@ def test_returned_points_give_up_what_was_forgiven():
     one = account()
     earn(one, 100)
     spent = rules.redeem(one, 80, cause())
-    rules.reverse(one, 100, cause(), origin=1, may_go_negative=False)
+    rules.reverse(one, 100, cause(), origins={1}, may_go_negative=False)
 
     returning.unredeem(one, spent.uses, cause(), forgiven=80)
 
@@ -117,7 +117,7 @@ def test_points_set_aside_are_out_of_reach_of_a_claw_back_until_they_come_back()
     bought = earn(one, 100)
     held = rules.hold(one, 80, cause())
 
-    done = rules.reverse(one, 100, cause(), origin=bought.sequence, may_go_negative=False)
+    done = rules.reverse(one, 100, cause(), origins={bought.sequence}, may_go_negative=False)
     returning.release(one, held.uses, cause(), forgiven=done.shortfall)
 
     assert (done.clawed_back, done.shortfall) == (20, 80)

@@ -126,7 +126,7 @@ def test_a_shortfall_is_forgiven_when_the_balance_stops_at_zero():
     earn(one, 100)
     rules.redeem(one, 80, cause())
 
-    done = rules.reverse(one, 100, cause(), origin=1, may_go_negative=False)
+    done = rules.reverse(one, 100, cause(), origins={1}, may_go_negative=False)
 
     assert (done.clawed_back, done.shortfall) == (20, 80)
     assert kinds(one)[2:] == [(Kind.REVERSE, 100), (Kind.FORGIVE, 80)]
@@ -141,7 +141,7 @@ def test_a_shortfall_is_a_debt_when_the_programme_allows_it():
     earn(one, 100)
     rules.redeem(one, 80, cause())
 
-    done = rules.reverse(one, 100, cause(), origin=1, may_go_negative=True)
+    done = rules.reverse(one, 100, cause(), origins={1}, may_go_negative=True)
 
     assert (done.clawed_back, done.shortfall, one.balance) == (100, 0, -80)
     paid = earn(one, 30)
@@ -153,7 +153,7 @@ def test_a_shortfall_is_a_debt_when_the_programme_allows_it():
 def test_a_claw_back_takes_the_purchases_own_lot_first():
     one = three_lots()
 
-    done = rules.reverse(one, 40, cause(), origin=3, may_go_negative=False)
+    done = rules.reverse(one, 40, cause(), origins={3}, may_go_negative=False)
 
     assert done.transfer is not None
     assert (done.transfer.uses, done.transfer.credit) == (((3, 40),), Book.CLAWED_BACK)
@@ -165,7 +165,7 @@ def test_a_claw_back_does_not_depend_on_when_the_expiry_ran():
     rules.expire(early, now=day(31))
 
     for one in (early, late):
-        rules.reverse(one, 40, cause(day(31)), origin=2, may_go_negative=False)
+        rules.reverse(one, 40, cause(day(31)), origins={2}, may_go_negative=False)
 
     assert left(early) == left(late)
     assert (early.balance, kinds(early)) == (late.balance, kinds(late))
@@ -175,7 +175,7 @@ def test_a_claw_back_goes_on_with_lots_that_expire_first_but_not_with_expired_on
     one = three_lots()
     rules.redeem(one, 30, cause())
 
-    done = rules.reverse(one, 60, cause(day(31)), origin=3, may_go_negative=False)
+    done = rules.reverse(one, 60, cause(day(31)), origins={3}, may_go_negative=False)
 
     assert done.transfer is not None
     assert done.transfer.uses == ((1, 20), (3, 40))
@@ -188,7 +188,7 @@ def test_a_claw_back_lowers_what_qualifies_by_all_that_is_due():
     earn(one, 100)
     rules.redeem(one, 100, cause())
 
-    rules.reverse(one, 70, cause(), origin=1, may_go_negative=False)
+    rules.reverse(one, 70, cause(), origins={1}, may_go_negative=False)
 
     assert (one.qualifying, one.lifetime) == (30, 100)
 
@@ -196,7 +196,7 @@ def test_a_claw_back_lowers_what_qualifies_by_all_that_is_due():
 def test_a_claw_back_of_nothing_posts_nothing():
     one = three_lots()
 
-    done = rules.reverse(one, 0, cause(), origin=1, may_go_negative=False)
+    done = rules.reverse(one, 0, cause(), origins={1}, may_go_negative=False)
 
     assert (done, len(one.posted)) == (Reversal(0, 0, None), 3)
 
@@ -234,7 +234,7 @@ def test_our_own_mistakes_are_asserted():
     with pytest.raises(AssertionError, match="more lots had to be loaded"):
         rules.redeem(one, 191, cause())
     with pytest.raises(AssertionError, match="may need every lot"):
-        rules.reverse(one, 1, cause(), origin=None, may_go_negative=False)
+        rules.reverse(one, 1, cause(), origins=(), may_go_negative=False)
     with pytest.raises(AssertionError, match="an adjustment of nothing"):
         rules.adjust(one, 0, cause(), expires_at=NEVER)
     with pytest.raises(AssertionError, match="a transfer moves points"):
@@ -295,7 +295,7 @@ def test_who_has_nothing_or_owes_forfeits_nothing():
     one = account()
     earn(one, 10)
     rules.redeem(one, 10, cause())
-    rules.reverse(one, 10, cause(), origin=1, may_go_negative=True)
+    rules.reverse(one, 10, cause(), origins={1}, may_go_negative=True)
 
     assert rules.forfeit(one, cause()) is None
     assert one.balance == -10

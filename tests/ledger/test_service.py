@@ -1,4 +1,5 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 
@@ -6,7 +7,7 @@ from loyalty_graph.db import transaction
 from loyalty_graph.db.sets import Write, store
 from loyalty_graph.errors import NotFoundError
 from loyalty_graph.identifiers import new_id
-from loyalty_graph.ledger import rules, service
+from loyalty_graph.ledger import pending, rules, service
 from loyalty_graph.ledger.models import AccountRow, LotRow
 from loyalty_graph.ledger.rules import Account, Cause, Kind
 from tests.shop import DAY, NOON
@@ -133,6 +134,73 @@ async def test_members_with_points_past_their_date_are_found():
 
     assert found == [[], [ADA], [ADA]]
     assert others == []
+
+
+@transaction
+async def ada_waits(*lots: tuple[str, int, int]) -> None:
+    """Earn (reference, points, days to wait); they live for 90 days."""
+    found = await service.load_accounts(PROGRAM, [ADA])
+    for reference, points, days in lots:
+        until, expires = NOON + days * DAY, NOON + 90 * DAY
+        pending.earn_pending(
+            found[ADA], points, cause(reference), activates_at=until, expires_at=expires
+        )
+    await store(PROGRAM, service.writes(found.values()))
+
+
+@transaction
+async def ada_activates(now: datetime) -> None:
+    found = await service.load_accounts(PROGRAM, [ADA], whole=[ADA])
+    pending.activate_due(found[ADA], now=now)
+    await store(PROGRAM, service.writes(found.values()))
+
+
+async def test_lots_that_wait_are_loaded_apart():
+    await ada_earns((10, 3))
+    await ada_waits(("a", 20, 7), ("b", 30, 14))
+
+    before = (await load(spenders=[ADA]))[ADA]
+    await ada_activates(NOON + 7 * DAY)
+    after = (await load(whole=[ADA]))[ADA]
+
+    assert [lot.sequence for lot in before.lots] == [1]
+    assert [lot.sequence for lot in before.waiting] == [2, 3]
+    assert (before.balance, before.pending) == (10, 50)
+    assert [lot.sequence for lot in after.lots] == [1, 2]
+    assert [lot.activates_at for lot in after.waiting] == [NOON + 14 * DAY]
+    assert (after.balance, after.pending) == (30, 30)
+
+
+async def test_members_whose_points_have_waited_long_enough_are_found():
+    await ada_earns((10, 3))
+    await ada_waits(("a", 20, 7))
+    times = [NOON + 7 * DAY - timedelta(microseconds=1), NOON + 7 * DAY]
+
+    found = [
+        await service.members_with_points_to_activate(PROGRAM, now=now, limit=5) for now in times
+    ]
+    others = await service.members_with_points_to_activate(OTHER, now=times[1], limit=5)
+    await ada_activates(times[1])
+    again = await service.members_with_points_to_activate(PROGRAM, now=times[1], limit=5)
+
+    assert (found, others, again) == ([[], [ADA]], [], [])
+
+
+async def test_the_lots_of_a_purchase_are_found_while_they_wait_and_after():
+    first, second = UUID(int=1), UUID(int=2)
+    await ada_earns((10, 3))
+    await ada_waits(
+        (pending.reference(first, "7"), 20, 7),
+        (pending.reference(second, "7"), 20, 7),
+        (pending.reference(first, "14"), 30, 14),
+        (str(second), 30, 14),
+    )
+    await ada_activates(NOON + 7 * DAY)
+    account = (await load(whole=[ADA]))[ADA]
+
+    found = [await service.origins(PROGRAM, account, one) for one in (first, second, UUID(int=3))]
+
+    assert found == [{2, 4}, {3, 5}, set()]
 
 
 async def test_totals_are_told_by_kind_and_direction():

@@ -18,6 +18,7 @@ ENTRY = Entry(
     kind=Kind.EARN,
     points=27,
     held=0,
+    pending=0,
     balance_after=27,
     at=NOON,
     recorded_at=NOON,

@@ -2,14 +2,14 @@ import pytest
 
 from loyalty_graph.db import connection, transaction
 from loyalty_graph.db.sets import store
-from loyalty_graph.ledger import rules, service
+from loyalty_graph.ledger import pending, rules, service
 from loyalty_graph.ledger.audit import Audit, latest
 from loyalty_graph.ledger.models import AccountRow, AuditRow, LotRow, LotUseRow, TransferRow
 from loyalty_graph.members.models import Member
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.usecases import proof
 from tests.conftest import BACKEND
-from tests.shop import NOON, Shop
+from tests.shop import DAY, NOON, Shop
 
 BOOKS = (AccountRow, TransferRow, LotRow, LotUseRow)
 
@@ -117,6 +117,80 @@ async def test_an_end_without_its_hold_is_found(shop: Shop, ada: Member, stateme
     found = await problems(shop, ada)
 
     assert (3, "it ends a hold that is not open, or not the whole of it") in found
+
+
+async def waiting(shop: Shop, ada: Member) -> None:
+    """Post 1 EARN_PENDING 40 and 2 EARN_PENDING 30, then 3 ACTIVATE of the first."""
+
+    @transaction
+    async def post() -> None:
+        found = await service.load_accounts(shop.program_id, [ada.id], whole=[ada.id])
+        for points, days in ((40, 7), (30, 14)):
+            pending.earn_pending(
+                found[ada.id],
+                points,
+                rules.Cause(f"receipt/{days}", shop.now, shop.now, "till", {}),
+                activates_at=shop.now + days * DAY,
+                expires_at=shop.now + 90 * DAY,
+            )
+        pending.activate_due(found[ada.id], now=shop.now + 7 * DAY)
+        await store(shop.program_id, service.writes(found.values()))
+
+    await post()
+
+
+async def test_points_that_wait_are_in_order(shop: Shop, ada: Member):
+    await waiting(shop, ada)
+
+    assert await problems(shop, ada) == []
+    assert await proof.rebuild(shop.program_id, now=NOON) == 0
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        (
+            "UPDATE account SET pending_points = 31",
+            [(None, "the account's pending is 31, the transfers' 30")],
+        ),
+        (
+            "UPDATE lot SET is_pending = TRUE WHERE sequence = 1",
+            [(1, "the lot says it is pending, which the transfers deny")],
+        ),
+        (
+            "UPDATE lot SET is_pending = FALSE WHERE sequence = 2",
+            [(2, "the lot says it is not pending, which the transfers deny")],
+        ),
+    ],
+)
+async def test_what_is_said_to_wait_is_worked_out_and_mended(
+    shop: Shop, ada: Member, statement: str, found: list[tuple[int | None, str]]
+):
+    await waiting(shop, ada)
+    await sabotage(statement)
+
+    told = await problems(shop, ada)
+    mended = await proof.rebuild(shop.program_id, now=NOON)
+
+    assert told == found
+    assert (mended, await problems(shop, ada)) == (1, [])
+
+
+async def test_an_earlier_end_of_waiting_is_found(shop: Shop, ada: Member):
+    await waiting(shop, ada)
+    await sabotage("UPDATE lot SET activates_at = expires_at WHERE sequence = 2")
+
+    assert await problems(shop, ada) == [(2, CHANGED)]
+
+
+async def test_points_that_were_activated_by_nothing_are_found(shop: Shop, ada: Member):
+    await waiting(shop, ada)
+    await sabotage("UPDATE transfer SET reference = 'lot:2' WHERE sequence = 3")
+
+    found = await problems(shop, ada)
+
+    assert (None, "lots hold 30 points, transfers add up to 40") in found
+    assert (None, "lots hold 40 pending points, transfers add up to 30") in found
 
 
 async def test_no_audit_yet(shop: Shop):

@@ -20,6 +20,7 @@ from loyalty_graph.graphql.reasons import Explanation
 from loyalty_graph.graphql.scalars import Count, Points
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.ledger import audit, reads
+from loyalty_graph.ledger.pending import purchase_of
 from loyalty_graph.ledger.rules import Kind
 from loyalty_graph.programs import service as programs
 from loyalty_graph.usecases import adjustments
@@ -37,6 +38,9 @@ describe_enum(
     "What an entry is for.",
     {
         Kind.EARN: "Points for a purchase.",
+        Kind.EARN_PENDING: "Points for a purchase that cannot be spent yet; the balance stays.",
+        Kind.ACTIVATE: "Points that waited and can be spent now.",
+        Kind.CANCEL: "Points that waited, taken back, because goods were brought back.",
         Kind.REDEEM: "Points given for a reward.",
         Kind.UNREDEEM: "Points given back, because a redemption was cancelled.",
         Kind.HOLD: "Points set aside for a redemption that is not yet certain.",
@@ -62,6 +66,16 @@ class Expiration:
     )
 
 
+@strawberry.type(description="Points that can be spent from the same moment on.")
+class Activation:
+    """Points and the end of their waiting."""
+
+    points: Points = strawberry.field(description="How many.")
+    activates_at: datetime = strawberry.field(
+        description="From this instant on they can be spent, by the programme's rules."
+    )
+
+
 @strawberry.type(description="A member's points at this moment.")
 class Wallet:
     """What a member has."""
@@ -71,6 +85,9 @@ class Wallet:
     balance: Points = strawberry.field(description="The sum of all entries; below zero it is debt.")
     held: Points = strawberry.field(
         description="Set aside for redemptions that are not yet certain; not part of the balance."
+    )
+    pending: Points = strawberry.field(
+        description="Earned, but not to be spent yet; not part of the balance."
     )
     debt: Points = strawberry.field(description="What the next points pay first; usually 0.")
     qualifying: Points = strawberry.field(
@@ -85,6 +102,12 @@ class Wallet:
     async def expirations(self, info: Info) -> list[Expiration]:
         return await batched(info, _expirations, self.member_id)
 
+    @strawberry.field(
+        description="What can be spent from when on, soonest first; it adds up to `pending`."
+    )
+    async def activations(self, info: Info) -> list[Activation]:
+        return await batched(info, _activations, self.member_id)
+
 
 @strawberry.type(description="One change of a member's points. Entries never change.")
 class LedgerEntry(Node):
@@ -96,6 +119,9 @@ class LedgerEntry(Node):
     points: Points = strawberry.field(description="Above zero added, below zero taken.")
     held: Points = strawberry.field(
         description="What it set aside; below zero it spent or gave back what was set aside."
+    )
+    pending: Points = strawberry.field(
+        description="What waits since then; below zero what waited before, and does no more."
     )
     balance_after: Points = strawberry.field(description="The balance right after it.")
     at: datetime = strawberry.field(description="When it happened.")
@@ -144,6 +170,7 @@ def entry_of(entry: reads.Entry) -> LedgerEntry:
         kind=entry.kind,
         points=Points(entry.points),
         held=Points(entry.held),
+        pending=Points(entry.pending),
         balance_after=Points(entry.balance_after),
         at=entry.at,
         recorded_at=entry.recorded_at,
@@ -154,8 +181,8 @@ def entry_of(entry: reads.Entry) -> LedgerEntry:
 
 
 def _purchase_id(entry: reads.Entry) -> UUID | None:
-    if entry.kind is Kind.EARN:
-        return UUID(entry.reference)
+    if entry.kind in {Kind.EARN, Kind.EARN_PENDING}:
+        return UUID(purchase_of(entry.reference))
     return _told_id(entry, "purchase")
 
 
@@ -187,6 +214,7 @@ def _wallet(member_id: UUID, balance: reads.Balance) -> Wallet:
         available=Points(balance.available),
         balance=Points(balance.balance),
         held=Points(balance.held),
+        pending=Points(balance.pending),
         debt=Points(max(0, -balance.balance)),
         qualifying=Points(balance.qualifying),
         lifetime=Points(balance.lifetime),
@@ -200,6 +228,19 @@ async def _expirations(
     found = await reads.expirations(program_id, member_ids, now=now)
     return [
         [Expiration(points=Points(one.points), expires_at=one.expires_at) for one in found[member]]
+        for member in member_ids
+    ]
+
+
+async def _activations(
+    member_ids: Sequence[UUID], *, program_id: UUID, now: datetime
+) -> list[list[Activation]]:
+    found = await reads.activations(program_id, member_ids, now=now)
+    return [
+        [
+            Activation(points=Points(one.points), activates_at=one.activates_at)
+            for one in found[member]
+        ]
         for member in member_ids
     ]
 

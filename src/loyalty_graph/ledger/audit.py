@@ -12,11 +12,20 @@ from uuid import UUID
 
 from tortoise.models import Model
 
-from loyalty_graph.db.sets import Insert, Lookup, Update, fetch, store
+from loyalty_graph.db.sets import Insert, Update, store
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import chain
+from loyalty_graph.ledger.books import (
+    ACCOUNT,
+    Books,
+    StoredAccount,
+    StoredTransfer,
+    as_row,
+    derive,
+    lots_by_uses,
+    read,
+)
 from loyalty_graph.ledger.models import AccountRow, AuditRow, LotRow, LotUseRow, TransferRow
-from loyalty_graph.ledger.rules import Book, Kind
 from loyalty_graph.members import reads as members
 from loyalty_graph.members.models import Member
 
@@ -49,76 +58,10 @@ class Audit:
     findings: list[Finding] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Account:
-    balance: int
-    held: int
-    qualifying: int
-    lifetime: int
-    sequence: int
-    head: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Lot:
-    points: int
-    remaining: int
-    expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class _Transfer:
-    sequence: int
-    kind: str
-    debit: str
-    credit: str
-    points: int
-    balance_after: int
-    at: datetime
-    recorded_at: datetime
-    reference: str
-    rule_version: int | None
-    text: str
-    actor: str
-    explanation: dict[str, Any] | None
-    salt: bytes
-    details_hash: bytes
-    hash: bytes
-
-    @property
-    def signed(self) -> int:
-        """Return what the transfer adds to the member's balance."""
-        return self.points * ((self.credit == Book.MEMBER) - (self.debit == Book.MEMBER))
-
-    @property
-    def holding(self) -> int:
-        """Return what the transfer adds to the points that are set aside."""
-        return self.points * ((self.credit == Book.HELD) - (self.debit == Book.HELD))
-
-    @property
-    def is_erased(self) -> bool:
-        """Return whether all that may be taken out is gone, as when a person is erased."""
-        return self.explanation is None and not (self.text or self.actor or self.salt)
-
-
-@dataclass(frozen=True, slots=True)
-class _Books:
-    """Everything stored of one member; uses are (sequence, lot sequence, points)."""
-
-    member_id: UUID
-    account: _Account | None
-    transfers: Sequence[_Transfer]
-    lots: dict[int, _Lot]
-    uses: Sequence[tuple[int, int, int]]
-
-
-_TRANSFER = tuple(_Transfer.__dataclass_fields__)
-
-
 async def audit(program_id: UUID, member_ids: Sequence[UUID]) -> Audit:
     """Audit these members' books; the caller's transaction holds their accounts still."""
     result = Audit()
-    for books in await _read(program_id, member_ids):
+    for books in await read(program_id, member_ids):
         result.accounts += 1
         result.transfers += len(books.transfers)
         result.findings.extend(_check(program_id, books))
@@ -177,90 +120,36 @@ async def rebuild(program_id: UUID, member_ids: Sequence[UUID]) -> int:
     missing: list[tuple[object, ...]] = []
     lots: list[tuple[object, ...]] = []
     owners = await members.members(program_id, member_ids)
-    for books in await _read(program_id, member_ids):
-        derived = _derive(program_id, books)
+    for books in await read(program_id, member_ids):
+        derived = derive(program_id, books)
         if books.account is None and books.member_id in owners:
             status = owners[books.member_id].status
-            missing.append((books.member_id, status, *_as_row(derived)))
+            missing.append((books.member_id, status, *as_row(derived)))
         elif books.account not in (None, derived):
-            accounts.append((books.member_id, *_as_row(derived)))
-        left = _left(books)
+            accounts.append((books.member_id, *as_row(derived)))
+        found = lots_by_uses(books)
         lots.extend(
-            (books.member_id, sequence, left[sequence])
+            (books.member_id, sequence, *found[sequence])
             for sequence, lot in books.lots.items()
-            if left[sequence] != lot.remaining
+            if found[sequence] != (lot.remaining, lot.is_pending)
         )
     await store(
         program_id,
         [
-            Insert(AccountRow, ("member_id", "status", *_ACCOUNT), missing),
-            Update(AccountRow, ("member_id",), _ACCOUNT, accounts),
-            Update(LotRow, ("member_id", "sequence"), ("remaining_points",), lots),
+            Insert(AccountRow, ("member_id", "status", *ACCOUNT), missing),
+            Update(AccountRow, ("member_id",), ACCOUNT, accounts),
+            Update(LotRow, ("member_id", "sequence"), ("remaining_points", "is_pending"), lots),
         ],
     )
     return len(missing) + len(accounts) + len(lots)
 
 
-_ACCOUNT = (
-    "balance_points",
-    "held_points",
-    "qualifying_points",
-    "lifetime_points",
-    "sequence",
-    "head",
-)
-
-
-def _as_row(account: _Account) -> tuple[object, ...]:
-    return (
-        account.balance,
-        account.held,
-        account.qualifying,
-        account.lifetime,
-        account.sequence,
-        account.head,
-    )
-
-
-async def _read(program_id: UUID, member_ids: Sequence[UUID]) -> list[_Books]:
-    keys = [(one,) for one in member_ids]
-    accounts, transfers, lots, uses = await fetch(
-        program_id,
-        Lookup(AccountRow, ("member_id",), keys, _ACCOUNT),
-        Lookup(TransferRow, ("member_id",), keys, _TRANSFER, order_by="sequence"),
-        Lookup(
-            LotRow,
-            ("member_id",),
-            keys,
-            ("sequence", "points", "remaining_points", "expires_at"),
-            order_by="sequence",
-        ),
-        Lookup(
-            LotUseRow,
-            ("member_id",),
-            keys,
-            ("sequence", "lot_sequence", "points"),
-            order_by="sequence, lot_sequence",
-        ),
-    )
-    return [
-        _Books(
-            member_id,
-            _Account(*accounts[place][0]) if accounts[place] else None,
-            [_Transfer(*row) for row in transfers[place]],
-            {row[0]: _Lot(*row[1:]) for row in lots[place]},
-            [(row[0], row[1], row[2]) for row in uses[place]],
-        )
-        for place, member_id in enumerate(member_ids)
-    ]
-
-
-def _check(program_id: UUID, books: _Books) -> Iterator[Finding]:
+def _check(program_id: UUID, books: Books) -> Iterator[Finding]:
     for sequence, problem in _problems(program_id, books):
         yield Finding(books.member_id, sequence, problem)
 
 
-def _problems(program_id: UUID, books: _Books) -> Iterator[tuple[int | None, str]]:
+def _problems(program_id: UUID, books: Books) -> Iterator[tuple[int | None, str]]:
     yield from _chain_problems(program_id, books)
     yield from _balance_problems(books)
     yield from _hold_problems(books)
@@ -268,11 +157,11 @@ def _problems(program_id: UUID, books: _Books) -> Iterator[tuple[int | None, str
     if books.account is None:
         yield None, "the account is missing"
     else:
-        yield from _account_problems(books.account, _derive(program_id, books))
+        yield from _account_problems(books.account, derive(program_id, books))
 
 
-def _account_problems(stored: _Account, derived: _Account) -> Iterator[tuple[None, str]]:
-    for name in ("balance", "held", "qualifying", "lifetime", "sequence"):
+def _account_problems(stored: StoredAccount, derived: StoredAccount) -> Iterator[tuple[None, str]]:
+    for name in ("balance", "held", "pending", "qualifying", "lifetime", "sequence"):
         says, is_ = getattr(stored, name), getattr(derived, name)
         if says != is_:
             yield None, f"the account's {name} is {says}, the transfers' {is_}"
@@ -280,7 +169,7 @@ def _account_problems(stored: _Account, derived: _Account) -> Iterator[tuple[Non
         yield None, "the account's hash is not that of the last transfer"
 
 
-def _chain_problems(program_id: UUID, books: _Books) -> Iterator[tuple[int | None, str]]:
+def _chain_problems(program_id: UUID, books: Books) -> Iterator[tuple[int | None, str]]:
     """Follow the chain; after a break go on from the stored hash, so that each break is told."""
     previous = chain.genesis(program_id, books.member_id)
     uses = _uses_by_transfer(books)
@@ -301,7 +190,7 @@ def _chain_problems(program_id: UUID, books: _Books) -> Iterator[tuple[int | Non
 
 
 def _covered(
-    transfer: _Transfer, books: _Books, uses: dict[int, list[tuple[int, int]]]
+    transfer: StoredTransfer, books: Books, uses: dict[int, list[tuple[int, int]]]
 ) -> chain.Fields:
     lot = books.lots.get(transfer.sequence)
     return chain.Fields(
@@ -314,20 +203,20 @@ def _covered(
         recorded_at=transfer.recorded_at,
         reference=transfer.reference,
         rule_version=transfer.rule_version,
-        opened=None if lot is None else (lot.points, lot.expires_at),
+        opened=None if lot is None else (lot.points, lot.expires_at, lot.activates_at),
         uses=uses.get(transfer.sequence, []),
         details_hash=transfer.details_hash,
     )
 
 
-def _uses_by_transfer(books: _Books) -> dict[int, list[tuple[int, int]]]:
+def _uses_by_transfer(books: Books) -> dict[int, list[tuple[int, int]]]:
     found: dict[int, list[tuple[int, int]]] = {}
     for sequence, lot_sequence, points in books.uses:
         found.setdefault(sequence, []).append((lot_sequence, points))
     return found
 
 
-def _balance_problems(books: _Books) -> Iterator[tuple[int | None, str]]:
+def _balance_problems(books: Books) -> Iterator[tuple[int | None, str]]:
     balance = 0
     for transfer in books.transfers:
         balance += transfer.signed
@@ -339,7 +228,7 @@ def _balance_problems(books: _Books) -> Iterator[tuple[int | None, str]]:
             return
 
 
-def _hold_problems(books: _Books) -> Iterator[tuple[int | None, str]]:
+def _hold_problems(books: Books) -> Iterator[tuple[int | None, str]]:
     """Check that each hold ends once at most, as a whole, and that nothing else ends."""
     open_: dict[str, int] = {}
     for transfer in books.transfers:
@@ -349,44 +238,32 @@ def _hold_problems(books: _Books) -> Iterator[tuple[int | None, str]]:
             yield transfer.sequence, "it ends a hold that is not open, or not the whole of it"
 
 
-def _lot_problems(books: _Books) -> Iterator[tuple[int | None, str]]:
+def _lot_problems(books: Books) -> Iterator[tuple[int | None, str]]:
     known = {transfer.sequence for transfer in books.transfers}
     for sequence in sorted({one for use in books.uses for one in use[:2]} - known):
         yield sequence, "a lot use names a transfer that does not exist"
-    left = _left(books)
+    found = lots_by_uses(books)
     for sequence, lot in books.lots.items():
+        left, is_pending = found[sequence]
         if sequence not in known:
             yield sequence, "a lot has no transfer"
-        if lot.remaining != left[sequence]:
-            yield sequence, f"the lot says {lot.remaining} points left, its uses {left[sequence]}"
-        if not 0 <= left[sequence] <= lot.points:
-            yield sequence, f"uses leave {left[sequence]} of the lot's {lot.points} points"
+        if lot.remaining != left:
+            yield sequence, f"the lot says {lot.remaining} points left, its uses {left}"
+        if not 0 <= left <= lot.points:
+            yield sequence, f"uses leave {left} of the lot's {lot.points} points"
+        if lot.is_pending != is_pending:
+            told = "is" if lot.is_pending else "is not"
+            yield sequence, f"the lot says it {told} pending, which the transfers deny"
+    yield from _sum_problems(books, list(found.values()))
+
+
+def _sum_problems(
+    books: Books, lots: Sequence[tuple[int, bool]]
+) -> Iterator[tuple[int | None, str]]:
     balance = sum(transfer.signed for transfer in books.transfers)
-    in_lots = sum(left.values())
-    if in_lots != max(balance, 0):
-        yield None, f"lots hold {in_lots} points, transfers add up to {balance}"
-
-
-def _left(books: _Books) -> dict[int, int]:
-    left = {sequence: lot.points for sequence, lot in books.lots.items()}
-    for _, lot_sequence, points in books.uses:
-        if lot_sequence in left:
-            left[lot_sequence] -= points
-    return left
-
-
-def _derive(program_id: UUID, books: _Books) -> _Account:
-    """Return the account that the transfers add up to."""
-    balance = held = qualifying = lifetime = 0
-    for transfer in books.transfers:
-        balance += transfer.signed
-        held += transfer.holding
-        if transfer.kind == Kind.EARN:
-            qualifying += transfer.points
-            lifetime += transfer.points
-        elif transfer.kind == Kind.REVERSE:
-            qualifying -= transfer.points
-    if not books.transfers:
-        return _Account(0, 0, 0, 0, 0, chain.genesis(program_id, books.member_id))
-    last = books.transfers[-1]
-    return _Account(balance, held, qualifying, lifetime, last.sequence, last.hash)
+    waiting = sum(transfer.waiting for transfer in books.transfers)
+    in_lots = [sum(left for left, waits in lots if waits is pending) for pending in (False, True)]
+    if in_lots[0] != max(balance, 0):
+        yield None, f"lots hold {in_lots[0]} points, transfers add up to {balance}"
+    if in_lots[1] != waiting:
+        yield None, f"lots hold {in_lots[1]} pending points, transfers add up to {waiting}"

@@ -12,11 +12,15 @@ import orjson
 _DOMAIN = b"loyalty-graph ledger 1"
 
 
+Opened = tuple[int, datetime, datetime | None]
+"""A lot that was opened: its points, its expiry, and when they can be spent if not at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fields:
     """The parts of a transfer that its hash covers.
 
-    `opened` is the lot it opened (points, expiry), `uses` are (lot sequence, points) pairs, sorted.
+    `opened` is the lot it opened, `uses` are (lot sequence, points) pairs, sorted.
     """
 
     sequence: int
@@ -28,7 +32,7 @@ class Fields:
     recorded_at: datetime
     reference: str
     rule_version: int | None
-    opened: tuple[int, datetime] | None
+    opened: Opened | None
     uses: Sequence[tuple[int, int]]
     details_hash: bytes
 
@@ -55,14 +59,13 @@ def details_hash(salt: bytes, text: str, actor: str, explanation: dict[str, Any]
 
 def link(previous: bytes, given: Fields) -> bytes:
     """Return the hash of a transfer whose predecessor has the hash `previous`."""
-    opened = None if given.opened is None else [given.opened[0], _instant(given.opened[1])]
     body = {
         "at": _instant(given.at),
         "credit": given.credit,
         "debit": given.debit,
         "details": given.details_hash.hex(),
         "kind": given.kind,
-        "opened": opened,
+        "opened": None if given.opened is None else _opened(given.opened),
         "points": given.points,
         "recorded_at": _instant(given.recorded_at),
         "reference": given.reference,
@@ -71,6 +74,11 @@ def link(previous: bytes, given: Fields) -> bytes:
         "uses": [list(use) for use in given.uses],
     }
     return hashlib.sha256(previous + canonical(body)).digest()
+
+
+def _opened(lot: Opened) -> list[int | str]:
+    points, *times = lot
+    return [points, *(_instant(one) for one in times if one is not None)]
 
 
 def _instant(value: datetime) -> str:

@@ -13,8 +13,8 @@ from loyalty_graph.db.constraints import AppendOnly, Check, FillFactor, Index, P
 class AccountRow(Model):
     """What a member's transfers add up to. A projection: `ledger rebuild` derives it again.
 
-    `balance_points` below zero is debt; `held_points` are set aside and not part of it. `head` is
-    the hash of the newest transfer.
+    `balance_points` below zero is debt; `held_points` are set aside, `pending_points` cannot be
+    spent yet, and neither is part of it. `head` is the hash of the newest transfer.
     """
 
     member_id: UUID = fields.UUIDField(primary_key=True)
@@ -22,6 +22,7 @@ class AccountRow(Model):
     status = fields.CharField(max_length=12)
     balance_points: int = fields.BigIntField()
     held_points: int = fields.BigIntField()
+    pending_points: int = fields.BigIntField()
     qualifying_points: int = fields.BigIntField()
     lifetime_points: int = fields.BigIntField()
     sequence: int = fields.IntField()
@@ -33,6 +34,7 @@ class AccountRow(Model):
             PrimaryKey("program_id", "member_id"),
             Check("qualifying_points >= 0", name="account_qualifying_not_negative"),
             Check("held_points >= 0", name="account_held_not_negative"),
+            Check("pending_points >= 0", name="account_pending_not_negative"),
             FillFactor(70),
         ]
 
@@ -77,7 +79,8 @@ class TransferRow(Model):
 class LotRow(Model):
     """Points that came in together and expire together; `sequence` is that of their transfer.
 
-    `remaining_points` is a projection: `points` less the lot's uses.
+    `remaining_points` is a projection: `points` less the lot's uses. So is `is_pending`: what is
+    left cannot be spent before the transfer that activates it, due at `activates_at`.
     """
 
     member_id: UUID = fields.UUIDField(primary_key=True)
@@ -86,6 +89,8 @@ class LotRow(Model):
     points: int = fields.BigIntField()
     remaining_points: int = fields.BigIntField()
     expires_at: datetime = fields.DatetimeField()
+    activates_at: datetime | None = fields.DatetimeField(null=True)
+    is_pending = fields.BooleanField()
 
     class Meta(Model.Meta):
         table = "lot"
@@ -107,6 +112,14 @@ class LotRow(Model):
                 where="remaining_points > 0",
             ),
             Index("program_id", "expires_at", name="lot_due", where="remaining_points > 0"),
+            # Only lots that ever waited are in it.
+            Index(
+                "program_id",
+                "is_pending",
+                "activates_at",
+                name="lot_waiting",
+                where="activates_at IS NOT NULL",
+            ),
         ]
 
 

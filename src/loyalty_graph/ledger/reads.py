@@ -1,6 +1,6 @@
 """Accounts, entries and what will expire, many members at once, one statement each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,12 +18,13 @@ from loyalty_graph.programs.rules import NEVER
 class Balance:
     """What a member has. `available` can be spent now; `balance` below zero is debt.
 
-    `held` is set aside for open redemptions and part of neither.
+    `held` is set aside for open redemptions and `pending` cannot be spent yet: part of neither.
     `lasting` is the part of `available` that never expires.
     """
 
     balance: int
     held: int
+    pending: int
     available: int
     qualifying: int
     lifetime: int
@@ -40,10 +41,19 @@ class Expiration:
 
 
 @dataclass(frozen=True, slots=True)
+class Activation:
+    """Points that become spendable together."""
+
+    points: int
+    activates_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One transfer, as a member reads it; `points` are signed by what they do to the balance.
 
-    `held` are the points it set aside (above zero), or spent or gave back of those.
+    `held` are the points it set aside (above zero), or spent or gave back of those; `pending` those
+    that wait since then (above zero), or do not wait any more.
     """
 
     member_id: UUID
@@ -51,6 +61,7 @@ class Entry:
     kind: Kind
     points: int
     held: int
+    pending: int
     balance_after: int
     at: datetime
     recorded_at: datetime
@@ -63,11 +74,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """The gist of an entry: what it did to the balance, and to what is set aside."""
+    """The gist of an entry: what it did to the balance, to what is set aside, to what waits."""
 
     kind: Kind
     points: int
     held: int
+    pending: int
     at: datetime
 
 
@@ -86,7 +98,7 @@ def open_lots_of(member_ids: Sequence[UUID]) -> Lookup:
         LotRow,
         ("member_id",),
         [(one,) for one in member_ids],
-        ("expires_at", "remaining_points"),
+        ("expires_at", "remaining_points", "activates_at", "is_pending"),
         where="remaining_points > 0",
         order_by="expires_at, sequence",
     )
@@ -100,20 +112,52 @@ def last_moves_of(member_ids: Sequence[UUID]) -> Lookup:
 
 def balance_of(account: Row, open_lots: Sequence[Row], *, now: datetime) -> Balance:
     """Return what a member has, by the rows that the look-ups found."""
+    spendable = _spendable(account, open_lots, now)
     return Balance(
         balance=account[0],
-        available=sum(points for expires_at, points in open_lots if expires_at > now),
+        available=sum(points for _, points in spendable),
         held=account[1],
+        pending=sum(row[1] for row in open_lots if _waits(row, now)),
         qualifying=account[2],
         lifetime=account[3],
         sequence=account[4],
-        lasting=sum(points for expires_at, points in open_lots if expires_at >= NEVER),
+        lasting=sum(points for expires_at, points in spendable if expires_at >= NEVER),
     )
 
 
-def expirations_of(open_lots: Sequence[Row], *, now: datetime) -> list[Expiration]:
-    """Return when a member's points expire, by the rows that the look-up found."""
-    return _together([row for row in open_lots if now < row[0] < NEVER])
+def expirations_of(account: Row, open_lots: Sequence[Row], *, now: datetime) -> list[Expiration]:
+    """Return when the points a member can spend expire, by the rows that the look-ups found."""
+    spendable = _spendable(account, open_lots, now)
+    found = _together((expires_at, points) for expires_at, points in spendable)
+    return [Expiration(points, at) for at, points in found if at < NEVER]
+
+
+def activations_of(open_lots: Sequence[Row], *, now: datetime) -> list[Activation]:
+    """Return when a member's pending points can be spent, by the rows that the look-up found."""
+    found = _together((row[2], row[1]) for row in open_lots if _waits(row, now))
+    return [Activation(points, at) for at, points in sorted(found)]
+
+
+def _waits(open_lot: Row, now: datetime) -> bool:
+    *_, activates_at, is_pending = open_lot
+    return bool(is_pending and activates_at > now)
+
+
+def _spendable(account: Row, open_lots: Sequence[Row], now: datetime) -> list[tuple[datetime, int]]:
+    """Return the points of each lot that can be spent now, soonest to expire first.
+
+    Points whose waiting is over can be, whether or not they have been activated; they pay debt
+    first, those whose time came first at first.
+    """
+    debt = max(0, -account[0])
+    left: list[tuple[datetime, int]] = []
+    mine = [row for row in open_lots if not _waits(row, now)]
+    for expires_at, points, *_ in sorted(mine, key=lambda row: row[2] or now) if debt else mine:
+        paid = min(debt, points)
+        debt -= paid
+        if expires_at > now and points > paid:
+            left.append((expires_at, points - paid))
+    return sorted(left)
 
 
 def move_of(row: Row) -> Move:
@@ -141,18 +185,30 @@ async def expirations(
     program_id: UUID, member_ids: Sequence[UUID], *, now: datetime
 ) -> dict[UUID, list[Expiration]]:
     """Return when these members' points expire, soonest first, without those that never do."""
+    accounts, lots = await fetch(program_id, accounts_of(member_ids), open_lots_of(member_ids))
+    return {
+        member_id: expirations_of(rows[0], open_lots, now=now)
+        for member_id, rows, open_lots in zip(member_ids, accounts, lots, strict=True)
+        if rows
+    }
+
+
+async def activations(
+    program_id: UUID, member_ids: Sequence[UUID], *, now: datetime
+) -> dict[UUID, list[Activation]]:
+    """Return when these members' pending points can be spent, soonest first."""
     [found] = await fetch(program_id, open_lots_of(member_ids))
     return {
-        member_id: expirations_of(rows, now=now)
+        member_id: activations_of(rows, now=now)
         for member_id, rows in zip(member_ids, found, strict=True)
     }
 
 
-def _together(rows: Sequence[tuple[Any, ...]]) -> list[Expiration]:
+def _together(rows: Iterable[tuple[datetime, int]]) -> list[tuple[datetime, int]]:
     points: dict[datetime, int] = {}
-    for expires_at, remaining in rows:
-        points[expires_at] = points.get(expires_at, 0) + remaining
-    return [Expiration(total, expires_at) for expires_at, total in points.items()]
+    for at, remaining in rows:
+        points[at] = points.get(at, 0) + remaining
+    return list(points.items())
 
 
 _ENTRY = (
@@ -174,14 +230,16 @@ _ENTRY = (
 
 def _entry(member_id: UUID, row: tuple[Any, ...]) -> Entry:
     sequence, kind, debit, credit, points, *rest = row
-    return Entry(member_id, sequence, Kind(kind), *_signed(debit, credit, points), *rest)
+    balance, held, waiting = _signed(debit, credit, points)
+    return Entry(member_id, sequence, Kind(kind), balance, held, waiting, *rest)
 
 
-def _signed(debit: str, credit: str, points: int) -> tuple[int, int]:
-    """Return what points did to the balance, and to what is set aside."""
+def _signed(debit: str, credit: str, points: int) -> tuple[int, int, int]:
+    """Return what points did to the balance, to what is set aside, and to what waits."""
     return (
         points * ((credit == Book.MEMBER) - (debit == Book.MEMBER)),
         points * ((credit == Book.HELD) - (debit == Book.HELD)),
+        points * ((credit == Book.PENDING) - (debit == Book.PENDING)),
     )
 
 
@@ -222,13 +280,15 @@ async def entry_counts(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUI
 
 
 async def outstanding(program_id: UUID) -> int:
-    """Return the sum of all balances and of what is set aside, debts taken off."""
+    """Return the sum of all balances, of what is set aside and what waits, debts taken off."""
     rows: Any = (
         await AccountRow.filter(program_id=program_id)
-        .annotate(balances=Sum("balance_points"), held=Sum("held_points"))
-        .values("balances", "held")
+        .annotate(
+            balances=Sum("balance_points"), held=Sum("held_points"), waiting=Sum("pending_points")
+        )
+        .values("balances", "held", "waiting")
     )
-    return int(rows[0]["balances"] or 0) + int(rows[0]["held"] or 0)
+    return sum(int(total or 0) for total in rows[0].values())
 
 
 async def accounts(program_id: UUID) -> int:

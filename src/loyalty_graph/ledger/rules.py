@@ -4,7 +4,7 @@ Each function either raises a refusal before it changes anything, or appends to 
 Working accounts belong to one batch and are changed in place while it is decided.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -21,6 +21,9 @@ class Kind(StrEnum):
     """What a transfer is for."""
 
     EARN = "EARN"
+    EARN_PENDING = "EARN_PENDING"
+    ACTIVATE = "ACTIVATE"
+    CANCEL = "CANCEL"
     REDEEM = "REDEEM"
     UNREDEEM = "UNREDEEM"
     HOLD = "HOLD"
@@ -36,16 +39,19 @@ class Kind(StrEnum):
 class Book(StrEnum):
     """Where points come from and go to. The programme's side is only ever added up.
 
-    `HELD` is the member's too: points set aside for a redemption that is not yet certain.
+    `HELD` is the member's too: points set aside for a redemption that is not yet certain. So is
+    `PENDING`: points that were earned, but cannot be spent before their time has come.
     """
 
     MEMBER = "MEMBER"
     HELD = "HELD"
+    PENDING = "PENDING"
     ISSUED = "ISSUED"
     REDEEMED = "REDEEMED"
     CLAWED_BACK = "CLAWED_BACK"
     FORGIVEN = "FORGIVEN"
     EXPIRED = "EXPIRED"
+    CANCELLED = "CANCELLED"
     ADJUSTED = "ADJUSTED"
 
 
@@ -69,12 +75,17 @@ class Cause:
 
 @dataclass(slots=True)
 class Lot:
-    """Points that came in together; `remaining` of them are left."""
+    """Points that came in together; `remaining` of them are left.
+
+    While they are pending they cannot be spent; `activates_at` is None if they never were.
+    """
 
     sequence: int
     points: int
     remaining: int
     expires_at: datetime
+    activates_at: datetime | None = None
+    is_pending: bool = False
     is_new: bool = False
     is_changed: bool = False
 
@@ -105,19 +116,22 @@ class Transfer:
 class Account:
     """A member's account while a batch is decided; `lots` are sorted, soonest to expire first.
 
-    `has_all_lots` is False when only the first open lots were loaded; whoever needs more points
-    than those hold loads all of them first.
+    `waiting` are those that are still pending, in the same order. `has_all_lots` is False when only
+    the first open lots were loaded; whoever needs more points than those hold loads all of them
+    first.
     """
 
     member_id: UUID
     status: str
     balance: int
     held: int
+    pending: int
     qualifying: int
     lifetime: int
     sequence: int
     head: bytes
     lots: list[Lot] = field(default_factory=list)
+    waiting: list[Lot] = field(default_factory=list)
     has_all_lots: bool = True
     posted: list[Transfer] = field(default_factory=list)
 
@@ -188,21 +202,21 @@ class Reversal:
 
 
 def reverse(
-    account: Account, due: int, cause: Cause, *, origin: int | None, may_go_negative: bool
+    account: Account, due: int, cause: Cause, *, origins: Collection[int], may_go_negative: bool
 ) -> Reversal:
     """Take back points that a purchase had earned.
 
     Lots past their date expire first, so that it does not matter when the expiry runs. Then the
-    purchase's own lot (`origin`, its sequence) gives, then those that expire first. What is missing
-    becomes debt; unless the member `may_go_negative`, it is
-    forgiven at once by a second transfer, so that the books show what the programme lost. The
-    account must hold all its open lots.
+    purchase's own lots (`origins`, their sequences) give, then those that expire first. What is
+    missing becomes debt; unless the member `may_go_negative`, it is forgiven at once by a second
+    transfer, so that the books show what the programme lost. The account must hold all its open
+    lots.
     """
     assert account.has_all_lots, "a claw-back may need every lot"
     if not due:
         return Reversal(0, 0, None)
     expire(account, now=cause.recorded_at)
-    uses = _take(sorted(account.lots, key=lambda lot: lot.sequence != origin), due)
+    uses = take(sorted(account.lots, key=lambda lot: lot.sequence not in origins), due)
     missing = due - sum(points for _, points in uses)
     account.qualifying -= due
     transfer = post(account, Kind.REVERSE, Book.MEMBER, Book.CLAWED_BACK, due, cause, uses)
@@ -229,7 +243,7 @@ def forfeit(account: Account, cause: Cause) -> Transfer | None:
     points = sum(lot.remaining for lot in account.lots)
     if not points:
         return None
-    uses = _take(account.lots, points)
+    uses = take(account.lots, points)
     return post(account, Kind.EXPIRE, Book.MEMBER, Book.EXPIRED, points, cause, uses)
 
 
@@ -264,10 +278,11 @@ def _spend(account: Account, points: int, at: datetime) -> list[tuple[int, int]]
     assert account.has_all_lots or can_be_spent >= points, "more lots had to be loaded"
     if can_be_spent < points:
         raise InsufficientPointsError(needed=points, available=can_be_spent)
-    return _take(spendable, points)
+    return take(spendable, points)
 
 
-def _take(lots: Iterable[Lot], points: int) -> list[tuple[int, int]]:
+def take(lots: Iterable[Lot], points: int) -> list[tuple[int, int]]:
+    """Take points from lots, one after the other, as far as they go; return what each gave."""
     uses: list[tuple[int, int]] = []
     for lot in lots:
         step = min(lot.remaining, points)
@@ -284,12 +299,16 @@ def _credit(
     paid = min(account.debt, points)
     lot = Lot(account.sequence + 1, points, points - paid, expires_at, is_new=True)
     uses = [(lot.sequence, paid)] if paid else []
-    transfer = post(
-        account, kind, source, Book.MEMBER, points, cause, uses, opened=(points, expires_at)
-    )
+    opened = (points, expires_at, None)
+    transfer = post(account, kind, source, Book.MEMBER, points, cause, uses, opened=opened)
     account.lots.append(lot)
-    account.lots.sort(key=lambda one: (one.expires_at, one.sequence))
+    account.lots.sort(key=soonest_first)
     return transfer
+
+
+def soonest_first(lot: Lot) -> tuple[datetime, int]:
+    """Return what lots are sorted by."""
+    return lot.expires_at, lot.sequence
 
 
 def _expire_lot(account: Account, lot: Lot, now: datetime) -> Transfer:
@@ -316,7 +335,7 @@ def post(  # noqa: PLR0913, PLR0917 - the columns of one transfer
     cause: Cause,
     uses: Iterable[tuple[int, int]],
     *,
-    opened: tuple[int, datetime] | None = None,
+    opened: chain.Opened | None = None,
 ) -> Transfer:
     """Append a transfer to the account and link it to the one before."""
     assert points > 0, "a transfer moves points"
@@ -340,6 +359,7 @@ def post(  # noqa: PLR0913, PLR0917 - the columns of one transfer
     account.sequence = sequence
     account.balance += points * ((credit is Book.MEMBER) - (debit is Book.MEMBER))
     account.held += points * ((credit is Book.HELD) - (debit is Book.HELD))
+    account.pending += points * ((credit is Book.PENDING) - (debit is Book.PENDING))
     assert account.held >= 0, "only what was set aside can be captured or released"
     account.head = chain.link(account.head, covered)
     transfer = Transfer(

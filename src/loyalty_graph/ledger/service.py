@@ -9,7 +9,7 @@ from uuid import UUID
 from loyalty_graph.db import assert_in_transaction, connection
 from loyalty_graph.db.sets import Insert, Lookup, Row, Update, Write, fetch, table_name
 from loyalty_graph.errors import NotFoundError
-from loyalty_graph.ledger import chain
+from loyalty_graph.ledger import chain, pending
 from loyalty_graph.ledger.models import AccountRow, LotRow, LotUseRow, TransferRow
 from loyalty_graph.ledger.rules import ACTIVE, Account, Kind, Lot, Transfer
 
@@ -22,19 +22,20 @@ _ACCOUNT = (
     "status",
     "balance_points",
     "held_points",
+    "pending_points",
     "qualifying_points",
     "lifetime_points",
     "sequence",
     "head",
 )
-_LOT = ("sequence", "points", "remaining_points", "expires_at")
+_LOT = ("sequence", "points", "remaining_points", "expires_at", "activates_at", "is_pending")
 _OPEN = "remaining_points > 0"
 _SOONEST_FIRST = "expires_at, sequence"
 
 
 def open_accounts(program_id: UUID, member_ids: Iterable[UUID]) -> Insert:
     """Return the write that gives new members their empty accounts."""
-    rows = [(one, ACTIVE, 0, 0, 0, 0, 0, chain.genesis(program_id, one)) for one in member_ids]
+    rows = [(one, ACTIVE, 0, 0, 0, 0, 0, 0, chain.genesis(program_id, one)) for one in member_ids]
     return Insert(AccountRow, ("member_id", *_ACCOUNT), rows)
 
 
@@ -85,7 +86,9 @@ class Wanted:
         for group, lots_of, limit in groups:
             for member, rows in zip(group, lots_of, strict=True):
                 if member in accounts:
-                    accounts[member].lots = [Lot(*row) for row in rows]
+                    lots = [Lot(*row) for row in rows]
+                    accounts[member].lots = [lot for lot in lots if not lot.is_pending]
+                    accounts[member].waiting = [lot for lot in lots if lot.is_pending]
                     accounts[member].has_all_lots = limit is None or len(rows) < limit
         return accounts
 
@@ -225,6 +228,36 @@ async def members_with_due_lots(program_id: UUID, *, now: datetime, limit: int) 
     return list(rows)  # type: ignore[arg-type] # `flat=True` gives values, not tuples
 
 
+async def members_with_points_to_activate(
+    program_id: UUID, *, now: datetime, limit: int
+) -> list[UUID]:
+    """Return members who hold pending points whose time has come, at most `limit` of them."""
+    rows = (
+        await LotRow.filter(program_id=program_id, is_pending=True, activates_at__lte=now)
+        .distinct()
+        .limit(limit)
+        .values_list("member_id", flat=True)
+    )
+    return list(rows)  # type: ignore[arg-type] # `flat=True` gives values, not tuples
+
+
+async def origins(program_id: UUID, account: Account, purchase_id: UUID) -> set[int]:
+    """Return the lots of an account that a purchase's pending points had opened.
+
+    Only those among the lots that the account holds; active ones too.
+    """
+    delayed = [lot for lot in (*account.lots, *account.waiting) if lot.activates_at is not None]
+    keys = [(account.member_id, lot.sequence) for lot in delayed]
+    [found] = await fetch(
+        program_id, Lookup(TransferRow, ("member_id", "sequence"), keys, ("reference",))
+    )
+    return {
+        lot.sequence
+        for lot, rows in zip(delayed, found, strict=True)
+        if pending.purchase_of(rows[0][0]) == str(purchase_id)
+    }
+
+
 def writes(accounts: Iterable[Account]) -> list[Write]:
     """Return what stores everything that was posted to these accounts."""
     changed = [account for account in accounts if account.posted]
@@ -233,7 +266,7 @@ def writes(accounts: Iterable[Account]) -> list[Write]:
         Insert(
             LotRow,
             ("member_id", *_LOT),
-            [_lot(a, lot) for a in changed for lot in a.lots if lot.is_new],
+            [_lot(a, lot) for a in changed for lot in (*a.lots, *a.waiting) if lot.is_new],
         ),
         Insert(
             LotUseRow,
@@ -243,11 +276,11 @@ def writes(accounts: Iterable[Account]) -> list[Write]:
         Update(
             LotRow,
             ("member_id", "sequence"),
-            ("remaining_points",),
+            ("remaining_points", "is_pending"),
             [
-                (a.member_id, lot.sequence, lot.remaining)
+                (a.member_id, lot.sequence, lot.remaining, lot.is_pending)
                 for a in changed
-                for lot in a.lots
+                for lot in (*a.lots, *a.waiting)
                 if lot.is_changed and not lot.is_new
             ],
         ),
@@ -255,10 +288,7 @@ def writes(accounts: Iterable[Account]) -> list[Write]:
             AccountRow,
             ("member_id",),
             _ACCOUNT[1:],
-            [
-                (a.member_id, a.balance, a.held, a.qualifying, a.lifetime, a.sequence, a.head)
-                for a in changed
-            ],
+            [(a.member_id, *_counters(a)) for a in changed],
         ),
     ]
 
@@ -308,7 +338,27 @@ def _row(account: Account, transfer: Transfer) -> tuple[object, ...]:
 
 
 def _lot(account: Account, lot: Lot) -> tuple[object, ...]:
-    return (account.member_id, lot.sequence, lot.points, lot.remaining, lot.expires_at)
+    return (
+        account.member_id,
+        lot.sequence,
+        lot.points,
+        lot.remaining,
+        lot.expires_at,
+        lot.activates_at,
+        lot.is_pending,
+    )
+
+
+def _counters(account: Account) -> tuple[object, ...]:
+    return (
+        account.balance,
+        account.held,
+        account.pending,
+        account.qualifying,
+        account.lifetime,
+        account.sequence,
+        account.head,
+    )
 
 
 async def count(program_id: UUID, kind: Kind) -> int:

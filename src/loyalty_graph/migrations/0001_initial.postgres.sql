@@ -6,13 +6,15 @@ CREATE TABLE "account" (
     "status" VARCHAR(12) NOT NULL,
     "balance_points" BIGINT NOT NULL,
     "held_points" BIGINT NOT NULL,
+    "pending_points" BIGINT NOT NULL,
     "qualifying_points" BIGINT NOT NULL,
     "lifetime_points" BIGINT NOT NULL,
     "sequence" INT NOT NULL,
     "head" BYTEA NOT NULL,
     CONSTRAINT "account_pkey" PRIMARY KEY ("program_id", "member_id"),
     CONSTRAINT "account_qualifying_not_negative" CHECK (qualifying_points >= 0),
-    CONSTRAINT "account_held_not_negative" CHECK (held_points >= 0)
+    CONSTRAINT "account_held_not_negative" CHECK (held_points >= 0),
+    CONSTRAINT "account_pending_not_negative" CHECK (pending_points >= 0)
 ) WITH (fillfactor = 70);
 CREATE TABLE "activity" (
     "id" UUID NOT NULL,
@@ -298,11 +300,14 @@ CREATE TABLE "lot" (
     "points" BIGINT NOT NULL,
     "remaining_points" BIGINT NOT NULL,
     "expires_at" TIMESTAMPTZ NOT NULL,
+    "activates_at" TIMESTAMPTZ,
+    "is_pending" BOOL NOT NULL,
     CONSTRAINT "lot_pkey" PRIMARY KEY ("program_id", "member_id", "sequence"),
     CONSTRAINT "lot_remaining_in_range" CHECK (remaining_points >= 0 AND remaining_points <= points)
 ) WITH (fillfactor = 80);
 CREATE INDEX "lot_open" ON "lot" ("program_id", "member_id", "expires_at", "sequence") WHERE remaining_points > 0;
 CREATE INDEX "lot_due" ON "lot" ("program_id", "expires_at") WHERE remaining_points > 0;
+CREATE INDEX "lot_waiting" ON "lot" ("program_id", "is_pending", "activates_at") WHERE activates_at IS NOT NULL;
 CREATE TABLE "lot_use" (
     "member_id" UUID NOT NULL,
     "program_id" UUID NOT NULL,

@@ -241,10 +241,14 @@ async def _report(
         members=audit.accounts,
         purchases=rows.purchases,
         purchase_lines=rows.lines,
-        points_issued=totals.get((Kind.EARN, True), 0) + by_hand,
+        points_issued=totals.get((Kind.EARN, True), 0)
+        + totals.get((Kind.EARN_PENDING, False), 0)
+        + by_hand,
         points_redeemed=spent - totals.get((Kind.UNREDEEM, True), 0),
         points_expired=totals.get((Kind.EXPIRE, False), 0),
-        points_clawed_back=totals.get((Kind.REVERSE, False), 0) - forgiven,
+        points_clawed_back=totals.get((Kind.REVERSE, False), 0)
+        + totals.get((Kind.CANCEL, False), 0)
+        - forgiven,
         points_outstanding=await ledger_reads.outstanding(program_id),
         shortfall=forgiven,
         refunds=rows.refunds,

@@ -35,7 +35,8 @@ class Report:
     """What happened, in points and rows; `seconds` are wall time, `tiers` count members.
 
     Issued are points earned, given as a welcome and given by hand; points set aside while a basket
-    is open are outstanding. So points issued = redeemed + expired + clawed back + outstanding.
+    is open, and those that wait until they can be spent, are outstanding. So points issued =
+    redeemed + expired + clawed back + outstanding.
     `redemptions` is how often points were spent, `rewards_redeemed` how many rewards of those were
     neither undone nor left to expire. `subscriptions` are those that give their benefits now.
     `vouchers_outstanding` is the money left on vouchers that can be used, in minor units.

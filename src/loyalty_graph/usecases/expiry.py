@@ -1,5 +1,6 @@
 """Expiring points whose date has passed, member by member, in batches."""
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from uuid import UUID
 
@@ -7,8 +8,10 @@ from loyalty_graph import outbox
 from loyalty_graph.db import transaction
 from loyalty_graph.db.sets import store
 from loyalty_graph.identifiers import new_id
-from loyalty_graph.ledger import rules
+from loyalty_graph.ledger import pending, rules
 from loyalty_graph.ledger import service as ledger
+from loyalty_graph.ledger.rules import Kind
+from loyalty_graph.usecases import activations
 
 MEMBERS_AT_ONCE = 200
 # Run daily, it finds one or two lots of a member; loading all open ones took most of its time.
@@ -31,27 +34,35 @@ async def _expire_some(program_id: UUID, *, now: datetime) -> int:
     found = await ledger.load_accounts(
         program_id, members, spenders=members, lots_at_once=LOTS_AT_ONCE
     )
+    for account in found.values():
+        pending.activate_due(account, now=now)
+        rules.expire(account, now=now)
     # Others may have used up the points while this waited for their accounts.
-    accounts = [account for account in found.values() if rules.expire(account, now=now)]
+    accounts = [account for account in found.values() if account.posted]
     await store(
         program_id,
         [
             *ledger.writes(accounts),
-            outbox.facts(_fact(account, now) for account in accounts),
+            outbox.facts([*activations.facts(accounts, now=now), *_facts(accounts, now)]),
             outbox.mark_cards((account.member_id for account in accounts), now=now),
         ],
     )
     return sum(_points(account) for account in accounts)
 
 
+def _expired(account: rules.Account) -> list[rules.Transfer]:
+    return [one for one in account.posted if one.kind is Kind.EXPIRE]
+
+
 def _points(account: rules.Account) -> int:
-    return sum(transfer.points for transfer in account.posted)
+    return sum(transfer.points for transfer in _expired(account))
 
 
-def _fact(account: rules.Account, now: datetime) -> outbox.Fact:
-    payload = {
-        "entries": [transfer.sequence for transfer in account.posted],
-        "points": _points(account),
-        "balance": account.balance,
-    }
-    return outbox.Fact(new_id(now), "points.expired", account.member_id, now, payload)
+def _facts(accounts: Iterable[rules.Account], now: datetime) -> Iterator[outbox.Fact]:
+    for account in accounts:
+        payload = {
+            "entries": [transfer.sequence for transfer in _expired(account)],
+            "points": _points(account),
+            "balance": account.balance,
+        }
+        yield outbox.Fact(new_id(now), "points.expired", account.member_id, now, payload)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from loyalty_graph.benefits.rules import GrantSource
@@ -81,6 +81,15 @@ class Told:
         """How many points, in words."""
         return in_words(self.points, self.settings, self.writing)
 
+    @property
+    def are(self) -> str:
+        """The verb that goes with the amount."""
+        return "is" if self.points == 1 else "are"
+
+    def day(self, at: datetime) -> str:
+        """Return a day of the programme in words."""
+        return self.writing.date(at.astimezone(self.settings.zone).date())
+
 
 def explain_entry(
     entry: Entry, settings: ProgramSettings, writing: Writing = PLAIN
@@ -88,7 +97,8 @@ def explain_entry(
     """Return why an entry stands in the ledger, or None when its details were erased."""
     if entry.explanation is None:
         return None
-    told = Told(abs(entry.points or entry.held), entry.explanation, entry, settings, writing)
+    points = abs(entry.points or entry.held or entry.pending)
+    told = Told(points, entry.explanation, entry, settings, writing)
     return Explanation(
         summary=SENTENCES[entry.kind](told), steps=_steps(entry.explanation, settings, writing)
     )
@@ -145,6 +155,22 @@ def _for_what_was_done(told: Told) -> str:
     return _earned(told.points, told.why, told.settings, told.writing)
 
 
+def _waiting(told: Told) -> str:
+    until = told.day(datetime.fromisoformat(told.why["activates_at"]))
+    names = [rule["name"] for rule in told.why.get("rules", ())]
+    reason = f": {', '.join(names)}" if names else ""
+    return f"{told.amount} {told.are} waiting until {until}{reason}."
+
+
+def _activated(told: Told) -> str:
+    day = told.day(told.entry.at)
+    return f"{told.amount} {told.are} yours now: they waited until {day}."
+
+
+def _cancelled(told: Told) -> str:
+    return f"{told.amount} that were waiting {told.are} cancelled: {_worth_less(told)}"
+
+
 def _for_reward(told: Told) -> str:
     name = told.why.get("name")
     return f" for {name}" if name else ""
@@ -165,19 +191,20 @@ def _given_back(told: Told) -> str:
 
 
 def _taken_back(told: Told) -> str:
+    return f"{told.amount} taken back: {_worth_less(told)}"
+
+
+def _worth_less(told: Told) -> str:
     after, before = map(told.writing.number, (told.why["after"], told.why["before"]))
-    return (
-        f"{told.amount} taken back: after a refund the purchase is worth "
-        f"{after} instead of {before}."
-    )
+    return f"after a refund the purchase is worth {after} instead of {before}."
 
 
 def _expired(told: Told) -> str:
     if told.why.get("by") == "closing":
         return f"{told.amount} forfeited: the membership was closed."
     # Points live to the end of a day; the instant they end at belongs to the next one.
-    last_day = (told.entry.at - timedelta(microseconds=1)).astimezone(told.settings.zone).date()
-    return f"{told.amount} expired at the end of {told.writing.date(last_day)}."
+    last_day = told.day(told.entry.at - timedelta(microseconds=1))
+    return f"{told.amount} expired at the end of {last_day}."
 
 
 def _adjusted(told: Told) -> str:
@@ -189,6 +216,9 @@ def _adjusted(told: Told) -> str:
 
 SENTENCES: Mapping[Kind, Callable[[Told], str]] = {
     Kind.EARN: _for_what_was_done,
+    Kind.EARN_PENDING: _waiting,
+    Kind.ACTIVATE: _activated,
+    Kind.CANCEL: _cancelled,
     Kind.REDEEM: _spent,
     Kind.UNREDEEM: _given_back,
     Kind.HOLD: lambda told: f"{told.amount} set aside{_for_reward(told)}.",

@@ -13,6 +13,7 @@ from loyalty_graph.db.sets import store
 from loyalty_graph.errors import InvalidInputError
 from loyalty_graph.idempotency import Claim, claim
 from loyalty_graph.identifiers import new_id
+from loyalty_graph.ledger import pending
 from loyalty_graph.ledger import rules as ledger_rules
 from loyalty_graph.ledger import service as ledger
 from loyalty_graph.members import changing, reads
@@ -179,9 +180,11 @@ async def _end(batch: posting.Batch, account: ledger_rules.Account, command: Clo
         salt=posting.salt(),
     )
     transfer = ledger_rules.forfeit(account, cause)
-    forfeited = 0 if transfer is None else transfer.points
+    waiting = pending.forfeit(account, cause)
+    ended = [one for one in (transfer, waiting) if one is not None]
+    forfeited = sum(one.points for one in ended)
     told = {"from": account.status, "forfeited": forfeited, "balance": account.balance}
-    entry = None if transfer is None else transfer.sequence
+    entry = ended[0].sequence if ended else None
     batch.record("member.closed", member_id, entry=entry, **told)
     # Apart from the batch, which writes the same account's row.
     await store(

@@ -1,7 +1,7 @@
 """One batch of commands of a programme: loaded at once, decided one by one, stored at once."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial, wraps
@@ -21,10 +21,12 @@ from loyalty_graph.errors import (
 )
 from loyalty_graph.idempotency import Answered, Claim, answers
 from loyalty_graph.identifiers import new_id
+from loyalty_graph.ledger import pending
 from loyalty_graph.ledger import service as ledger
 from loyalty_graph.ledger.rules import Account, available
 from loyalty_graph.members import service as members
 from loyalty_graph.members.rules import Reference
+from loyalty_graph.usecases import activations
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -117,7 +119,9 @@ class Batch:
                 *self.writes,
                 *ledger.writes(self.accounts.values()),
                 self.answered.write(now=self.now),
-                outbox.facts(self.facts),
+                outbox.facts(
+                    [*activations.facts(self.accounts.values(), now=self.now), *self.facts]
+                ),
                 outbox.mark_cards([*moved, *self.shown], now=self.now),
             ],
         )
@@ -129,7 +133,7 @@ async def load(  # noqa: PLR0913 - all that one statement may look up
     *,
     now: datetime,
     spending: bool | Sequence[bool] = False,
-    whole: Iterable[UUID] = (),
+    whole: Sequence[UUID] = (),
     besides: Sequence[Lookup] = (),
     by_member: Sequence[ByMember] = (),
 ) -> Batch:
@@ -138,7 +142,8 @@ async def load(  # noqa: PLR0913 - all that one statement may look up
     Accounts are locked before keys are read, and before what is looked up `besides` and `by_member`
     (in the same statement): a twin of a command in hand elsewhere is then seen.
     When `spending` (all of them, or command by command), accounts come with their first open lots;
-    those of `whole` with all of them.
+    those of `whole` with all of them. Pending points of these whose time has come are activated
+    before anything else; also those of whoever is in debt, which they pay.
     """
     members_found = await members.resolve(program_id, [command.member for command in commands])
     known = [one for one in members_found if one is not None]
@@ -155,16 +160,34 @@ async def load(  # noqa: PLR0913 - all that one statement may look up
         lookup: dict(zip(each, rows, strict=True))
         for lookup, rows in zip(by_member, found[len(besides) :], strict=True)
     }
+    accounts = wanted.accounts(state[: len(first)])
+    if owing := [one.member_id for one in accounts.values() if _may_owe_less(one)]:
+        return await load(
+            program_id,
+            commands,
+            now=now,
+            spending=spending,
+            whole=[*whole, *owing],
+            besides=besides,
+            by_member=by_member,
+        )
+    for account in accounts.values():
+        pending.activate_due(account, now=now)
     return Batch(
         program_id,
         now,
         members_found,
         claims,
-        wanted.accounts(state[: len(first)]),
+        accounts,
         Answered(claims, kept),
         found[: len(besides)],
         of_members,
     )
+
+
+def _may_owe_less(account: Account) -> bool:
+    """Return whether there are points that were not loaded and may pay debt by now."""
+    return bool(account.debt and account.pending and not account.has_all_lots)
 
 
 async def load_to_spend(  # noqa: PLR0913 - all that a batch is decided on

@@ -7,7 +7,7 @@ from loyalty_graph.jobs.rules import Handler, Job
 from loyalty_graph.jobs.running import Runner
 from loyalty_graph.programs import service as programs
 from loyalty_graph.subscriptions.billing import LOCAL, BillingProvider, LocalBilling
-from loyalty_graph.usecases import expiry, redemption_deadlines, renewals, tier_reviews
+from loyalty_graph.usecases import activations, expiry, redemption_deadlines, renewals, tier_reviews
 from loyalty_graph.wallet import aging
 
 
@@ -29,6 +29,9 @@ def runner(clock: Callable[[], datetime]) -> Runner:
     async def expire_codes(job: Job) -> None:
         await redemption_deadlines.expire_all(job.program_id, now=job.now)
 
+    async def activate_points(job: Job) -> None:
+        await activations.run(job.program_id, now=job.now)
+
     async def expire_points(job: Job) -> None:
         await expiry.run(job.program_id, now=job.now)
 
@@ -45,6 +48,8 @@ def runner(clock: Callable[[], datetime]) -> Runner:
             "redemptions.release": Handler(release_holds, every=timedelta(minutes=1)),
             "redemptions.expire": Handler(expire_codes, every=timedelta(hours=1)),
             "tiers.review": Handler(review_tiers, every=timedelta(hours=1)),
+            # In every zone of the world midnight is on a full quarter of an hour.
+            "points.activate": Handler(activate_points, every=timedelta(minutes=15)),
             "points.expire": Handler(expire_points, every=timedelta(hours=1)),
         },
         programs=programs.all_ids,

@@ -96,8 +96,9 @@ def _face(
     profile = Profile(*found.profile[0])
     locale = known_locale(profile.locale)
     balance = ledger.balance_of(found.account[0], found.lots, now=now)
-    points = balance.available if balance.balance >= 0 else balance.balance
-    expirations = ledger.expirations_of(found.lots, now=now)
+    points = balance.available or min(0, balance.balance)
+    expirations = ledger.expirations_of(found.account[0], found.lots, now=now)
+    activations = ledger.activations_of(found.lots, now=now)
     soon = [one for one in expirations[:1] if one.expires_at <= now + EXPIRING_SOON]
     is_over = profile.status in OVER
     value = _value(settings, found.vouchers, now)
@@ -129,6 +130,7 @@ def _face(
         template=branding.template,
         holds_until=_soonest(
             _expiry_shows(expirations[0].expires_at, now) if expirations else None,
+            activations[0].activates_at if activations else None,
             status.holds_until if status else None,
             view.holds_until if view else None,
             value.expires_at,
@@ -179,8 +181,9 @@ def _value(settings: ProgramSettings, vouchers: Sequence[Row], now: datetime) ->
 
 
 def _last_change(move: Move, settings: ProgramSettings, locale: str) -> str:
-    # A capture moves no points of the balance: they left it when they were set aside.
-    points = move.points or move.held
+    # A capture moves no points of the balance: they left it when they were set aside. Points that
+    # wait are not in it yet.
+    points = move.points or move.held or move.pending
     sign = "+" if points > 0 else MINUS
     day = write_date(move.at.astimezone(settings.zone).date(), locale)
     moved = f"{sign}{write_number(abs(points), locale)} {_unit(settings, points)}"

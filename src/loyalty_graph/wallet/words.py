@@ -36,6 +36,14 @@ _WORDS: Mapping[str, tuple[str, str, str, str]] = {
         "artık ayrılmış değil",
         "لم تعد محجوزة",
     ),
+    Kind.EARN_PENDING: ("waiting", "vorgemerkt", "bekliyor", "قيد الانتظار"),
+    Kind.ACTIVATE: ("yours now", "jetzt verfügbar", "artık sizin", "متاحة الآن"),
+    Kind.CANCEL: (
+        "cancelled for a return",
+        "wegen einer Rückgabe gestrichen",
+        "iade nedeniyle iptal edildi",
+        "ملغاة بسبب إرجاع",
+    ),
     Kind.REVERSE: (
         "taken back for a return",
         "wegen einer Rückgabe abgezogen",

@@ -49,6 +49,9 @@ A_YEAR = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 HAPPENED = {
     Kind.EARN: "Purchase",
+    Kind.EARN_PENDING: "Purchase",
+    Kind.ACTIVATE: "Points to spend",
+    Kind.CANCEL: "Goods returned",
     Kind.REDEEM: "Points spent",
     Kind.UNREDEEM: "Points given back",
     Kind.HOLD: "Points set aside",

@@ -1,0 +1,185 @@
+"""Everything that is stored of members' points, read at once, and what follows from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from loyalty_graph.db.sets import Lookup, fetch
+from loyalty_graph.ledger import chain
+from loyalty_graph.ledger.models import AccountRow, LotRow, LotUseRow, TransferRow
+from loyalty_graph.ledger.pending import activation
+from loyalty_graph.ledger.rules import Book, Kind
+
+ACCOUNT = (
+    "balance_points",
+    "held_points",
+    "pending_points",
+    "qualifying_points",
+    "lifetime_points",
+    "sequence",
+    "head",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAccount:
+    """What an account's row says."""
+
+    balance: int
+    held: int
+    pending: int
+    qualifying: int
+    lifetime: int
+    sequence: int
+    head: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLot:
+    """A lot's row."""
+
+    points: int
+    remaining: int
+    expires_at: datetime
+    activates_at: datetime | None
+    is_pending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTransfer:
+    """A transfer's row."""
+
+    sequence: int
+    kind: str
+    debit: str
+    credit: str
+    points: int
+    balance_after: int
+    at: datetime
+    recorded_at: datetime
+    reference: str
+    rule_version: int | None
+    text: str
+    actor: str
+    explanation: dict[str, Any] | None
+    salt: bytes
+    details_hash: bytes
+    hash: bytes
+
+    @property
+    def signed(self) -> int:
+        """Return what the transfer adds to the member's balance."""
+        return self.points * ((self.credit == Book.MEMBER) - (self.debit == Book.MEMBER))
+
+    @property
+    def holding(self) -> int:
+        """Return what the transfer adds to the points that are set aside."""
+        return self.points * ((self.credit == Book.HELD) - (self.debit == Book.HELD))
+
+    @property
+    def waiting(self) -> int:
+        """Return what the transfer adds to the points that cannot be spent yet."""
+        return self.points * ((self.credit == Book.PENDING) - (self.debit == Book.PENDING))
+
+    @property
+    def is_erased(self) -> bool:
+        """Return whether all that may be taken out is gone, as when a person is erased."""
+        return self.explanation is None and not (self.text or self.actor or self.salt)
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Everything stored of one member; uses are (sequence, lot sequence, points)."""
+
+    member_id: UUID
+    account: StoredAccount | None
+    transfers: Sequence[StoredTransfer]
+    lots: dict[int, StoredLot]
+    uses: Sequence[tuple[int, int, int]]
+
+
+_TRANSFER = tuple(StoredTransfer.__dataclass_fields__)
+
+
+def as_row(account: StoredAccount) -> tuple[object, ...]:
+    """Return an account in the order of `ACCOUNT`."""
+    return (
+        account.balance,
+        account.held,
+        account.pending,
+        account.qualifying,
+        account.lifetime,
+        account.sequence,
+        account.head,
+    )
+
+
+async def read(program_id: UUID, member_ids: Sequence[UUID]) -> list[Books]:
+    """Return these members' books, in order."""
+    keys = [(one,) for one in member_ids]
+    accounts, transfers, lots, uses = await fetch(
+        program_id,
+        Lookup(AccountRow, ("member_id",), keys, ACCOUNT),
+        Lookup(TransferRow, ("member_id",), keys, _TRANSFER, order_by="sequence"),
+        Lookup(
+            LotRow,
+            ("member_id",),
+            keys,
+            ("sequence", "points", "remaining_points", "expires_at", "activates_at", "is_pending"),
+            order_by="sequence",
+        ),
+        Lookup(
+            LotUseRow,
+            ("member_id",),
+            keys,
+            ("sequence", "lot_sequence", "points"),
+            order_by="sequence, lot_sequence",
+        ),
+    )
+    return [
+        Books(
+            member_id,
+            StoredAccount(*accounts[place][0]) if accounts[place] else None,
+            [StoredTransfer(*row) for row in transfers[place]],
+            {row[0]: StoredLot(*row[1:]) for row in lots[place]},
+            [(row[0], row[1], row[2]) for row in uses[place]],
+        )
+        for place, member_id in enumerate(member_ids)
+    ]
+
+
+def lots_by_uses(books: Books) -> dict[int, tuple[int, bool]]:
+    """Return what the uses leave of each lot, and whether that is still pending."""
+    left = {sequence: lot.points for sequence, lot in books.lots.items()}
+    for _, lot_sequence, points in books.uses:
+        if lot_sequence in left:
+            left[lot_sequence] -= points
+    opened = {one.sequence for one in books.transfers if one.kind == Kind.EARN_PENDING}
+    activated = {one.reference for one in books.transfers if one.kind == Kind.ACTIVATE}
+    return {
+        sequence: (
+            points,
+            points > 0 and sequence in opened and activation(sequence) not in activated,
+        )
+        for sequence, points in left.items()
+    }
+
+
+def derive(program_id: UUID, books: Books) -> StoredAccount:
+    """Return the account that the transfers add up to."""
+    balance = held = pending = qualifying = lifetime = 0
+    for transfer in books.transfers:
+        balance += transfer.signed
+        held += transfer.holding
+        pending += transfer.waiting
+        if transfer.kind in {Kind.EARN, Kind.EARN_PENDING}:
+            qualifying += transfer.points
+            lifetime += transfer.points
+        elif transfer.kind in {Kind.REVERSE, Kind.CANCEL}:
+            qualifying -= transfer.points
+    if not books.transfers:
+        return StoredAccount(0, 0, 0, 0, 0, 0, chain.genesis(program_id, books.member_id))
+    last = books.transfers[-1]
+    return StoredAccount(balance, held, pending, qualifying, lifetime, last.sequence, last.hash)

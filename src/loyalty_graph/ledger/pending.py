@@ -1,0 +1,149 @@
+"""Points that were earned but cannot be spent yet: pure functions like those of `rules.py`.
+
+They wait in a lot of their own, in the book PENDING. When their time has come they become active:
+the same lot can be spent then. Goods that come back before cancel them.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from loyalty_graph.ledger.rules import (
+    Account,
+    Book,
+    Cause,
+    Kind,
+    Lot,
+    Transfer,
+    check_active,
+    post,
+    soonest_first,
+    take,
+)
+
+_SEPARATOR = "/"
+
+
+def reference(purchase_id: UUID, part: str) -> str:
+    """Return the reference of a part of a purchase's points; each part waits by itself."""
+    return f"{purchase_id}{_SEPARATOR}{part}"
+
+
+def purchase_of(entry_reference: str) -> str:
+    """Return the purchase that a `reference` names."""
+    return entry_reference.partition(_SEPARATOR)[0]
+
+
+def activation(lot_sequence: int) -> str:
+    """Return the reference of the transfer that activates a lot: there is one at most."""
+    return f"lot:{lot_sequence}"
+
+
+def earn_pending(
+    account: Account, points: int, cause: Cause, *, activates_at: datetime, expires_at: datetime
+) -> Transfer:
+    """Credit points for a purchase that can be spent from `activates_at` until `expires_at`.
+
+    They count for tiers at once, as the purchase does: a delay guards against points that are spent
+    before the goods come back, and what comes back is taken off the tier in any case. Points that
+    would expire while they wait expire as they become active. What was to wait until a moment
+    that has passed is activated by a transfer of its own.
+
+    Raises:
+        MemberNotActiveError: The member may not earn now.
+    """
+    check_active(account)
+    activates_at = min(activates_at, expires_at)
+    account.qualifying += points
+    account.lifetime += points
+    lot = Lot(
+        account.sequence + 1,
+        points,
+        points,
+        expires_at,
+        activates_at,
+        is_pending=True,
+        is_new=True,
+    )
+    told = {**cause.explanation, "activates_at": activates_at.isoformat()}
+    transfer = post(
+        account,
+        Kind.EARN_PENDING,
+        Book.ISSUED,
+        Book.PENDING,
+        points,
+        replace(cause, explanation=told),
+        (),
+        opened=(points, expires_at, activates_at),
+    )
+    account.waiting.append(lot)
+    account.waiting.sort(key=soonest_first)
+    activate_due(account, now=cause.recorded_at)
+    return transfer
+
+
+def activate_due(account: Account, *, now: datetime) -> list[Transfer]:
+    """Activate every lot whose time has come, each by a transfer of its own dated to that time.
+
+    Debt is paid first, so those whose time came first come first.
+    """
+    due = [lot for lot in account.waiting if lot.activates_at and lot.activates_at <= now]
+    due.sort(key=lambda lot: (lot.activates_at, *soonest_first(lot)))
+    return [_activate(account, lot, now) for lot in due]
+
+
+def _activate(account: Account, lot: Lot, now: datetime) -> Transfer:
+    assert lot.activates_at is not None, "only what waits is activated"
+    points = lot.remaining
+    cause = Cause(
+        reference=activation(lot.sequence),
+        at=lot.activates_at,
+        recorded_at=now,
+        actor="system",
+        explanation={"lot": lot.sequence, "points": points},
+    )
+    account.waiting.remove(lot)
+    account.lots.append(lot)
+    account.lots.sort(key=soonest_first)
+    lot.is_pending, lot.is_changed = False, True
+    paid = take([lot], account.debt)
+    return post(account, Kind.ACTIVATE, Book.PENDING, Book.MEMBER, points, cause, paid)
+
+
+def cancel(account: Account, lots: Collection[int], points: int, cause: Cause) -> Transfer | None:
+    """Take back up to `points` that are still pending, from these lots (sequences).
+
+    Those that would wait longest go first. None when nothing is pending there; what is missing is
+    to be reversed.
+    """
+    mine = [lot for lot in account.waiting if lot.sequence in lots]
+    mine.sort(key=lambda lot: (lot.activates_at, *soonest_first(lot)), reverse=True)
+    uses = _take(account, mine, points)
+    cancelled = sum(amount for _, amount in uses)
+    if not cancelled:
+        return None
+    account.qualifying -= cancelled
+    return post(account, Kind.CANCEL, Book.PENDING, Book.CANCELLED, cancelled, cause, uses)
+
+
+def forfeit(account: Account, cause: Cause) -> Transfer | None:
+    """Take every pending point when a membership ends; None when there is none."""
+    points = account.pending
+    if not points:
+        return None
+    uses = _take(account, list(account.waiting), points)
+    apart = replace(cause, reference=f"{cause.reference}{_SEPARATOR}pending")
+    return post(account, Kind.EXPIRE, Book.PENDING, Book.EXPIRED, points, apart, uses)
+
+
+def _take(account: Account, lots: list[Lot], points: int) -> list[tuple[int, int]]:
+    """Take points from lots that wait; an empty one waits no more."""
+    uses = take(lots, points)
+    for lot in lots:
+        if not lot.remaining:
+            lot.is_pending = False
+            account.waiting.remove(lot)
+            account.lots.append(lot)
+    account.lots.sort(key=soonest_first)
+    return uses
