@@ -31,6 +31,7 @@ from tests.wallet.holding import install, issue
 
 KINDS = {
     "cards.age",
+    "members.anniversaries",
     "points.expire",
     "redemptions.expire",
     "redemptions.release",

@@ -11,8 +11,9 @@ from typing import Any
 from uuid import UUID
 
 from loyalty_graph.earning.rule_settings import EarningRule, OncePer
+from loyalty_graph.earning.settings import EarningSettings
 from loyalty_graph.purchases.activities import EVERY_NETWORK, CountKey, ProofKey
-from loyalty_graph.purchases.rules import Deed
+from loyalty_graph.purchases.rules import ActivityKind, Deed
 
 
 class Hindrance(StrEnum):
@@ -60,6 +61,27 @@ class Verdict:
             None if reason is None else Hindrance(reason),
             None if until is None else datetime.fromisoformat(until),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityRules:
+    """What a version's activities earn, kind by kind, and which fields complete a profile."""
+
+    by_kind: Mapping[ActivityKind, Sequence[EarningRule]]
+    profile_fields: Sequence[str]
+
+    def of(self, kind: ActivityKind) -> Sequence[EarningRule]:
+        """Return the rules for a kind, in the order of the file."""
+        return self.by_kind.get(kind, ())
+
+
+def rules_for_activities(settings: EarningSettings) -> ActivityRules:
+    """Return the part of a programme's earning that activities are decided by."""
+    by_kind: dict[ActivityKind, list[EarningRule]] = {}
+    for rule in settings.rules:
+        if isinstance(rule.on, ActivityKind):
+            by_kind.setdefault(rule.on, []).append(rule)
+    return ActivityRules(by_kind, settings.profile_fields)
 
 
 @dataclass(slots=True)

@@ -1,21 +1,19 @@
 """Storing earning rules, and the calculator of a version."""
 
-from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from loyalty_graph.db import assert_in_transaction
+from loyalty_graph.earning.activities import ActivityRules, rules_for_activities
 from loyalty_graph.earning.calculators import ProductTypeRewardCalculator, RewardCalculator
 from loyalty_graph.earning.models import EarningRules
-from loyalty_graph.earning.rule_settings import EarningRule
 from loyalty_graph.earning.settings import EarningSettings
-from loyalty_graph.purchases.rules import ActivityKind
 
 ANY_PRODUCT_TYPE = "OTHER"
 
 _calculators: dict[tuple[UUID, int], RewardCalculator] = {}
 """Versions never change, so a calculator is made once; there are as many as versions in use."""
 
-_activity_rules: dict[tuple[UUID, int], dict[ActivityKind, list[EarningRule]]] = {}
+_activity_rules: dict[tuple[UUID, int], ActivityRules] = {}
 
 
 async def store_rules(program_id: UUID, version: int, settings: EarningSettings) -> None:
@@ -36,17 +34,12 @@ async def calculator(program_id: UUID, version: int) -> RewardCalculator:
     return known
 
 
-async def activity_rules(
-    program_id: UUID, version: int
-) -> Mapping[ActivityKind, Sequence[EarningRule]]:
-    """Return the rules of a programme's version for each kind of activity that has any."""
+async def activity_rules(program_id: UUID, version: int) -> ActivityRules:
+    """Return what activities earn in a version of a programme."""
     known = _activity_rules.get((program_id, version))
     if known is None:
         rules = await EarningRules.get(program_id=program_id, version=version)
-        known = {}
-        for rule in EarningSettings.model_validate(rules.settings).rules:
-            if isinstance(rule.on, ActivityKind):
-                known.setdefault(rule.on, []).append(rule)
+        known = rules_for_activities(EarningSettings.model_validate(rules.settings))
         _activity_rules[program_id, version] = known
     return known
 

@@ -1,7 +1,7 @@
 """How a programme's members earn, as its file says it."""
 
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -14,6 +14,8 @@ from loyalty_graph.earning.rule_settings import (
     Stacking,
 )
 from loyalty_graph.earning.rules import Rate
+
+ProfileField = Literal["external_id", "email", "phone", "first_name", "last_name", "birthday"]
 
 
 class UnknownProductTypes(StrEnum):
@@ -33,7 +35,8 @@ class EarningSettings(BaseModel):
     """How a programme's members earn: the rates of the lines, bonus rules, offers.
 
     What is excluded earns nothing, and no bonus counts it; without a `default_rate` types without
-    a rate of their own earn nothing. Amounts are without tax unless `counts_tax`.
+    a rate of their own earn nothing. Amounts are without tax unless `counts_tax`. A profile that
+    has all `profile_fields` is complete, which an activity rule may reward.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +49,13 @@ class EarningSettings(BaseModel):
     counts_tax: bool = False
     default_rate: Rate | None = None
     rates: tuple[TypeRate, ...] = ()
+    profile_fields: Annotated[tuple[ProfileField, ...], Field(min_length=1)] = (
+        "email",
+        "phone",
+        "first_name",
+        "last_name",
+        "birthday",
+    )
     stacking: Stacking = Stacking.SUM
     rules: tuple[EarningRule, ...] = Field(default=(), max_length=RULES_MAX)
     offers: tuple[Offer, ...] = Field(default=(), max_length=OFFERS_MAX)

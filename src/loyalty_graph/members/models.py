@@ -6,7 +6,7 @@ from uuid import UUID
 from tortoise import fields
 from tortoise.models import Model
 
-from loyalty_graph.db.constraints import AppendOnly, PrimaryKey
+from loyalty_graph.db.constraints import AppendOnly, Index, PrimaryKey
 
 
 class Member(Model):
@@ -28,6 +28,10 @@ class Member(Model):
     class Meta(Model.Meta):
         table = "member"
         constraints = [PrimaryKey("program_id", "id")]
+        indexes = [
+            Index("program_id", "birthday", name="member_birthday", where="birthday IS NOT NULL"),
+            Index("program_id", "enrolled_at", name="member_enrolled"),
+        ]
 
 
 class MemberReference(Model):

@@ -336,6 +336,8 @@ CREATE TABLE "member" (
     "enrolled_at" TIMESTAMP NOT NULL,
     CONSTRAINT "member_pkey" PRIMARY KEY ("program_id", "id")
 );
+CREATE INDEX "member_birthday" ON "member" ("program_id", "birthday") WHERE birthday IS NOT NULL;
+CREATE INDEX "member_enrolled" ON "member" ("program_id", "enrolled_at");
 CREATE TABLE "member_reference" (
     "value" VARCHAR(254) NOT NULL,
     "program_id" CHAR(36) NOT NULL,

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID
 
 from loyalty_graph.db import assert_in_transaction, transaction
 from loyalty_graph.earning import service as earning
-from loyalty_graph.earning.activities import History, Verdict, reason_of
+from loyalty_graph.earning.activities import ActivityRules, History, Verdict, reason_of
 from loyalty_graph.earning.rule_settings import EarningRule, OncePer
 from loyalty_graph.errors import LoyaltyError
 from loyalty_graph.idempotency import Claim, claim
@@ -18,7 +18,7 @@ from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.members.rules import Reference
 from loyalty_graph.programs.rules import check_offset
 from loyalty_graph.purchases import activities
-from loyalty_graph.purchases.rules import ActivityKind, Deed, check_deed
+from loyalty_graph.purchases.rules import Deed, check_deed
 from loyalty_graph.usecases import posting
 from loyalty_graph.usecases.purchase_terms import Terms, terms_at
 from loyalty_graph.usecases.tiering import Tiering
@@ -167,12 +167,9 @@ async def record_within(
     return answers
 
 
-Rules: TypeAlias = Mapping[ActivityKind, Sequence[EarningRule]]
-
-
 async def _rules_of(
     program_id: UUID, commands: Sequence[RecordActivity], terms: Mapping[datetime, Terms]
-) -> dict[datetime, Rules]:
+) -> dict[datetime, ActivityRules]:
     return {
         one.occurred_at: await earning.activity_rules(
             program_id, terms[one.occurred_at].version.number
@@ -182,13 +179,13 @@ async def _rules_of(
 
 
 def _proof_keys(
-    commands: Sequence[RecordActivity], rules: Mapping[datetime, Rules]
+    commands: Sequence[RecordActivity], rules: Mapping[datetime, ActivityRules]
 ) -> list[activities.ProofKey]:
     return sorted(
         {
             (rule.code, one.deed.proof)
             for one in commands
-            for rule in rules[one.occurred_at].get(one.deed.kind, ())
+            for rule in rules[one.occurred_at].of(one.deed.kind)
             if rule.once_per is OncePer.PROOF and one.deed.proof is not None
         }
     )
@@ -208,7 +205,7 @@ def _decide(
     place: int,
     command: RecordActivity,
     terms: Terms,
-    rules: Rules,
+    rules: ActivityRules,
     so_far: _Progress,
 ) -> ActivityRecorded:
     if (earlier := batch.earlier(place)) is not None:
@@ -216,7 +213,7 @@ def _decide(
     terms.present.check_time(command.occurred_at, now=batch.now, field="occurredAt")
     account = batch.account(place, command.member)
     ledger.check_active(account)
-    counted_by = rules.get(command.deed.kind, ())
+    counted_by = rules.of(command.deed.kind)
     verdicts = _verdicts(account.member_id, command, counted_by, so_far.history)
     recorded = _credit(batch, account, command, terms, verdicts)
     so_far.add(recorded, counted_by, verdicts)

@@ -24,7 +24,7 @@ from loyalty_graph.members.rules import (
 from loyalty_graph.members.service import Profile
 from loyalty_graph.programs import service as programs
 from loyalty_graph.tiers import service as tiers
-from loyalty_graph.usecases import posting
+from loyalty_graph.usecases import occasions, posting
 
 ENROL_MAX = 500
 
@@ -116,6 +116,7 @@ async def _enrol(
             outbox.facts(facts),
         ],
     )
+    await occasions.see(program_id, enrolled, joined=True, now=now)
     return enrolled
 
 

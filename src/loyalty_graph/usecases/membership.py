@@ -26,7 +26,7 @@ from loyalty_graph.members.rules import (
     check_next_status,
 )
 from loyalty_graph.rewards import service as rewards
-from loyalty_graph.usecases import leaving, posting
+from loyalty_graph.usecases import leaving, occasions, posting
 from loyalty_graph.wallet import voiding
 
 GIVEN_ONCE = ("birthday",)
@@ -71,6 +71,7 @@ async def update(
         fact = outbox.Fact(new_id(now), "member.updated", member.id, now, {"changed": changed})
         marks = outbox.mark_cards([member.id], now=now)
         await store(program_id, [*writes, outbox.facts([fact]), marks])
+        await occasions.see(program_id, [member], joined=False, now=now)
     return member
 
 

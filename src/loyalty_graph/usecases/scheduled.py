@@ -7,7 +7,14 @@ from loyalty_graph.jobs.rules import Handler, Job
 from loyalty_graph.jobs.running import Runner
 from loyalty_graph.programs import service as programs
 from loyalty_graph.subscriptions.billing import LOCAL, BillingProvider, LocalBilling
-from loyalty_graph.usecases import activations, expiry, redemption_deadlines, renewals, tier_reviews
+from loyalty_graph.usecases import (
+    activations,
+    expiry,
+    occasions,
+    redemption_deadlines,
+    renewals,
+    tier_reviews,
+)
 from loyalty_graph.wallet import aging
 
 
@@ -38,6 +45,9 @@ def runner(clock: Callable[[], datetime]) -> Runner:
     async def review_tiers(job: Job) -> None:
         await tier_reviews.run(job.program_id, now=job.now)
 
+    async def keep_occasions(job: Job) -> None:
+        await occasions.run(job.program_id, now=job.now)
+
     async def age_cards(job: Job) -> None:
         await aging.mark_outdated(job.program_id, now=job.now)
 
@@ -50,6 +60,7 @@ def runner(clock: Callable[[], datetime]) -> Runner:
             "tiers.review": Handler(review_tiers, every=timedelta(hours=1)),
             # In every zone of the world midnight is on a full quarter of an hour.
             "points.activate": Handler(activate_points, every=timedelta(minutes=15)),
+            "members.anniversaries": Handler(keep_occasions, every=timedelta(hours=1)),
             "points.expire": Handler(expire_points, every=timedelta(hours=1)),
         },
         programs=programs.all_ids,
