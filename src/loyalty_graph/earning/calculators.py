@@ -60,8 +60,15 @@ class RewardCalculator(ABC):
     name: str
 
     @abstractmethod
-    def calculate(self, lines: Sequence[Line]) -> Calculation:
-        """Return the points for what is left of these lines, and how they came about."""
+    def amounts(self, lines: Sequence[Line]) -> list[int]:
+        """Return what may earn of each line, in minor units: what money paid for what is left."""
+
+    @abstractmethod
+    def calculate(self, lines: Sequence[Line], amounts: Sequence[int] | None = None) -> Calculation:
+        """Return the points for what is left of these lines, and how they came about.
+
+        `amounts` stand beside the lines where they were converted to the programme's currency.
+        """
 
 
 class ProductTypeRewardCalculator(RewardCalculator):
@@ -75,26 +82,49 @@ class ProductTypeRewardCalculator(RewardCalculator):
         self._excluded = frozenset(settings.excluded_product_types)
         self._known = settings.known
         self._refuses = settings.unknown_product_types is UnknownProductTypes.REFUSE
+        self._counts_tax = settings.counts_tax
+        self._excluded_skus = frozenset(settings.excluded_skus)
+        self._excluded_labels = frozenset(settings.excluded_labels)
 
-    def calculate(self, lines: Sequence[Line]) -> Calculation:
+    def amounts(self, lines: Sequence[Line]) -> list[int]:
+        """Return what may earn of each line: without tax, unless the programme counts it.
+
+        Tax is spread over the units like a discount, so that partial refunds add up exactly. Points
+        pay for goods, never for tax.
+        """
+        if self._counts_tax:
+            return [
+                line.earning_minor + line.tax_minor * line.left // line.quantity for line in lines
+            ]
+        return [line.earning_minor for line in lines]
+
+    def excludes(self, line: Line) -> bool:
+        """Return whether the programme excludes what a line holds from earning anything."""
+        return (
+            line.product_type in self._excluded
+            or line.sku in self._excluded_skus
+            or not self._excluded_labels.isdisjoint(line.labels)
+        )
+
+    def calculate(self, lines: Sequence[Line], amounts: Sequence[int] | None = None) -> Calculation:
         """Return the sum of the lines' points; each line is rounded by itself.
 
         Raises:
             UnknownProductTypeError: The rules refuse a product type they do not name.
             InvalidInputError: The points are more than one purchase may earn.
         """
-        steps = tuple(self._step(line) for line in lines)
+        counted = self.amounts(lines) if amounts is None else amounts
+        steps = tuple(map(self._step, lines, counted))
         line_points = tuple(step["points"] for step in steps)
         points = sum(line_points)
         check_points(points)
         return Calculation(points, line_points, steps)
 
-    def _step(self, line: Line) -> dict[str, Any]:
+    def _step(self, line: Line, amount: int) -> dict[str, Any]:
         kind = line.product_type
         if self._refuses and kind not in self._known:
             raise UnknownProductTypeError(kind, sorted(self._known))
-        amount = line.earning_minor
-        if kind in self._excluded:
+        if self.excludes(line):
             return {"type": kind, "amount": amount, "excluded": True, "points": 0}
         rate = self._rates.get(kind, self._default)
         if rate is None:

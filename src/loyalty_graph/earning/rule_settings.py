@@ -1,13 +1,27 @@
 """Earning rules and offers as the programme file says them: when they hold, and what they give."""
 
+from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from loyalty_graph.benefits.rules import Code, Ratio
+from loyalty_graph.conditions.fields import condition_of, line_condition_of
 from loyalty_graph.earning.rules import Rate
+from loyalty_graph.earning.schedules import check_opens, check_recurrence
+from loyalty_graph.earning.vocabulary import ACTIVITIES, PURCHASES
 from loyalty_graph.purchases.rules import ActivityKind
+from loyalty_graph.segments.vocabulary import MEMBERS
 
 RULES_MAX = 200
 OFFERS_MAX = 200
@@ -23,6 +37,12 @@ SCHEDULE_MINUTES_MAX = 7 * 24 * 60
 
 ConditionData = Annotated[dict[str, Any], Field(min_length=1)]
 """A condition as its plain data; it is kept with the version as it stands in the file."""
+
+PurchaseCondition = Annotated[ConditionData, condition_of(PURCHASES)]
+LineCondition = Annotated[ConditionData, line_condition_of(PURCHASES)]
+MemberCondition = Annotated[ConditionData, condition_of(MEMBERS)]
+_ACTIVITY_CONDITION = TypeAdapter(Annotated[ConditionData, condition_of(ACTIVITIES)])
+_PURCHASE_CONDITION = TypeAdapter(PurchaseCondition)
 
 Label = Annotated[str, Field(min_length=1, max_length=40)]
 
@@ -117,20 +137,30 @@ class Schedule(_Settings):
     begins: str = Field(min_length=16, max_length=19)
     minutes: int = Field(ge=1, le=SCHEDULE_MINUTES_MAX)
 
+    @property
+    def length(self) -> timedelta:
+        """Return how long each window is, by the wall clock."""
+        return timedelta(minutes=self.minutes)
+
+    @model_validator(mode="after")
+    def _recur(self) -> Self:
+        check_recurrence(self.rrule, self.begins, self.length)
+        return self
+
 
 class _Bonus(_Settings):
     """What rules and offers share: when they hold, what they give, and how much at most.
 
-    `when` is a condition on the whole, `lines` one on the lines that count (all that earn, if not
-    given). One of `rate`, `multiplier`, `points` and `steps` says what it gives. A multiplier of
-    "2" gives the matching lines' points once more. Of a `group` only one counts: of the highest
-    `priority`, then the one that gives most.
+    `lines` is a condition on the lines that count, all that are not excluded if not given. One of
+    `rate`, `multiplier`, `points` and `steps` says what it gives, for what was paid with money for
+    those lines together. A multiplier of "2" gives the lines' points once more, without those of
+    tier and plan. Of a `group` only one counts: of the highest `priority`, then the one that gives
+    most, then the first.
     """
 
     code: Code
     name: str = Field(min_length=1, max_length=60)
-    when: ConditionData | None = None
-    lines: ConditionData | None = None
+    lines: LineCondition | None = None
     rate: CarriedRate | None = None
     multiplier: Ratio | None = None
     points: int | None = Field(default=None, ge=1, le=POINTS_MAX)
@@ -161,6 +191,20 @@ class _Bonus(_Settings):
         return self
 
     @model_validator(mode="after")
+    def _open_at_times(self) -> Self:
+        if (one := self.schedule) is not None:
+            check_opens(one.rrule, one.begins, one.length, self.opens_at, self.closes_at)
+        return self
+
+    @model_validator(mode="after")
+    def _give_more(self) -> Self:
+        if self.multiplier is not None and self.multiplier <= 1:
+            raise ValueError('a bonus gives more: the multiplier is above "1"')
+        if self.rate is not None and not self.rate.points:
+            raise ValueError("a bonus gives more: the rate has points")
+        return self
+
+    @model_validator(mode="after")
     def _ascend(self) -> Self:
         amounts = [step.from_minor for step in self.steps]
         if amounts != sorted(set(amounts)):
@@ -171,14 +215,24 @@ class _Bonus(_Settings):
 class EarningRule(_Bonus):
     """A bonus beside the points of the lines: for purchases, or for an activity (`on`).
 
+    `when` is a condition on the purchase as a whole, or on the activity.
     For activities: `cooldown_hours` between two that count, `once_per` what they count once for,
     `needs_proof` whether they must name a proof.
     """
 
     on: Literal["PURCHASE"] | ActivityKind = "PURCHASE"
+    when: ConditionData | None = None
     cooldown_hours: int = Field(default=0, ge=0, le=COOLDOWN_HOURS_MAX)
     once_per: OncePer | None = None
     needs_proof: bool = False
+
+    @field_validator("when", mode="after")
+    @classmethod
+    def _ask_what_is_known(cls, given: Any, info: ValidationInfo) -> Any:
+        if given is None or "on" not in info.data:
+            return given
+        is_bought = info.data["on"] == "PURCHASE"
+        return (_PURCHASE_CONDITION if is_bought else _ACTIVITY_CONDITION).validate_python(given)
 
     @model_validator(mode="after")
     def _fit_its_trigger(self) -> Self:
@@ -193,9 +247,12 @@ class EarningRule(_Bonus):
 class Offer(_Bonus):
     """A bonus for a member who activated it before buying; `uses` times, if not given once.
 
-    `audience` is a condition on the member: who sees it and may activate it.
+    `when` is a condition on the purchase as a whole, `audience` one on the member: who sees it and
+    may activate it.
     """
 
+    when: PurchaseCondition | None = None
+
     description: str = Field(default="", max_length=400)
-    audience: ConditionData | None = None
+    audience: MemberCondition | None = None
     uses: int = Field(default=1, ge=1, le=1000)

@@ -1,0 +1,217 @@
+"""What bonus rules gave for a purchase or an activity: decided, explained, pinned for refunds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple, Self
+
+from loyalty_graph.earning.calculators import Calculation
+
+CARRY = "CARRY"
+"""The period of the counter that keeps a rate's remainder: its points are minor units."""
+
+
+class Cut(NamedTuple):
+    """What a limit left out: `taken` points, by a cap of `limit` points or times, or a budget.
+
+    `kind` is POINTS, TIMES or BUDGET, `per` the period the limit is for.
+    """
+
+    kind: str
+    per: str
+    limit: int
+    taken: int
+
+
+class Carry(NamedTuple):
+    """What a rate carried before and after, in minor units."""
+
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one rule or offer gave: `points` of the `wanted` ones, less what limits cut.
+
+    `amount_minor` is what it counted of the purchase. `periods` are those its caps count in,
+    `budget` that of its budget. Points are usable after `pending_days`. A rate that carries may
+    have an outcome without points, for what it carries on.
+    """
+
+    code: str
+    name: str
+    wanted: int
+    points: int
+    cuts: tuple[Cut, ...] = ()
+    pending_days: int = 0
+    is_offer: bool = False
+    amount_minor: int = 0
+    periods: tuple[str, ...] = ()
+    budget: str | None = None
+    carry: Carry | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the outcome as it stands in an explanation."""
+        told: dict[str, Any] = {"code": self.code, "name": self.name, "points": self.points}
+        if self.cuts:
+            told |= {"wanted": self.wanted, "cuts": [list(cut) for cut in self.cuts]}
+        if self.pending_days:
+            told["pending_days"] = self.pending_days
+        return told
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Self:
+        """Return an outcome as far as an explanation tells it."""
+        return cls(
+            told["code"],
+            told["name"],
+            told.get("wanted", told["points"]),
+            told["points"],
+            tuple(Cut(*cut) for cut in told.get("cuts", ())),
+            told.get("pending_days", 0),
+        )
+
+
+class Declined(StrEnum):
+    """Why a rule gave nothing for an activity."""
+
+    NOT_OPEN = "NOT_OPEN"
+    NOT_FOR_MEMBER = "NOT_FOR_MEMBER"
+    CONDITION = "CONDITION"
+    ANOTHER_RULE = "ANOTHER_RULE"
+
+
+@dataclass(frozen=True, slots=True)
+class Earned:
+    """What a purchase or an activity earned: the lines' points, and what rules added.
+
+    `points` is everything. `facts` are what the rules read of the member, to be pinned. `declined`
+    says of an activity why rules for its kind gave nothing.
+    """
+
+    points: int
+    calculation: Calculation
+    outcomes: tuple[Outcome, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    declined: Mapping[str, Declined] = field(default_factory=dict)
+
+    def reckoning(self) -> dict[str, Any]:
+        """Return how the points came about, as JSON values."""
+        told = [one.to_json() for one in self.outcomes if one.wanted]
+        return {**self.calculation.reckoning(), **({"rules": told} if told else {})}
+
+    def pinned(self) -> dict[str, Any] | None:
+        """Return what a refund must know again, as JSON values; None when that is nothing."""
+        pins = self.calculation.pinned() or {}
+        if any(one.points or one.carry is not None for one in self.outcomes):
+            standing = [
+                Standing.of(one).to_json()
+                for one in self.outcomes
+                if one.points or one.carry is not None
+            ]
+            pins = {**pins, "facts": dict(self.facts), "rules": standing}
+        return pins or None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What still stands of an outcome while its purchase is brought back in parts.
+
+    `carried` is what the rate carried before the purchase, None if it carries nothing.
+    """
+
+    code: str
+    wanted: int
+    points: int
+    amount_minor: int
+    carried: int | None
+    periods: tuple[str, ...]
+    budget: str | None
+    pending_days: int
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Self:
+        """Return an outcome of which everything stands."""
+        return cls(
+            outcome.code,
+            outcome.wanted,
+            outcome.points,
+            outcome.amount_minor,
+            None if outcome.carry is None else outcome.carry.before,
+            outcome.periods,
+            outcome.budget,
+            outcome.pending_days,
+        )
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """Return the periods of the member's counters that it moved."""
+        return self.periods if self.carried is None else (*self.periods, CARRY)
+
+    def to_json(self) -> list[Any]:
+        """Return it as JSON values."""
+        told = (self.code, self.wanted, self.points, self.amount_minor, self.carried)
+        return [*told, list(self.periods), self.budget, self.pending_days]
+
+    @classmethod
+    def from_json(cls, pinned: list[Any]) -> Self:
+        """Return what was pinned."""
+        code, wanted, points, amount_minor, carried, periods, budget, pending_days = pinned
+        return cls(
+            code, wanted, points, amount_minor, carried, tuple(periods), budget, pending_days
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """What a refund gives back to a rule's caps and budget, in the periods it was taken from.
+
+    `is_all` says that nothing stands any more, so that it counts one time less. `carry_minor` is
+    added to what the rate carries.
+    """
+
+    code: str
+    points: int
+    is_all: bool
+    periods: tuple[str, ...]
+    budget: str | None
+    carry_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What a purchase is worth after a refund.
+
+    `points` is everything, `points_before` what it was worth until now. `pinned` takes the place of
+    what was pinned, and `given_back` goes back to the counters.
+    """
+
+    points_before: int
+    points: int
+    calculation: Calculation
+    outcomes: tuple[Outcome, ...]
+    given_back: tuple[GivenBack, ...]
+    pinned: dict[str, Any]
+
+    @property
+    def due_points(self) -> int:
+        """Return the points to take back."""
+        return self.points_before - self.points
+
+    def reckoning(self) -> dict[str, Any]:
+        """Return how the points that are left came about, as JSON values."""
+        told = [one.to_json() for one in self.outcomes if one.points]
+        return {**self.calculation.reckoning(), **({"rules": told} if told else {})}
+
+
+def pinned_counters(pinned: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the (rule, period) of the member's counters that a refund moves."""
+    standing = [Standing.from_json(one) for one in pinned.get("rules", ())]
+    return [(one.code, period) for one in standing for period in one.counted]
+
+
+def pinned_budgets(pinned: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the (rule, period) of the budgets that a refund moves."""
+    standing = [Standing.from_json(one) for one in pinned.get("rules", ())]
+    return [(one.code, one.budget) for one in standing if one.budget is not None]

@@ -1,0 +1,184 @@
+"""Windows that recur by the wall clock of the programme's zone, and what is open at an instant."""
+
+import re
+from bisect import bisect_left, bisect_right
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from itertools import islice, pairwise
+from typing import TypeAlias
+
+from dateutil.rrule import rrule, rrulestr
+
+MICROSECOND = timedelta(microseconds=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+HORIZON = timedelta(days=40 * 366)
+"""A recurrence that does not occur within it never does: leap years come round in less."""
+OCCURRENCES_CHECKED = 400
+FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+YEARS = range(1970, 2971)
+ZONES_WIDE = timedelta(hours=15)
+"""No zone is further from UTC."""
+
+_PART = re.compile(r"[A-Z]+=[-+A-Z0-9,]+")
+_ENDS = ("COUNT", "UNTIL")
+_FREQUENCIES = ("YEARLY", "MONTHLY", "WEEKLY", "DAILY")
+_PARTS = {
+    *("FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY", "BYMONTH", "BYMONTHDAY"),
+    *("BYYEARDAY", "BYWEEKNO", "BYSETPOS", "BYHOUR", "BYEASTER"),
+}
+
+
+Span: TypeAlias = tuple[int, int]
+"""From an instant to before another one, in microseconds since 1970 in UTC."""
+
+
+def microseconds(instant: datetime) -> int:
+    """Return the microseconds since 1970 in UTC."""
+    return (instant - EPOCH) // MICROSECOND
+
+
+def recurrence(text: str, begins: str) -> rrule:
+    """Return a recurrence of local wall-clock times, without a zone.
+
+    Source: RFC 5545, section 3.3.10; BYEASTER is that of dateutil.
+
+    Raises:
+        ValueError: It is none that days can be counted by, or says its own beginning.
+    """
+    first = _wall_clock(begins)
+    parts = text.split(";")
+    if not all(_PART.fullmatch(part) for part in parts):
+        raise ValueError(f"{text!r} is no RRULE; write it as FREQ=WEEKLY;BYDAY=SA")
+    names = [part.partition("=")[0] for part in parts]
+    if "DTSTART" in names:
+        raise ValueError("DTSTART has no place in rrule; write it as begins")
+    if strange := sorted(set(names) - _PARTS):
+        raise ValueError(f"{', '.join(strange)} cannot be used here; known are {_known()}")
+    said = dict(part.split("=") for part in parts)
+    if len(said) < len(names):
+        raise ValueError("a part of the RRULE stands twice")
+    if said.get("FREQ") not in _FREQUENCIES:
+        raise ValueError(f"FREQ is one of {', '.join(_FREQUENCIES)}")
+    if {"COUNT", "UNTIL"} <= said.keys():
+        raise ValueError("COUNT and UNTIL both say when it ends; say one")
+    try:
+        made = rrulestr(text, dtstart=first)
+    except (ValueError, TypeError, IndexError) as error:
+        raise ValueError(f"{text!r} is no RRULE: {error}") from error
+    assert isinstance(made, rrule), "one rule without exceptions"
+    return made
+
+
+def _known() -> str:
+    return ", ".join(sorted(_PARTS))
+
+
+def _wall_clock(text: str) -> datetime:
+    try:
+        first = datetime.fromisoformat(text)
+    except ValueError:
+        first = None
+    if first is None or first.tzinfo is not None or first.year not in YEARS:
+        raise ValueError(f"begins is local time such as 2026-11-28T14:00:00, not {text!r}")
+    return first
+
+
+def check_recurrence(text: str, begins: str, length: timedelta) -> None:
+    """Refuse a recurrence that never occurs, or whose windows never end.
+
+    Raises:
+        ValueError: It cannot be used, or a window is still open when the next one begins.
+    """
+    rule = recurrence(text, begins)
+    if not _occurs(text, begins):
+        raise ValueError(f"{text!r} never occurs")
+    for one, following in pairwise(islice(rule, OCCURRENCES_CHECKED)):
+        if following - one < length:
+            raise ValueError(
+                f"a window of {length // timedelta(minutes=1)} minutes never ends: the one of "
+                f"{one} is still open when the next begins, at {following}"
+            )
+
+
+def check_opens(
+    text: str, begins: str, length: timedelta, opens_at: datetime | None, closes_at: datetime | None
+) -> None:
+    """Refuse a sound recurrence without a window, in any zone, between `opens_at` and `closes_at`.
+
+    Raises:
+        ValueError: There is none.
+    """
+    earliest = _wall_clock_at(max(opens_at or EPOCH, EPOCH)) - ZONES_WIDE
+    latest = _wall_clock_at(min(closes_at or FOREVER, FOREVER)) + ZONES_WIDE
+    windows = recurrence(text, begins)
+    found = next((one for one in windows if one + length > earliest), None)
+    if found is None or found >= latest:
+        raise ValueError("no window opens between opens_at and closes_at")
+
+
+def _wall_clock_at(instant: datetime) -> datetime:
+    return instant.astimezone(UTC).replace(tzinfo=None)
+
+
+def _occurs(text: str, begins: str) -> bool:
+    """Return whether it would occur within the horizon if nothing said when it ends.
+
+    What never occurs would be looked for until the year 9999.
+    """
+    parts = [part for part in text.split(";") if part.partition("=")[0] not in _ENDS]
+    until = _wall_clock(begins) + HORIZON
+    near = recurrence(";".join((*parts, f"UNTIL={until:%Y%m%dT%H%M%S}")), begins)
+    return next(iter(near), None) is not None
+
+
+def instant_of(wall: datetime, zone: tzinfo) -> datetime:
+    """Return the first instant, in UTC, at which clocks in the zone show this time or a later one.
+
+    Of an hour that there is twice that is the first one; of one that is left out its end.
+    """
+    early = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    if early.astimezone(zone).replace(tzinfo=None) == wall:
+        return early
+    # Clocks went forward over this time: before the change they show less, after it more.
+    before = wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    seconds = range((early - before) // SECOND)
+    place = bisect_left(
+        seconds,
+        wall,
+        key=lambda after: (before + after * SECOND).astimezone(zone).replace(tzinfo=None),
+    )
+    return before + place * SECOND
+
+
+class Windows:
+    """The windows of a schedule in a zone, made as far as they were asked for."""
+
+    def __init__(self, text: str, begins: str, length: timedelta, zone: tzinfo) -> None:
+        self._length = length
+        self._zone = zone
+        self._coming = iter(recurrence(text, begins))
+        self._known: list[datetime] = []
+
+    def between(self, first: datetime, last: datetime) -> list[Span]:
+        """Return the windows that are open somewhere between two wall-clock times, in order."""
+        self._make(last)
+        start = bisect_right(self._known, first - self._length)
+        walls = self._known[start : bisect_left(self._known, last)]
+        spans = [(self._at(wall), self._at(wall + self._length)) for wall in walls]
+        return [(opens, closes) for opens, closes in spans if opens < closes]
+
+    def _make(self, last: datetime) -> None:
+        while not self._known or self._known[-1] < last:
+            following = next(self._coming, None)
+            if following is None:
+                return
+            self._known.append(following)
+
+    def _at(self, wall: datetime) -> int:
+        return microseconds(instant_of(wall, self._zone))
+
+
+def day_edges(day: date) -> tuple[datetime, datetime]:
+    """Return when a local day begins, and the next one, by the wall clock."""
+    midnight = datetime.combine(day, time())
+    return midnight, midnight + timedelta(days=1)
