@@ -1,7 +1,8 @@
 """The jobs that run by themselves, in every programme."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from loyalty_graph.jobs.rules import Handler, Job
 from loyalty_graph.jobs.running import Runner
@@ -25,43 +26,27 @@ def billing(clock: Callable[[], datetime]) -> Mapping[str, BillingProvider]:
 
 def runner(clock: Callable[[], datetime]) -> Runner:
     """Return what runs the jobs of all programmes."""
-    providers = billing(clock)
-
-    async def renew(job: Job) -> None:
-        await renewals.run(job.program_id, billing=providers, now=job.now)
-
-    async def release_holds(job: Job) -> None:
-        await redemption_deadlines.release_all(job.program_id, now=job.now)
-
-    async def expire_codes(job: Job) -> None:
-        await redemption_deadlines.expire_all(job.program_id, now=job.now)
-
-    async def activate_points(job: Job) -> None:
-        await activations.run(job.program_id, now=job.now)
-
-    async def expire_points(job: Job) -> None:
-        await expiry.run(job.program_id, now=job.now)
-
-    async def review_tiers(job: Job) -> None:
-        await tier_reviews.run(job.program_id, now=job.now)
-
-    async def keep_occasions(job: Job) -> None:
-        await occasions.run(job.program_id, now=job.now)
-
-    async def age_cards(job: Job) -> None:
-        await aging.mark_outdated(job.program_id, now=job.now)
-
+    minute, hour = timedelta(minutes=1), timedelta(hours=1)
     return Runner(
         {
-            "cards.age": Handler(age_cards, every=timedelta(minutes=1)),
-            "subscriptions.renew": Handler(renew, every=timedelta(minutes=1)),
-            "redemptions.release": Handler(release_holds, every=timedelta(minutes=1)),
-            "redemptions.expire": Handler(expire_codes, every=timedelta(hours=1)),
-            "tiers.review": Handler(review_tiers, every=timedelta(hours=1)),
+            "cards.age": _handler(aging.mark_outdated, every=minute),
+            "subscriptions.renew": _handler(renewals.run, every=minute, billing=billing(clock)),
+            "redemptions.release": _handler(redemption_deadlines.release_all, every=minute),
+            "redemptions.expire": _handler(redemption_deadlines.expire_all, every=hour),
+            "tiers.review": _handler(tier_reviews.run, every=hour),
             # In every zone of the world midnight is on a full quarter of an hour.
-            "points.activate": Handler(activate_points, every=timedelta(minutes=15)),
-            "members.anniversaries": Handler(keep_occasions, every=timedelta(hours=1)),
-            "points.expire": Handler(expire_points, every=timedelta(hours=1)),
+            "points.activate": _handler(activations.run, every=15 * minute),
+            "members.anniversaries": _handler(occasions.run, every=hour),
+            "points.expire": _handler(expiry.run, every=hour),
         },
         programs=programs.all_ids,
     )
+
+
+def _handler(work: Callable[..., Awaitable[object]], *, every: timedelta, **given: Any) -> Handler:
+    """Return what runs a use case for a programme, as of the job's moment."""
+
+    async def run(job: Job) -> None:
+        await work(job.program_id, now=job.now, **given)
+
+    return Handler(run, every=every)
