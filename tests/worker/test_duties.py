@@ -32,6 +32,7 @@ from tests.wallet.holding import install, issue
 KINDS = {
     "cards.age",
     "members.anniversaries",
+    "points.activate",
     "points.expire",
     "redemptions.expire",
     "redemptions.release",
