@@ -24,6 +24,7 @@ MODEL_MODULES: list[str] = [
     "loyalty_graph.benefits.models",
     "loyalty_graph.tiers.models",
     "loyalty_graph.earning.models",
+    "loyalty_graph.segments.models",
     "loyalty_graph.subscriptions.models",
     "loyalty_graph.rewards.models",
     "loyalty_graph.wallet.models",

@@ -559,6 +559,12 @@ CREATE TABLE "schedule" (
     "next_at" TIMESTAMPTZ NOT NULL,
     CONSTRAINT "schedule_pkey" PRIMARY KEY ("program_id", "kind")
 );
+CREATE TABLE "segments" (
+    "program_id" UUID NOT NULL,
+    "version" INT NOT NULL,
+    "settings" JSONB NOT NULL,
+    CONSTRAINT "segments_pkey" PRIMARY KEY ("program_id", "version")
+);
 CREATE TABLE "staff" (
     "id" UUID NOT NULL,
     "program_id" UUID NOT NULL,

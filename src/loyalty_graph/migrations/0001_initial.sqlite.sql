@@ -556,6 +556,12 @@ CREATE TABLE "schedule" (
     "next_at" TIMESTAMP NOT NULL,
     CONSTRAINT "schedule_pkey" PRIMARY KEY ("program_id", "kind")
 );
+CREATE TABLE "segments" (
+    "program_id" CHAR(36) NOT NULL,
+    "version" INT NOT NULL,
+    "settings" JSON NOT NULL,
+    CONSTRAINT "segments_pkey" PRIMARY KEY ("program_id", "version")
+);
 CREATE TABLE "staff" (
     "id" CHAR(36) NOT NULL,
     "program_id" CHAR(36) NOT NULL,

@@ -1,7 +1,12 @@
 """What conditions can ask of a member, of the tier and of the subscription."""
 
-from loyalty_graph.conditions.vocabulary import Term, Type, Vocabulary, by_name
+from loyalty_graph.conditions.vocabulary import DaysAgo, Term, Type, Vocabulary, by_name
 from loyalty_graph.members.rules import MemberStatus
+
+_TIER = (
+    "(case when tier_standing.member_id is null then {first_tier}"
+    " else coalesce(tier_standing.override, tier_standing.earned) end)"
+)
 
 MEMBER_TERMS = by_name(
     Term(
@@ -9,6 +14,7 @@ MEMBER_TERMS = by_name(
         Type.TEXT,
         "Where the member stands; only ACTIVE ones earn and spend.",
         "m.status",
+        "member.status",
         choices=tuple(MemberStatus),
     ),
     Term(
@@ -16,18 +22,24 @@ MEMBER_TERMS = by_name(
         Type.TEXT,
         "The language of the member's locale, such as en.",
         "m.language",
+        "lower(rtrim(substr(member.locale, 1, 3), '-_'))",
     ),
     Term(
         "member.enrolled_days",
         Type.NUMBER,
         "Days since the member joined, 0 on the day itself.",
         "m.enrolled_days",
+        DaysAgo("member.enrolled_at"),
     ),
     Term(
         "member.birthday_month",
         Type.NUMBER,
         "The month of the birthday, 1 to 12.",
         "m.birthday_month",
+        {
+            "postgres": "date_part('month', member.birthday)::bigint",
+            "sqlite": "cast(strftime('%m', member.birthday) as integer)",
+        },
         nullable=True,
         least=1,
         most=12,
@@ -37,15 +49,33 @@ MEMBER_TERMS = by_name(
         Type.FLAG,
         "Whether today is the birthday; one of 29 February is kept on the 28th in other years.",
         "m.is_birthday",
+        {
+            "postgres": "to_char(member.birthday, 'MM-DD') = any({birthdays}::text[])",
+            "sqlite": "strftime('%m-%d', member.birthday) in"
+            " (select value from json_each({birthdays}))",
+        },
         nullable=True,
     ),
-    Term("member.has_email", Type.FLAG, "Whether an e-mail address is known.", "m.has_email"),
-    Term("member.has_phone", Type.FLAG, "Whether a phone number is known.", "m.has_phone"),
+    Term(
+        "member.has_email",
+        Type.FLAG,
+        "Whether an e-mail address is known.",
+        "m.has_email",
+        "member.email is not null",
+    ),
+    Term(
+        "member.has_phone",
+        Type.FLAG,
+        "Whether a phone number is known.",
+        "m.has_phone",
+        "member.phone is not null",
+    ),
     Term(
         "member.purchase_count",
         Type.NUMBER,
         "How many purchases were recorded so far.",
         "m.purchase_count",
+        "coalesce(member_summary.purchase_count, 0)",
         least=0,
     ),
     Term(
@@ -53,6 +83,7 @@ MEMBER_TERMS = by_name(
         Type.MONEY,
         "What was paid with money so far, refunds taken off.",
         "m.spend_minor",
+        "coalesce(member_summary.spend_minor, 0)",
         least=0,
     ),
     Term(
@@ -60,6 +91,7 @@ MEMBER_TERMS = by_name(
         Type.NUMBER,
         "Days since the last purchase; not known before the first.",
         "m.days_since_purchase",
+        DaysAgo("member_summary.last_purchase_at"),
         nullable=True,
     ),
     Term(
@@ -67,12 +99,14 @@ MEMBER_TERMS = by_name(
         Type.NUMBER,
         "The points the member has, without those past their date; below zero it is debt.",
         "m.balance_points",
+        "(coalesce(account.balance_points, 0) - coalesce(past_lots.points, 0))",
     ),
     Term(
         "member.lifetime_points",
         Type.NUMBER,
         "The points the member ever earned.",
         "m.lifetime_points",
+        "coalesce(account.lifetime_points, 0)",
         least=0,
     ),
     Term(
@@ -80,6 +114,7 @@ MEMBER_TERMS = by_name(
         Type.TEXT,
         "The code of the member's tier; not known without one.",
         "m.tier",
+        _TIER,
         refers="tier",
         nullable=True,
     ),
@@ -88,6 +123,10 @@ MEMBER_TERMS = by_name(
         Type.NUMBER,
         "The place of the member's tier, 0 for the lowest; not known without one.",
         "m.tier_rank",
+        {
+            "postgres": f"(array_position({{tiers}}::text[], {_TIER}) - 1)",
+            "sqlite": f"(select key from json_each({{tiers}}) where value = {_TIER})",  # noqa: S608 - our own text
+        },
         nullable=True,
         least=0,
     ),
@@ -96,6 +135,7 @@ MEMBER_TERMS = by_name(
         Type.TEXT,
         "The code of the plan whose benefits the member has; not known without one.",
         "m.plan",
+        "subscription.plan_code",
         refers="plan",
         nullable=True,
     ),
@@ -104,9 +144,10 @@ MEMBER_TERMS = by_name(
         Type.FLAG,
         "Whether the member has the benefits of a subscription.",
         "m.is_subscribed",
+        "subscription.member_id is not null",
     ),
 )
-"""What is known of a member; `m` is the member's `MemberFacts`."""
+"""What is known of a member: `m` is the `MemberFacts`; `segments.reads` joins the tables."""
 
 MEMBERS = Vocabulary(MEMBER_TERMS)
 """Conditions on a member alone."""

@@ -17,6 +17,7 @@ from pydantic import (
 
 from loyalty_graph.benefits import service as benefits
 from loyalty_graph.benefits.rules import BENEFITS_MAX, Benefit
+from loyalty_graph.conditions.references import references
 from loyalty_graph.db import transaction
 from loyalty_graph.earning import service as earning
 from loyalty_graph.earning.settings import EarningSettings
@@ -26,6 +27,8 @@ from loyalty_graph.programs.places import line_and_column
 from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.rewards import service as rewards
 from loyalty_graph.rewards.rules import REWARDS_MAX, RewardSettings
+from loyalty_graph.segments import service as segments
+from loyalty_graph.segments.rules import SEGMENTS_MAX, SegmentSettings
 from loyalty_graph.subscriptions import service as subscriptions
 from loyalty_graph.subscriptions.rules import PLANS_MAX, SubscriptionPlan
 from loyalty_graph.tiers import service as tiers
@@ -81,6 +84,9 @@ class ProgramFile(BaseModel):
     tiers: TierSettings | None = None
     subscription_plans: Annotated[
         tuple[SubscriptionPlan, ...], Field(max_length=PLANS_MAX), AfterValidator(_distinct)
+    ] = ()
+    segments: Annotated[
+        tuple[SegmentSettings, ...], Field(max_length=SEGMENTS_MAX), AfterValidator(_distinct)
     ] = ()
     rewards: Annotated[
         tuple[RewardSettings, ...], Field(max_length=REWARDS_MAX), AfterValidator(_distinct)
@@ -177,6 +183,7 @@ def check(
         raise source.refusal(faults_of(found, data, json_schema(ProgramFile))) from error
     known = template_folders(templates_dir)
     unknown = (*_unknown_template(file, known), *_unknown_benefits(file), *_unknown_tiers(file))
+    unknown += (*_unknown_in_segments(file),)
     if unknown:
         raise source.refusal(fault_of(one, (), data) for one in unknown)
     return file
@@ -240,6 +247,20 @@ def _unknown_tiers(file: ProgramFile) -> Iterator[str]:
                 yield f"rewards[{place}].{here}: there is no tier {code}{did_you_mean(code, known)}"
 
 
+def _unknown_in_segments(file: ProgramFile) -> Iterator[str]:
+    """Say where the conditions of segments name tiers and plans that the file does not define."""
+    known = {
+        "tier": [level.code for level in file.tiers.levels] if file.tiers else [],
+        "plan": [plan.code for plan in file.subscription_plans],
+    }
+    for place, segment in enumerate(file.segments):
+        for one in references(segment.condition):
+            if one.value not in known[one.kind]:
+                here = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in one.path)
+                instead = did_you_mean(one.value, known[one.kind])
+                yield f"segments[{place}].when{here}: there is no {one.kind} {one.value}{instead}"
+
+
 @posting.settling_conflicts
 @transaction
 async def load(file: ProgramFile, *, now: datetime) -> programs.Version:
@@ -256,6 +277,7 @@ async def load(file: ProgramFile, *, now: datetime) -> programs.Version:
     await benefits.store_rules(version.program_id, version.number, file.benefits)
     await tiers.store_rules(version.program_id, version.number, file.tiers)
     await subscriptions.store_plans(version.program_id, version.number, file.subscription_plans)
+    await segments.store_segments(version.program_id, version.number, file.segments)
     await rewards.store_rewards(version.program_id, version.number, file.rewards)
     before = await programs.file_before(version)
     if before is not None and _shown_on_cards(before) != _shown_on_cards(whole):

@@ -1,0 +1,96 @@
+"""Who is in a segment: how many members, and which, looked up by SQL as it stands now.
+
+Points past their date do not count, whether or not they were expired. Tiers and subscriptions are
+as they were last written: what time alone does to them counts once its job was here, which is
+within the hour for tiers and within a minute for subscriptions.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from loyalty_graph.conditions.sql import Dialect, SqlWriter
+from loyalty_graph.conditions.tree import Condition
+from loyalty_graph.db import connection
+from loyalty_graph.db.statements import read, select
+from loyalty_graph.members.models import Member
+from loyalty_graph.programs import service as programs
+from loyalty_graph.segments import service
+from loyalty_graph.segments.facts import birthdays
+from loyalty_graph.segments.rules import SegmentSettings
+from loyalty_graph.tiers import service as tiers
+
+_JOINS: Mapping[str, str] = {
+    "account": "account on account.program_id = member.program_id"
+    " and account.member_id = member.id",
+    "past_lots": "(select member_id, sum(remaining_points) as points from lot"
+    " where program_id = {program} and remaining_points > 0 and expires_at <= {now}"
+    " group by member_id) as past_lots on past_lots.member_id = member.id",
+    "member_summary": "member_summary on member_summary.program_id = member.program_id"
+    " and member_summary.member_id = member.id",
+    "tier_standing": "tier_standing on tier_standing.program_id = member.program_id"
+    " and tier_standing.member_id = member.id and {has_tiers}",
+    "subscription": "(select member_id, plan_code from member_subscription"
+    " where program_id = {program} and (status in ('TRIALING', 'ACTIVE', 'PAST_DUE')"
+    " or (status = 'CANCELLED' and ends_at > {now}))"
+    ") as subscription on subscription.member_id = member.id",
+}
+"""What is joined when a condition speaks of it; each finds at most one row of a member."""
+
+
+async def segments(program_id: UUID, *, now: datetime) -> list[SegmentSettings]:
+    """Return the programme's segments, in the order of its file."""
+    version = await programs.in_force(program_id, now, now=now)
+    return list((await service.segments(program_id, version.number)).values())
+
+
+async def count(program_id: UUID, condition: Condition, *, now: datetime) -> int:
+    """Return of how many members a condition holds."""
+    ending, values = await _ending(program_id, condition, now)
+    [(found,)] = await read(f"select count(*) from member {ending}", *values)  # noqa: S608 - values are parameters
+    return int(found)
+
+
+async def page(
+    program_id: UUID, condition: Condition, *, first: int, after: UUID | None, now: datetime
+) -> list[UUID]:
+    """Return up to `first` members of whom a condition holds, by their ids, those after one."""
+    ending, values = await _ending(program_id, condition, now)
+    if after is not None:
+        values = [*values, after]
+        ending += f" and member.id > ${len(values)}"
+    ending += f" order by member.id limit {first}"
+    return [member_id for (member_id,) in await select(Member, ("id",), ending, *values)]
+
+
+async def _ending(
+    program_id: UUID, condition: Condition, now: datetime
+) -> tuple[str, Sequence[Any]]:
+    """Return the rest of a statement over members of whom a condition holds, and its values."""
+    version = await programs.in_force(program_id, now, now=now)
+    scheme = await tiers.scheme(version)
+    levels = [] if scheme is None else [one.code for one in scheme.settings.levels]
+    zone = version.settings.zone
+    today = now.astimezone(zone).date()
+    params = {
+        "program": program_id,
+        "now": now,
+        "birthdays": [f"{month:02}-{day:02}" for month, day in birthdays(today)],
+        "tiers": levels,
+        "first_tier": None if scheme is None else scheme.settings.reached(0),
+        "has_tiers": scheme is not None,
+    }
+    writer = SqlWriter(_dialect(), params, today=today, zone=zone)
+    where = writer.where(condition)
+    joins = " ".join(
+        f"left join {writer.bound(join)}" for name, join in _JOINS.items() if f"{name}." in where
+    )
+    return f"{joins} where member.program_id = {writer.bound('{program}')} and {where}", (
+        writer.values
+    )
+
+
+def _dialect() -> Dialect:
+    current: Any = connection()
+    return "postgres" if current.capabilities.dialect == "postgres" else "sqlite"
