@@ -10,7 +10,7 @@ from loyalty_graph.rewards import errors as of_rewards
 from tools import error_table
 
 OPERATORS = {
-    "PROGRAM_FILE",
+    "RATE_FILE",
     "TEMPLATE",
     "CERTIFICATE",
     "SETTINGS",

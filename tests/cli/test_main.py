@@ -40,6 +40,7 @@ def test_the_commands_are_these():
         *("pass", "pass build", "pass preview", "pass verify", "pass show"),
         *("pass certs", "pass logs", "pass pause", "pass resume", "pass rollouts"),
         *("program", "program load", "schema", "schema print", "schema permissions"),
+        *("rates", "rates import", "rates list"),
         *("sandbox", "sandbox apns", "sandbox google"),
         *("token", "token create", "token list", "token revoke", "token member", "token owner"),
     }

@@ -19,6 +19,7 @@ from tests.usecases.subscribing import PLANS
 
 PRESET = Path(__file__).parents[2] / "presets" / "corner-grocer.toml"
 
+USD = {"currency": "USD", "from": "2026-01-01", "rate": "0.92"}
 POST = {"code": "POST", "kind": "FREE_SHIPPING", "name": "Free shipping"}
 
 
@@ -132,6 +133,28 @@ async def test_what_cannot_change_is_refused_and_nothing_is_stored(shop: Shop, p
             r"earning.rates\[1\].per_amount_minor: should be at least 1",
         ),
         ("earning.rates.0.rounding", "UP", r"earning.rates\[0\].rounding: \"UP\" is none of FLOOR"),
+        ("exchange_rates", [{**USD, "currency": "EUR"}], "program: EUR is the programme's own"),
+        ("exchange_rates", [{**USD, "currency": "XYZ"}], r"exchange_rates\[0\].currency: 'XYZ' is"),
+        ("exchange_rates", [{**USD, "rate": 0.9}], r"exchange_rates\[0\].rate: a rate stands in"),
+        (
+            "exchange_rates",
+            [{**USD, "rate": "0.00"}],
+            r"exchange_rates\[0\].rate: '0.00' is no rate",
+        ),
+        (
+            "exchange_rates",
+            [{**USD, "rate": "1,09"}],
+            r"exchange_rates\[0\].rate: '1,09' is no rate",
+        ),
+        ("exchange_rates", [{**USD, "from": 20260101}], r"exchange_rates\[0\].from: '20260101' is"),
+        (
+            "exchange_rates",
+            [{**USD, "from": "2026-02-30"}],
+            r"exchange_rates\[0\].from: there is no",
+        ),
+        ("exchange_rates", [{**USD, "to": "2026-03-01"}], r"exchange_rates\[0\].to: there is no"),
+        ("exchange_rates", [USD, USD], r"exchange_rates\[1\]: a rate of USD from 2026-01-01 sta"),
+        ("program.exchange_rates", [USD], r"program.exchange_rates: write it as \[\[exchange_rat"),
         ("earning.rates.0.product_types", ["MUG"], "earning: MUG has two rates"),
         ("earning.excluded_product_types", ["MUG"], "earning: MUG cannot have a rate and be"),
         ("benefits", [{**POST, "uses": 1}], r"benefits\[0\]: uses and per go together"),

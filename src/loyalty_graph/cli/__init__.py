@@ -20,10 +20,11 @@ from loyalty_graph.cli.passes import pass_app
 from loyalty_graph.cli.previews import draw_card
 from loyalty_graph.cli.programs import program_app
 from loyalty_graph.cli.purchases import purchase
+from loyalty_graph.cli.rates import rates_app
 from loyalty_graph.cli.sandbox import sandbox_app
 from loyalty_graph.cli.schema import schema_app
 from loyalty_graph.cli.tokens import token_app
-from loyalty_graph.errors import LoyaltyError, ProgramFileError
+from loyalty_graph.errors import LoyaltyError, ProgramFileError, RateFileError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -51,6 +52,7 @@ app.add_typer(ledger_app, name="ledger")
 app.add_typer(member_app, name="member")
 app.add_typer(pass_app, name="pass")
 app.add_typer(program_app, name="program")
+app.add_typer(rates_app, name="rates")
 app.add_typer(sandbox_app, name="sandbox")
 app.add_typer(schema_app, name="schema")
 app.add_typer(token_app, name="token")
@@ -116,11 +118,11 @@ def version() -> None:
 def main() -> None:
     """Run the command line; an expected failure is one line on standard error and exit code 1.
 
-    A programme file may have many faults: each gets its line, which editors can follow.
+    A file may have many faults: each gets its line, which editors can follow.
     """
     try:
         app(prog_name=PROGRAM)
-    except ProgramFileError as error:
+    except (ProgramFileError, RateFileError) as error:
         _print_faults(error)
         sys.exit(1)
     except LoyaltyError as error:
@@ -129,7 +131,7 @@ def main() -> None:
         sys.exit(1)
 
 
-def _print_faults(error: ProgramFileError) -> None:
+def _print_faults(error: ProgramFileError | RateFileError) -> None:
     faults = [" ".join(one.splitlines()) for one in error.faults]
     if len(faults) == 1:
         errors.print(f"[bold red]{error.code}[/] {escape(faults[0])}")

@@ -205,6 +205,14 @@ CREATE TABLE "earning_rules" (
     "settings" JSONB NOT NULL,
     CONSTRAINT "earning_rules_pkey" PRIMARY KEY ("program_id", "version")
 );
+CREATE TABLE "exchange_rate" (
+    "currency" VARCHAR(3) NOT NULL,
+    "program_id" UUID NOT NULL,
+    "day" DATE NOT NULL,
+    "rate" VARCHAR(22) NOT NULL,
+    "imported_at" TIMESTAMPTZ NOT NULL,
+    CONSTRAINT "exchange_rate_pkey" PRIMARY KEY ("program_id", "currency", "day")
+);
 CREATE TABLE "fact" (
     "id" UUID NOT NULL,
     "program_id" UUID NOT NULL,

@@ -1,6 +1,6 @@
 """Tables of programmes."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +8,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from loyalty_graph.db.constraints import PrimaryKey
+from loyalty_graph.programs.exchange import RATE_LENGTH_MAX
 
 SLUG_LENGTH_MAX = 60
 
@@ -42,3 +43,20 @@ class ProgramVersion(Model):
     class Meta(Model.Meta):
         table = "program_version"
         constraints = [PrimaryKey("program_id", "version")]
+
+
+class ImportedRate(Model):
+    """An exchange rate of a day: units of the programme's currency for one of `currency`.
+
+    `rate` is decimal text, as it was given.
+    """
+
+    currency = fields.CharField(max_length=3, primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    day: date = fields.DateField()
+    rate = fields.CharField(max_length=RATE_LENGTH_MAX)
+    imported_at: datetime = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "exchange_rate"
+        constraints = [PrimaryKey("program_id", "currency", "day")]

@@ -13,6 +13,7 @@ from dateutil.relativedelta import relativedelta
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from loyalty_graph.errors import InvalidInputError
+from loyalty_graph.programs.exchange import RATES_MAX, DatedRate, ExchangeRate, check_rates
 
 STORES_MAX = 500
 STORE_LABELS_MAX = 20
@@ -141,6 +142,17 @@ class ProgramSettings(_Settings):
     stores: Annotated[
         tuple[Store, ...], Field(max_length=STORES_MAX), AfterValidator(_distinct_stores)
     ] = ()
+    exchange_rates: Annotated[
+        tuple[ExchangeRate, ...], Field(max_length=RATES_MAX), AfterValidator(check_rates)
+    ] = ()
+
+    @model_validator(mode="after")
+    def _convert_other_currencies(self) -> Self:
+        if any(one.currency == self.currency for one in self.exchange_rates):
+            raise ValueError(
+                f"{self.currency} is the programme's own currency and has no exchange rate"
+            )
+        return self
 
     @property
     def zone(self) -> ZoneInfo:
@@ -173,6 +185,13 @@ class ProgramSettings(_Settings):
                 " this programme accepts nothing older.",
                 field=field,
             )
+
+    def known_rates(self) -> list[DatedRate]:
+        """Return the exchange rates that the programme file says."""
+        return [
+            DatedRate(one.currency, one.from_day, one.rate, is_imported=False)
+            for one in self.exchange_rates
+        ]
 
     def as_sandbox(self) -> Self:
         """Return the same settings for a programme in which nothing is real."""

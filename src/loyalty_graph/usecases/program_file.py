@@ -196,7 +196,7 @@ def _misplaced(data: Mapping[str, Any]) -> Iterator[Fault]:
         return
     for name in OWN_PARTS:
         if name in program:
-            header = f"[[{name}]]" if name == "stores" else f"[{name}]"
+            header = f"[{name}]" if name == "branding" else f"[[{name}]]"
             yield Fault(("program", name), f"write it as {header}", at_key=True)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-OWN_PARTS = ("branding", "stores")
+OWN_PARTS = ("branding", "stores", "exchange_rates")
 """Parts of the programme's settings that stand beside [program] in the file, not in it."""
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
