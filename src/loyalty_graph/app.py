@@ -1,9 +1,10 @@
 """The web application: opens what the doors share, and hands it down."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from datetime import datetime
 
 import orjson
 from starlette.applications import Starlette
@@ -39,13 +40,13 @@ GATHERING = {"sqlite": {"writers": 1, "limit": 128}, "postgres": {"writers": 3, 
 logger = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings) -> Starlette:
-    """Return the application; the database is open from its start-up to its shut-down."""
+def create_app(settings: Settings, *, clock: Callable[[], datetime] | None = None) -> Starlette:
+    """Return the application; its database is open while it runs. A sandbox may move `clock`."""
+    now, live = clock or utc_now, Live()
     record_purchase = _gatherer(settings.database_url)
-    live = Live()
-    desk = open_desk(settings, now=utc_now())
+    desk = open_desk(settings, now=now())
     badges = load_badges(settings.badge_dir)
-    watch = CardWatch(card_page.states, clock=utc_now)
+    watch = CardWatch(card_page.states, clock=now)
     login = Login(MemberTokens(member_issuers(settings)))
     view = LoyaltyView(
         SCHEMA,
@@ -53,17 +54,17 @@ def create_app(settings: Settings) -> Starlette:
         viewer_for=login.viewer_for,
         refuse_ended=refuse_ended,
         live=live,
-        clock=utc_now,
+        clock=now,
         record_purchase=record_purchase,
     )
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        app.state.desk, app.state.clock, app.state.watch = desk, utc_now, watch
-        app.state.live = live
+        app.state.desk, app.state.clock, app.state.watch, app.state.live = desk, now, watch, live
         async with open_database(settings.database_url):
             await migrate()
-            async with record_purchase, desk.cache.open(), running(_duties(settings, desk, live)):
+            duties = running(_duties(settings, desk, live, clock=now))
+            async with record_purchase, desk.cache.open(), duties:
                 try:
                     yield
                 finally:
@@ -91,10 +92,12 @@ def create_app(settings: Settings) -> Starlette:
     )
 
 
-def _duties(settings: Settings, desk: PassDesk, live: Live) -> list[Loop]:
+def _duties(
+    settings: Settings, desk: PassDesk, live: Live, *, clock: Callable[[], datetime]
+) -> list[Loop]:
     deliveries = Loop("deliveries", desk.deliveries.step, desk.deliveries.close)
-    certificates = CertificateWatch(desk.signers, clock=utc_now).loop
-    duties = serving_duties(settings, live, clock=utc_now, signers=desk.signers)
+    certificates = CertificateWatch(desk.signers, clock=clock).loop
+    duties = serving_duties(settings, live, clock=clock, signers=desk.signers)
     return [deliveries, certificates, *duties]
 
 

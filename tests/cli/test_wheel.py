@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 PACKED = ("src", "presets", "passes", "schema.graphql", "pyproject.toml", "README.md", "LICENSE")
 NEEDED = (
     "presets/corner-grocer.toml",
+    "presets/stories/corner-grocer.toml",
     "presets/demo/complete-journey.txt.xz",
     "passes/templates/store-card/pass.json",
     "schema.graphql",

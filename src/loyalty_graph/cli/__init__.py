@@ -23,6 +23,7 @@ from loyalty_graph.cli.purchases import purchase
 from loyalty_graph.cli.rates import rates_app
 from loyalty_graph.cli.sandbox import sandbox_app
 from loyalty_graph.cli.schema import schema_app
+from loyalty_graph.cli.stories import story
 from loyalty_graph.cli.tokens import token_app
 from loyalty_graph.errors import LoyaltyError, ProgramFileError, RateFileError
 
@@ -41,6 +42,7 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's signature
 
 app.command()(demo)
 app.command()(purchase)
+app.command()(story)
 pass_app.command("preview")(draw_card)
 app.add_typer(device_app, name="device")
 pass_app.command("rollouts")(rollouts.show)
