@@ -8,6 +8,7 @@ from loyalty_graph.members.models import Member
 from loyalty_graph.paging import Cursor
 from loyalty_graph.purchases.rules import Line
 from tests.api import OTHER_PROGRAM, Api, member_id
+from tests.delays import waiting
 from tests.shop import NOON, program
 
 HISTORY = """query ($ref: MemberRef!, $first: Int!, $after: String) { member(ref: $ref) {
@@ -16,6 +17,10 @@ HISTORY = """query ($ref: MemberRef!, $first: Int!, $after: String) { member(ref
     nodes { id sequence kind points balanceAfter at recordedAt text ruleVersion hash
     explanation { summary } purchase { externalId } } } } }"""
 ADJUSTED = "balance replayed entry { kind points text explanation { summary } } member { number }"
+WAITING = """query ($ref: MemberRef!) { member(ref: $ref) {
+    wallet { available balance pending activations { points activatesAt }
+    expirations { points expiresAt } }
+    entries(first: 9) { nodes { kind points pending purchase { externalId } } } } }"""
 INTEGRITY = """query ($slug: String) { ledgerIntegrity(slug: $slug) {
     ok auditedAt accounts transfers differences } }"""
 
@@ -78,6 +83,44 @@ def test_every_entry_can_be_read_newest_first(api: Api, ada: Member):
         1,
         64,
     )
+
+
+def test_points_that_wait_are_told_with_the_day_they_can_be_spent(api: Api, ada: Member):
+    with waiting(lambda points: [(points - 40, 0), (40, 14)]):
+        bought = api.run(api.shop.buy, ada, external_id="r-1")
+        api.run(api.shop.buy, ada, external_id="r-2")
+    api.run(api.shop.bring_back, bought, {2: 1, 1: 3, 4: 2})
+
+    given = {"ref": {"id": member_id(ada)}}
+    before = api.data(WAITING, given)["member"]
+    api.now = NOON + timedelta(days=14)
+    after = api.data(WAITING, given)["member"]["wallet"]
+
+    assert before["wallet"] == {
+        "available": 68,
+        "balance": 68,
+        "pending": 40,
+        "activations": [{"points": 40, "activatesAt": "2026-03-15T23:00:00Z"}],
+        "expirations": [{"points": 68, "expiresAt": "2026-09-02T22:00:00Z"}],
+    }
+    assert [
+        (one["kind"], one["points"], one["pending"], one["purchase"]["externalId"])
+        for one in before["entries"]["nodes"]
+    ] == [
+        ("REVERSE", -68, 0, "r-1"),
+        ("CANCEL", 0, -40, "r-1"),
+        ("EARN_PENDING", 0, 40, "r-2"),
+        ("EARN", 68, 0, "r-2"),
+        ("EARN_PENDING", 0, 40, "r-1"),
+        ("EARN", 68, 0, "r-1"),
+    ]
+    assert after == {
+        "available": 108,
+        "balance": 68,
+        "pending": 0,
+        "activations": [],
+        "expirations": [{"points": 108, "expiresAt": "2026-09-02T22:00:00Z"}],
+    }
 
 
 def test_points_past_their_date_cannot_be_spent_before_they_are_expired(api: Api, ada: Member):

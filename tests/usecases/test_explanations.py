@@ -99,6 +99,45 @@ def test_a_step_says_rate_and_rounding(by: list[str], text: str):
             {"held": -5},
             "5 beans that were set aside are back: the redemption did not happen.",
         ),
+        (
+            Kind.EARN_PENDING,
+            0,
+            {
+                "pending": 40,
+                "explanation": {
+                    "activates_at": "2026-12-05T23:00:00+00:00",
+                    "rules": [{"name": "Double weekend"}, {"name": "Fresh bread"}],
+                },
+            },
+            "40 beans are waiting until 2026-12-06: Double weekend, Fresh bread.",
+        ),
+        (
+            Kind.EARN_PENDING,
+            0,
+            {"pending": 1, "explanation": {"activates_at": "2026-12-05T22:00:00+00:00"}},
+            "1 bean is waiting until 2026-12-05.",
+        ),
+        (
+            Kind.ACTIVATE,
+            40,
+            {"pending": -40, "at": datetime(2026, 12, 5, 23, tzinfo=UTC)},
+            "40 beans are yours now: they waited until 2026-12-06.",
+        ),
+        (
+            Kind.CANCEL,
+            0,
+            {"pending": -9, "explanation": {"before": 27, "after": 18, "steps": []}},
+            (
+                "9 beans that were waiting are cancelled: "
+                "after a refund the purchase is worth 18 instead of 27."
+            ),
+        ),
+        (
+            Kind.EXPIRE,
+            0,
+            {"pending": -9, "explanation": {"by": "closing"}},
+            "9 beans forfeited: the membership was closed.",
+        ),
         (Kind.FORGIVE, 5, {}, "5 beans forgiven: they were spent before the refund."),
         (
             Kind.RECLAIM,

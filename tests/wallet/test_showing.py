@@ -9,7 +9,8 @@ from loyalty_graph.money import Money
 from loyalty_graph.usecases import subscriptions
 from loyalty_graph.wallet import service
 from loyalty_graph.wallet.face import CardFace, PlanFace, TierFace, ValueFace
-from tests.shop import DAY, NOTE, Shop, giving, open_shop
+from tests.delays import all_wait, midnight, waiting
+from tests.shop import DAY, NOTE, Shop, giving, open_shop, program
 from tests.tiers.shop import tea, with_tiers
 from tests.usecases.subscribing import Club, open_club
 
@@ -46,6 +47,38 @@ async def test_a_card_holds_until_points_are_announced_to_expire_and_then_until_
 
     assert announced == EXPIRY - timedelta(days=60)
     assert await holds(shop, ada, at=announced) == EXPIRY
+
+
+@pytest.mark.usefixtures("database")
+async def test_a_card_holds_until_points_that_wait_can_be_spent():
+    shop = await open_shop()
+    ada = await shop.enrol()
+    with waiting(all_wait(14)):
+        await shop.buy(ada)
+
+    shown = await face(shop, ada)
+    then = await face(shop, ada, at=await holds(shop, ada))
+
+    assert (shown.points_balance, then.points_balance) == (0, 108)
+    assert shown.last_change is not None
+    assert shown.last_change.endswith("waiting")
+    assert shown.holds_until == midnight(shop.now, 14)
+
+
+@pytest.mark.usefixtures("database")
+async def test_a_card_shows_what_is_left_of_points_that_pay_debt():
+    shop = await open_shop(program(clawback="ALLOW_NEGATIVE"))
+    ada = await shop.enrol()
+    bought = await shop.buy(ada)
+    await shop.redeem(ada, 100)
+    await shop.bring_back(bought, None)
+    with waiting(all_wait(14)):
+        await shop.buy(ada)
+
+    shown = await face(shop, ada)
+    then = await face(shop, ada, at=shown.holds_until)
+
+    assert (shown.points_balance, then.points_balance) == (-100, 8)
 
 
 @pytest.mark.usefixtures("database")

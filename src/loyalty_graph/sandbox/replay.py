@@ -28,6 +28,7 @@ from loyalty_graph.sandbox.redeeming import CALLER, InHand, Redeeming, Visit, la
 from loyalty_graph.sandbox.subscribing import Subscribing
 from loyalty_graph.subscriptions.service import SubscriptionKey
 from loyalty_graph.usecases import (
+    activations,
     expiry,
     members,
     purchases,
@@ -140,6 +141,7 @@ class Replay:
             pass
         while await redemption_deadlines.expire_due(self.program_id, now=now):
             pass
+        await activations.run(self.program_id, now=now)
         await expiry.run(self.program_id, now=now)
         await tier_reviews.run(self.program_id, now=now)
 

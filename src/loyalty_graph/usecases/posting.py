@@ -145,6 +145,33 @@ async def load(  # noqa: PLR0913 - all that one statement may look up
     those of `whole` with all of them. Pending points of these whose time has come are activated
     before anything else; also those of whoever is in debt, which they pay.
     """
+    load_with = partial(
+        _load,
+        program_id,
+        commands,
+        now=now,
+        spending=spending,
+        besides=besides,
+        by_member=by_member,
+    )
+    batch = await load_with(whole=whole)
+    if owing := [one.member_id for one in batch.accounts.values() if _may_owe_less(one)]:
+        batch = await load_with(whole=[*whole, *owing])
+    for account in batch.accounts.values():
+        pending.activate_due(account, now=now)
+    return batch
+
+
+async def _load(  # noqa: PLR0913 - all that one statement may look up
+    program_id: UUID,
+    commands: Sequence[Command],
+    *,
+    now: datetime,
+    spending: bool | Sequence[bool],
+    whole: Sequence[UUID],
+    besides: Sequence[Lookup],
+    by_member: Sequence[ByMember],
+) -> Batch:
     members_found = await members.resolve(program_id, [command.member for command in commands])
     known = [one for one in members_found if one is not None]
     spends = repeat(spending) if isinstance(spending, bool) else spending
@@ -160,25 +187,12 @@ async def load(  # noqa: PLR0913 - all that one statement may look up
         lookup: dict(zip(each, rows, strict=True))
         for lookup, rows in zip(by_member, found[len(besides) :], strict=True)
     }
-    accounts = wanted.accounts(state[: len(first)])
-    if owing := [one.member_id for one in accounts.values() if _may_owe_less(one)]:
-        return await load(
-            program_id,
-            commands,
-            now=now,
-            spending=spending,
-            whole=[*whole, *owing],
-            besides=besides,
-            by_member=by_member,
-        )
-    for account in accounts.values():
-        pending.activate_due(account, now=now)
     return Batch(
         program_id,
         now,
         members_found,
         claims,
-        accounts,
+        wanted.accounts(state[: len(first)]),
         Answered(claims, kept),
         found[: len(besides)],
         of_members,
