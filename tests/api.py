@@ -28,6 +28,9 @@ from loyalty_graph.ledger.models import AccountRow, LotRow, LotUseRow, TransferR
 from loyalty_graph.members.models import Consent, Member, MemberReference
 from loyalty_graph.outbox import CardMark, FactRow
 from loyalty_graph.purchases.models import (
+    Activity,
+    ActivityCount,
+    ActivityProof,
     MemberSummary,
     Purchase,
     PurchaseLine,
@@ -49,6 +52,9 @@ from tests.shop import NOON, PROGRAM, Shop, open_shop
 Result = TypeVar("Result")
 TABLES: tuple[type[Model], ...] = (
     AccountRow,
+    Activity,
+    ActivityCount,
+    ActivityProof,
     CardLinkRow,
     BenefitUse,
     CardMark,

@@ -31,6 +31,7 @@ from loyalty_graph.identity.rules import NOBODY, Scope, Viewer, ViewerKind
 from loyalty_graph.members.models import Member
 from loyalty_graph.outbox.live import Live
 from loyalty_graph.paging import Cursor, page_of, page_size
+from loyalty_graph.purchases.rules import ActivityKind
 from loyalty_graph.usecases.purchases import PurchaseRecorded, RecordCall
 from loyalty_graph.wallet.desk import PassDesk
 from tests.api import Api, card_link, member_id, open_api
@@ -243,6 +244,7 @@ def ada(api: Api) -> Member:
 def ids(api: Api, ada: Member) -> dict[str, str]:
     """One id of every type of node in the first programme."""
     bought = api.run(api.shop.buy, ada, external_id="r-1")
+    did = api.run(api.shop.do, ada, ActivityKind.NEWSLETTER)
     api.open_shop({**giving(NOTE), "subscription_plans": WITH_PLANS["subscription_plans"]})
     wanted = {"idempotencyKey": "s", "member": {"id": member_id(ada)}, "plan": "TRY"}
     subscribed = api.do("subscribe", wanted, "subscription { id }")["subscription"]
@@ -254,6 +256,7 @@ def ids(api: Api, ada: Member) -> dict[str, str]:
         "Program": encode_id("Program", api.shop.program_id),
         "Member": member_id(ada),
         "Purchase": encode_id("Purchase", ada.id, bought.purchase_id),
+        "Activity": encode_id("Activity", ada.id, did.activity_id),
         "LedgerEntry": encode_id("LedgerEntry", ada.id, 1),
         "CardLink": api.do("createCardLink", card_link(ada), "link { id }")["link"]["id"],
         "Pass": api.do("issuePass", {"member": {"id": member_id(ada)}}, "pass { id }")["pass"][

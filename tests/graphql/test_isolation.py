@@ -15,7 +15,7 @@ from tests.shop import NOTE, giving
 NODE = "query ($id: ID!) { node(id: $id) { __typename id } }"
 NODE_TYPES = {
     *("Program", "Member", "Purchase", "LedgerEntry", "CardLink", "MemberSubscription"),
-    *("Reward", "Redemption", "Voucher", "Pass"),
+    *("Reward", "Redemption", "Voucher", "Pass", "Activity"),
 }
 
 
@@ -103,6 +103,7 @@ def test_a_member_sees_all_of_herself_and_nobody_else(
         entries { nodes { points purchase { member { id } } } totalCount }
         tier { progress } entitlements { used } availableRewards { cost reward { code } }
         redemptions { nodes { code member { id } } } vouchers { code member { id } }
+        activities { nodes { kind member { id } } }
         subscription { status member { id } } cardLinks { url member { id } } cardUrl } }"""
 
     me = api.data(query, token=ada_asks)["me"]
@@ -116,10 +117,12 @@ def test_a_member_sees_all_of_herself_and_nobody_else(
     [redemption], [voucher] = me["redemptions"]["nodes"], me["vouchers"]
     assert redemption == voucher == {"code": redemption["code"], "member": her}
     assert len(redemption["code"].replace("-", "")) == 18
+    assert me["activities"]["nodes"] == [{"kind": "NEWSLETTER", "member": her}]
     assert me["subscription"] == {"status": "TRIALING", "member": her}
     assert me["cardLinks"] == [{"url": me["cardUrl"], "member": her}]
     assert bob["entries"] == {"nodes": [], "totalCount": 0}
     assert (bob["redemptions"]["nodes"], bob["vouchers"], bob["cardLinks"]) == ([], [], [])
+    assert bob["activities"]["nodes"] == []
     assert bob["subscription"] is None
 
 
@@ -188,6 +191,8 @@ def test_members_of_another_programme_cannot_be_touched(
         assert api.error(history, {"r": ref}, token=stranger) == "NOT_FOUND"
         wanted = {"idempotencyKey": f"w{number}", "member": ref, "reward": "COFFEE"}
         assert api.refusal("redeemReward", wanted, token=stranger) == ("NOT_FOUND", "member")
+        did = {"idempotencyKey": f"a{number}", "member": ref, "kind": "REVIEW"}
+        assert api.refusal("recordActivity", did, token=stranger) == ("NOT_FOUND", "member")
         for field in (
             "availableRewards(member: $r) { cost }",
             "vouchers(member: $r) { id }",
@@ -448,6 +453,19 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
             " { recordPurchases(input: $i) { results { points } } }"
         ),
         {"i": {"purchases": []}},
+    ),
+    (
+        "purchases:write",
+        "mutation ($i: RecordActivityInput!) { recordActivity(input: $i) { points } }",
+        {"i": {"idempotencyKey": "k", "member": {"id": "x"}, "kind": "REVIEW"}},
+    ),
+    (
+        "purchases:write",
+        (
+            "mutation ($i: RecordActivitiesInput!)"
+            " { recordActivities(input: $i) { results { points } } }"
+        ),
+        {"i": {"activities": []}},
     ),
     (
         "purchases:write",

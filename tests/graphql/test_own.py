@@ -26,6 +26,7 @@ FOR_MEMBERS = {
 """What an app lets her do herself."""
 FOR_TILLS = {
     *("recordPurchase", "recordPurchases", "refundPurchase", "recordSubscriptionPayment"),
+    *("recordActivity", "recordActivities"),
     *("useRedemption", "refundRedemption", "useVoucher", "refundVoucher", "useEntitlement"),
 }
 """What happens where she pays; her word for it is not enough."""

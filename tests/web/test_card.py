@@ -44,7 +44,7 @@ def test_the_card_shows_points_dates_and_reasons(api: Api, ada: Linked):
     assert "beans 1,250" in text
     assert "Member Ada Lovelace" in text
     assert "until Sep 2, 2026 1,250" in text
-    assert "Purchase · Mar 2 +1,250 1,250 beans for a purchase of €250.00." in text
+    assert "Points earned · Mar 2 +1,250 1,250 beans for a purchase of €250.00." in text
     assert "MUG: €250.00 at 5 per €1.00, rounded down = 1,250" in text
 
 

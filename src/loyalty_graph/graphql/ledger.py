@@ -26,6 +26,7 @@ from loyalty_graph.programs import service as programs
 from loyalty_graph.usecases import adjustments
 
 if TYPE_CHECKING:
+    from loyalty_graph.graphql.activities import Activity
     from loyalty_graph.graphql.members import Member
     from loyalty_graph.graphql.purchases import Purchase
     from loyalty_graph.graphql.redemptions import Redemption
@@ -37,8 +38,8 @@ describe_enum(
     Kind,
     "What an entry is for.",
     {
-        Kind.EARN: "Points for a purchase.",
-        Kind.EARN_PENDING: "Points for a purchase that cannot be spent yet; the balance stays.",
+        Kind.EARN: "Points for a purchase or an activity.",
+        Kind.EARN_PENDING: "Points that cannot be spent yet; the balance stays.",
         Kind.ACTIVATE: "Points that waited and can be spent now.",
         Kind.CANCEL: "Points that waited, taken back, because goods were brought back.",
         Kind.REDEEM: "Points given for a reward.",
@@ -148,6 +149,16 @@ class LedgerEntry(Node):
         found: Purchase | None = await load(info, "Purchase", self.entry.member_id, purchase_id)
         return found
 
+    @strawberry.field(description="The activity it came from, if any.")
+    async def activity(
+        self, info: Info
+    ) -> Annotated["Activity", strawberry.lazy("loyalty_graph.graphql.activities")] | None:
+        if not _is_of_activity(self.entry):
+            return None
+        key = (self.entry.member_id, UUID(self.entry.reference))
+        found: Activity | None = await load(info, "Activity", *key)
+        return found
+
     @strawberry.field(description="The redemption it was taken, set aside or given back for.")
     async def redemption(
         self, info: Info
@@ -181,9 +192,13 @@ def entry_of(entry: reads.Entry) -> LedgerEntry:
 
 
 def _purchase_id(entry: reads.Entry) -> UUID | None:
-    if entry.kind in {Kind.EARN, Kind.EARN_PENDING}:
+    if entry.kind in {Kind.EARN, Kind.EARN_PENDING} and not _is_of_activity(entry):
         return UUID(purchase_of(entry.reference))
     return _told_id(entry, "purchase")
+
+
+def _is_of_activity(entry: reads.Entry) -> bool:
+    return entry.kind is Kind.EARN and "activity" in (entry.explanation or {})
 
 
 def _told_id(entry: reads.Entry, name: str) -> UUID | None:

@@ -33,7 +33,7 @@ REDEMPTION_CHANGED = ("redemption.",)
 REDEMPTION_MOVED_POINTS = tuple(
     f"redemption.{state.lower()}" for state in RedemptionState if state is not RedemptionState.USED
 )
-POINTS_MOVED = ("purchase.", "points.", "member.closed", *REDEMPTION_MOVED_POINTS)
+POINTS_MOVED = ("purchase.", "activity.", "points.", "member.closed", *REDEMPTION_MOVED_POINTS)
 PASS_CHANGED = ("pass.",)
 EVERYTHING = ("",)
 

@@ -9,6 +9,7 @@ from uuid import UUID
 import strawberry
 
 from loyalty_graph.errors import NotFoundError
+from loyalty_graph.graphql.activities import ActiveMember
 from loyalty_graph.graphql.benefits import EntitledMember
 from loyalty_graph.graphql.card_links import CardLink, link_of, working_links
 from loyalty_graph.graphql.connections import Connection, connection
@@ -90,6 +91,7 @@ class Member(
     RewardedMember,
     RedeemingMember,
     VoucherMember,
+    ActiveMember,
     Node,
 ):
     """A member."""

@@ -14,6 +14,7 @@ from loyalty_graph.graphql.benefits import BenefitMutation, BenefitQuery
 from loyalty_graph.graphql.card_links import CardLinkMutation
 from loyalty_graph.graphql.context import OperationContext
 from loyalty_graph.graphql.deliveries import DeliveryQuery
+from loyalty_graph.graphql.doing import ActivityMutation
 from loyalty_graph.graphql.errors import TellErrors, log_errors
 from loyalty_graph.graphql.leaves import LeavesFirst, mark_plain_fields
 from loyalty_graph.graphql.ledger import LedgerMutation, LedgerQuery
@@ -120,6 +121,7 @@ class Mutation(
     MembershipMutation,
     RecordingMutation,
     RefundMutation,
+    ActivityMutation,
     LedgerMutation,
     PassMutation,
     CardLinkMutation,

@@ -4,9 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from loyalty_graph.db.sets import Lookup, fetch
+from tortoise.functions import Count
+
+from loyalty_graph.db.sets import Lookup, fetch, keys_below
 from loyalty_graph.purchases.models import (
     Activity,
     MemberSummary,
@@ -146,6 +149,66 @@ async def counts(program_id: UUID) -> Counts:
         await PurchaseLine.filter(program_id=program_id).count(),
         await Refund.filter(program_id=program_id).count(),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An activity; `verdicts` say rule by rule what it earned, or why nothing, as JSON values."""
+
+    member_id: UUID
+    id: UUID
+    kind: str
+    name: str | None
+    network: str | None
+    proof: str | None
+    store: str | None
+    occurred_at: datetime
+    recorded_at: datetime
+    points: int
+    entry_sequence: int | None
+    verdicts: list[dict[str, Any]]
+
+
+_ACTIVITY = tuple(Done.__dataclass_fields__)[1:]
+
+
+async def activities(program_id: UUID, keys: Sequence[Key]) -> dict[Key, Done]:
+    """Return the activities with these (member id, activity id) keys; unknown ones are absent."""
+    [found] = await fetch(program_id, Lookup(Activity, ("member_id", "id"), keys, _ACTIVITY))
+    return {key: Done(key[0], *rows[0]) for key, rows in zip(keys, found, strict=True) if rows}
+
+
+async def newest_activities(
+    program_id: UUID, member_ids: Sequence[UUID], *, limit: int, before: UUID | None = None
+) -> dict[UUID, list[Done]]:
+    """Return each member's newest activities, at most `limit`, those before an id if given."""
+    [found] = await fetch(
+        program_id,
+        Lookup(
+            Activity,
+            ("member_id",),
+            keys_below(member_ids, before),
+            _ACTIVITY,
+            order_by="id DESC",
+            limit=limit,
+            below=None if before is None else "id",
+        ),
+    )
+    return {
+        member_id: [Done(member_id, *row) for row in rows]
+        for member_id, rows in zip(member_ids, found, strict=True)
+    }
+
+
+async def activity_counts(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Return how many activities each of these members has; who has none is absent."""
+    rows: Any = (
+        await Activity.filter(program_id=program_id, member_id__in=list(member_ids))
+        .annotate(number=Count("id"))
+        .group_by("member_id")
+        .values_list("member_id", "number")
+    )
+    return dict(rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -268,6 +268,11 @@ def bring_back(lines: Sequence[Line], quantities: Mapping[int, int]) -> list[Lin
     return after
 
 
+def one_network(text: str) -> str:
+    """Return the one spelling of a network, such as INSTAGRAM, so that it counts once."""
+    return text.strip().upper()
+
+
 def check_deed(deed: Deed) -> None:
     """Refuse an activity that does not say what its kind needs, or says what nobody can read.
 

@@ -48,8 +48,8 @@ STRIP, LOGO = "strip@3x.png", "logo@3x.png"
 A_YEAR = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 HAPPENED = {
-    Kind.EARN: "Purchase",
-    Kind.EARN_PENDING: "Purchase",
+    Kind.EARN: "Points earned",
+    Kind.EARN_PENDING: "Points to come",
     Kind.ACTIVATE: "Points to spend",
     Kind.CANCEL: "Goods returned",
     Kind.REDEEM: "Points spent",
