@@ -61,7 +61,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 def shop_url(call: CommandLine, database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """A database with the corner grocer's programme; the commands' default."""
     monkeypatch.setenv("LOYALTY_DATABASE_URL", database_url)
-    assert call("program", "load", PRESET).code == 0
+    assert call("program", "apply", PRESET).code == 0
     return database_url
 
 

@@ -39,7 +39,9 @@ def test_the_commands_are_these():
         *("member", "member show", "member status"),
         *("pass", "pass build", "pass preview", "pass verify", "pass show"),
         *("pass certs", "pass logs", "pass pause", "pass resume", "pass rollouts"),
-        *("program", "program load", "schema", "schema print", "schema permissions"),
+        *("program", "program check", "program plan", "program apply", "program export"),
+        *("program diff", "program copy", "program history", "program rollback", "program schema"),
+        *("schema", "schema print", "schema permissions"),
         *("rates", "rates import", "rates list"),
         *("sandbox", "sandbox apns", "sandbox google"),
         *("token", "token create", "token list", "token revoke", "token member", "token owner"),
@@ -141,7 +143,7 @@ NEWER = "INSERT INTO applied_migration (name) VALUES ('9999_later');"
     [
         ["ledger", "verify"],
         ["demo", "--once", "--households", "1"],
-        ["program", "load", str(PRESET)],
+        ["program", "apply", str(PRESET)],
         ["serve", "--port", "0"],
     ],
 )
@@ -224,6 +226,6 @@ def test_a_printed_command_can_be_typed_as_it_is(
 
 
 def test_brackets_in_a_message_are_shown(call: CommandLine, tmp_path: Path):
-    done = call("program", "load", tmp_path / "[bold]club.toml")
+    done = call("program", "apply", tmp_path / "[bold]club.toml")
 
     assert f"{tmp_path}/[bold]club.toml cannot be read" in done.err

@@ -73,7 +73,7 @@ def test_an_open_page_hears_of_a_purchase_in_another_process(
     start: Start, call: CommandLine, database_url: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("LOYALTY_DATABASE_URL", database_url)
-    assert call("program", "load", PRESET).code == 0
+    assert call("program", "apply", PRESET).code == 0
     token = call("token", "create", "App", "--scope", "admin").out.strip()
     process = start("serve", "--port", "0")
     address = address_in(lines_up_to(process, "Ctrl-C stops"))

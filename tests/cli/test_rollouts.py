@@ -34,7 +34,7 @@ def test_a_change_of_the_look_is_shown_paused_and_resumed(
 ):
     file = tmp_path / "club.toml"
     file.write_text(PRESET.read_text().replace("Corner Grocer Rewards", "Corner Club"))
-    assert call("program", "load", file).code == 0
+    assert call("program", "apply", file).code == 0
 
     told = [call("pass", word).out for word in ("rollouts", "pause", "rollouts", "resume")]
 
@@ -54,7 +54,7 @@ def test_roll_outs_are_told_as_json(
     file = tmp_path / "club.toml"
     text = PRESET.read_text().replace('slug = "corner-grocer"', 'slug = "bean-club"')
     file.write_text(text.replace('currency = "USD"', 'currency = "EUR"'))
-    assert call("program", "load", file).code == 0
+    assert call("program", "apply", file).code == 0
 
     [one] = call("pass", "rollouts", "--json", "--program", "bean-club").json
 

@@ -442,6 +442,10 @@ CREATE TABLE "program_version" (
     "file" JSONB NOT NULL,
     "in_force_from" TIMESTAMPTZ NOT NULL,
     "loaded_at" TIMESTAMPTZ NOT NULL,
+    "source" TEXT,
+    "actor" VARCHAR(80) NOT NULL,
+    "note" TEXT NOT NULL,
+    "change_count" INT,
     CONSTRAINT "program_version_pkey" PRIMARY KEY ("program_id", "version")
 );
 CREATE TABLE "purchase" (

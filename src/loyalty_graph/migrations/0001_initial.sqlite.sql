@@ -439,6 +439,10 @@ CREATE TABLE "program_version" (
     "file" JSON NOT NULL,
     "in_force_from" TIMESTAMP NOT NULL,
     "loaded_at" TIMESTAMP NOT NULL,
+    "source" TEXT,
+    "actor" VARCHAR(80) NOT NULL,
+    "note" TEXT NOT NULL,
+    "change_count" INT,
     CONSTRAINT "program_version_pkey" PRIMARY KEY ("program_id", "version")
 );
 CREATE TABLE "purchase" (

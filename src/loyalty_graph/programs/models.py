@@ -30,7 +30,9 @@ class ProgramVersion(Model):
     """The settings of a programme from `in_force_from` until the next version.
 
     `file` is the whole programme file, for comparing it with the next; each package keeps its own
-    part besides.
+    part besides. `source` is the text it was read from, comments included; None where there was
+    none. `actor` applied it, `change_count` is how much differs from the version before (None for
+    the first).
     """
 
     program_id: UUID = fields.UUIDField(primary_key=True)
@@ -39,6 +41,10 @@ class ProgramVersion(Model):
     file: dict[str, Any] = fields.JSONField()
     in_force_from: datetime = fields.DatetimeField()
     loaded_at: datetime = fields.DatetimeField()
+    source: str | None = fields.TextField(null=True)
+    actor = fields.CharField(max_length=80)
+    note: str = fields.TextField()
+    change_count: int | None = fields.IntField(null=True)
 
     class Meta(Model.Meta):
         table = "program_version"

@@ -39,12 +39,27 @@ class _Known:
 _known: dict[UUID, _Known] = {}
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a version comes from: its text, who applied it, and why."""
+
+    source: str | None = None
+    actor: str = "system"
+    note: str = ""
+
+
 async def store_version(
-    settings: ProgramSettings, *, file: dict[str, Any], now: datetime
+    settings: ProgramSettings,
+    *,
+    file: dict[str, Any],
+    now: datetime,
+    origin: Origin = Origin(),
+    change_count: int | None = None,
 ) -> Version:
     """Store these settings as the next version of the programme of their slug, in force from now.
 
-    `file` is the whole programme file they came from.
+    `file` is the whole programme file they came from, `change_count` how much of it is different
+    from the version before.
 
     The first version of a programme is in force from the beginning of time, so that an import can
     bring older purchases.
@@ -73,6 +88,10 @@ async def store_version(
         file=file,
         in_force_from=in_force_from,
         loaded_at=now,
+        source=origin.source,
+        actor=origin.actor,
+        note=origin.note,
+        change_count=change_count,
     )
     _known.pop(program.id, None)
     return Version(program.id, program.version, settings, in_force_from)
@@ -96,14 +115,6 @@ async def in_force(program_id: UUID, at: datetime, *, now: datetime) -> Version:
     )
 
 
-async def file_before(version: Version) -> dict[str, Any] | None:
-    """Return the programme file of the version before this one; None for the first."""
-    row = await ProgramVersion.get_or_none(
-        program_id=version.program_id, version=version.number - 1
-    )
-    return None if row is None else row.file
-
-
 async def only_program() -> UUID:
     """Return the programme of an installation that has exactly one.
 
@@ -112,7 +123,7 @@ async def only_program() -> UUID:
     """
     ids: list[Any] = await Program.all().limit(2).values_list("id", flat=True)
     if not ids:
-        raise InvalidInputError("There is no programme yet; load a programme file first.")
+        raise InvalidInputError("There is no programme yet; apply a programme file first.")
     if len(ids) > 1:
         raise InvalidInputError("There are several programmes; say which by its slug.")
     program_id: UUID = ids[0]

@@ -163,3 +163,11 @@ async def vouchers_outstanding(program_id: UUID, *, now: datetime) -> int:
     still = open_.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now))
     rows: Any = await still.annotate(total=Sum("remaining_minor")).values("total")
     return int(rows[0]["total"] or 0)
+
+
+async def open_counts(program_id: UUID, rewards: Iterable[str], *, now: datetime) -> dict[str, int]:
+    """Return how many redemptions of each of these rewards are held, or issued and not used."""
+    held = Q(state=RedemptionState.HELD, held_until__gt=now)
+    lives = Q(expires_at__isnull=True) | Q(expires_at__gt=now)
+    open_ = RedemptionRow.filter(held | Q(lives, state=RedemptionState.ISSUED))
+    return {one: await open_.filter(program_id=program_id, reward=one).count() for one in rewards}

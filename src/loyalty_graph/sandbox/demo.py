@@ -36,6 +36,8 @@ from loyalty_graph.sandbox.replay import Replay
 from loyalty_graph.sandbox.survey import Highlight, Survey, survey
 from loyalty_graph.sandbox.wallets import Wallets
 from loyalty_graph.usecases import card_links, program_file, proof
+from loyalty_graph.usecases.program_copies import sandbox_text
+from loyalty_graph.usecases.program_text import text_of
 from loyalty_graph.wallet import latency, links
 from loyalty_graph.wallet.desk import PassDesk
 
@@ -108,7 +110,9 @@ async def prepare(
     baskets = baskets.ending_before(choice.today)
     opening = instant_of(baskets.first_date, 0, zone)
     sandbox = file.model_copy(update={"program": file.program.as_sandbox()})
-    program = await program_file.load(sandbox, now=opening)
+    text = sandbox_text(text_of(bundled(PROGRAM)), slug=file.program.slug)
+    origin = programs.Origin(text, actor="demo")
+    program = await program_file.load(sandbox, now=opening, origin=origin)
     replay = Replay(
         program.program_id, baskets, zone, Chance(choice.seed), Codes(following.desk.link_key)
     )

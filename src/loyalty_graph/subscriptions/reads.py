@@ -21,7 +21,11 @@ from loyalty_graph.subscriptions.course import (
     next_step_at,
 )
 from loyalty_graph.subscriptions.history import Period, periods, plan_at
-from loyalty_graph.subscriptions.models import SubscriptionPayment, SubscriptionSaving
+from loyalty_graph.subscriptions.models import (
+    MemberSubscription,
+    SubscriptionPayment,
+    SubscriptionSaving,
+)
 from loyalty_graph.subscriptions.rules import PaymentOutcome, Status, SubscriptionPlan
 from loyalty_graph.subscriptions.service import Held, SubscriptionKey
 
@@ -202,3 +206,9 @@ async def totals(
         key: Totals(sum(one for (one,) in fees), sum(one for (one,) in savings))
         for key, fees, savings in zip(keys, paid, saved, strict=True)
     }
+
+
+async def subscriber_counts(program_id: UUID, plans: Sequence[str]) -> dict[str, int]:
+    """Return how many members have a subscription to each of these plans that has not ended."""
+    open_ = MemberSubscription.filter(program_id=program_id).exclude(status=Status.EXPIRED)
+    return {plan: await open_.filter(plan_code=plan).count() for plan in plans}

@@ -10,7 +10,7 @@ from loyalty_graph.db.sets import Lookup, Row, fetch, keys_below
 from loyalty_graph.programs import service as programs
 from loyalty_graph.tiers import service
 from loyalty_graph.tiers import standing as standing_rules
-from loyalty_graph.tiers.models import TierChange
+from loyalty_graph.tiers.models import TierChange, TierStanding
 from loyalty_graph.tiers.rules import TierLevel, TierSettings
 from loyalty_graph.tiers.standing import (
     ChangeKind,
@@ -176,3 +176,11 @@ async def history_counts(program_id: UUID, member_ids: Sequence[UUID]) -> dict[U
 
 async def _scheme(program_id: UUID, now: datetime) -> Scheme | None:
     return await service.scheme(await programs.in_force(program_id, now, now=now))
+
+
+async def override_counts(
+    program_id: UUID, codes: Sequence[str], *, now: datetime
+) -> dict[str, int]:
+    """Return how many members hold each of these tiers by hand."""
+    held = TierStanding.filter(program_id=program_id, override_until__gt=now)
+    return {code: await held.filter(override=code).count() for code in codes}

@@ -1,7 +1,5 @@
 """Loading a programme file: each package gets its own part, as the programme's next version."""
 
-import re
-import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -21,9 +19,8 @@ from loyalty_graph.conditions.references import references
 from loyalty_graph.db import transaction
 from loyalty_graph.earning import service as earning
 from loyalty_graph.earning.settings import EarningSettings
-from loyalty_graph.errors import ProgramFileError
+from loyalty_graph.programs import reads
 from loyalty_graph.programs import service as programs
-from loyalty_graph.programs.places import line_and_column
 from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.rewards import service as rewards
 from loyalty_graph.rewards.rules import REWARDS_MAX, RewardSettings
@@ -34,9 +31,8 @@ from loyalty_graph.subscriptions.rules import PLANS_MAX, SubscriptionPlan
 from loyalty_graph.tiers import service as tiers
 from loyalty_graph.tiers.rules import TierSettings
 from loyalty_graph.usecases import posting
-from loyalty_graph.usecases.program_changes import Change, changes
+from loyalty_graph.usecases.program_changes import Change, changed_on_cards, changes
 from loyalty_graph.usecases.program_faults import (
-    NESTING_MAX,
     Fault,
     Source,
     did_you_mean,
@@ -45,11 +41,9 @@ from loyalty_graph.usecases.program_faults import (
     unstorable,
 )
 from loyalty_graph.usecases.program_schema import OWN_PARTS, json_schema
+from loyalty_graph.usecases.program_text import data_of, text_of
 from loyalty_graph.wallet import rollouts
 from loyalty_graph.wallet.templates import template_folders
-
-TEXT_BYTES_MAX = 1_000_000
-_SYNTAX_PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
 
 class _Coded(Protocol):
@@ -103,25 +97,6 @@ def read(path: Path, *, templates_dir: Path | None = None) -> ProgramFile:
     return parse(text_of(path), name=str(path), templates_dir=templates_dir)
 
 
-def text_of(path: Path) -> str:
-    """Return the text of a programme file, as it stands.
-
-    Raises:
-        ProgramFileError: It cannot be read, is too long, or is no text.
-    """
-    try:
-        with path.open("rb") as file:
-            content = file.read(TEXT_BYTES_MAX + 1)
-    except OSError as error:
-        raise ProgramFileError(f"{path} cannot be read: {error.strerror}.") from error
-    _refuse_long(content, str(path))
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ProgramFileError(f"{path}:{line}: is no TOML: {error}.") from error
-
-
 def parse(text: str, *, name: str, templates_dir: Path | None = None) -> ProgramFile:
     """Return the programme that a text describes; `name` stands in messages before the places.
 
@@ -129,30 +104,8 @@ def parse(text: str, *, name: str, templates_dir: Path | None = None) -> Program
         ProgramFileError: It is too long, no TOML, or says something that cannot be; every place is
             named with its line and column.
     """
-    _refuse_long(text.encode("utf-8", "surrogatepass"), name)
-    try:
-        data = tomllib.loads(text)
-    except RecursionError:
-        raise ProgramFileError(f"{name}: is nested deeper than {NESTING_MAX} levels.") from None
-    except ValueError as error:
-        raise ProgramFileError(_syntax_fault(name, text, str(error))) from error
+    data = data_of(text, name=name)
     return check(data, name=name, text=text, templates_dir=templates_dir)
-
-
-def _refuse_long(content: bytes, name: str) -> None:
-    if len(content) > TEXT_BYTES_MAX:
-        raise ProgramFileError(f"{name}: is longer than {TEXT_BYTES_MAX:,} bytes.")
-
-
-def _syntax_fault(name: str, text: str, message: str) -> str:
-    """Return what tomllib found wrong with a text, with its place in front."""
-    match = _SYNTAX_PLACE.fullmatch(message)
-    if match is None:
-        return f"{name}: is no TOML: {message}."
-    line, column = match[2], match[3]
-    if line is None:
-        line, column = line_and_column(text, len(text))
-    return f"{name}:{line}:{column}: is no TOML: {match[1]}."
 
 
 def check(
@@ -263,44 +216,64 @@ def _unknown_in_segments(file: ProgramFile) -> Iterator[str]:
 
 @posting.settling_conflicts
 @transaction
-async def load(file: ProgramFile, *, now: datetime) -> programs.Version:
+async def load(
+    file: ProgramFile, *, now: datetime, origin: programs.Origin | None = None
+) -> programs.Version:
     """Store a programme file as the next version of its programme, in force from now.
 
-    When cards look different by it, that is rolled out to all of them.
+    When cards look different by it, that is rolled out to all of them. This is the storing step:
+    `program_versions.apply` is the door, which refuses what members would miss.
 
     Raises:
         InvalidInputError: It cannot follow the programme's earlier versions.
     """
     whole = file.model_dump(mode="json")
-    version = await programs.store_version(file.program, file=whole, now=now)
+    before = await reads.newest(file.program.slug, lock=True)
+    different = None if before is None else len(difference(known(before.file), file))
+    version = await programs.store_version(
+        file.program,
+        file=whole,
+        now=now,
+        origin=origin or programs.Origin(),
+        change_count=different,
+    )
     await earning.store_rules(version.program_id, version.number, file.earning)
     await benefits.store_rules(version.program_id, version.number, file.benefits)
     await tiers.store_rules(version.program_id, version.number, file.tiers)
     await subscriptions.store_plans(version.program_id, version.number, file.subscription_plans)
     await segments.store_segments(version.program_id, version.number, file.segments)
     await rewards.store_rewards(version.program_id, version.number, file.rewards)
-    before = await programs.file_before(version)
-    if before is not None and _shown_on_cards(before) != _shown_on_cards(whole):
+    if before is not None and changed_on_cards(before.file, whole):
         reason = f"programme version {version.number}"
         await rollouts.start(version.program_id, reason, now=now)
     return version
 
 
-def _shown_on_cards(file: Mapping[str, Any]) -> list[Any]:
-    """Return the parts of a file that cards show, whatever their members do."""
-    program, steps = file["program"], file.get("tiers") or {}
-    own = [program[name] for name in ("name", "time_zone", "branding")]
-    units = [program["points"][name] for name in ("unit_one", "unit_other")]
-    standing = [steps.get(name) for name in ("basis", "window", "downgrade", "grace_days")]
-    levels = [
-        [level.get(name) for name in ("code", "name", "entry", "keep", "color")]
-        for level in steps.get("levels", ())
-    ]
-    plans = [(plan["code"], plan["name"]) for plan in file.get("subscription_plans", ())]
-    return [own, units, standing, levels, plans]
+def known(stored: Mapping[str, Any]) -> ProgramFile | Mapping[str, Any]:
+    """Return a stored file with the defaults of settings that came later.
+
+    A file that the present checks would refuse stays as it is.
+    """
+    try:
+        return ProgramFile.model_validate(stored)
+    except ValidationError:
+        return stored
 
 
-async def changed_by(file: ProgramFile, version: programs.Version) -> list[Change] | None:
-    """Return what differs from the version before, place by place; None for the first version."""
-    before = await programs.file_before(version)
-    return None if before is None else changes(before, file.model_dump(mode="json"))
+def difference(before: ProgramFile | Mapping[str, Any] | None, after: ProgramFile) -> list[Change]:
+    """Return what differs between two files, in plain words; all of it when there was none."""
+    if isinstance(before, ProgramFile):
+        before = before.model_dump(mode="json")
+    stated = after.model_dump(mode="json", exclude_defaults=True)
+    return changes(
+        None if before is None else _as_written(before),
+        _as_written(after.model_dump(mode="json")),
+        stated=_as_written(stated),
+    )
+
+
+def _as_written(file: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a file's parts as they stand in it, in its order."""
+    program = dict(file["program"])
+    own = {name: program.pop(name) for name in OWN_PARTS if name in program}
+    return {"program": program, **own, **{name: file[name] for name in file if name != "program"}}

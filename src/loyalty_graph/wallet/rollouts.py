@@ -66,17 +66,22 @@ async def start(program_id: UUID, reason: str, *, now: datetime) -> Rollout:
     if (before := await _open(program_id).select_for_update().get_or_none()) is not None:
         state = RolloutState(before.state)
         await _open(program_id).update(state=RolloutState.SUPERSEDED, ended_at=now)
-    [(total,)] = await read(_COUNT, program_id)
     row = await RolloutRow.create(
         id=new_id(now),
         program_id=program_id,
         reason=reason,
         state=state,
-        total=total,
+        total=await card_holders(program_id),
         marked=0,
         begun_at=now,
     )
     return _rollout(row)
+
+
+async def card_holders(program_id: UUID) -> int:
+    """Return to how many members a roll-out goes: those who hold a card that is not void."""
+    [(holders,)] = await read(_COUNT, program_id)
+    return int(holders)
 
 
 async def pause(program_id: UUID) -> Rollout:
@@ -167,8 +172,7 @@ async def _note_template(program_id: UUID, name: str, digest: str, now: datetime
     known = CardTemplateRow.filter(program_id=program_id)
     row = await known.select_for_update().get()
     await known.update(name=name, digest=digest)
-    [(holders,)] = await read(_COUNT, program_id)
-    if row.name != name or row.digest == digest or not holders:
+    if row.name != name or row.digest == digest or not await card_holders(program_id):
         return None
     return await start(program_id, f"template {name}", now=now)
 
