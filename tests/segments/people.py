@@ -28,6 +28,7 @@ CLUB: dict[str, Any] = {
 }
 AGO = [timedelta(0), timedelta(hours=1), timedelta(hours=23), timedelta(days=1, hours=2)]
 AGO += [timedelta(days=3), timedelta(days=30)]
+MOMENTS = [timedelta(0), timedelta(1), -timedelta(1)]
 TABLES = (Member, AccountRow, LotRow, MemberSummary, TierStanding, MemberSubscription)
 
 
@@ -43,7 +44,7 @@ class Person:
     phone: str | None
     purchases: tuple[int, int, timedelta] | None
     points: tuple[int, int] | None
-    lots: tuple[tuple[int, timedelta], ...]
+    lots: tuple[tuple[int, timedelta, timedelta | None], ...]
     tier: tuple[str | None, str | None] | None
     plan: tuple[str, str, timedelta] | None
 
@@ -59,8 +60,10 @@ people = st.builds(
     purchases=st.none() | st.tuples(st.integers(0, 3), st.integers(0, 3), st.sampled_from(AGO)),
     points=st.none() | st.tuples(st.integers(-2, 3), st.integers(0, 3)),
     lots=st.lists(
-        st.tuples(st.integers(0, 2), st.sampled_from([timedelta(0), timedelta(1), -timedelta(1)])),
-        max_size=2,
+        st.tuples(
+            st.integers(0, 2), st.sampled_from(MOMENTS), st.none() | st.sampled_from(MOMENTS)
+        ),
+        max_size=3,
     ).map(tuple),
     tier=st.none()
     | st.tuples(
@@ -132,19 +135,40 @@ async def replace_all(program_id: UUID, found: list[Person], *, now: datetime) -
 
 def _points(numbered: list[tuple[UUID, Person]], now: datetime) -> list[Insert]:
     accounts = [
-        (one_id, "ACTIVE", one.points[0], 0, 0, one.points[1], 0, b"")
+        (one_id, "ACTIVE", one.points[0], 0, 0, one.points[1], 0, 0, b"")
         for one_id, one in numbered
         if one.points
     ]
     lots = [
-        (one_id, place, 2, points, now + left)
+        (
+            one_id,
+            place,
+            2,
+            points,
+            now + left,
+            waits if waits is None else now + waits,
+            waits is not None,
+        )
         for one_id, one in numbered
-        for place, (points, left) in enumerate(one.lots if one.points else ())
+        for place, (points, left, waits) in enumerate(one.lots if one.points else ())
     ]
     points = ("balance_points", "held_points", "qualifying_points", "lifetime_points")
+    points += ("pending_points",)
     return [
         Insert(AccountRow, ("member_id", "status", *points, "sequence", "head"), accounts),
-        Insert(LotRow, ("member_id", "sequence", "points", "remaining_points", "expires_at"), lots),
+        Insert(
+            LotRow,
+            (
+                "member_id",
+                "sequence",
+                "points",
+                "remaining_points",
+                "expires_at",
+                "activates_at",
+                "is_pending",
+            ),
+            lots,
+        ),
     ]
 
 

@@ -13,8 +13,8 @@ class MemberFacts:
     """A member at the moment `at`, which is in the programme's time zone and decides the day.
 
     `purchase_count`, `spend_minor` and `last_purchase_at` are of what was recorded before.
-    `balance_points` leaves out points past their date; below zero it is debt. `plan` is that of the
-    subscription the member has the benefits of. Days are local days.
+    `balance_points` leaves out points that are past their date or pending; below zero it is debt.
+    `plan` is that of the subscription the member has the benefits of. Days are local days.
     """
 
     at: datetime = _NO_MOMENT

@@ -73,9 +73,16 @@ def _add_points(
 ) -> None:
     for row in account:
         balance = ledger.balance_of(row, open_lots, now=now)
-        past = sum(points for expires_at, points in open_lots if expires_at <= now)
-        facts.balance_points = balance.balance - past
+        facts.balance_points = balance.balance + sum(_by_time(lot, now) for lot in open_lots)
         facts.lifetime_points = balance.lifetime
+
+
+def _by_time(open_lot: Row, now: datetime) -> int:
+    """Return what time alone did to the balance since the jobs have seen this lot."""
+    expires_at, points, activates_at, is_pending = open_lot
+    if is_pending:
+        return int(points) if activates_at <= now < expires_at else 0
+    return 0 if now < expires_at else -int(points)
 
 
 async def _tiers(

@@ -1,8 +1,8 @@
 """Who is in a segment: how many members, and which, looked up by SQL as it stands now.
 
-Points past their date do not count, whether or not they were expired. Tiers and subscriptions are
-as they were last written: what time alone does to them counts once its job was here, which is
-within the hour for tiers and within a minute for subscriptions.
+Points past their date do not count and those that waited long enough do, whether or not the jobs
+have been here. Tiers and subscriptions are as they were last written: what time alone does to them
+counts once its job was here, which is within the hour for tiers, within a minute for subscriptions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,9 +24,12 @@ from loyalty_graph.tiers import service as tiers
 _JOINS: Mapping[str, str] = {
     "account": "account on account.program_id = member.program_id"
     " and account.member_id = member.id",
-    "past_lots": "(select member_id, sum(remaining_points) as points from lot"
-    " where program_id = {program} and remaining_points > 0 and expires_at <= {now}"
-    " group by member_id) as past_lots on past_lots.member_id = member.id",
+    "timed_lots": "(select member_id, sum(points) as points from ("
+    "select member_id, -remaining_points as points from lot where program_id = {program}"
+    " and remaining_points > 0 and expires_at <= {now} and not is_pending"
+    " union all select member_id, remaining_points from lot where program_id = {program}"
+    " and activates_at <= {now} and expires_at > {now} and is_pending"
+    ") as timed group by member_id) as timed_lots on timed_lots.member_id = member.id",
     "member_summary": "member_summary on member_summary.program_id = member.program_id"
     " and member_summary.member_id = member.id",
     "tier_standing": "tier_standing on tier_standing.program_id = member.program_id"
