@@ -97,7 +97,7 @@ MEMBER_TERMS = by_name(
     Term(
         "member.balance_points",
         Type.NUMBER,
-        "The points the member has; not those past their date or still pending. Below zero is debt.",
+        "The points the member has, without those past their date or pending; below zero is debt.",
         "m.balance_points",
         "(coalesce(account.balance_points, 0) + coalesce(timed_lots.points, 0))",
     ),
