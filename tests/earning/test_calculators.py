@@ -1,3 +1,5 @@
+from dataclasses import replace
+from datetime import date
 from fractions import Fraction
 from random import Random
 
@@ -10,6 +12,7 @@ from loyalty_graph.earning.calculators import ProductTypeRewardCalculator
 from loyalty_graph.earning.rules import POINTS_MAX, Granularity, Rounding
 from loyalty_graph.earning.settings import EarningSettings
 from loyalty_graph.errors import InvalidInputError, UnknownProductTypeError
+from loyalty_graph.programs.exchange import Exchange
 from loyalty_graph.purchases.rules import AMOUNT_MINOR_MAX, Line, bring_back
 from tests.shop import GOLDEN, PROGRAM
 
@@ -50,6 +53,23 @@ def test_every_step_says_what_happened():
         "points": 74,
     }
     assert excluded == {"type": "GIFT_CARD", "amount": 5, "excluded": True, "points": 0}
+
+
+def test_lines_in_another_currency_earn_for_what_each_is_worth():
+    exchange = Exchange("USD", "EUR", "0.9214", date(2026, 3, 2))
+    lines = (Line("MUG", 1, 1000, tax_minor=190), Line("GIFT_CARD", 1, 5))
+    lines = tuple(replace(line, exchange=exchange) for line in lines)
+    taxed = ProductTypeRewardCalculator(SETTINGS.model_copy(update={"counts_tax": True}))
+
+    net, gross = CALCULATOR.calculate(lines), taxed.calculate(lines)
+
+    assert [(step["paid"], step["amount"]) for step in net.steps] == [
+        ([1000, "USD", "0.9214"], 921),
+        ([5, "USD", "0.9214"], 4),
+    ]
+    # 11.90 USD = 10.964... EUR: goods and tax are rounded down together.
+    assert (gross.steps[0]["paid"], gross.steps[0]["amount"]) == ([1190, "USD", "0.9214"], 1096)
+    assert (net.line_points, gross.line_points) == ((46, 0), (54, 0))
 
 
 def test_each_line_is_rounded_by_itself():

@@ -1,3 +1,5 @@
+from datetime import date
+from decimal import Decimal
 from itertools import pairwise
 
 import pytest
@@ -5,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loyalty_graph.errors import InvalidInputError, RefundTooLargeError
+from loyalty_graph.programs.exchange import Exchange
 from loyalty_graph.purchases.rules import (
     AMOUNT_MINOR_MAX,
     LINES_MAX,
@@ -185,3 +188,18 @@ def test_what_cannot_be_brought_back_is_refused(
 )
 def test_an_activity_says_what_its_kind_needs(deed: Deed):
     check_deed(deed)
+
+
+@given(st.integers(1, 50), st.integers(0, 10**6), st.decimals("0.0001", "500", places=4))
+def test_what_units_count_for_in_another_currency_adds_up(quantity: int, unit: int, rate: Decimal):
+    exchange = Exchange("JPY", "EUR", str(rate), date(2026, 3, 2))
+    lines = [
+        Line("TEA", quantity, unit, unit // 2, refunded=n, exchange=exchange)
+        for n in range(quantity + 1)
+    ]
+
+    worth = [line.earning_minor for line in lines]
+
+    assert worth == sorted(worth, reverse=True)
+    assert worth[0] == exchange.floor_minor(lines[0].net_minor)
+    assert worth[-1] == 0

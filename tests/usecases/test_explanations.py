@@ -58,6 +58,21 @@ def test_a_step_says_rate_and_rounding(by: list[str], text: str):
     assert [step.text for step in told.steps] == [f"COFFEE: {text}"]
 
 
+def test_another_currency_says_what_it_was_worth():
+    rate = {"by": ["PRORATA", "FLOOR"], "paid": [1465, "USD", "0.9214"], "amount": 1349}
+    card = {"type": "GIFT_CARD", "amount": 1, "excluded": True, "points": 0}
+    steps = [{**COFFEE, **rate}, {**card, "paid": [2, "USD", "0.9214"]}]
+
+    told = explain_entry(replace(ENTRY, explanation={"steps": steps}), SETTINGS)
+
+    assert told is not None
+    assert told.summary == "27 beans for a purchase of 14.67 USD (13.50 EUR)."
+    assert [step.text for step in told.steps] == [
+        "COFFEE: 14.65 USD at 0.9214 = 13.49 EUR; at 2 per 1.00 EUR, rounded down = 27",
+        "GIFT_CARD: 0.02 USD at 0.9214 = 0.01 EUR; earns nothing here = 0",
+    ]
+
+
 @pytest.mark.parametrize(
     ("kind", "points", "changes", "text"),
     [

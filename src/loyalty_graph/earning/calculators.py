@@ -61,14 +61,14 @@ class RewardCalculator(ABC):
 
     @abstractmethod
     def amounts(self, lines: Sequence[Line]) -> list[int]:
-        """Return what may earn of each line, in minor units: what money paid for what is left."""
+        """Return what may earn of each line: what money paid for what is left of it.
+
+        In minor units of the programme's currency.
+        """
 
     @abstractmethod
-    def calculate(self, lines: Sequence[Line], amounts: Sequence[int] | None = None) -> Calculation:
-        """Return the points for what is left of these lines, and how they came about.
-
-        `amounts` stand beside the lines where they were converted to the programme's currency.
-        """
+    def calculate(self, lines: Sequence[Line]) -> Calculation:
+        """Return the points for what is left of these lines, and how they came about."""
 
 
 class ProductTypeRewardCalculator(RewardCalculator):
@@ -90,13 +90,16 @@ class ProductTypeRewardCalculator(RewardCalculator):
         """Return what may earn of each line: without tax, unless the programme counts it.
 
         Tax is spread over the units like a discount, so that partial refunds add up exactly. Points
-        pay for goods, never for tax.
+        pay for goods, never for tax. Other currencies are converted line by line.
         """
         if self._counts_tax:
-            return [
-                line.earning_minor + line.tax_minor * line.left // line.quantity for line in lines
-            ]
+            return [line.converted(self._paid(line)) for line in lines]
         return [line.earning_minor for line in lines]
+
+    def _paid(self, line: Line) -> int:
+        """Return what money paid for what is left of a line, in the purchase's currency."""
+        tax = line.tax_minor * line.left // line.quantity if self._counts_tax else 0
+        return line.money_minor + tax
 
     def excludes(self, line: Line) -> bool:
         """Return whether the programme excludes what a line holds from earning anything."""
@@ -106,19 +109,25 @@ class ProductTypeRewardCalculator(RewardCalculator):
             or not self._excluded_labels.isdisjoint(line.labels)
         )
 
-    def calculate(self, lines: Sequence[Line], amounts: Sequence[int] | None = None) -> Calculation:
+    def calculate(self, lines: Sequence[Line]) -> Calculation:
         """Return the sum of the lines' points; each line is rounded by itself.
 
         Raises:
             UnknownProductTypeError: The rules refuse a product type they do not name.
             InvalidInputError: The points are more than one purchase may earn.
         """
-        counted = self.amounts(lines) if amounts is None else amounts
-        steps = tuple(map(self._step, lines, counted))
+        steps = tuple(map(self._step, lines, self.amounts(lines)))
+        if lines and lines[0].exchange is not None:
+            steps = tuple(map(self._exchanged, lines, steps))
         line_points = tuple(step["points"] for step in steps)
         points = sum(line_points)
         check_points(points)
         return Calculation(points, line_points, steps)
+
+    def _exchanged(self, line: Line, step: dict[str, Any]) -> dict[str, Any]:
+        """Return a step with what was converted: the amount, its currency, the rate."""
+        assert line.exchange is not None, "all lines of a purchase have the same"
+        return {**step, "paid": [self._paid(line), line.exchange.currency, line.exchange.rate]}
 
     def _step(self, line: Line, amount: int) -> dict[str, Any]:
         kind = line.product_type

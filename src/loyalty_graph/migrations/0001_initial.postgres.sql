@@ -468,6 +468,8 @@ CREATE TABLE "purchase" (
     "rule_version" INT NOT NULL,
     "payment" VARCHAR(20),
     "pinned" JSONB,
+    "spend_minor" BIGINT NOT NULL,
+    "exchange" JSONB,
     CONSTRAINT "purchase_pkey" PRIMARY KEY ("program_id", "member_id", "id")
 );
 CREATE TABLE "purchase_line" (
@@ -538,6 +540,7 @@ CREATE TABLE "refund" (
     "shortfall_points" BIGINT NOT NULL,
     "returned_minor" BIGINT NOT NULL,
     "returned_points" BIGINT NOT NULL,
+    "spend_minor" BIGINT NOT NULL,
     "entry_sequence" INT,
     CONSTRAINT "refund_pkey" PRIMARY KEY ("program_id", "member_id", "purchase_id", "id"),
     CONSTRAINT "refund_points_add_up" CHECK (due_points = clawed_back_points + shortfall_points)

@@ -465,6 +465,8 @@ CREATE TABLE "purchase" (
     "rule_version" INT NOT NULL,
     "payment" VARCHAR(20),
     "pinned" JSON,
+    "spend_minor" BIGINT NOT NULL,
+    "exchange" JSON,
     CONSTRAINT "purchase_pkey" PRIMARY KEY ("program_id", "member_id", "id")
 );
 CREATE TABLE "purchase_line" (
@@ -535,6 +537,7 @@ CREATE TABLE "refund" (
     "shortfall_points" BIGINT NOT NULL,
     "returned_minor" BIGINT NOT NULL,
     "returned_points" BIGINT NOT NULL,
+    "spend_minor" BIGINT NOT NULL,
     "entry_sequence" INT,
     CONSTRAINT "refund_pkey" PRIMARY KEY ("program_id", "member_id", "purchase_id", "id"),
     CONSTRAINT "refund_points_add_up" CHECK (due_points = clawed_back_points + shortfall_points)

@@ -15,6 +15,8 @@ class Purchase(Model):
 
     `pinned` holds what a refund must know again of the moment of the purchase, such as the
     multipliers that held for the member. Of the total, `paid_minor` was paid with `paid_points`.
+    What was paid with money is `spend_minor` in the programme's currency; `exchange` says how it
+    was converted, if it was.
     """
 
     id: UUID = fields.UUIDField(primary_key=True)
@@ -36,6 +38,8 @@ class Purchase(Model):
     rule_version: int = fields.IntField()
     payment = fields.CharField(max_length=20, null=True)
     pinned: dict[str, Any] | None = fields.JSONField(null=True)
+    spend_minor: int = fields.BigIntField()
+    exchange: dict[str, str] | None = fields.JSONField(null=True)
 
     class Meta(Model.Meta):
         table = "purchase"
@@ -94,7 +98,8 @@ class PurchaseLine(Model):
 class Refund(Model):
     """Goods brought back; `due_points` = `clawed_back_points` + `shortfall_points`.
 
-    Of the amount, `returned_minor` had been paid with `returned_points`, which came back.
+    Of the amount, `returned_minor` had been paid with `returned_points`, which came back; the rest
+    is `spend_minor` in the programme's currency.
     """
 
     id: UUID = fields.UUIDField(primary_key=True)
@@ -110,6 +115,7 @@ class Refund(Model):
     shortfall_points: int = fields.BigIntField()
     returned_minor: int = fields.BigIntField()
     returned_points: int = fields.BigIntField()
+    spend_minor: int = fields.BigIntField()
     entry_sequence: int | None = fields.IntField(null=True)
 
     class Meta(Model.Meta):

@@ -24,7 +24,10 @@ Key = tuple[UUID, UUID]
 
 @dataclass(frozen=True, slots=True)
 class Bought:
-    """A purchase; amounts in minor units of `currency`."""
+    """A purchase; amounts in minor units of `currency`, `spend_minor` in the programme's.
+
+    `exchange` says how the one became the other, where they differ.
+    """
 
     member_id: UUID
     id: UUID
@@ -43,6 +46,8 @@ class Bought:
     entry_sequence: int | None
     rule_version: int
     payment: str | None
+    spend_minor: int
+    exchange: dict[str, str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +220,8 @@ async def activity_counts(program_id: UUID, member_ids: Sequence[UUID]) -> dict[
 class Counted:
     """What is left of a purchase after its refunds, on the day it was made.
 
-    Spend is what was paid with money. What an activity earned counts like a purchase for nothing.
+    Spend is what was paid with money, in the programme's currency. What an activity earned counts
+    like a purchase for nothing.
     """
 
     purchased_at: datetime
@@ -223,8 +229,8 @@ class Counted:
     points: int
 
 
-_COUNTED = ("id", "purchased_at", "total_minor", "paid_minor", "points")
-_UNCOUNTED = ("purchase_id", "amount_minor", "returned_minor", "due_points")
+_COUNTED = ("id", "purchased_at", "spend_minor", "points")
+_UNCOUNTED = ("purchase_id", "spend_minor", "due_points")
 _DONE = ("occurred_at", "points")
 
 
@@ -240,11 +246,11 @@ async def counted(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, li
     found: dict[UUID, list[Counted]] = {}
     for member_id, purchased, refunded, done in zip(member_ids, bought, back, did, strict=True):
         amounts, points = Counter[UUID](), Counter[UUID]()
-        for purchase_id, amount, paid, due in refunded:
-            amounts[purchase_id] += amount - paid
+        for purchase_id, spend, due in refunded:
+            amounts[purchase_id] += spend
             points[purchase_id] += due
         found[member_id] = [
-            Counted(at, total - paid - amounts[key], earned - points[key])
-            for key, at, total, paid, earned in purchased
+            Counted(at, spend - amounts[key], earned - points[key])
+            for key, at, spend, earned in purchased
         ] + [Counted(at, 0, earned) for at, earned in done]
     return found

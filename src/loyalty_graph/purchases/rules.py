@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from loyalty_graph.errors import InvalidInputError, RefundTooLargeError
+from loyalty_graph.programs.exchange import Exchange
 
 LINES_MAX = 500
 QUANTITY_MAX = 1_000_000
@@ -80,8 +81,9 @@ class Deed:
 class Line:
     """One line: `quantity` units at `unit_minor` each, less `discount_minor` for the whole line.
 
-    Amounts are minor units of the programme's currency, without tax. Of the whole line,
-    `paid_minor` was paid with `paid_points` instead of money.
+    Amounts are minor units of the purchase's currency, without tax. Of the whole line,
+    `paid_minor` was paid with `paid_points` instead of money. What they are worth in the
+    programme's currency says the `exchange`; without one the two are the same.
     """
 
     product_type: str
@@ -94,6 +96,7 @@ class Line:
     paid_minor: int = 0
     paid_points: int = 0
     labels: tuple[str, ...] = ()
+    exchange: Exchange | None = None
 
     @property
     def left(self) -> int:
@@ -110,7 +113,7 @@ class Line:
         return self.left * self.unit_minor - self.discount_minor * self.left // self.quantity
 
     @property
-    def earning_minor(self) -> int:
+    def money_minor(self) -> int:
         """Return what was paid with money for the units that were not brought back.
 
         Points pay like a discount, spread over the units in the same way: what they paid for earns
@@ -118,6 +121,15 @@ class Line:
         """
         less = self.discount_minor + self.paid_minor
         return self.left * self.unit_minor - less * self.left // self.quantity
+
+    @property
+    def earning_minor(self) -> int:
+        """Return the same in the programme's currency: what the line counts for."""
+        return self.converted(self.money_minor)
+
+    def converted(self, amount_minor: int) -> int:
+        """Return an amount of the line in the programme's currency, rounded down once."""
+        return amount_minor if self.exchange is None else self.exchange.floor_minor(amount_minor)
 
     @property
     def paid_left_points(self) -> int:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from loyalty_graph.db.sets import Insert, Lookup, Row, Update, Upsert, Write, fetch
 from loyalty_graph.errors import NotFoundError
+from loyalty_graph.programs.exchange import Exchange
 from loyalty_graph.purchases.models import (
     MemberSummary,
     Purchase,
@@ -69,8 +70,13 @@ class Recorded:
 
     @cached_property
     def spend_minor(self) -> int:
-        """Return what was paid with money, in minor units."""
-        return self.total_minor - self.paid_minor
+        """Return what was paid with money, in minor units of the programme's currency."""
+        return sum(line.earning_minor for line in self.lines)
+
+    @property
+    def exchange(self) -> Exchange | None:
+        """Return how its amounts are converted to the programme's currency, if they are."""
+        return self.lines[0].exchange
 
     @cached_property
     def paid_points(self) -> int:
@@ -80,7 +86,10 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """A refund that was decided; `quantities` maps line numbers to units."""
+    """A refund that was decided; `quantities` maps line numbers to units.
+
+    What had been paid with money for what came back is `spend_minor` in the programme's currency.
+    """
 
     id: UUID
     member_id: UUID
@@ -95,13 +104,9 @@ class Returned:
     returned_minor: int
     returned_points: int
     entry_sequence: int | None
+    spend_minor: int
     quantities: Mapping[int, int]
     lines_after: tuple[Line, ...]
-
-    @property
-    def spend_minor(self) -> int:
-        """Return what had been paid with money for what came back, in minor units."""
-        return self.amount_minor - self.returned_minor
 
 
 def receipts(keys: Sequence[tuple[str, str]]) -> Lookup:
@@ -138,12 +143,13 @@ async def load(program_id: UUID, member_id: UUID, purchase_id: UUID) -> tuple[Pu
         program_id,
         Lookup(PurchaseLine, ("member_id", "purchase_id"), [key], _LINE, order_by="number"),
     )
-    return purchase, [_line(row) for row in rows]
+    exchange = None if purchase.exchange is None else Exchange.from_json(purchase.exchange)
+    return purchase, [_line(row, exchange) for row in rows]
 
 
-def _line(row: Row) -> Line:
+def _line(row: Row, exchange: Exchange | None) -> Line:
     line = Line(*row)
-    return replace(line, labels=tuple(line.labels or ()))
+    return replace(line, labels=tuple(line.labels or ()), exchange=exchange)
 
 
 async def is_brought_back(program_id: UUID, purchase: Purchase, external_id: str) -> bool:
@@ -173,6 +179,8 @@ _PURCHASE = (
     "rule_version",
     "payment",
     "pinned",
+    "spend_minor",
+    "exchange",
 )
 
 
@@ -220,6 +228,8 @@ def _purchase_row(one: Recorded) -> tuple[object, ...]:
         one.rule_version,
         one.payment,
         one.pinned,
+        one.spend_minor,
+        None if one.exchange is None else one.exchange.to_json(),
     )
 
 
@@ -309,6 +319,7 @@ _REFUND = (
     "returned_minor",
     "returned_points",
     "entry_sequence",
+    "spend_minor",
 )
 
 

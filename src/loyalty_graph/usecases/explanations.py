@@ -122,6 +122,9 @@ def _earned(
 ) -> str:
     total = sum(step["amount"] for step in why["steps"])
     amount = _money(total, settings, writing)
+    if paid := [step["paid"] for step in why["steps"] if "paid" in step]:
+        given = Amount(sum(minor for minor, _, _ in paid), paid[0][1])
+        amount = f"{writing.money(given)} ({amount})"
     return f"{in_words(points, settings, writing)} for a purchase of {amount}."
 
 
@@ -263,7 +266,11 @@ def _lines(
 
 
 def _line(step: Mapping[str, Any], settings: ProgramSettings, writing: Writing) -> str:
-    amount = f"{step['type']}: {_money(step['amount'], settings, writing)}"
+    counted = _money(step["amount"], settings, writing)
+    if "paid" in step:
+        minor, currency, rate = step["paid"]
+        counted = f"{writing.money(Amount(minor, currency))} at {rate} = {counted};"
+    amount = f"{step['type']}: {counted}"
     if step.get("excluded"):
         return f"{amount} earns nothing here = 0"
     (points, per_minor), made = step["rate"], writing.number(step["points"])

@@ -46,11 +46,16 @@ def paid_lines(settings: ProgramSettings, lines: Sequence[Line], points: int) ->
     """Return the lines with what points pay of each: the fewest that are worth as much as these.
 
     Raises:
-        InvalidInputError: Points do not pay here, or these are worth nothing.
+        InvalidInputError: Points do not pay here, not in this currency, or these are worth nothing.
         PaymentTooLargeError: They pay less of a purchase than that.
     """
     if not points:
         return tuple(lines)
+    if (exchange := lines[0].exchange) is not None:
+        raise InvalidInputError(
+            f"Points pay for purchases in {settings.currency}, not in {exchange.currency}.",
+            field=FIELD,
+        )
     payment = settings.points.payment
     if payment is None:
         raise InvalidInputError("Points do not pay for purchases here.", field=FIELD)
@@ -131,4 +136,4 @@ def _points(lines: Sequence[Line]) -> int:
 
 
 def _paid(lines: Sequence[Line]) -> int:
-    return sum(line.net_minor - line.earning_minor for line in lines)
+    return sum(line.net_minor - line.money_minor for line in lines)

@@ -160,6 +160,7 @@ async def record(program_id: UUID, command: RecordRefund, *, now: datetime) -> R
         returned_minor=paid_back.amount_minor,
         returned_points=paid_back.points,
         entry_sequence=None if done.transfer is None else done.transfer.sequence,
+        spend_minor=_spend(before) - _spend(after),
         quantities=quantities,
         lines_after=tuple(after),
     )
@@ -235,6 +236,10 @@ def _all_that_is_left(lines: list[Line]) -> dict[int, int]:
 
 def _net(lines: list[Line]) -> int:
     return sum(line.net_minor for line in lines)
+
+
+def _spend(lines: list[Line]) -> int:
+    return sum(line.earning_minor for line in lines)
 
 
 async def _due(
