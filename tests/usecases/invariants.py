@@ -13,23 +13,27 @@ def check_member(holder: Holder, mine: dict[Any, list[Any]]) -> None:
     [account] = mine[AccountRow]
     lots = sorted(mine[LotRow], key=lambda lot: lot.sequence)
     transfers = sorted(mine[TransferRow], key=lambda row: row.sequence)
-    told = [(lot.points, lot.remaining_points, lot.expires_at) for lot in lots]
-    assert told == [(lot.points, lot.left, lot.expires) for lot in holder.lots]
+    told = [(one.points, one.remaining_points, one.expires_at, one.is_pending) for one in lots]
+    expected = [(one.points, one.left, one.expires, bool(one.waits_until)) for one in holder.lots]
+    assert told == expected
     counters = (account.balance_points, account.qualifying_points, account.lifetime_points)
     assert counters == (holder.balance, holder.qualifying, holder.lifetime)
-    assert account.held_points == holder.held
+    assert (account.held_points, account.pending_points) == (holder.held, holder.pending)
     assert [row.spend_minor for row in mine[MemberSummary]] in ([holder.spend], [])
 
-    balance = held = 0
+    balance = held = pending = 0
     for expected, row in enumerate(transfers, 1):
         balance += row.points * ((row.credit == "MEMBER") - (row.debit == "MEMBER"))
         held += row.points * ((row.credit == "HELD") - (row.debit == "HELD"))
-        assert held >= 0  # I3
+        pending += row.points * ((row.credit == "PENDING") - (row.debit == "PENDING"))
+        assert min(held, pending) >= 0  # I3
         assert (row.sequence, row.balance_after) == (expected, balance)  # I2
         assert row.kind != "EXPIRE" or row.at <= row.recorded_at  # I9
     open_ = sum(row.points for row in mine[RedemptionRow] if row.state == "HELD")
     assert account.held_points == held == open_  # I1
-    in_lots = sum(lot.remaining_points for lot in lots)
+    waiting = sum(lot.remaining_points for lot in lots if lot.is_pending)
+    assert account.pending_points == pending == waiting  # I1
+    in_lots = sum(lot.remaining_points for lot in lots) - waiting
     assert account.balance_points == balance == in_lots - holder.debt  # I1
     assert in_lots == 0 or holder.debt == 0  # I3
     for lot in lots:
@@ -91,8 +95,10 @@ def check_totals(tables: dict[Any, list[Any]]) -> None:
     redeemed = total["REDEEM out"] + total["CAPTURE out"] - total["UNREDEEM in"]
     set_aside = sum(account.held_points for account in tables[AccountRow])
     assert set_aside == total["HOLD out"] - total["CAPTURE out"] - total["RELEASE in"]
+    taken_back += total["CANCEL out"]
     gone = redeemed + total["EXPIRE out"] + taken_back + total["ADJUST out"]
-    assert total["EARN in"] + total["ADJUST in"] == held + set_aside + gone - debt
-    at_first = total["REVERSE out"] - total["FORGIVE in"]
+    earned = total["EARN in"] + total["EARN_PENDING out"]
+    assert earned + total["ADJUST in"] == held + set_aside + gone - debt
+    at_first = total["REVERSE out"] + total["CANCEL out"] - total["FORGIVE in"]
     assert at_first == sum(row.clawed_back_points for row in tables[Refund])
-    assert total["EARN in"] == sum(row.points for row in tables[Purchase])
+    assert earned == sum(row.points for row in tables[Purchase])

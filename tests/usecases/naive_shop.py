@@ -7,7 +7,8 @@ the words of the programme say.
 import itertools
 from calendar import monthrange
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -16,6 +17,7 @@ from math import ceil, floor
 from zoneinfo import ZoneInfo
 
 from loyalty_graph.purchases.rules import Line
+from tests.delays import Parts, midnight
 
 ZONE = ZoneInfo("Europe/Berlin")
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
@@ -67,12 +69,18 @@ def amount_of(line: Line, units: int) -> int:
     return units * line.unit_minor - floor(share)
 
 
+def at_once(points: int) -> Parts:
+    return [(points, 0)]
+
+
 @dataclass
 class Lot:
     serial: int
     points: int
     left: int
     expires: datetime
+    waits_until: datetime | None = None
+    """Until when these points cannot be spent, while nobody has looked after that."""
 
 
 @dataclass
@@ -87,7 +95,7 @@ class Bought:
     left: list[int]
     rates: Rates
     at: datetime
-    lot: Lot | None
+    own: list[Lot]
     paid: list[tuple[int, int]]
     purse: list[Lot] = field(default_factory=list)
     order: int = 0
@@ -162,10 +170,50 @@ class Holder:
 
     @property
     def balance(self) -> int:
-        return sum(lot.left for lot in self.lots) - self.debt
+        return sum(lot.left for lot in self.lots if not lot.waits_until) - self.debt
+
+    @property
+    def pending(self) -> int:
+        return sum(lot.left for lot in self.lots if lot.waits_until)
 
     def soonest_first(self) -> list[Lot]:
-        return sorted(self.lots, key=lambda lot: (lot.expires, lot.serial))
+        mine = [lot for lot in self.lots if not lot.waits_until]
+        return sorted(mine, key=lambda lot: (lot.expires, lot.serial))
+
+    def look(self, now: datetime) -> int:
+        """Let what has waited long enough be spent."""
+        due = [lot for lot in self.lots if lot.waits_until and lot.waits_until <= now]
+        return self.activate(due)
+
+    def activate(self, lots: list[Lot]) -> int:
+        """Let points be spent; they pay debt first. Return how many there were."""
+        points = sum(lot.left for lot in lots)
+        for lot in sorted(lots, key=lambda lot: (lot.waits_until, lot.expires, lot.serial)):
+            lot.waits_until = None
+            paid = min(self.debt, lot.left)
+            lot.left -= paid
+            self.debt -= paid
+        return points
+
+    @contextmanager
+    def looking(self, now: datetime) -> Iterator[None]:
+        """Look before something is done; who is refused has not looked."""
+        before = [(lot, lot.left, lot.waits_until) for lot in self.lots]
+        debt = self.debt
+        self.look(now)
+        try:
+            yield
+        except Refused:
+            self.debt = debt
+            for lot, left, waits_until in before:
+                lot.left, lot.waits_until = left, waits_until
+            raise
+
+    def wait(self, points: int, until: datetime, expires: datetime) -> Lot:
+        """Points that will never be spent wait until they expire."""
+        lot = Lot(next(self.serials), points, points, expires, min(until, expires))
+        self.lots.append(lot)
+        return lot
 
     def credit(self, points: int, expires: datetime) -> Lot:
         paid = min(self.debt, points)
@@ -189,7 +237,7 @@ class Holder:
         return [part for part in parts if part[1]]
 
     def expire(self, now: datetime) -> int:
-        gone = [(lot, lot.left) for lot in self.lots if lot.left and lot.expires <= now]
+        gone = [(lot, lot.left) for lot in self.soonest_first() if lot.left and lot.expires <= now]
         for lot, _ in gone:
             lot.left = 0
         return sum(points for _, points in gone)
@@ -198,8 +246,16 @@ class Holder:
 class NaiveShop:
     """What members hold, told by the words of the programme."""
 
-    def __init__(self, *, months: int | None, may_owe: bool, has_tiers: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        months: int | None,
+        may_owe: bool,
+        has_tiers: bool = False,
+        parts: Callable[[int], Parts] = at_once,
+    ) -> None:
         self._months = months
+        self._parts = parts
         self._has_tiers = has_tiers
         self._may_owe = may_owe
         self.rates: list[tuple[datetime, Rates]] = [(datetime(1970, 1, 1, tzinfo=UTC), RATES)]
@@ -227,14 +283,19 @@ class NaiveShop:
         paid = self._paid(lines, pay)
         if any(line.product_type not in rates for line in lines):
             raise Refused("UNKNOWN_PRODUCT_TYPE")
-        bought = Bought(member, lines, [line.quantity for line in lines], rates, at, None, paid)
+        bought = Bought(member, lines, [line.quantity for line in lines], rates, at, [], paid)
         parts = member.spend_points(bought.points_in(), at)
         bought.purse = [lot for lot, step in parts for _ in range(step)]
         bought.order = next(member.serials)
         bought.times = LEVELS[member.level_at(at)][2]
         points = bought.worth()
-        if points:
-            bought.lot = member.credit(points, self.expires(at))
+        for some, days in self._parts(points) if points else ():
+            if days:
+                lot = member.wait(some, midnight(at, days), self.expires(at))
+                bought.own.append(lot)
+                member.activate([lot] if lot.waits_until and lot.waits_until <= now else [])
+            else:
+                bought.own.append(member.credit(some, self.expires(at)))
         member.qualifying += points
         member.lifetime += points
         member.spend += sum(bought.cash())
@@ -281,10 +342,15 @@ class NaiveShop:
             for before, after in itertools.pairwise(shares)
         ]
 
-    def redeem(self, member: Holder, points: int, at: datetime) -> Taken:
-        return Taken(member, member.spend_points(points, at), next(member.serials))
+    def redeem(self, member: Holder, points: int, at: datetime, now: datetime) -> Taken:
+        with member.looking(now):
+            return Taken(member, member.spend_points(points, at), next(member.serials))
 
     def give_back(self, taken: Taken, now: datetime) -> int:
+        with taken.member.looking(now):
+            return self._give_back(taken, now)
+
+    def _give_back(self, taken: Taken, now: datetime) -> int:
         """Return the points; what pays a debt is missing in the lots that expire first."""
         if taken.is_returned:
             raise Refused("INVALID_INPUT")
@@ -310,7 +376,8 @@ class NaiveShop:
         cost, stock = REWARDS[reward]
         if stock is not None and self.gone[reward] >= stock:
             raise Refused("OUT_OF_STOCK")
-        taken = Taken(member, member.spend_points(cost, now), next(member.serials))
+        with member.looking(now):
+            taken = Taken(member, member.spend_points(cost, now), next(member.serials))
         if minutes is None:
             wanted = Wanted(taken, reward, "ISSUED", self.last_moment(reward, now))
         else:
@@ -329,6 +396,10 @@ class NaiveShop:
         return midnight.astimezone(UTC)
 
     def step(self, wanted: Wanted, step: str, now: datetime) -> None:
+        with wanted.taken.member.looking(now):
+            self._step(wanted, step, now)
+
+    def _step(self, wanted: Wanted, step: str, now: datetime) -> None:
         state = wanted.state
         if wanted.until and wanted.until <= now and state in ("HELD", "ISSUED"):
             state = {"HELD": "RELEASED", "ISSUED": "EXPIRED"}[state]
@@ -367,12 +438,18 @@ class NaiveShop:
         if wanted.state == "HELD":
             wanted.taken.member.held -= wanted.taken.points
         self.gone[wanted.reward] -= 1
-        self.give_back(wanted.taken, now)
+        self._give_back(wanted.taken, now)
 
     def refund(
         self, bought: Bought, units: dict[int, int] | None, now: datetime
     ) -> tuple[int, int, int, int, int]:
         """Return amount, points due, points taken, shortfall and points given back."""
+        with bought.member.looking(now):
+            return self._refund(bought, units, now)
+
+    def _refund(
+        self, bought: Bought, units: dict[int, int] | None, now: datetime
+    ) -> tuple[int, int, int, int, int]:
         if units is None:
             units = {n: left for n, left in enumerate(bought.left, 1) if left}
         if not units:
@@ -399,11 +476,16 @@ class NaiveShop:
     def _claw_back(self, bought: Bought, due: int, now: datetime) -> int:
         member = bought.member
         member.qualifying -= due
-        own = [] if bought.lot is None else [bought.lot]
-        if not due:
+        waiting = [lot for lot in bought.own if lot.waits_until]
+        waiting.sort(key=lambda lot: (lot.waits_until, lot.expires, lot.serial), reverse=True)
+        missing = due - sum(step for _, step in member.take(waiting, due))
+        for lot in waiting:
+            lot.waits_until = lot.waits_until if lot.left else None
+        if not missing:
             return 0
         member.expire(now)
-        missing = due - sum(step for _, step in member.take(own, due))
+        own = [lot for lot in member.soonest_first() if lot in bought.own]
+        missing -= sum(step for _, step in member.take(own, missing))
         missing -= sum(step for _, step in member.take(member.soonest_first(), missing))
         if missing and self._may_owe:
             member.debt += missing
@@ -424,7 +506,8 @@ class NaiveShop:
         return reclaimed
 
     def adjust(self, member: Holder, points: int, now: datetime) -> None:
-        if points > 0:
-            member.credit(points, self.expires(now))
-        else:
-            member.spend_points(-points, now)
+        with member.looking(now):
+            if points > 0:
+                member.credit(points, self.expires(now))
+            else:
+                member.spend_points(-points, now)

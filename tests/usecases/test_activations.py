@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from unittest.mock import AsyncMock
 
@@ -90,6 +91,21 @@ async def test_a_refused_spend_activates_nothing(shop: Shop, waits: Member):
         await adjustments.adjust(shop.program_id, command, now=DUE)
 
     assert await moves(waits) == [("EARN_PENDING", 108)]
+    assert await FactRow.all().count() == facts
+
+
+async def test_a_refusal_or_a_retry_in_a_batch_activates_nothing(shop: Shop, waits: Member):
+    await shop.buy(waits, TEN)
+    spent = await shop.redeem(waits, 10, idempotency_key="k")
+    facts = await FactRow.all().count()
+    due = shop.at(DUE)
+
+    with pytest.raises(InsufficientPointsError):
+        await due.redeem(waits, 109, at=DUE)
+    again = await due.redeem(waits, 10, idempotency_key="k", at=shop.now)
+
+    assert again == replace(spent, replayed=True)
+    assert [kind for kind, _ in await moves(waits)] == ["EARN_PENDING", "EARN", "REDEEM"]
     assert await FactRow.all().count() == facts
 
 

@@ -34,6 +34,7 @@ from loyalty_graph.rewards.rules import Step
 from loyalty_graph.tiers.models import TierChange, TierStanding
 from loyalty_graph.tiers.reads import tiers_of
 from loyalty_graph.usecases import (
+    activations,
     adjustments,
     expiry,
     program_file,
@@ -45,6 +46,7 @@ from loyalty_graph.usecases import (
     refunds,
     rewards,
 )
+from tests.delays import Parts, waiting
 from tests.shop import (
     CODES,
     COFFEE,
@@ -74,6 +76,7 @@ from tests.usecases.naive_shop import (
     Refused,
     Taken,
     Wanted,
+    at_once,
 )
 
 Run = Callable[[Awaitable[Any]], Any]
@@ -159,6 +162,16 @@ def program_data(rates: Rates, *, months: int | None, may_owe: bool, slug: str) 
     }
 
 
+def in_parts(points: int) -> Parts:
+    """Let some points be spent at once, let others wait, up to for ever."""
+    half = points // 2
+    return {
+        0: [(points, 0)],
+        1: [(points, 14)],
+        2: [(points - half, 3), (half, 300)],
+    }[points % 3]
+
+
 @dataclass
 class Play:
     """A member of the shop, and his double in the model."""
@@ -187,11 +200,17 @@ class Histories(RuleBasedStateMachine):
     """One random life of a programme with three members."""
 
     def __init__(
-        self, run: Run, *, months: int | None, may_owe: bool, has_tiers: bool = False
+        self,
+        run: Run,
+        *,
+        months: int | None,
+        may_owe: bool,
+        has_tiers: bool = False,
+        parts: Callable[[int], Parts] = at_once,
     ) -> None:
         super().__init__()
         self.run, self.months, self.may_owe, self.has_tiers = run, months, may_owe, has_tiers
-        self.model = NaiveShop(months=months, may_owe=may_owe, has_tiers=has_tiers)
+        self.model = NaiveShop(months=months, may_owe=may_owe, has_tiers=has_tiers, parts=parts)
         self.bought: list[tuple[purchases.PurchaseRecorded, Bought]] = []
         self.taken: list[tuple[redemptions.PointsMoved, Taken]] = []
         self.wanted: list[tuple[redemptions.PointsMoved, Wanted]] = []
@@ -235,6 +254,14 @@ class Histories(RuleBasedStateMachine):
             for place, (who, given, days, pay) in enumerate(receipts)
         ]
         answers = self.run(purchases.record(self.shop.program_id, commands, now=self.shop.now))
+        self.look_before_buying(
+            {who for who, _, _, pay in receipts if pay},
+            served={
+                who
+                for (who, *_), answer in zip(receipts, answers, strict=True)
+                if isinstance(answer, purchases.PurchaseRecorded)
+            },
+        )
         for (who, _, _, pay), command, answer in zip(receipts, commands, answers, strict=True):
             holder = self.play[who].holder
             try:
@@ -267,7 +294,7 @@ class Histories(RuleBasedStateMachine):
         answer = self.ask(redeem_one, command)
         holder = self.play[who].holder
         try:
-            taken = self.model.redeem(holder, points, command.at)
+            taken = self.model.redeem(holder, points, command.at, self.shop.now)
         except Refused as refusal:
             self.is_refused(answer, refusal, command.idempotency_key)
             return
@@ -416,8 +443,18 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def expire(self) -> None:
-        expired = self.run(expiry.run(self.shop.program_id, now=self.shop.now))
-        assert expired == sum(one.holder.expire(self.shop.now) for one in self.play)
+        now = self.shop.now
+        expired = self.run(expiry.run(self.shop.program_id, now=now))
+        for one in self.play:
+            if any(lot.left and lot.expires <= now for lot in one.holder.lots):
+                one.holder.look(now)
+        assert expired == sum(one.holder.expire(now) for one in self.play)
+
+    @rule()
+    def activate(self) -> None:
+        now = self.shop.now
+        activated = self.run(activations.run(self.shop.program_id, now=now))
+        assert activated == sum(one.holder.look(now) for one in self.play)
 
     @rule(time=st.sampled_from([timedelta(minutes=7), DAY, 20 * DAY, 75 * DAY, 190 * DAY]))
     def wait(self, time: timedelta) -> None:
@@ -490,6 +527,13 @@ class Histories(RuleBasedStateMachine):
         assert self.everything() == before
 
     # --- how it is asked
+
+    def look_before_buying(self, paying: set[int], *, served: set[int]) -> None:
+        """Let those look who pay with points, or owe some; who got nothing has not looked."""
+        for who in served:
+            holder = self.play[who].holder
+            if who in paying or holder.debt:
+                holder.look(self.shop.now)
 
     def key(self) -> str:
         """Return a key: a refused command has left its own free for another."""
@@ -589,10 +633,16 @@ def run(database_url: str) -> Iterator[Run]:
 
 
 def play_histories(
-    run: Run, *, months: int | None, may_owe: bool, has_tiers: bool = False, examples: int
+    run: Run,
+    *,
+    months: int | None,
+    may_owe: bool,
+    has_tiers: bool = False,
+    parts: Callable[[int], Parts] = at_once,
+    examples: int,
 ) -> None:
     run_state_machine_as_test(
-        lambda: Histories(run, months=months, may_owe=may_owe, has_tiers=has_tiers),
+        lambda: Histories(run, months=months, may_owe=may_owe, has_tiers=has_tiers, parts=parts),
         settings=settings(
             max_examples=examples,
             stateful_step_count=30,
@@ -611,6 +661,19 @@ def test_every_history_ends_as_the_naive_shop_says(run: Run, months: int | None,
 @pytest.mark.parametrize("may_owe", [False, True], ids=["clamped", "debt"])
 def test_histories_of_members_who_rise_do_so_too(run: Run, *, may_owe: bool):
     play_histories(run, months=6, may_owe=may_owe, has_tiers=True, examples=15)
+
+
+@pytest.mark.parametrize("may_owe", [False, True], ids=["clamped", "debt"])
+def test_histories_of_points_that_wait_do_so_too(run: Run, *, may_owe: bool):
+    with waiting(in_parts):
+        play_histories(run, months=6, may_owe=may_owe, parts=in_parts, examples=15)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("may_owe", [False, True], ids=["clamped", "debt"])
+def test_many_more_histories_of_points_that_wait_do_so_too(run: Run, *, may_owe: bool):
+    with waiting(in_parts):
+        play_histories(run, months=6, may_owe=may_owe, parts=in_parts, examples=40)
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ from loyalty_graph.idempotency import Answered, Claim, answers
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import pending
 from loyalty_graph.ledger import service as ledger
-from loyalty_graph.ledger.rules import Account, available
+from loyalty_graph.ledger.rules import Account, Kind, available
 from loyalty_graph.members import service as members
 from loyalty_graph.members.rules import Reference
 from loyalty_graph.usecases import activations
@@ -69,6 +69,7 @@ class Batch:
     facts: list[outbox.Fact] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
     shown: set[UUID] = field(default_factory=set)
+    _served: set[UUID | None] = field(default_factory=set)
 
     def account(self, place: int, wanted: Reference) -> Account:
         """Return the account of the batch's command at `place`.
@@ -104,6 +105,7 @@ class Batch:
 
     def answer(self, place: int, kept: dict[str, Any]) -> None:
         """Keep the answer to the command at `place` for retries; it holds JSON values."""
+        self._served.add(self.members[place])
         self.answered.keep(self.claims[place], kept)
 
     def record(self, kind: str, member_id: UUID, **payload: Any) -> None:
@@ -112,19 +114,22 @@ class Batch:
 
     async def store(self) -> None:
         """Write everything that was decided, and mark the cards that show something old now."""
-        moved = [account.member_id for account in self.accounts.values() if account.posted]
+        moved = [account for account in self.accounts.values() if self._has_moved(account)]
         await store(
             self.program_id,
             [
                 *self.writes,
-                *ledger.writes(self.accounts.values()),
+                *ledger.writes(moved),
                 self.answered.write(now=self.now),
-                outbox.facts(
-                    [*activations.facts(self.accounts.values(), now=self.now), *self.facts]
-                ),
-                outbox.mark_cards([*moved, *self.shown], now=self.now),
+                outbox.facts([*activations.facts(moved, now=self.now), *self.facts]),
+                outbox.mark_cards([*(one.member_id for one in moved), *self.shown], now=self.now),
             ],
         )
+
+    def _has_moved(self, account: Account) -> bool:
+        """Return whether there is something to write: a retry or a refusal activates nothing."""
+        is_served = account.member_id in self._served
+        return any(is_served or one.kind is not Kind.ACTIVATE for one in account.posted)
 
 
 async def load(  # noqa: PLR0913 - all that one statement may look up
