@@ -18,7 +18,7 @@ from tortoise.models import Model
 from loyalty_graph.app import create_app
 from loyalty_graph.benefits.models import BenefitUse
 from loyalty_graph.config import Settings
-from loyalty_graph.earning.models import EarningBudget, EarningCounter
+from loyalty_graph.earning.models import EarningBudget, EarningCounter, OfferActivation
 from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.idempotency import IdempotencyRow
 from loyalty_graph.identity import service as identity
@@ -69,6 +69,7 @@ TABLES: tuple[type[Model], ...] = (
     MemberReference,
     MemberSubscription,
     MemberSummary,
+    OfferActivation,
     PassRow,
     Purchase,
     PurchaseLine,

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from loyalty_graph import errors
+from loyalty_graph.earning import errors as of_earning
 from loyalty_graph.graphql.schema import SCHEMA
 from loyalty_graph.rewards import errors as of_rewards
 from tools import error_table
@@ -24,7 +25,8 @@ OPERATORS = {
 def test_every_error_is_in_the_schema_but_the_operators():
     every = {
         kind.code
-        for kind in (*vars(errors).values(), *vars(of_rewards).values())
+        for module in (errors, of_rewards, of_earning)
+        for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, errors.LoyaltyError)
     }
 

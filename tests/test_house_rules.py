@@ -75,12 +75,14 @@ def test_doors_ask_no_database(door: str):
 
 def test_every_error_has_its_own_code_and_stands_in_the_tree_above():
     from loyalty_graph import errors
+    from loyalty_graph.earning import errors as of_earning
     from loyalty_graph.rewards import errors as of_rewards
 
-    trees = (errors.__doc__ or "") + (of_rewards.__doc__ or "")
+    modules = (errors, of_rewards, of_earning)
+    trees = "".join(module.__doc__ or "" for module in modules)
     kinds = {
         value
-        for module in (errors, of_rewards)
+        for module in modules
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, errors.LoyaltyError)
     }

@@ -21,7 +21,7 @@ FOR_MEMBERS = {
     *("updateMember", "setConsent", "issuePass", "createCardLink", "revokeCardLink"),
     *("redeemReward", "confirmRedemption", "cancelRedemption"),
     *("subscribe", "pauseSubscription", "resumeSubscription", "cancelSubscription"),
-    *("reactivateSubscription", "changePlan"),
+    *("reactivateSubscription", "changePlan", "activateOffer"),
 }
 """What an app lets her do herself."""
 FOR_TILLS = {
@@ -35,7 +35,7 @@ FOR_THE_PROGRAMME = {
     *("pauseRollout", "resumeRollout"),
 }
 """Closing forfeits all points for good: more than a borrowed phone should be able to do."""
-SAID = {"plan": "PLUS", "reward": "NOTE", "consents": []}
+SAID = {"plan": "PLUS", "reward": "NOTE", "consents": [], "offerCode": "BREAD"}
 """Values of inputs that must be given and name nothing of a member."""
 
 

@@ -1,5 +1,6 @@
 """Tables of earning."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -39,6 +40,28 @@ class EarningCounter(Model):
         table = "earning_counter"
         # A purchase looks for the periods that are open, of whatever rules.
         constraints = [PrimaryKey("program_id", "member_id", "period", "rule"), FillFactor(70)]
+
+
+class OfferActivation(Model):
+    """A member's offer that was activated before buying: how often it was used, and still may be.
+
+    Whoever changes it has the member's account locked.
+    """
+
+    offer = fields.CharField(max_length=30, primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    member_id: UUID = fields.UUIDField()
+    activated_at: datetime = fields.DatetimeField()
+    used: int = fields.IntField()
+    uses_left: int = fields.IntField()
+
+    class Meta(Model.Meta):
+        table = "offer_activation"
+        constraints = [
+            PrimaryKey("program_id", "member_id", "offer"),
+            Check("used >= 0 AND uses_left >= 0", name="offer_activation_uses_not_negative"),
+            FillFactor(80),
+        ]
 
 
 class EarningBudget(Model):

@@ -5,12 +5,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from loyalty_graph import errors
+from loyalty_graph.earning import errors as earning_errors
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.rewards import errors as reward_errors
 
 TOLD: dict[str, type[errors.LoyaltyError]] = {
     kind.code: kind
-    for kind in (*vars(errors).values(), *vars(reward_errors).values())
+    for module in (errors, reward_errors, earning_errors)
+    for kind in vars(module).values()
     if isinstance(kind, type)
     and issubclass(kind, errors.LoyaltyError)
     and kind is not errors.LoyaltyError

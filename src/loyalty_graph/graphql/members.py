@@ -20,6 +20,7 @@ from loyalty_graph.graphql.inputs import MemberRef
 from loyalty_graph.graphql.ledger import LedgerEntry, Wallet, entry_of, wallets
 from loyalty_graph.graphql.money import Money, money_of
 from loyalty_graph.graphql.nodes import Node, batched, load, loads
+from loyalty_graph.graphql.offers import OfferedMember
 from loyalty_graph.graphql.passes import Pass, pass_of
 from loyalty_graph.graphql.permissions import NeedsMember, NeedsScope
 from loyalty_graph.graphql.redemptions import RedeemingMember
@@ -92,6 +93,7 @@ class Member(
     RedeemingMember,
     VoucherMember,
     ActiveMember,
+    OfferedMember,
     Node,
 ):
     """A member."""

@@ -23,6 +23,7 @@ from loyalty_graph.graphql.live import LiveSubscription
 from loyalty_graph.graphql.members import MemberQuery
 from loyalty_graph.graphql.membership import MembershipMutation
 from loyalty_graph.graphql.nodes import NodeQuery
+from loyalty_graph.graphql.offers import OfferMutation
 from loyalty_graph.graphql.overriding import TierMutation
 from loyalty_graph.graphql.passes import PassMutation
 from loyalty_graph.graphql.permissions import Everybody
@@ -122,6 +123,7 @@ class Mutation(
     RecordingMutation,
     RefundMutation,
     ActivityMutation,
+    OfferMutation,
     LedgerMutation,
     PassMutation,
     CardLinkMutation,

@@ -393,6 +393,16 @@ CREATE TABLE "member_summary" (
     "last_purchase_at" TIMESTAMPTZ NOT NULL,
     CONSTRAINT "member_summary_pkey" PRIMARY KEY ("program_id", "member_id")
 ) WITH (fillfactor = 70);
+CREATE TABLE "offer_activation" (
+    "offer" VARCHAR(30) NOT NULL,
+    "program_id" UUID NOT NULL,
+    "member_id" UUID NOT NULL,
+    "activated_at" TIMESTAMPTZ NOT NULL,
+    "used" INT NOT NULL,
+    "uses_left" INT NOT NULL,
+    CONSTRAINT "offer_activation_pkey" PRIMARY KEY ("program_id", "member_id", "offer"),
+    CONSTRAINT "offer_activation_uses_not_negative" CHECK (used >= 0 AND uses_left >= 0)
+) WITH (fillfactor = 80);
 CREATE TABLE "partner" (
     "id" UUID NOT NULL,
     "program_id" UUID NOT NULL,

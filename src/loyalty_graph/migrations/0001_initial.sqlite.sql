@@ -390,6 +390,16 @@ CREATE TABLE "member_summary" (
     "last_purchase_at" TIMESTAMP NOT NULL,
     CONSTRAINT "member_summary_pkey" PRIMARY KEY ("program_id", "member_id")
 );
+CREATE TABLE "offer_activation" (
+    "offer" VARCHAR(30) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "member_id" CHAR(36) NOT NULL,
+    "activated_at" TIMESTAMP NOT NULL,
+    "used" INT NOT NULL,
+    "uses_left" INT NOT NULL,
+    CONSTRAINT "offer_activation_pkey" PRIMARY KEY ("program_id", "member_id", "offer"),
+    CONSTRAINT "offer_activation_uses_not_negative" CHECK (used >= 0 AND uses_left >= 0)
+);
 CREATE TABLE "partner" (
     "id" CHAR(36) NOT NULL,
     "program_id" CHAR(36) NOT NULL,
