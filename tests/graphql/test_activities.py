@@ -6,6 +6,7 @@ from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.members.models import Member
 from loyalty_graph.purchases.rules import ActivityKind
 from tests.api import Api, member_id
+from tests.delays import all_wait, waiting
 from tests.shop import DAY, NOON, PROGRAM, Shop
 
 RULES: list[dict[str, Any]] = [
@@ -48,6 +49,20 @@ def follow(member: Member, key: str = "k", **changes: Any) -> dict[str, Any]:
 def visit(ada: Member, key: str, /, **changes: Any) -> dict[str, Any]:
     given = {"kind": "CHECK_IN", "store": "mitte", **changes}
     return {"idempotencyKey": key, "member": {"id": member_id(ada)}, **given}
+
+
+def test_points_of_an_activity_that_wait_name_it(api: Api, ada: Member):
+    with waiting(all_wait(14)):
+        done = api.do("recordActivity", follow(ada), DONE)
+
+    entry = done["entry"]
+    assert (done["points"], done["balance"]) == (20, 0)
+    assert (entry["kind"], entry["activity"], entry["purchase"]) == (
+        "EARN_PENDING",
+        {"id": done["activity"]["id"]},
+        None,
+    )
+    assert entry["explanation"]["summary"] == "20 beans are waiting until 2026-03-16: Follow us."
 
 
 def test_a_till_records_what_a_member_did_and_sees_why_it_earned(api: Api, ada: Member):

@@ -199,4 +199,4 @@ def test_each_part_of_a_purchase_has_a_reference_that_names_it():
     part = pending.reference(PURCHASE, "30")
 
     assert part == f"{PURCHASE}/30"
-    assert pending.purchase_of(part) == pending.purchase_of(str(PURCHASE)) == str(PURCHASE)
+    assert pending.origin_of(part) == pending.origin_of(str(PURCHASE)) == str(PURCHASE)

@@ -20,7 +20,7 @@ from loyalty_graph.graphql.reasons import Explanation
 from loyalty_graph.graphql.scalars import Count, Points
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.ledger import audit, reads
-from loyalty_graph.ledger.pending import purchase_of
+from loyalty_graph.ledger.pending import origin_of
 from loyalty_graph.ledger.rules import Kind
 from loyalty_graph.programs import service as programs
 from loyalty_graph.usecases import adjustments
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 EntryKey = tuple[UUID, int]
 """(member id, sequence)"""
+
+EARNED = {Kind.EARN, Kind.EARN_PENDING}
 
 describe_enum(
     Kind,
@@ -155,7 +157,7 @@ class LedgerEntry(Node):
     ) -> Annotated["Activity", strawberry.lazy("loyalty_graph.graphql.activities")] | None:
         if not _is_of_activity(self.entry):
             return None
-        key = (self.entry.member_id, UUID(self.entry.reference))
+        key = (self.entry.member_id, UUID(origin_of(self.entry.reference)))
         found: Activity | None = await load(info, "Activity", *key)
         return found
 
@@ -192,13 +194,13 @@ def entry_of(entry: reads.Entry) -> LedgerEntry:
 
 
 def _purchase_id(entry: reads.Entry) -> UUID | None:
-    if entry.kind in {Kind.EARN, Kind.EARN_PENDING} and not _is_of_activity(entry):
-        return UUID(purchase_of(entry.reference))
+    if entry.kind in EARNED and not _is_of_activity(entry):
+        return UUID(origin_of(entry.reference))
     return _told_id(entry, "purchase")
 
 
 def _is_of_activity(entry: reads.Entry) -> bool:
-    return entry.kind is Kind.EARN and "activity" in (entry.explanation or {})
+    return entry.kind in EARNED and "activity" in (entry.explanation or {})
 
 
 def _told_id(entry: reads.Entry, name: str) -> UUID | None:

@@ -25,13 +25,13 @@ from loyalty_graph.ledger.rules import (
 _SEPARATOR = "/"
 
 
-def reference(purchase_id: UUID, part: str) -> str:
-    """Return the reference of a part of a purchase's points; each part waits by itself."""
-    return f"{purchase_id}{_SEPARATOR}{part}"
+def reference(origin_id: UUID, part: str) -> str:
+    """Return the reference of a part of a purchase's or activity's points; it waits by itself."""
+    return f"{origin_id}{_SEPARATOR}{part}"
 
 
-def purchase_of(entry_reference: str) -> str:
-    """Return the purchase that a `reference` names."""
+def origin_of(entry_reference: str) -> str:
+    """Return the id of what earned the points, from the reference of all or a part of them."""
     return entry_reference.partition(_SEPARATOR)[0]
 
 

@@ -254,7 +254,7 @@ async def origins(program_id: UUID, account: Account, purchase_id: UUID) -> set[
     return {
         lot.sequence
         for lot, rows in zip(delayed, found, strict=True)
-        if pending.purchase_of(rows[0][0]) == str(purchase_id)
+        if pending.origin_of(rows[0][0]) == str(purchase_id)
     }
 
 
