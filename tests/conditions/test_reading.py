@@ -255,6 +255,15 @@ def test_a_list_has_a_greatest_length():
     assert fault == ("guest.visits", "a list holds at most 1000 values; this has 1001")
 
 
+def test_all_lists_together_have_a_greatest_length():
+    lists = [{"guest": {"visits": list(range(VALUES_MAX))}}] * 5
+    read({"any": lists}, GUESTS)
+
+    [fault] = faults_of({"any": [*lists, {"guest": {"visits": 1}}]})
+
+    assert fault == ("", "a condition compares with at most 5,000 values in all; this has more")
+
+
 def test_a_text_has_a_greatest_length():
     read({"guest": {"room": "x" * TEXT_LENGTH_MAX}}, GUESTS)
 

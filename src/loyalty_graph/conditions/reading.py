@@ -14,8 +14,15 @@ from loyalty_graph.conditions.tree import (
     LineTotal,
     Not,
     Path,
+    Value,
 )
-from loyalty_graph.conditions.values import ValueFault, operator_named, plain_operator, value_of
+from loyalty_graph.conditions.values import (
+    VALUES_IN_ALL_MAX,
+    ValueFault,
+    operator_named,
+    plain_operator,
+    value_of,
+)
 from loyalty_graph.conditions.vocabulary import Term, Type, Vocabulary
 from loyalty_graph.errors import shown
 
@@ -71,6 +78,7 @@ class _Reader:
         self._groups = tuple(dict.fromkeys(name.partition(".")[0] for name in vocabulary.terms))
         self._faults: list[Fault] = []
         self._nodes = 0
+        self._values = 0
 
     def whole(self, data: object, *, lines: bool) -> Condition:
         found = self._table(data, _Spot(lines=lines))
@@ -185,9 +193,18 @@ class _Reader:
             return
         try:
             operator = plain_operator(term, data) if name is None else operator_named(name, term)
-            yield Comparison(term, operator, value_of(data, operator, term), spot.path)
+            value = value_of(data, operator, term)
+            self._count_values(value)
+            yield Comparison(term, operator, value, spot.path)
         except ValueFault as fault:
             self._fault(spot, fault.message, fault.place)
+
+    def _count_values(self, value: Value) -> None:
+        before = self._values
+        self._values += len(value) if isinstance(value, tuple) else 1
+        if before <= VALUES_IN_ALL_MAX < self._values:
+            most = f"{VALUES_IN_ALL_MAX:,} values in all"
+            self._fault(_Spot(), f"a condition compares with at most {most}; this has more")
 
     def _of_lines(self, key: str, value: object, spot: _Spot) -> Condition | None:
         if not self._may_grow():

@@ -3,8 +3,9 @@
 A comparison with NULL is false, whatever it compares; `not` of it is true.
 """
 
+import operator as operators
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -17,7 +18,7 @@ from loyalty_graph.conditions.tree import (
     Not,
     Operator,
 )
-from loyalty_graph.conditions.vocabulary import DaysAgo, Type
+from loyalty_graph.conditions.vocabulary import DaysAgo, Joined, Type
 
 Dialect = Literal["sqlite", "postgres"]
 
@@ -34,6 +35,16 @@ _COMPARED = {
     Operator.LESS_THAN: "<",
 }
 _CASTS = {Type.TEXT: "text", Type.NUMBER: "bigint", Type.MONEY: "bigint", Type.DATE: "date"}
+_PYTHON: Mapping[Operator, Callable[[Any, Any], Any]] = {
+    Operator.IS: operators.eq,
+    Operator.IS_NOT: operators.ne,
+    Operator.IN: lambda known, values: known in values,
+    Operator.NOT_IN: lambda known, values: known not in values,
+    Operator.AT_LEAST: operators.ge,
+    Operator.AT_MOST: operators.le,
+    Operator.MORE_THAN: operators.gt,
+    Operator.LESS_THAN: operators.lt,
+}
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -62,16 +73,17 @@ class SqlWriter:
         """Return a condition as an SQL expression that is not NULL under `not`."""
         return self._said(condition, is_negated=False)
 
-    def _named(self, name: str) -> str:
-        if name not in self._marks:
-            self._marks[name] = self._mark(self._params[name])
-        return self._marks[name]
-
-    def _mark(self, value: Any) -> str:
+    def mark(self, value: Any) -> str:
+        """Return a parameter with this value."""
         if isinstance(value, date) and not isinstance(value, datetime):
             value = value.isoformat() if self._dialect == "sqlite" else value
         self.values.append(value)
         return f"${len(self.values)}"
+
+    def _named(self, name: str) -> str:
+        if name not in self._marks:
+            self._marks[name] = self.mark(self._params[name])
+        return self._marks[name]
 
     def _said(self, condition: Condition, *, is_negated: bool) -> str:
         match condition:
@@ -82,40 +94,61 @@ class SqlWriter:
             case Not():
                 return f"(not {self._said(condition.part, is_negated=True)})"
             case Comparison():
-                said = self._comparison(condition)
-                # WHERE takes NULL for false; `not` of it would be NULL too.
-                unsure = is_negated and condition.term.nullable
-                return f"coalesce({said}, false)" if unsure else said
+                return self._comparison(condition, is_negated=is_negated)
             case _:
                 raise AssertionError("tables hold no lines")
 
-    def _comparison(self, one: Comparison) -> str:
+    def _comparison(self, one: Comparison, *, is_negated: bool) -> str:
         sql, operator, value = one.term.sql, one.operator, one.value
         if isinstance(sql, DaysAgo):
-            return self._days(sql.instant, operator, value)
-        assert sql is not None, f"{one.term.name} is not for SQL"
-        said = self.bound(sql if isinstance(sql, str) else sql[self._dialect])
+            said = self._days(sql.instant, operator, value)
+        elif isinstance(sql, Joined):
+            return self._joined(one, sql, is_negated=is_negated)
+        else:
+            assert sql is not None, f"{one.term.name} is not for SQL"
+            said = self._compared(self._own(sql), operator, value, one.term.type)
+        # WHERE takes NULL for false; `not` of it would be NULL too.
+        return f"coalesce({said}, false)" if is_negated and one.term.nullable else said
+
+    def _own(self, sql: str | Mapping[str, str]) -> str:
+        return self.bound(sql if isinstance(sql, str) else sql[self._dialect])
+
+    def _joined(self, one: Comparison, sql: Joined, *, is_negated: bool) -> str:
+        """Compare what a joined row says.
+
+        Where nothing without a row is meant anyway the comparison says no more than the row does:
+        then the planner need not keep what has none.
+        """
+        said, name = self._own(sql.sql), sql.otherwise
+        otherwise = self._params[name] if isinstance(name, str) else name
+        if not is_negated and not _holds(one.operator, otherwise, one.value):
+            compared = self._compared(said, one.operator, one.value, one.term.type)
+            return f"({sql.row} is not null and {compared})"
+        without = self._named(name) if isinstance(name, str) else str(name)
+        said = f"(case when {sql.row} is null then {without} else {said} end)"
+        compared = self._compared(said, one.operator, one.value, one.term.type)
+        return f"coalesce({compared}, false)" if is_negated and one.term.nullable else compared
+
+    def _compared(self, said: str, operator: Operator, value: Any, kind: Type) -> str:
         if operator is Operator.IS_SET:
             return f"({said} is {'not ' if value else ''}null)"
-        if one.term.type is Type.FLAG:
+        if kind is Type.FLAG:
             wanted = (operator is Operator.IS) == value
-            return f"({said} is {'true' if wanted else 'false'})"
-        return self._compared(said, operator, value, _CASTS[one.term.type])
-
-    def _compared(self, said: str, operator: Operator, value: Any, kind: str) -> str:
+            return f"({said})" if wanted else f"(not ({said}))"
+        cast = _CASTS[kind]
         if operator is Operator.BETWEEN:
-            low, high = (self._cast(end, kind) for end in value)
+            low, high = (self._cast(end, cast) for end in value)
             return f"({said} between {low} and {high})"
         if operator in {Operator.IN, Operator.NOT_IN}:
-            return self._listed(said, value, kind, is_in=operator is Operator.IN)
-        return f"({said} {_COMPARED[operator]} {self._cast(value, kind)})"
+            return self._listed(said, value, cast, is_in=operator is Operator.IN)
+        return f"({said} {_COMPARED[operator]} {self._cast(value, cast)})"
 
     def _cast(self, value: Any, kind: str) -> str:
-        mark = self._mark(value)
+        mark = self.mark(value)
         return mark if self._dialect == "sqlite" else f"{mark}::{kind}"
 
     def _listed(self, said: str, values: Sequence[Any], kind: str, *, is_in: bool) -> str:
-        mark = self._mark(list(values))
+        mark = self.mark(list(values))
         if self._dialect == "sqlite":
             listed = f"(select value from json_each({mark}))"  # noqa: S608 - a mark is $1
             return f"({said} {'' if is_in else 'not '}in {listed})"
@@ -158,3 +191,14 @@ def _ends(operator: Operator, numbers: Sequence[int]) -> tuple[int | None, int |
             return None, numbers[0] - 1
         case _:
             return numbers[0], numbers[1]
+
+
+def _holds(operator: Operator, known: Any, value: Any) -> bool:
+    """Return whether a comparison holds of a value; never of one that is not known."""
+    if operator is Operator.IS_SET:
+        return (known is not None) is value
+    if known is None:
+        return False
+    if operator is Operator.BETWEEN:
+        return bool(value[0] <= known <= value[1])
+    return bool(_PYTHON[operator](known, value))

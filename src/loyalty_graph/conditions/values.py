@@ -10,6 +10,7 @@ from loyalty_graph.conditions.vocabulary import Term, Type
 from loyalty_graph.errors import shown
 
 VALUES_MAX = 1_000
+VALUES_IN_ALL_MAX = 5_000
 TEXT_LENGTH_MAX = 200
 NUMBER_MAX = 10**15
 BETWEEN_VALUES = 2

@@ -29,6 +29,18 @@ class DaysAgo:
 
 
 @dataclass(frozen=True, slots=True)
+class Joined:
+    """SQL over a row that not everything has: `row` is a column of it that is never NULL.
+
+    `otherwise` is the value without such a row: a number, or the name of what the caller hands in.
+    """
+
+    sql: str | Mapping[str, str]
+    row: str
+    otherwise: int | str
+
+
+@dataclass(frozen=True, slots=True)
 class Term:
     """Something a condition can speak of, such as `member.purchase_count`.
 
@@ -42,7 +54,7 @@ class Term:
     type: Type
     description: str
     python: str
-    sql: str | Mapping[str, str] | DaysAgo | None = field(default=None, hash=False)
+    sql: str | Mapping[str, str] | DaysAgo | Joined | None = field(default=None, hash=False)
     refers: str | None = None
     choices: tuple[str, ...] | None = None
     nullable: bool = False

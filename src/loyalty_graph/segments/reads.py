@@ -5,10 +5,12 @@ have been here. Tiers and subscriptions are as they were last written: what time
 counts once its job was here, which is within the hour for tiers, within a minute for subscriptions.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from loyalty_graph.conditions.sql import Dialect, SqlWriter
 from loyalty_graph.conditions.tree import Condition
@@ -21,10 +23,13 @@ from loyalty_graph.segments.facts import birthdays
 from loyalty_graph.segments.rules import SegmentSettings
 from loyalty_graph.tiers import service as tiers
 
+VALUES_AT_ONCE = 10_000
+"""A statement with so many parameters gets no more conditions; PostgreSQL takes 32,767."""
+
 _JOINS: Mapping[str, str] = {
     "account": "account on account.program_id = member.program_id"
     " and account.member_id = member.id",
-    "timed_lots": "(select member_id, sum(points) as points from ("
+    "timed_lots": "(select member_id, sum(points)::bigint as points from ("
     "select member_id, -remaining_points as points from lot where program_id = {program}"
     " and remaining_points > 0 and expires_at <= {now} and not is_pending"
     " union all select member_id, remaining_points from lot where program_id = {program}"
@@ -48,32 +53,61 @@ async def segments(program_id: UUID, *, now: datetime) -> list[SegmentSettings]:
     return list((await service.segments(program_id, version.number)).values())
 
 
-async def count(program_id: UUID, condition: Condition, *, now: datetime) -> int:
-    """Return of how many members a condition holds."""
-    ending, values = await _ending(program_id, condition, now)
-    [(found,)] = await read(f"select count(*) from member {ending}", *values)  # noqa: S608 - values are parameters
-    return int(found)
+async def counts(program_id: UUID, conditions: Sequence[Condition], *, now: datetime) -> list[int]:
+    """Return of how many members each of these conditions holds, in their order.
+
+    Mostly one statement; conditions that compare with very many values take more.
+    """
+    moment = await _moment(program_id, now)
+    found: list[int] = []
+    for statement, values in _counting(moment, conditions):
+        found += [number for _, number in sorted(await read(statement, *values))]
+    return found
+
+
+def _counting(
+    moment: "_Moment", conditions: Sequence[Condition]
+) -> Iterator[tuple[str, Sequence[Any]]]:
+    writer, parts = moment.writer(), list[str]()
+    for place, condition in enumerate(conditions):
+        parts.append(f"select {place}, count(*) from member {_ending(writer, condition)}")  # noqa: S608 - values are parameters
+        if len(writer.values) > VALUES_AT_ONCE or place == len(conditions) - 1:
+            yield " union all ".join(parts), writer.values
+            writer, parts = moment.writer(), []
 
 
 async def page(
     program_id: UUID, condition: Condition, *, first: int, after: UUID | None, now: datetime
 ) -> list[UUID]:
     """Return up to `first` members of whom a condition holds, by their ids, those after one."""
-    ending, values = await _ending(program_id, condition, now)
+    writer = (await _moment(program_id, now)).writer()
+    ending = _ending(writer, condition)
     if after is not None:
-        values = [*values, after]
-        ending += f" and member.id > ${len(values)}"
+        ending += f" and member.id > {writer.mark(after)}"
     ending += f" order by member.id limit {first}"
-    return [member_id for (member_id,) in await select(Member, ("id",), ending, *values)]
+    return [member_id for (member_id,) in await select(Member, ("id",), ending, *writer.values)]
 
 
-async def _ending(
-    program_id: UUID, condition: Condition, now: datetime
-) -> tuple[str, Sequence[Any]]:
-    """Return the rest of a statement over members of whom a condition holds, and its values."""
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What terms and joins need to know of a programme at a moment."""
+
+    today: date
+    zone: ZoneInfo
+    params: Mapping[str, Any]
+
+    def writer(self) -> SqlWriter:
+        """Return what writes one statement."""
+        current: Any = connection()
+        dialect: Dialect = "postgres" if current.capabilities.dialect == "postgres" else "sqlite"
+        return SqlWriter(dialect, self.params, today=self.today, zone=self.zone)
+
+
+async def _moment(program_id: UUID, now: datetime) -> _Moment:
     version = await programs.in_force(program_id, now, now=now)
     scheme = await tiers.scheme(version)
     levels = [] if scheme is None else [one.code for one in scheme.settings.levels]
+    first = None if scheme is None else scheme.settings.reached(0)
     zone = version.settings.zone
     today = now.astimezone(zone).date()
     params = {
@@ -81,19 +115,17 @@ async def _ending(
         "now": now,
         "birthdays": [f"{month:02}-{day:02}" for month, day in birthdays(today)],
         "tiers": levels,
-        "first_tier": None if scheme is None else scheme.settings.reached(0),
+        "first_tier": first,
+        "first_rank": None if first is None else levels.index(first),
         "has_tiers": scheme is not None,
     }
-    writer = SqlWriter(_dialect(), params, today=today, zone=zone)
+    return _Moment(today, zone, params)
+
+
+def _ending(writer: SqlWriter, condition: Condition) -> str:
+    """Return the rest of a statement over the members of whom a condition holds."""
     where = writer.where(condition)
-    joins = " ".join(
-        f"left join {writer.bound(join)}" for name, join in _JOINS.items() if f"{name}." in where
+    joins = "".join(
+        f"left join {writer.bound(join)} " for name, join in _JOINS.items() if f"{name}." in where
     )
-    return f"{joins} where member.program_id = {writer.bound('{program}')} and {where}", (
-        writer.values
-    )
-
-
-def _dialect() -> Dialect:
-    current: Any = connection()
-    return "postgres" if current.capabilities.dialect == "postgres" else "sqlite"
+    return f"{joins}where member.program_id = {writer.bound('{program}')} and {where}"

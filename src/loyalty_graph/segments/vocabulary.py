@@ -1,12 +1,14 @@
 """What conditions can ask of a member, of the tier and of the subscription."""
 
-from loyalty_graph.conditions.vocabulary import DaysAgo, Term, Type, Vocabulary, by_name
+from loyalty_graph.conditions.vocabulary import DaysAgo, Joined, Term, Type, Vocabulary, by_name
 from loyalty_graph.members.rules import MemberStatus
 
-_TIER = (
-    "(case when tier_standing.member_id is null then {first_tier}"
-    " else coalesce(tier_standing.override, tier_standing.earned) end)"
-)
+_TIER = "coalesce(tier_standing.override, tier_standing.earned)"
+
+
+def _summed(column: str) -> Joined:
+    return Joined(f"member_summary.{column}", "member_summary.member_id", 0)
+
 
 MEMBER_TERMS = by_name(
     Term(
@@ -75,7 +77,7 @@ MEMBER_TERMS = by_name(
         Type.NUMBER,
         "How many purchases were recorded so far.",
         "m.purchase_count",
-        "coalesce(member_summary.purchase_count, 0)",
+        _summed("purchase_count"),
         least=0,
     ),
     Term(
@@ -83,7 +85,7 @@ MEMBER_TERMS = by_name(
         Type.MONEY,
         "What was paid with money so far, refunds taken off.",
         "m.spend_minor",
-        "coalesce(member_summary.spend_minor, 0)",
+        _summed("spend_minor"),
         least=0,
     ),
     Term(
@@ -99,14 +101,14 @@ MEMBER_TERMS = by_name(
         Type.NUMBER,
         "The points the member has, without those past their date or pending; below zero is debt.",
         "m.balance_points",
-        "(coalesce(account.balance_points, 0) + coalesce(timed_lots.points, 0))",
+        Joined("account.balance_points + coalesce(timed_lots.points, 0)", "account.member_id", 0),
     ),
     Term(
         "member.lifetime_points",
         Type.NUMBER,
         "The points the member ever earned.",
         "m.lifetime_points",
-        "coalesce(account.lifetime_points, 0)",
+        Joined("account.lifetime_points", "account.member_id", 0),
         least=0,
     ),
     Term(
@@ -114,7 +116,7 @@ MEMBER_TERMS = by_name(
         Type.TEXT,
         "The code of the member's tier; not known without one.",
         "m.tier",
-        _TIER,
+        Joined(_TIER, "tier_standing.member_id", "first_tier"),
         refers="tier",
         nullable=True,
     ),
@@ -123,10 +125,14 @@ MEMBER_TERMS = by_name(
         Type.NUMBER,
         "The place of the member's tier, 0 for the lowest; not known without one.",
         "m.tier_rank",
-        {
-            "postgres": f"(array_position({{tiers}}::text[], {_TIER}) - 1)",
-            "sqlite": f"(select key from json_each({{tiers}}) where value = {_TIER})",  # noqa: S608 - our own text
-        },
+        Joined(
+            {
+                "postgres": f"array_position({{tiers}}::text[], {_TIER}) - 1",
+                "sqlite": f"(select key from json_each({{tiers}}) where value = {_TIER})",  # noqa: S608 - our own text
+            },
+            "tier_standing.member_id",
+            "first_rank",
+        ),
         nullable=True,
         least=0,
     ),
