@@ -14,11 +14,22 @@ from loyalty_graph.earning.basket import Basket
 from loyalty_graph.earning.counters import MemberCounters, period_key
 from loyalty_graph.earning.outcomes import CARRY, Carry, Cut, Outcome
 from loyalty_graph.earning.rule_settings import CapPeriod, CarriedRate, EarningRule, Offer, Step
-from loyalty_graph.earning.schedules import Span, Windows, day_edges, instant_of, microseconds
+from loyalty_graph.earning.rules import Granularity, Rounding
+from loyalty_graph.earning.schedules import (
+    Span,
+    Windows,
+    day_edges,
+    is_open,
+    microseconds,
+)
 from loyalty_graph.earning.vocabulary import PURCHASES
 
 Effect: TypeAlias = Callable[[int, int], int]
 """From the amount that counts, and the points its lines earned, to points."""
+
+
+Giving: TypeAlias = Callable[[int, int], Outcome | None]
+"""The same to an outcome without limits, None without points."""
 
 _FACT = re.compile(r"\bm\.(\w+)")
 
@@ -33,20 +44,14 @@ class Limit(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What limits a rule on a day: its caps, in their order, and its budget."""
+    """What limits a rule on a day: its caps in their order, then its budget.
 
-    caps: tuple[Limit, ...]
-    budget: Limit | None
+    `periods` are those its caps count in, `budget` that of its budget.
+    """
+
+    all: tuple[Limit, ...]
     periods: tuple[str, ...]
-
-
-class Want(NamedTuple):
-    """What a rule would give if nothing limited it, and the amount it counted."""
-
-    bonus: "Bonus"
-    points: int
-    amount_minor: int
-    carry: Carry | None
+    budget: str | None
 
 
 class Bonus:
@@ -61,6 +66,7 @@ class Bonus:
     ) -> None:
         self.settings = settings
         self.code = settings.code
+        self.name = settings.name
         self.group = settings.group
         self.priority = settings.priority
         self.is_offer = isinstance(settings, Offer)
@@ -71,114 +77,103 @@ class Bonus:
         self.facts = _facts(self.whole, vocabulary)
         self.holds = _compiled(self.whole, vocabulary)
         self.is_target = _compiled(self.target, vocabulary)
-        self._matching = None
+        self.matching: Callable[..., list[bool]] | None = None
         if settings.lines is not None:
-            self._matching = compile_lines(read_line(settings.lines, vocabulary), vocabulary)
+            self.matching = compile_lines(read_line(settings.lines, vocabulary), vocabulary)
         self.effect = _effect(settings)
+        self.give = _giving(settings, self.effect)
         rate = settings.rate
         self.carried_rate = rate if rate is not None and rate.carry else None
+        self.multiplies = settings.multiplier is not None
+        self.is_plain = not (self.is_offer or settings.lines or self.carried_rate)
+        self.is_limited = bool(settings.caps) or settings.budget is not None
         self._zone = zone
         self._windows = None
         if (schedule := settings.schedule) is not None:
             self._windows = Windows(schedule.rrule, schedule.begins, schedule.length, zone)
 
-    def want(self, basket: Basket, line_points: Sequence[int], carried: int) -> Want | None:
-        """Return what it would give for a basket for which it holds; None if nothing counts.
+    def counted(self, basket: Basket, line_points: Sequence[int]) -> tuple[int, int]:
+        """Return the amount of the lines that count, and the points they earned.
 
-        `carried` are the minor units that its rate carries for the member.
+        The points are left out where it gives none for them.
         """
-        if self._matching is None:
-            amount, points = basket.total_minor, sum(line_points)
-        else:
-            matching = self._matching(basket.member, basket)
-            amount = sum(compress(basket.amounts, matching))
-            points = sum(compress(line_points, matching))
+        if self.matching is None:
+            return basket.total_minor, sum(line_points)
+        matching = self.matching(basket.member, basket)
+        amount = sum(compress(basket.amounts, matching))
+        return amount, sum(compress(line_points, matching)) if self.multiplies else 0
+
+    def want(
+        self, basket: Basket, line_points: Sequence[int], counters: MemberCounters
+    ) -> Outcome | None:
+        """Return what it would give for a basket for which it holds, None if that is nothing."""
+        if self.is_offer and self.code not in basket.offers:
+            return None
+        amount, earned = self.counted(basket, line_points)
         if amount <= 0:
             return None
-        if self.carried_rate is not None:
-            return self._carried(self.carried_rate, amount, carried)
-        wanted = self.effect(amount, points)
-        return Want(self, wanted, amount, None) if wanted > 0 else None
+        if self.carried_rate is None:
+            return self.give(amount, earned)
+        points, carry = self.carried(amount, counters.carried(self.code))
+        days = self.settings.pending_days
+        return Outcome(self.code, self.name, points, points, (), days, self.is_offer, carry=carry)
 
-    def fixed(self) -> Want:
-        """Return what it would give for an activity: always the same points."""
-        return Want(self, self.effect(0, 0), 0, None)
-
-    def _carried(self, rate: CarriedRate, amount: int, before: int) -> Want:
+    def carried(self, amount: int, before: int) -> tuple[int, Carry]:
+        """Return what a rate gives that carried so many minor units before, and carries then."""
+        rate = self.carried_rate
+        assert rate is not None, "asked only where a rate carries"
         steps = max(0, (before + amount) // rate.per_amount_minor)
         after = before + amount - steps * rate.per_amount_minor
-        return Want(self, steps * rate.points, amount, Carry(before, after))
+        return steps * rate.points, Carry(before, after, amount)
 
-    def spans(self, day: date) -> list[Span] | None:
-        """Return when it is open on a local day; None when it is open all day."""
-        first, last = day_edges(day)
-        whole = (self._instant(first), self._instant(last))
+    def spans(self, day: date, edges: Span) -> Sequence[Span] | None:
+        """Return when it is open on a local day with these edges; None when it is all day."""
         settings = self.settings
-        opens = whole[0] if settings.opens_at is None else microseconds(settings.opens_at)
-        closes = whole[1] if settings.closes_at is None else microseconds(settings.closes_at)
-        windows = [whole] if self._windows is None else self._windows.between(first, last)
-        open_ = [(max(start, opens), min(end, closes)) for start, end in windows]
-        if any(start <= whole[0] and end >= whole[1] for start, end in open_):
+        opens = edges[0] if settings.opens_at is None else microseconds(settings.opens_at)
+        closes = edges[1] if settings.closes_at is None else microseconds(settings.closes_at)
+        windows = [edges] if self._windows is None else self._windows.on(day)
+        spans = [(max(start, opens), min(end, closes)) for start, end in windows]
+        if any(start <= edges[0] and end >= edges[1] for start, end in spans):
             return None
-        return [(start, end) for start, end in open_ if start < end]
+        return [(start, end) for start, end in spans if start < end]
 
     def is_open(self, at: datetime) -> bool:
         """Return whether it is open at an instant, given in the programme's zone."""
-        spans = self.spans(at.date())
-        if spans is None:
-            return True
-        instant = microseconds(at)
-        return any(start <= instant < end for start, end in spans)
-
-    def _instant(self, wall: datetime) -> int:
-        return microseconds(instant_of(wall, self._zone))
+        spans = self.spans(at.date(), day_edges(at.date(), self._zone))
+        return spans is None or is_open(spans, microseconds(at))
 
     def limits(self, day: date) -> Limits | None:
         """Return what limits it on a local day, None when nothing does."""
-        caps = tuple(
+        limits = [
             Limit("POINTS", cap.per, cap.points, _period(cap.per, day))
             if cap.points is not None
             else Limit("TIMES", cap.per, cap.times or 0, _period(cap.per, day))
             for cap in self.settings.caps
-        )
-        budget = self.settings.budget
-        if not caps and budget is None:
-            return None
-        given = None
-        if budget is not None:
-            given = Limit("BUDGET", budget.per, budget.points, period_key(budget.per, day))
-        return Limits(caps, given, tuple(dict.fromkeys(cap.period for cap in caps if cap.period)))
+        ]
+        periods = tuple(dict.fromkeys(cap.period for cap in limits if cap.period))
+        given, budget = self.settings.budget, None
+        if given is not None:
+            budget = period_key(given.per, day)
+            limits.append(Limit("BUDGET", given.per, given.points, budget))
+        return Limits(tuple(limits), periods, budget) if limits else None
 
-    def counted(self, day: date) -> list[str]:
+    def periods(self, day: date) -> list[str]:
         """Return the periods of the counters it reads of a member on a local day."""
         limits = self.limits(day)
         periods = [] if limits is None else list(limits.periods)
         return periods if self.carried_rate is None else [*periods, CARRY]
 
-    def outcome(self, want: Want, limits: Limits | None, counters: MemberCounters) -> Outcome:
+    def limited(self, wanted: Outcome, limits: Limits, counters: MemberCounters) -> Outcome:
         """Return what it gives of what it would, within its caps and its budget."""
-        settings, points = self.settings, want.points
-        cuts: list[Cut] = []
-        for limit in () if limits is None else (*limits.caps, limits.budget):
-            if limit is None or not points:
-                continue
-            room = self._room(limit, points, counters)
+        code, name, asked, points, _, days, is_offer, _, _, carry = wanted
+        cuts: tuple[Cut, ...] = ()
+        for limit in limits.all:
+            room = self._room(limit, points, counters) if points else 0
             if room < points:
-                cuts.append(Cut(limit.kind, limit.per.value, limit.limit, points - room))
+                cuts = (*cuts, Cut(limit.kind, limit.per.value, limit.limit, points - room))
                 points = room
-        return Outcome(
-            self.code,
-            settings.name,
-            want.points,
-            points,
-            tuple(cuts),
-            settings.pending_days,
-            self.is_offer,
-            want.amount_minor,
-            () if limits is None else limits.periods,
-            None if limits is None or limits.budget is None else limits.budget.period,
-            want.carry,
-        )
+        of, budget = limits.periods, limits.budget
+        return Outcome(code, name, asked, points, cuts, days, is_offer, of, budget, carry)
 
     def _room(self, limit: Limit, points: int, counters: MemberCounters) -> int:
         """Return how many points a limit leaves, at most those that are asked for."""
@@ -236,19 +231,44 @@ def _facts(condition: Condition | None, vocabulary: Vocabulary) -> frozenset[str
     )
 
 
+def _giving(settings: EarningRule | Offer, effect: Effect) -> Giving:
+    """Return what makes the outcomes of a rule; it is called for every purchase that it is for."""
+    code, name, days = settings.code, settings.name, settings.pending_days
+    is_offer = isinstance(settings, Offer)
+
+    def give(amount: int, earned: int) -> Outcome | None:
+        points = effect(amount, earned)
+        if points <= 0:
+            return None
+        return Outcome(code, name, points, points, (), days, is_offer)
+
+    if settings.points is None:
+        return give
+    always = Outcome(code, name, settings.points, settings.points, (), days, is_offer)
+    return lambda _, __: always
+
+
 def _effect(settings: EarningRule | Offer) -> Effect:
     if settings.rate is not None:
-        points_for = settings.rate.points_for
-        return lambda amount, _: points_for(amount)
+        return _at_rate(settings.rate)
     if settings.multiplier is not None:
         more = settings.multiplier - 1
-        by, per = more.numerator, more.denominator
-        return lambda _, points: points * by // per
+        by, over = more.numerator, more.denominator
+        return lambda _, earned: earned * by // over
     if settings.points is not None:
         points = settings.points
         return lambda _, __: points
     steps = settings.steps
     return lambda amount, _: reached(steps, amount)
+
+
+def _at_rate(rate: CarriedRate) -> Effect:
+    points, per = rate.points, rate.per_amount_minor
+    if rate.rounding is not Rounding.FLOOR:
+        return lambda amount, _: rate.points_for(amount)
+    if rate.granularity is Granularity.STEP:
+        return lambda amount, _: amount // per * points
+    return lambda amount, _: amount * points // per
 
 
 def reached(steps: tuple[Step, ...], amount: int) -> int:

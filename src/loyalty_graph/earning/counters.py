@@ -1,7 +1,6 @@
 """Counting what rules gave: caps per member and period, carried remainders, budgets; in memory."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import date
 from typing import NamedTuple
 from uuid import UUID
@@ -25,8 +24,7 @@ class BudgetKey(NamedTuple):
     period: str
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(NamedTuple):
     """What a rule gave a member in a period: points, and how often it counted.
 
     In the row of `CARRY` the points are minor units that no step was given for yet; below zero
@@ -73,52 +71,47 @@ class Counters:
         counts: Mapping[CounterKey, Count] | None = None,
         budgets: Mapping[BudgetKey, int] | None = None,
     ) -> None:
-        self._counts = dict(counts or {})
-        self._budgets = dict(budgets or {})
+        self._counts: dict[UUID, dict[tuple[str, str], Count]] = {}
+        for key, count in (counts or {}).items():
+            self._of(key.member_id)[key.rule, key.period] = count
+        self._budgets: dict[tuple[str, str], int] = {**(budgets or {})}
         self.changed: dict[CounterKey, Count] = {}
         self.spent: dict[BudgetKey, int] = {}
 
     def of(self, member_id: UUID) -> "MemberCounters":
         """Return the counts as one member's purchases are decided by them."""
-        return MemberCounters(self, member_id)
+        return MemberCounters(self, member_id, self._of(member_id))
 
-    def count(self, key: CounterKey) -> Count:
-        """Return a count."""
-        return self._counts.get(key, NOTHING)
+    def _of(self, member_id: UUID) -> dict[tuple[str, str], Count]:
+        return self._counts.setdefault(member_id, {})
 
-    def used(self, key: BudgetKey) -> int:
-        """Return the points a budget has given."""
-        return self._budgets.get(key, 0)
+    def used(self, rule: str, period: str) -> int:
+        """Return the points that a rule's budget has given in a period."""
+        return self._budgets.get((rule, period), 0)
 
-    def add(self, key: CounterKey, *, points: int, times: int) -> None:
-        """Add to a count; below zero takes from it."""
-        before = self.count(key)
-        if key.period == CARRY:
-            after = replace(before, points=before.points + points)
-        else:
-            after = Count(max(0, before.points + points), max(0, before.times + times))
-        if after != before:
-            self._counts[key] = self.changed[key] = after
-
-    def spend(self, key: BudgetKey, points: int) -> None:
+    def spend(self, rule: str, period: str, points: int) -> None:
         """Take points from a budget; below zero gives them back."""
         if points:
-            self._budgets[key] = self.used(key) + points
+            key = BudgetKey(rule, period)
+            self._budgets[key] = self._budgets.get(key, 0) + points
             self.spent[key] = self.spent.get(key, 0) + points
 
 
 class MemberCounters:
     """The counters as one member's purchases and activities are decided by them."""
 
-    __slots__ = ("_counters", "_member_id")
+    __slots__ = ("_counters", "_counts", "_member_id")
 
-    def __init__(self, counters: Counters, member_id: UUID) -> None:
+    def __init__(
+        self, counters: Counters, member_id: UUID, counts: dict[tuple[str, str], Count]
+    ) -> None:
         self._counters = counters
         self._member_id = member_id
+        self._counts = counts
 
     def count(self, rule: str, period: str) -> Count:
         """Return what a rule gave the member in a period."""
-        return self._counters.count(CounterKey(self._member_id, rule, period))
+        return self._counts.get((rule, period), NOTHING)
 
     def carried(self, rule: str) -> int:
         """Return the minor units that a rule's rate carries for the member."""
@@ -126,35 +119,40 @@ class MemberCounters:
 
     def budget_used(self, rule: str, period: str) -> int:
         """Return the points that a rule's budget has given to all members in a period."""
-        return self._counters.used(BudgetKey(rule, period))
+        return self._counters.used(rule, period)
 
     def take(self, outcomes: Iterable[Outcome]) -> None:
         """Count what rules gave for a purchase or an activity that is being recorded."""
         for one in outcomes:
-            times = 1 if one.points else 0
-            self._add(one.code, one.periods, points=one.points, times=times)
-            self._carry(one.code, 0 if one.carry is None else one.carry.after - one.carry.before)
+            if one.periods:
+                self._add(one.code, one.periods, points=one.points, times=1 if one.points else 0)
             if one.budget is not None:
-                self._counters.spend(BudgetKey(one.code, one.budget), one.points)
+                self._counters.spend(one.code, one.budget, one.points)
+            if one.carry is not None:
+                self._carry(one.code, one.carry.after - one.carry.before)
 
     def give_back(self, given_back: Iterable[GivenBack]) -> None:
         """Give caps and budgets their room back, in the periods it was taken from."""
         for one in given_back:
-            times = -1 if one.is_all else 0
-            self._add(one.code, one.periods, points=-one.points, times=times)
+            self._add(one.code, one.periods, points=-one.points, times=-1 if one.is_all else 0)
             self._carry(one.code, one.carry_minor)
             if one.budget is not None:
-                self._counters.spend(BudgetKey(one.code, one.budget), -one.points)
+                self._counters.spend(one.code, one.budget, -one.points)
 
     def _add(self, rule: str, periods: Iterable[str], *, points: int, times: int) -> None:
-        for period in periods:
-            self._counters.add(
-                CounterKey(self._member_id, rule, period), points=points, times=times
-            )
+        if points or times:
+            for period in periods:
+                before = self.count(rule, period)
+                after = Count(max(0, before.points + points), max(0, before.times + times))
+                self._keep(rule, period, after)
 
     def _carry(self, rule: str, minor: int) -> None:
         if minor:
-            self._counters.add(CounterKey(self._member_id, rule, CARRY), points=minor, times=0)
+            self._keep(rule, CARRY, Count(self.carried(rule) + minor))
+
+    def _keep(self, rule: str, period: str, count: Count) -> None:
+        self._counts[rule, period] = count
+        self._counters.changed[CounterKey(self._member_id, rule, period)] = count
 
 
 NO_COUNTERS = Counters().of(UUID(int=0))

@@ -1,6 +1,6 @@
 """What bonus rules gave for a purchase or an activity: decided, explained, pinned for refunds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
@@ -24,17 +24,17 @@ class Cut(NamedTuple):
 
 
 class Carry(NamedTuple):
-    """What a rate carried before and after, in minor units."""
+    """What a rate carried before and after, and the amount it counted, in minor units."""
 
     before: int
     after: int
+    amount_minor: int
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What one rule or offer gave: `points` of the `wanted` ones, less what limits cut.
 
-    `amount_minor` is what it counted of the purchase. `periods` are those its caps count in,
+    `periods` are those its caps count in,
     `budget` that of its budget. Points are usable after `pending_days`. A rate that carries may
     have an outcome without points, for what it carries on.
     """
@@ -46,7 +46,6 @@ class Outcome:
     cuts: tuple[Cut, ...] = ()
     pending_days: int = 0
     is_offer: bool = False
-    amount_minor: int = 0
     periods: tuple[str, ...] = ()
     budget: str | None = None
     carry: Carry | None = None
@@ -82,7 +81,7 @@ class Declined(StrEnum):
     ANOTHER_RULE = "ANOTHER_RULE"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Earned:
     """What a purchase or an activity earned: the lines' points, and what rules added.
 
@@ -118,31 +117,29 @@ class Earned:
 class Standing:
     """What still stands of an outcome while its purchase is brought back in parts.
 
-    `carried` is what the rate carried before the purchase, None if it carries nothing.
+    `carried` is, for a rate that carries, what it carried before the purchase, and the amount that
+    still counts.
     """
 
     code: str
     wanted: int
     points: int
-    amount_minor: int
-    carried: int | None
     periods: tuple[str, ...]
     budget: str | None
     pending_days: int
+    carried: tuple[int, int] | None
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether nothing of it is left."""
+        return not self.wanted and (self.carried is None or not self.carried[1])
 
     @classmethod
-    def of(cls, outcome: Outcome) -> Self:
+    def of(cls, one: Outcome) -> Self:
         """Return an outcome of which everything stands."""
-        return cls(
-            outcome.code,
-            outcome.wanted,
-            outcome.points,
-            outcome.amount_minor,
-            None if outcome.carry is None else outcome.carry.before,
-            outcome.periods,
-            outcome.budget,
-            outcome.pending_days,
-        )
+        carried = None if one.carry is None else (one.carry.before, one.carry.amount_minor)
+        limits = one.periods, one.budget
+        return cls(one.code, one.wanted, one.points, *limits, one.pending_days, carried)
 
     @property
     def counted(self) -> tuple[str, ...]:
@@ -151,20 +148,19 @@ class Standing:
 
     def to_json(self) -> list[Any]:
         """Return it as JSON values."""
-        told = (self.code, self.wanted, self.points, self.amount_minor, self.carried)
-        return [*told, list(self.periods), self.budget, self.pending_days]
+        limits = list(self.periods), self.budget
+        told = [self.code, self.wanted, self.points, *limits, self.pending_days]
+        return told if self.carried is None else [*told, list(self.carried)]
 
     @classmethod
-    def from_json(cls, pinned: list[Any]) -> Self:
+    def from_json(cls, pinned: Sequence[Any]) -> Self:
         """Return what was pinned."""
-        code, wanted, points, amount_minor, carried, periods, budget, pending_days = pinned
-        return cls(
-            code, wanted, points, amount_minor, carried, tuple(periods), budget, pending_days
-        )
+        code, wanted, points, periods, budget, pending_days, *carried = pinned
+        before = (carried[0][0], carried[0][1]) if carried else None
+        return cls(code, wanted, points, tuple(periods), budget, pending_days, before)
 
 
-@dataclass(frozen=True, slots=True)
-class GivenBack:
+class GivenBack(NamedTuple):
     """What a refund gives back to a rule's caps and budget, in the periods it was taken from.
 
     `is_all` says that nothing stands any more, so that it counts one time less. `carry_minor` is

@@ -1,6 +1,6 @@
 """A version's bonus rules, compiled once: what they give for a purchase, in a fixed order."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, tzinfo
 from itertools import chain, compress
@@ -9,14 +9,15 @@ from typing import Any, NamedTuple
 
 from loyalty_graph.benefits.rules import Multiplier
 from loyalty_graph.conditions.python import compile_all
+from loyalty_graph.conditions.tree import AnyOf, Not
 from loyalty_graph.earning.basket import Basket, Occasion
-from loyalty_graph.earning.bonuses import Bonus, Limits, Want
+from loyalty_graph.earning.bonuses import Bonus, Limits
 from loyalty_graph.earning.calculators import Calculation, ProductTypeRewardCalculator
 from loyalty_graph.earning.counters import MemberCounters
 from loyalty_graph.earning.outcomes import Declined, Earned, GivenBack, Outcome, Standing, Worth
 from loyalty_graph.earning.rule_settings import EarningRule, Offer, Stacking
 from loyalty_graph.earning.rules import check_points
-from loyalty_graph.earning.schedules import Span, microseconds
+from loyalty_graph.earning.schedules import Span, day_edges, is_open, microseconds
 from loyalty_graph.earning.settings import EarningSettings
 from loyalty_graph.earning.vocabulary import ACTIVITIES, PURCHASES
 from loyalty_graph.purchases.rules import ActivityKind
@@ -25,6 +26,8 @@ DAYS_KEPT = 400
 """For so many days a book remembers what is open; a batch rarely reaches further back."""
 
 
+ALWAYS = Not(AnyOf(()))
+"""What holds of everything: not any of nothing."""
 NO_LINES = Calculation(0, (), ())
 """What the lines of an activity earn: it has none."""
 
@@ -37,13 +40,16 @@ class Needs:
     offers: frozenset[str]
 
 
-class _Candidate(NamedTuple):
-    """A rule that is open on a day: `spans` say when, None all day; `limits` what limits it."""
+class _Day(NamedTuple):
+    """A local day: when each rule is open, None all day; and what limits the rules with limits."""
 
-    bonus: Bonus
-    place: int
-    spans: list[Span] | None
-    limits: Limits | None
+    rules: Sequence[tuple[Bonus, Sequence[Span] | None]]
+    limits: Mapping[str, Limits]
+
+    @property
+    def open(self) -> Iterator[Bonus]:
+        """Go through the rules that are open at some time of the day."""
+        return (bonus for bonus, spans in self.rules if spans is None or spans)
 
 
 class RuleBook:
@@ -69,23 +75,26 @@ class RuleBook:
             segments: The conditions of the segments that rules name, by code.
         """
         self.calculator = ProductTypeRewardCalculator(settings)
+        self._zone = zone
         self.stacking = settings.stacking
         bought = [one for one in settings.rules if one.on == "PURCHASE"]
         given: tuple[EarningRule | Offer, ...] = (*bought, *settings.offers)
         self.bonuses = [Bonus(one, zone, segments or {}) for one in given]
-        self._by_code = {one.code: one for one in self.bonuses}
-        self._conditional = [one for one in self.bonuses if one.whole is not None]
-        self._held = _which_hold(self._conditional)
+        self._special = {one.code for one in self.bonuses if one.facts or one.is_limited}
+        whole = [ALWAYS if one.whole is None else one.whole for one in self.bonuses]
+        self._held = compile_all(whole, PURCHASES)
         self._excludes = bool(
             settings.excluded_product_types or settings.excluded_skus or settings.excluded_labels
         )
-        self._days: dict[date, list[_Candidate]] = {}
+        self._groups = {one.code: (one.group, one.priority) for one in given if one.group}
+        self._days: dict[date, _Day] = {}
         self._deeds: dict[ActivityKind, list[Bonus]] = {}
         for one in settings.rules:
             if one.on != "PURCHASE":
                 deed = Bonus(one, zone, segments or {}, ACTIVITIES)
                 self._deeds.setdefault(one.on, []).append(deed)
         every = [*self.bonuses, *chain.from_iterable(self._deeds.values())]
+        self._by_code = {one.code: one for one in every}
         self.needs = Needs(
             frozenset(fact for bonus in every for fact in bonus.facts),
             frozenset(one.code for one in settings.offers),
@@ -94,19 +103,19 @@ class RuleBook:
     def counters(self, days: Iterable[date]) -> set[tuple[str, str]]:
         """Return the (rule, period) of a member's counters that purchases on these days read."""
         return {
-            (one.bonus.code, period)
+            (bonus.code, period)
             for day in days
-            for one in self._open_on(day)
-            for period in one.bonus.counted(day)
+            for bonus in self._on(day).open
+            for period in bonus.periods(day)
         }
 
     def budgets(self, days: Iterable[date]) -> dict[tuple[str, str], int]:
         """Return the budgets that purchases on these days read: (rule, period) -> points."""
         return {
-            (one.bonus.code, one.limits.budget.period): one.limits.budget.limit
+            (bonus.code, limits.budget): limits.all[-1].limit
             for day in days
-            for one in self._open_on(day)
-            if one.limits is not None and one.limits.budget is not None
+            for bonus in self._on(day).open
+            if (limits := bonus.limits(day)) is not None and limits.budget is not None
         }
 
     def decide(
@@ -128,17 +137,19 @@ class RuleBook:
         if not self.bonuses:
             return Earned(calculation.points, calculation)
         wanted = self.wanted(self.counting(basket), counters, base)
-        outcomes = tuple(
-            want.bonus.outcome(want, limits, counters) for want, limits in self._chosen(wanted)
-        )
-        points = calculation.points + sum(one.points for one in outcomes)
+        limits = self._on(basket.at.date()).limits
+        outcomes = self._chosen(wanted)
+        facts: dict[str, Any] = {}
+        for place, one in enumerate(outcomes):
+            if one.code in self._special:
+                bonus = self._by_code[one.code]
+                for fact in bonus.facts:
+                    facts[fact] = getattr(basket.member, fact)
+                if one.code in limits:
+                    outcomes[place] = bonus.limited(one, limits[one.code], counters)
+        points = calculation.points + sum([one.points for one in outcomes])
         check_points(points)
-        facts = {
-            fact: getattr(basket.member, fact)
-            for one in outcomes
-            for fact in self._by_code[one.code].facts
-        }
-        return Earned(points, calculation, outcomes, facts)
+        return Earned(points, calculation, tuple(outcomes), facts)
 
     def counting(self, basket: Basket) -> Basket:
         """Return the basket with no amount where its lines are excluded from earning."""
@@ -152,53 +163,55 @@ class RuleBook:
         ]
         return replace(basket, amounts=amounts)
 
-    def wanted(
-        self, basket: Basket, counters: MemberCounters, base: Calculation
-    ) -> list[tuple[Want, Limits | None]]:
+    def wanted(self, basket: Basket, counters: MemberCounters, base: Calculation) -> list[Outcome]:
         """Return what each rule would give, in the programme's order, before any is left out."""
+        found: list[Outcome] = []
+        line_points, amount = base.line_points, basket.total_minor
+        if amount <= 0:
+            return found
+        earned, instant = sum(line_points), microseconds(basket.at)
         held = self._held(basket.member, basket)
-        instant = microseconds(basket.at)
-        found = []
-        for bonus, place, spans, limits in self._open_on(basket.at.date()):
-            if place >= 0 and not held[place]:
+        for bonus, spans in compress(self._on(basket.at.date()).rules, held):
+            if spans is not None and not is_open(spans, instant):
                 continue
-            if spans is not None and not any(start <= instant < end for start, end in spans):
-                continue
-            if bonus.is_offer and bonus.code not in basket.offers:
-                continue
-            carried = 0 if bonus.carried_rate is None else counters.carried(bonus.code)
-            want = bonus.want(basket, base.line_points, carried)
-            if want is not None:
-                found.append((want, limits))
+            if bonus.is_plain:
+                one = bonus.give(amount, earned)
+            else:
+                one = bonus.want(basket, line_points, counters)
+            if one is not None:
+                found.append(one)
         return found
 
     def decide_activity(self, occasion: Occasion, counters: MemberCounters) -> Earned:
         """Return what an activity earns; nothing is counted yet (see `MemberCounters.take`)."""
         declined: dict[str, Declined] = {}
-        wanted: list[tuple[Want, Limits | None]] = []
+        wanted: list[Outcome] = []
         for bonus in self._for_kind(occasion.kind):
             if (reason := _reason(bonus, occasion)) is not None:
                 declined[bonus.code] = reason
             elif bonus.code not in occasion.hindered:
-                wanted.append((bonus.fixed(), bonus.limits(occasion.at.date())))
-        chosen = self._chosen(wanted)
-        outcomes = tuple(want.bonus.outcome(want, limits, counters) for want, limits in chosen)
-        gave = {one.code for one in outcomes}
-        for want, _ in wanted:
-            if want.bonus.code not in gave:
-                declined[want.bonus.code] = Declined.ANOTHER_RULE
+                wanted += filter(None, [bonus.give(0, 0)])
+        chosen = {one.code for one in self._chosen(wanted)}
+        declined |= {one.code: Declined.ANOTHER_RULE for one in wanted if one.code not in chosen}
+        day = occasion.at.date()
+        outcomes = [self._within(one, day, counters) for one in wanted if one.code in chosen]
         points = sum(one.points for one in outcomes)
-        return Earned(points, NO_LINES, outcomes, declined=declined)
+        return Earned(points, NO_LINES, tuple(outcomes), declined=declined)
+
+    def _within(self, wanted: Outcome, day: date, counters: MemberCounters) -> Outcome:
+        bonus = self._by_code[wanted.code]
+        limits = bonus.limits(day)
+        return wanted if limits is None else bonus.limited(wanted, limits, counters)
 
     def activity_counters(self, kind: ActivityKind, day: date) -> set[tuple[str, str]]:
         """Return the (rule, period) of a member's counters that an activity on a day reads."""
-        return {(one.code, period) for one in self._for_kind(kind) for period in one.counted(day)}
+        return {(one.code, period) for one in self._for_kind(kind) for period in one.periods(day)}
 
     def activity_budgets(self, kind: ActivityKind, day: date) -> dict[tuple[str, str], int]:
         """Return the budgets that an activity on a day reads: (rule, period) -> points."""
         limits = [(one.code, one.limits(day)) for one in self._for_kind(kind)]
         return {
-            (code, one.budget.period): one.budget.limit
+            (code, one.budget): one.all[-1].limit
             for code, one in limits
             if one is not None and one.budget is not None
         }
@@ -206,35 +219,38 @@ class RuleBook:
     def _for_kind(self, kind: ActivityKind) -> list[Bonus]:
         return self._deeds.get(kind, [])
 
-    def _open_on(self, day: date) -> list[_Candidate]:
-        """Return the rules that are open at some time of a local day."""
+    def _on(self, day: date) -> _Day:
+        """Return how each rule is open and limited on a local day."""
         known = self._days.get(day)
         if known is None:
-            places = {one.code: place for place, one in enumerate(self._conditional)}
-            spans = [(one, one.spans(day)) for one in self.bonuses]
-            known = [
-                _Candidate(one, places.get(one.code, -1), when, one.limits(day))
-                for one, when in spans
-                if when != []
-            ]
             while len(self._days) >= DAYS_KEPT:
                 del self._days[next(iter(self._days))]
-            self._days[day] = known
+            edges = day_edges(day, self._zone)
+            limits = {one.code: one.limits(day) for one in self.bonuses}
+            known = self._days[day] = _Day(
+                [(one, one.spans(day, edges)) for one in self.bonuses],
+                {code: one for code, one in limits.items() if one is not None},
+            )
         return known
 
-    def _chosen(self, wanted: list[tuple[Want, Limits | None]]) -> list[tuple[Want, Limits | None]]:
+    def _chosen(self, wanted: list[Outcome]) -> list[Outcome]:
         """Return what is left of the rules: the best of each group, then all or only the best."""
-        best: dict[str, Want] = {}
-        for want, _ in wanted:
-            group = want.bonus.group
-            if group is not None and (group not in best or _rank(want) > _rank(best[group])):
-                best[group] = want
-        left = [
-            one for one in wanted if (group := one[0].bonus.group) is None or one[0] is best[group]
-        ]
+        left = self._best_of_groups(wanted) if self._groups else wanted
         if self.stacking is Stacking.BEST and left:
-            return [max(left, key=lambda one: one[0].points)]
+            return [max(left, key=_points)]
         return left
+
+    def _best_of_groups(self, wanted: list[Outcome]) -> list[Outcome]:
+        grouped = [one for one in wanted if one.code in self._groups]
+        if len(grouped) < 2:  # noqa: PLR2004 - one alone has nothing to be better than
+            return wanted
+        best: dict[str, tuple[int, int, str]] = {}
+        for one in grouped:
+            group, priority = self._groups[one.code]
+            if (priority, one.points) > best.get(group, (-1, 0, ""))[:2]:
+                best[group] = priority, one.points, one.code
+        kept = {code for _, _, code in best.values()}
+        return [one for one in wanted if one.code in kept or one.code not in self._groups]
 
     def worth(
         self, pinned: Mapping[str, Any], basket: Basket, before: Calculation, after: Calculation
@@ -255,7 +271,7 @@ class RuleBook:
         multipliers = [Multiplier.from_json(one) for one in pinned.get("multipliers", ())]
         standing = [Standing.from_json(one) for one in pinned.get("rules", ())]
         now = self._stands_on(standing, pinned, basket, after)
-        kept = [one for one in now if one.amount_minor]
+        kept = [one for one in now if not one.is_over]
         was, calculation = before.times(multipliers), after.times(multipliers)
         return Worth(
             was.points + sum(one.points for one in standing),
@@ -290,18 +306,17 @@ class RuleBook:
 
     def _stands(self, standing: Standing, left: Basket, line_points: Sequence[int]) -> Standing:
         bonus = self._by_code[standing.code]
-        want = None
-        if bonus.holds(left.member, left):
-            want = bonus.want(left, line_points, standing.carried or 0)
-        if want is None:
-            return replace(standing, wanted=0, points=0, amount_minor=0)
-        wanted = min(standing.wanted, want.points)
-        return replace(
-            standing,
-            wanted=wanted,
-            points=min(standing.points, wanted),
-            amount_minor=min(standing.amount_minor, want.amount_minor),
-        )
+        holds = bonus.holds(left.member, left)
+        amount, earned = bonus.counted(left, line_points) if holds else (0, 0)
+        carried, wanted = None, bonus.effect(amount, earned) if amount > 0 else 0
+        if standing.carried is not None:
+            before, counted = standing.carried
+            amount = min(amount, counted)
+            carried = before, amount
+            wanted = bonus.carried(amount, before)[0] if amount > 0 else 0
+        wanted = min(standing.wanted, wanted)
+        points = min(standing.points, wanted)
+        return replace(standing, wanted=wanted, points=points, carried=carried)
 
     def _given_back(self, before: Standing, after: Standing) -> GivenBack:
         """Return what comes back of a rule.
@@ -309,10 +324,12 @@ class RuleBook:
         Points of a rate that carries, times its step, and what it carries are together the amount
         that it counted, over all purchases and refunds.
         """
-        rate, carry_minor = self._by_code[before.code].carried_rate, 0
-        if rate is not None:
+        carry_minor = 0
+        if before.carried is not None and after.carried is not None:
+            rate = self._by_code[before.code].settings.rate
+            assert rate is not None, "only rates carry"
             steps = (before.wanted - after.wanted) // rate.points
-            carry_minor = steps * rate.per_amount_minor - before.amount_minor + after.amount_minor
+            carry_minor = steps * rate.per_amount_minor - before.carried[1] + after.carried[1]
         return GivenBack(
             before.code,
             before.points - after.points,
@@ -323,7 +340,7 @@ class RuleBook:
         )
 
     def _told(self, standing: Standing) -> Outcome:
-        name = self._by_code[standing.code].settings.name
+        name = self._by_code[standing.code].name
         return Outcome(standing.code, name, standing.points, standing.points)
 
 
@@ -336,11 +353,5 @@ def _reason(bonus: Bonus, occasion: Occasion) -> Declined | None:
     return None if bonus.holds(occasion.member, occasion) else Declined.CONDITION
 
 
-def _rank(want: Want) -> tuple[int, int]:
-    return want.bonus.priority, want.points
-
-
-def _which_hold(bonuses: Sequence[Bonus]) -> Callable[..., tuple[bool, ...]]:
-    """Return one function that says which rules hold, for those that have conditions."""
-    conditions = [one.whole for one in bonuses if one.whole is not None]
-    return compile_all(conditions, PURCHASES) if conditions else lambda *_: ()
+def _points(wanted: Outcome) -> int:
+    return wanted.points

@@ -2,6 +2,7 @@
 
 import re
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import islice, pairwise
 from typing import TypeAlias
@@ -35,6 +36,11 @@ Span: TypeAlias = tuple[int, int]
 def microseconds(instant: datetime) -> int:
     """Return the microseconds since 1970 in UTC."""
     return (instant - EPOCH) // MICROSECOND
+
+
+def is_open(spans: Iterable[Span], instant: int) -> bool:
+    """Return whether an instant, in microseconds since 1970, lies in one of the spans."""
+    return any(start <= instant < end for start, end in spans)
 
 
 def recurrence(text: str, begins: str) -> rrule:
@@ -159,8 +165,10 @@ class Windows:
         self._coming = iter(recurrence(text, begins))
         self._known: list[datetime] = []
 
-    def between(self, first: datetime, last: datetime) -> list[Span]:
-        """Return the windows that are open somewhere between two wall-clock times, in order."""
+    def on(self, day: date) -> list[Span]:
+        """Return the windows that are open at some time of a local day, in order."""
+        first = datetime.combine(day, time())
+        last = first + timedelta(days=1)
         self._make(last)
         start = bisect_right(self._known, first - self._length)
         walls = self._known[start : bisect_left(self._known, last)]
@@ -178,7 +186,8 @@ class Windows:
         return microseconds(instant_of(wall, self._zone))
 
 
-def day_edges(day: date) -> tuple[datetime, datetime]:
-    """Return when a local day begins, and the next one, by the wall clock."""
+def day_edges(day: date, zone: tzinfo) -> Span:
+    """Return when a local day begins and ends."""
     midnight = datetime.combine(day, time())
-    return midnight, midnight + timedelta(days=1)
+    following = midnight + timedelta(days=1)
+    return microseconds(instant_of(midnight, zone)), microseconds(instant_of(following, zone))
