@@ -500,6 +500,17 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
         {"i": {"passId": "x"}},
     ),
     ("program:write", "query ($n: Int!) { cardRollouts(first: $n) { marked } }", {"n": 1}),
+    ("program:write", "query ($n: Int!) { programVersions(first: $n) { number } }", {"n": 1}),
+    (
+        "program:write",
+        "query ($i: ProgramDiffInput!) { programDiff(input: $i) { diff { cards } } }",
+        {"i": {"toml": ""}},
+    ),
+    (
+        "program:write",
+        "mutation ($i: ApplyProgramInput!) { applyProgram(input: $i) { program { id } } }",
+        {"i": {"toml": ""}},
+    ),
     (
         "program:write",
         "mutation ($i: PauseRolloutInput!) { pauseRollout(input: $i) { rollout { id } } }",

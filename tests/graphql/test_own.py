@@ -32,7 +32,7 @@ FOR_TILLS = {
 """What happens where she pays; her word for it is not enough."""
 FOR_THE_PROGRAMME = {
     *("enrolMember", "closeMember", "adjustPoints", "overrideTier", "voidPass", "refreshPass"),
-    *("pauseRollout", "resumeRollout"),
+    *("pauseRollout", "resumeRollout", "applyProgram"),
 }
 """Closing forfeits all points for good: more than a borrowed phone should be able to do."""
 SAID = {"plan": "PLUS", "reward": "NOTE", "consents": [], "offerCode": "BREAD"}
@@ -144,7 +144,8 @@ def test_every_query_about_what_is_hers_is_tried_here():
 
     assert about_her == set(QUERIES)
     assert set(fields_of("Query")) - about_her - open_to_all == {
-        *("members", "simulatePurchase", "deliveryStats", "cardRollouts")
+        *("members", "simulatePurchase", "deliveryStats", "cardRollouts"),
+        *("programDiff", "programVersions"),
     }
 
 

@@ -1,6 +1,6 @@
 """Commands about programmes: plan a file, apply it, look back, go back."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -20,6 +20,7 @@ from loyalty_graph.usecases import program_file, program_versions
 from loyalty_graph.usecases.program_schema import json_schema
 from loyalty_graph.usecases.program_text import text_of
 from loyalty_graph.usecases.program_versions import ApplyProgram, Draft, Plan, ProgramApplied
+from loyalty_graph.wallet.templates import template_folders
 
 CALLER = "cli"
 Result = TypeVar("Result")
@@ -145,11 +146,10 @@ def copy(
 
     Members and purchases are not copied. A sandbox of this name gets another version.
     """
-    templates_dir = load_settings().templates_dir
 
     async def work() -> ProgramApplied:
         original = await _named(version, program)
-        draft = program_versions.sandbox_draft(original, slug=to, templates_dir=templates_dir)
+        draft = program_versions.sandbox_draft(original, slug=to, templates=_templates())
         note = f"copy of {original.file.program.slug}, {original.source.name}"
         return await program_versions.apply(ApplyProgram(draft, CALLER, note), now=utc_now())
 
@@ -210,8 +210,11 @@ def schema() -> None:
 
 
 def _draft(file: Path) -> Draft:
-    templates_dir = load_settings().templates_dir
-    return program_versions.draft(text_of(file), name=str(file), templates_dir=templates_dir)
+    return program_versions.draft(text_of(file), name=str(file), templates=_templates())
+
+
+def _templates() -> Collection[str]:
+    return template_folders(load_settings().templates_dir)
 
 
 async def _named(name: str | int | None, program: str | None) -> Draft:
@@ -221,7 +224,7 @@ async def _named(name: str | int | None, program: str | None) -> Draft:
     number = None if name is None else int(name)
     text = await program_versions.text_of(await chosen_program(program), number)
     told = "the newest version" if number is None else f"version {number}"
-    return program_versions.draft(text, name=told, templates_dir=load_settings().templates_dir)
+    return program_versions.draft(text, name=told, templates=_templates())
 
 
 def _planned(draft: Draft, expected_version: int | None, database: str | None) -> Plan:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
@@ -56,6 +57,22 @@ class PointPayment:
     )
 
 
+@strawberry.type(description="A shop of the programme.")
+class Store:
+    """A store."""
+
+    code: str = strawberry.field(description="What purchases name it by.")
+    name: str = strawberry.field(description="What members call it.")
+    labels: list[str] = strawberry.field(description="What conditions look for.")
+    city: str = strawberry.field(description="Where it is; empty when nothing is said.")
+    latitude: Decimal | None = strawberry.field(
+        description="Degrees north, up to six decimals; null when nothing is said."
+    )
+    longitude: Decimal | None = strawberry.field(
+        description="Degrees east, up to six decimals; null when nothing is said."
+    )
+
+
 @strawberry.type(description="A loyalty programme: what a home screen shows around the points.")
 class Program(Node):
     """One version of a programme."""
@@ -84,6 +101,7 @@ class Program(Node):
     branding: Branding = strawberry.field(description="How it looks.")
     terms: str = strawberry.field(description="The terms of membership; empty when none are set.")
     support: str = strawberry.field(description="Whom to ask; empty when nobody is named.")
+    stores: list[Store] = strawberry.field(description="The shops, in the order of the file.")
 
 
 def program_of(version: programs.Version) -> Program:
@@ -109,6 +127,17 @@ def program_of(version: programs.Version) -> Program:
         ),
         terms=settings.branding.terms,
         support=settings.branding.support,
+        stores=[
+            Store(
+                code=one.code,
+                name=one.name,
+                labels=list(one.labels),
+                city=one.city,
+                latitude=one.latitude,
+                longitude=one.longitude,
+            )
+            for one in settings.stores
+        ],
     )
 
 
@@ -159,7 +188,17 @@ class ProgramQuery:
         description="The programme. Everybody may ask, also without a token.",
         extensions=[Everybody()],
     )
-    async def program(self, info: Info, slug: Slug = None) -> Program | None:
+    async def program(
+        self,
+        info: Info,
+        slug: Slug = None,
+        version: Annotated[
+            int | None,
+            strawberry.argument(description="As it was in this version; null: as it is now."),
+        ] = None,
+    ) -> Program | None:
         program_id = await program_asked_for(info.context, slug)
         now = info.context.now
+        if version is not None:
+            return program_of(await programs.numbered(program_id, version, now=now))
         return program_of(await programs.in_force(program_id, now, now=now))

@@ -27,6 +27,7 @@ from loyalty_graph.graphql.offers import OfferMutation
 from loyalty_graph.graphql.overriding import TierMutation
 from loyalty_graph.graphql.passes import PassMutation
 from loyalty_graph.graphql.permissions import Everybody
+from loyalty_graph.graphql.program_versions import ProgramVersionMutation, ProgramVersionQuery
 from loyalty_graph.graphql.programs import ProgramQuery
 from loyalty_graph.graphql.purchases import PurchaseQuery
 from loyalty_graph.graphql.recording import RecordingMutation, RecordingQuery
@@ -106,6 +107,7 @@ class Query(
     BenefitQuery,
     DeliveryQuery,
     RolloutQuery,
+    ProgramVersionQuery,
     NodeQuery,
 ):
     """The root of queries; each subject brings its own."""
@@ -128,6 +130,7 @@ class Mutation(
     PassMutation,
     CardLinkMutation,
     RolloutMutation,
+    ProgramVersionMutation,
     TierMutation,
     BenefitMutation,
     SubscriptionMutation,

@@ -106,13 +106,33 @@ async def in_force(program_id: UUID, at: datetime, *, now: datetime) -> Version:
     Raises:
         NotFoundError: No such programme.
     """
+    versions = await _versions(program_id, now)
+    return next((version for version in versions if version.in_force_from <= at), versions[-1])
+
+
+async def numbered(program_id: UUID, number: int, *, now: datetime) -> Version:
+    """Return the version of this number; `now` is the request's time.
+
+    Raises:
+        NotFoundError: No such programme, or no such version of it.
+    """
+    versions = await _versions(program_id, now)
+    if number > versions[0].number:
+        # It may be newer than what was read a moment ago.
+        _known.pop(program_id, None)
+        versions = await _versions(program_id, now)
+    for version in versions:
+        if version.number == number:
+            return version
+    raise NotFoundError("version", number, field="version")
+
+
+async def _versions(program_id: UUID, now: datetime) -> list[Version]:
     known = _known.get(program_id)
     if known is None or not timedelta(0) <= now - known.read_at <= CACHE_AGE_MAX:
         known = _Known(await _read_versions(program_id, known.versions if known else []), now)
         _known[program_id] = known
-    return next(
-        (version for version in known.versions if version.in_force_from <= at), known.versions[-1]
-    )
+    return known.versions
 
 
 async def only_program() -> UUID:

@@ -114,6 +114,7 @@ def check(
     name: str,
     text: str | None = None,
     templates_dir: Path | None = None,
+    templates: Collection[str] | None = None,
 ) -> ProgramFile:
     """Return the programme that this data describes; `name` stands in messages.
 
@@ -122,6 +123,7 @@ def check(
         name: What the file is called.
         text: The text that the data was read from, so that faults name lines and columns.
         templates_dir: Holds card templates of one's own.
+        templates: All card templates there are, where they are known already.
 
     Raises:
         ProgramFileError: It says something that cannot be; every place is named.
@@ -134,7 +136,7 @@ def check(
     except ValidationError as error:
         found = [{**one, "loc": _spread(one["loc"])} for one in error.errors()]
         raise source.refusal(faults_of(found, data, json_schema(ProgramFile))) from error
-    known = template_folders(templates_dir)
+    known = template_folders(templates_dir) if templates is None else templates
     unknown = (*_unknown_template(file, known), *_unknown_benefits(file), *_unknown_tiers(file))
     unknown += (*_unknown_in_segments(file),)
     if unknown:

@@ -1,9 +1,8 @@
 """Planning and applying programme files, and going back: every version keeps its text."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from uuid import UUID
 
 from loyalty_graph.db import transaction
@@ -88,14 +87,20 @@ class ProgramApplied:
     replayed: bool = False
 
 
-def draft(text: str, *, name: str, templates_dir: Path | None = None) -> Draft:
-    """Return a text as a draft, if it describes a programme; `name` stands in messages.
+def draft(text: str, *, name: str, templates: Collection[str] | None = None) -> Draft:
+    """Return a text as a draft, if it describes a programme.
+
+    Args:
+        text: What the file says.
+        name: What it is called in messages, before the places.
+        templates: The card templates there are; the packed ones, if not given.
 
     Raises:
         ProgramFileError: It does not; every fault is told with its place.
     """
-    file = program_file.parse(text, name=name, templates_dir=templates_dir)
-    return Draft(file, text, Source(name, data_of(text, name=name), text))
+    data = data_of(text, name=name)
+    file = program_file.check(data, name=name, text=text, templates=templates)
+    return Draft(file, text, Source(name, data, text))
 
 
 async def plan(
@@ -198,6 +203,15 @@ async def _plan(draft: Draft, before: StoredVersion | None) -> Plan:
     return Plan(program.slug, program.name, before.number, found, cards, holders)
 
 
+async def against(draft: Draft, program_id: UUID, version: int) -> Plan:
+    """Return what differs from a version, whichever is in force; nothing is refused.
+
+    Raises:
+        NotFoundError: There is no such version.
+    """
+    return await _plan(draft, await reads.version(program_id, version))
+
+
 def compare(before: Draft, after: Draft) -> Plan:
     """Return what differs between two drafts; nobody's cards are counted."""
     whole = [one.file.model_dump(mode="json") for one in (before, after)]
@@ -224,11 +238,11 @@ async def text_of(program_id: UUID, version: int | None) -> str:
     return found.source
 
 
-def sandbox_draft(original: Draft, *, slug: str, templates_dir: Path | None = None) -> Draft:
+def sandbox_draft(original: Draft, *, slug: str, templates: Collection[str] | None = None) -> Draft:
     """Return the draft of a sandbox: the same text with another slug, in which nothing is real.
 
     Raises:
         ProgramFileError: The slug cannot be one.
     """
     text = sandbox_text(original.text, slug=slug)
-    return draft(text, name=original.source.name, templates_dir=templates_dir)
+    return draft(text, name=original.source.name, templates=templates)
