@@ -9,8 +9,8 @@ from tests.shop import COFFEE, DAY, NOON, NOTE, giving, program
 from tests.tiers.shop import tea, with_tiers
 
 FIELDS = """id code name description kind value { amount currencyCode } percent product cost
-    tierCosts { tier cost } imageUrl stockLeft opensAt closesAt limitPerMember tiers codeDays
-    holdMinutesMax expiredPoints refundable"""
+    tierCosts { tier cost } imageUrl stockLeft opensAt closesAt limitPerMember tiers personal
+    codeDays holdMinutesMax expiredPoints refundable"""
 OFFERS = "cost pointsShort reasons reward { code stockLeft }"
 MUG: dict[str, Any] = {
     "code": "MUG",
@@ -65,6 +65,7 @@ def test_everybody_sees_the_rewards(api: Api, ada: Member):
         "closesAt": "2026-03-03T12:00:00Z",
         "limitPerMember": 1,
         "tiers": ["SILVER", "GOLD"],
+        "personal": False,
         "codeDays": 30,
         "holdMinutesMax": 20,
         "expiredPoints": "RETURN",
@@ -174,3 +175,21 @@ def test_the_same_reward_of_another_programme_has_another_id(api: Api):
     [theirs] = api.data("{ rewards { id } }", token=api.token("admin", shop=other))["rewards"]
 
     assert one["id"] != theirs["id"]
+
+
+def test_a_personal_reward_is_offered_to_whom_it_is_meant_for(api: Api):
+    cake = {**COFFEE, "code": "CAKE", "when": {"member": {"is_birthday": True}}}
+    api.shop = api.open_shop(giving(cake))
+    born = NOON.date().replace(year=1990)
+    ada, bob = (api.run(api.shop.enrol, birthday=one) for one in (born, born - DAY))
+    query = "query ($r: MemberRef!) { availableRewards(member: $r) { reward { code personal } } }"
+
+    offers = [
+        api.data(query, {"r": {"id": member_id(one)}})["availableRewards"] for one in (ada, bob)
+    ]
+    wanted = {"idempotencyKey": "k", "member": {"id": member_id(bob)}, "reward": "CAKE"}
+    refusal = api.refusal("redeemReward", wanted)
+
+    coffee = {"reward": {"code": "COFFEE", "personal": False}}
+    assert offers == [[coffee, {"reward": {"code": "CAKE", "personal": True}}], [coffee]]
+    assert refusal == ("REWARD_NOT_FOR_MEMBER", "reward")

@@ -80,6 +80,7 @@ def test_a_page_of_members_costs_the_same_however_long_it_is(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ):
     limited = {**COFFEE, "stock": 5, "limit_per_member": 1, "tier_costs": {"GOLD": 30}}
+    limited["when"] = {"member": {"purchase_count": {"at_least": 1}}}
     api.shop = api.open_shop(
         {**with_tiers(), "subscription_plans": PLANS, "rewards": [limited, NOTE]}
     )

@@ -11,6 +11,7 @@ from loyalty_graph.rewards.errors import (
     OutOfStockError,
     RedemptionStateError,
     RewardLimitError,
+    RewardNotForMemberError,
     RewardNotForTierError,
     RewardNotOpenError,
 )
@@ -25,6 +26,8 @@ from loyalty_graph.rewards.rules import (
     check_obtainable,
     offer,
 )
+from loyalty_graph.segments.facts import MemberFacts
+from loyalty_graph.segments.rules import SegmentSettings
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -139,6 +142,51 @@ def test_what_is_in_the_way_is_told_and_refused(
     with pytest.raises(kinds[error]) as refused:
         check_obtainable(wanted, standing, now=NOON)
     assert refused.value.field == "reward"
+
+
+LOYAL = SegmentSettings.model_validate(
+    {
+        "code": "LOYAL",
+        "name": "Loyal ones",
+        "when": {"member": {"purchase_count": {"at_least": 10}}},
+    }
+)
+NEW = SegmentSettings.model_validate(
+    {"code": "NEW", "name": "New ones", "when": {"member": {"purchase_count": 0}}}
+)
+GERMAN = {"member": {"language": "de"}}
+
+
+@pytest.mark.parametrize(
+    ("case", "changes", "is_for"),
+    [
+        ("for everybody", {}, [True, True, True]),
+        ("by a condition", {"when": GERMAN}, [True, False, True]),
+        ("in a segment", {"segments": ["NEW"]}, [True, True, False]),
+        ("in one of several", {"segments": ["LOYAL", "NEW"]}, [True, True, True]),
+        ("both", {"segments": ["NEW"], "when": GERMAN}, [True, False, False]),
+    ],
+)
+def test_a_reward_is_for_whom_its_segments_and_its_condition_say(
+    case: str, changes: dict[str, Any], is_for: list[bool]
+):
+    members = [
+        MemberFacts(locale=locale, purchase_count=count)
+        for locale, count in (("de-AT", 0), ("en", 0), ("de", 10))
+    ]
+    segments = {"LOYAL": LOYAL, "NEW": NEW}
+
+    wanted = reward(**changes)
+
+    assert [wanted.is_for(one, segments) for one in members] == is_for, case
+    assert wanted.minds_member is bool(changes)
+
+
+def test_what_is_for_others_is_refused_before_anything_else():
+    closed = reward(when=GERMAN, closes_at=NOON.isoformat())
+
+    with pytest.raises(RewardNotForMemberError, match="Reward COFFEE is not for this member"):
+        check_obtainable(closed, Standing(None, 0, None, is_meant=False), now=NOON)
 
 
 def test_points_that_are_missing_are_counted_at_the_members_price():

@@ -93,6 +93,9 @@ class Reward(Node):
     tiers: list[str] = strawberry.field(
         description="The codes of the tiers it is for; empty when it is for everybody."
     )
+    personal: bool = strawberry.field(
+        description="It is for some members only, whatever their tier; others are not offered it."
+    )
     code_days: int | None = strawberry.field(
         description="How many days a code lives, to the end of the last; null for ever."
     )
@@ -147,6 +150,7 @@ def reward_of(program_id: UUID, shelf: OnShelf, currency: str) -> Reward:
         closes_at=one.closes_at,
         limit_per_member=one.limit_per_member,
         tiers=list(one.tiers),
+        personal=one.minds_member,
         code_days=one.code_days,
         hold_minutes_max=one.hold_minutes_max,
         expired_points=one.expired_points,
@@ -214,7 +218,7 @@ class RewardedMember:
     key: strawberry.Private[UUID]
 
     @strawberry.field(
-        description="The rewards, the cheapest first, with what is in the way of each."
+        description="Rewards meant for the member, the cheapest first, with what is in the way of each."
     )
     async def available_rewards(self, info: Info) -> list[RewardOffer]:
         return await batched(info, _offers, self.key)

@@ -2,6 +2,7 @@
 
 LoyaltyError
 ├── RewardNotOpenError            REWARD_NOT_OPEN           before its window, or after it
+├── RewardNotForMemberError       REWARD_NOT_FOR_MEMBER     for other members
 ├── RewardNotForTierError         REWARD_NOT_FOR_TIER       for members of other tiers
 ├── RewardLimitError              REWARD_LIMIT              the member had it as often as allowed
 ├── OutOfStockError               OUT_OF_STOCK              nothing of this reward is left
@@ -35,6 +36,15 @@ class RewardNotOpenError(LoyaltyError):
 
     def __init__(self, reward: str, when: str) -> None:
         super().__init__(f"Reward {reward} {when}.", field="reward")
+
+
+class RewardNotForMemberError(LoyaltyError):
+    """The reward is for other members: its segments or its condition leave this one out."""
+
+    code = "REWARD_NOT_FOR_MEMBER"
+
+    def __init__(self, reward: str) -> None:
+        super().__init__(f"Reward {reward} is not for this member.", field="reward")
 
 
 class RewardNotForTierError(LoyaltyError):

@@ -1,9 +1,10 @@
 """What rewards there are and who may have them; what can become of a redemption and a voucher."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -11,6 +12,9 @@ from zoneinfo import ZoneInfo
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from loyalty_graph.benefits.rules import Code
+from loyalty_graph.conditions.python import compile_python
+from loyalty_graph.conditions.reading import read
+from loyalty_graph.conditions.tree import Condition
 from loyalty_graph.errors import LoyaltyError, WrongStoreError
 from loyalty_graph.rewards.errors import (
     OutOfStockError,
@@ -23,9 +27,13 @@ from loyalty_graph.rewards.errors import (
     RedemptionStateError,
     RedemptionUsedError,
     RewardLimitError,
+    RewardNotForMemberError,
     RewardNotForTierError,
     RewardNotOpenError,
 )
+from loyalty_graph.segments.facts import MemberFacts
+from loyalty_graph.segments.rules import SEGMENTS_MAX, MemberCondition, SegmentSettings
+from loyalty_graph.segments.vocabulary import MEMBERS
 
 COST_MAX = 10**12
 VALUE_MINOR_MAX = 10**12
@@ -65,7 +73,11 @@ VALUES: Mapping[RewardKind, str | None] = {
 
 
 class RewardSettings(BaseModel):
-    """A reward. Points and minor units are whole; a window holds from `opens_at` to `closes_at`."""
+    """A reward. Points and minor units are whole; a window holds from `opens_at` to `closes_at`.
+
+    It is for members who are in one of the `segments` and of whom `when` holds, where these are
+    given; nobody else is offered it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -84,6 +96,8 @@ class RewardSettings(BaseModel):
     closes_at: AwareDatetime | None = None
     limit_per_member: int | None = Field(default=None, ge=1, le=10_000)
     tiers: tuple[Code, ...] = ()
+    segments: tuple[Code, ...] = Field(default=(), max_length=SEGMENTS_MAX)
+    when: MemberCondition | None = None
     unit_cost_minor: int | None = Field(default=None, ge=0, le=VALUE_MINOR_MAX)
     code_days: int | None = Field(default=None, ge=1, le=CODE_DAYS_MAX)
     hold_minutes_max: int = Field(default=0, ge=0, le=HOLD_MINUTES_MAX)
@@ -123,6 +137,27 @@ class RewardSettings(BaseModel):
         """Return whether the member's tier matters."""
         return bool(self.tiers or self.tier_costs)
 
+    @property
+    def minds_member(self) -> bool:
+        """Return whether it is for some members only, whatever their tier."""
+        return bool(self.segments) or self.when is not None
+
+    @cached_property
+    def condition(self) -> Condition | None:
+        """Return the condition that must hold of a member, if there is one."""
+        return None if self.when is None else read(self.when, MEMBERS)
+
+    @cached_property
+    def holds(self) -> Callable[[MemberFacts], bool]:
+        """Return the function that says whether the condition, if any, holds of a member."""
+        return compile_python(self.condition, MEMBERS) if self.condition else lambda _member: True
+
+    def is_for(self, member: MemberFacts, segments: Mapping[str, SegmentSettings]) -> bool:
+        """Return whether it is for this member; `segments` are those of its version."""
+        if self.segments and not any(segments[code].has(member) for code in self.segments):
+            return False
+        return self.holds(member)
+
     def code_expires_at(self, issued_at: datetime, zone: ZoneInfo) -> datetime | None:
         """Return from when a code issued then cannot be used; it lives to the end of a local day.
 
@@ -147,11 +182,15 @@ class Obstacle(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a member stands with a reward; `stock_left` is None when there is no end of it."""
+    """How a member stands with a reward; `stock_left` is None when there is no end of it.
+
+    `is_meant` says whether it is for this member at all, the tier aside.
+    """
 
     tier: str | None
     had: int
     stock_left: int | None
+    is_meant: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +231,14 @@ def check_obtainable(reward: RewardSettings, standing: Standing, *, now: datetim
     """Refuse a reward that the member cannot have now, whatever points there are.
 
     Raises:
+        RewardNotForMemberError: It is for others.
         RewardNotOpenError: Its window has not begun, or is over.
         RewardNotForTierError: It is for other tiers.
         RewardLimitError: The member had it as often as allowed.
         OutOfStockError: Nothing is left.
     """
+    if not standing.is_meant:
+        raise RewardNotForMemberError(reward.code)
     for obstacle in obstacles(reward, standing, now=now):
         raise _refusal(obstacle, reward)
 

@@ -138,7 +138,7 @@ def check(
         raise source.refusal(faults_of(found, data, json_schema(ProgramFile))) from error
     known = template_folders(templates_dir) if templates is None else templates
     unknown = (*_unknown_template(file, known), *_unknown_benefits(file), *_unknown_tiers(file))
-    unknown += (*_unknown_in_segments(file),)
+    unknown += (*_unknown_in_conditions(file), *_unknown_segments(file))
     if unknown:
         raise source.refusal(fault_of(one, (), data) for one in unknown)
     return file
@@ -202,18 +202,31 @@ def _unknown_tiers(file: ProgramFile) -> Iterator[str]:
                 yield f"rewards[{place}].{here}: there is no tier {code}{did_you_mean(code, known)}"
 
 
-def _unknown_in_segments(file: ProgramFile) -> Iterator[str]:
-    """Say where the conditions of segments name tiers and plans that the file does not define."""
+def _unknown_segments(file: ProgramFile) -> Iterator[str]:
+    """Say where the rewards name segments that the file does not define."""
+    known = [one.code for one in file.segments]
+    for place, reward in enumerate(file.rewards):
+        for number, code in enumerate(reward.segments):
+            if code not in known:
+                here = f"rewards[{place}].segments[{number}]"
+                yield f"{here}: there is no segment {code}{did_you_mean(code, known)}"
+
+
+def _unknown_in_conditions(file: ProgramFile) -> Iterator[str]:
+    """Say where conditions on members name tiers and plans that the file does not define."""
     known = {
         "tier": [level.code for level in file.tiers.levels] if file.tiers else [],
         "plan": [plan.code for plan in file.subscription_plans],
     }
-    for place, segment in enumerate(file.segments):
-        for one in references(segment.condition):
+    rewards_when = enumerate(one.condition for one in file.rewards)
+    asked = [(f"segments[{place}]", one.condition) for place, one in enumerate(file.segments)]
+    asked += [(f"rewards[{place}]", condition) for place, condition in rewards_when if condition]
+    for here, condition in asked:
+        for one in references(condition):
             if one.value not in known[one.kind]:
-                here = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in one.path)
+                path = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in one.path)
                 instead = did_you_mean(one.value, known[one.kind])
-                yield f"segments[{place}].when{here}: there is no {one.kind} {one.value}{instead}"
+                yield f"{here}.when{path}: there is no {one.kind} {one.value}{instead}"
 
 
 @posting.settling_conflicts

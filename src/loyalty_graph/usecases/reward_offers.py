@@ -11,6 +11,7 @@ from loyalty_graph.rewards import reads
 from loyalty_graph.rewards import service as rewards
 from loyalty_graph.rewards.rules import Offer, RewardSettings, Standing, offer
 from loyalty_graph.tiers import reads as tiers
+from loyalty_graph.usecases.reward_members import Meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,11 @@ async def _counted(program_id: UUID, found: Iterable[RewardSettings]) -> list[On
 async def offers(
     program_id: UUID, member_ids: Sequence[UUID], *, now: datetime
 ) -> dict[UUID, list[Offered]]:
-    """Return what each member is offered, the cheapest first; rewards that closed are left out."""
+    """Return what each member is offered, the cheapest first.
+
+    Rewards that closed are left out, and those that are for other members, the tier aside.
+    """
+    version = await programs.in_force(program_id, now, now=now)
     shelf = [one for one in await on_shelf(program_id, now=now) if not _is_closed(one, now)]
     limited = [one.reward.code for one in shelf if one.reward.limit_per_member is not None]
     tier_of: dict[UUID, str] = {}
@@ -75,6 +80,7 @@ async def offers(
     if limited:
         wanted = [(member_id, code) for member_id in member_ids for code in limited]
         had = await reads.had(program_id, wanted, now=now)
+    meant = await Meant.of(version, [one.reward for one in shelf], member_ids, now=now)
     balances = await ledger.balances(program_id, member_ids, now=now)
     found: dict[UUID, list[Offered]] = {}
     for member_id in member_ids:
@@ -92,6 +98,7 @@ async def offers(
                 one,
             )
             for one in shelf
+            if meant.is_for(member_id, one.reward)
         ]
         found[member_id] = sorted(offered, key=lambda one: one.offer.cost)
     return found

@@ -33,6 +33,7 @@ from loyalty_graph.tiers import reads as tiers
 from loyalty_graph.usecases import posting
 from loyalty_graph.usecases.redeemed_points import cause_of, give_back
 from loyalty_graph.usecases.redemptions import PointsMoved
+from loyalty_graph.usecases.reward_members import Meant
 
 TIMED_OUT = "system"
 
@@ -74,6 +75,7 @@ class _Counter:
     catalogue: rewards.Catalogue
     taken: dict[str, int]
     tiers: dict[UUID, str]
+    meant: Meant
     had: dict[tuple[UUID, str], int] = field(default_factory=dict)
     moves: Counter[str] = field(default_factory=Counter)
     given: list[Redemption] = field(default_factory=list)
@@ -94,7 +96,7 @@ class _Counter:
         if reward.stock is not None:
             left = reward.stock - self.taken.get(reward.code, 0) - self.moves[reward.code]
         had = self.had.get((member_id, reward.code), 0)
-        return Standing(self.tiers.get(member_id), had, left)
+        return Standing(self.tiers.get(member_id), had, left, self.meant.is_for(member_id, reward))
 
     def give(self, redemption: Redemption) -> None:
         """Count a reward that was given out."""
@@ -127,6 +129,7 @@ async def redeem_one(
     Raises:
         NotFoundError: No such member, or no such reward now.
         MemberNotActiveError: The member may not spend now.
+        RewardNotForMemberError: It is for other members.
         RewardNotOpenError: Before the reward's window, or after it.
         RewardNotForTierError: It is for other tiers.
         RewardLimitError: The member had it as often as allowed.
@@ -177,7 +180,9 @@ async def _redeem_sound(
         besides=[rewards.stock(limited, lock=lock)],
     )
     taken = {code: rows[0][0] for code, rows in zip(limited, batch.found[0], strict=True) if rows}
-    counter = _Counter(version, catalogue, taken, await _tiers(batch, wanted))
+    members = list(batch.accounts)
+    meant = await Meant.of(version, wanted, members, now=now)
+    counter = _Counter(version, catalogue, taken, await _tiers(batch, wanted), meant)
     await _release_overdue(batch, counter)
     counter.had = await _had(batch, commands, catalogue)
     answers = posting.decide_each(
