@@ -18,7 +18,6 @@ LoyaltyError
 ├── NotEntitledError              NOT_ENTITLED              nothing grants the member this now
 ├── BenefitUsedUpError            BENEFIT_USED_UP           no use is left in this period
 ├── UnknownProductTypeError       UNKNOWN_PRODUCT_TYPE      a programme that refuses strangers
-├── RateMissingError              RATE_MISSING              no exchange rate for the day
 ├── SubscriptionExistsError       SUBSCRIPTION_EXISTS       the member has a subscription already
 ├── SubscriptionStateError        SUBSCRIPTION_STATE        not in the state it is in
 ├── SubscriptionCancelledError    SUBSCRIPTION_CANCELLED    paid after it was cancelled
@@ -27,7 +26,6 @@ LoyaltyError
 ├── PlatformNotConfiguredError    PLATFORM_NOT_CONFIGURED   no cards for this wallet here
 ├── ProgramFileError              PROGRAM_FILE              a programme file that cannot be used
 ├── StaleVersionError             STALE_VERSION             another version is in force by now
-├── RateFileError                 RATE_FILE                 a file of exchange rates that is wrong
 ├── TemplateError                 TEMPLATE                  a card template that cannot be used
 ├── CertificateError              CERTIFICATE               signing material that does not fit
 ├── SettingsError                 SETTINGS                  a setting that cannot be used
@@ -237,18 +235,6 @@ class UnknownProductTypeError(LoyaltyError):
         )
 
 
-class RateMissingError(LoyaltyError):
-    """No exchange rate of the purchase's currency is known for its day."""
-
-    code = "RATE_MISSING"
-
-    def __init__(self, currency: str, day: object) -> None:
-        super().__init__(
-            f"No exchange rate of {currency} is known for {day}; import one, then try again.",
-            field="currencyCode",
-        )
-
-
 class SubscriptionExistsError(LoyaltyError):
     """The member has a subscription that has not ended."""
 
@@ -342,17 +328,6 @@ class StaleVersionError(LoyaltyError):
             field="expectedVersion",
         )
         self.expected, self.present = expected, present
-
-
-class RateFileError(LoyaltyError):
-    """A file of exchange rates cannot be imported; `faults` name the lines, one each."""
-
-    code = "RATE_FILE"
-    is_told = False
-
-    def __init__(self, *faults: str) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
 
 
 class TemplateError(LoyaltyError):

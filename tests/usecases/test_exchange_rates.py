@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from loyalty_graph.errors import RateFileError
+from loyalty_graph.programs.errors import RateFileError
 from loyalty_graph.programs.exchange import DatedRate
 from loyalty_graph.programs.models import ImportedRate
 from loyalty_graph.usecases import exchange_rates

@@ -4,8 +4,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from loyalty_graph.errors import InvalidInputError, RateMissingError
+from loyalty_graph.errors import InvalidInputError
 from loyalty_graph.programs import service as programs
+from loyalty_graph.programs.errors import RateMissingError
 from loyalty_graph.programs.exchange import Exchange
 from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.purchases.rules import AMOUNT_MINOR_MAX, Line

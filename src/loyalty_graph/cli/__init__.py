@@ -25,7 +25,8 @@ from loyalty_graph.cli.sandbox import sandbox_app
 from loyalty_graph.cli.schema import schema_app
 from loyalty_graph.cli.stories import story
 from loyalty_graph.cli.tokens import token_app
-from loyalty_graph.errors import LoyaltyError, ProgramFileError, RateFileError
+from loyalty_graph.errors import LoyaltyError, ProgramFileError
+from loyalty_graph.programs.errors import RateFileError
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -218,7 +218,9 @@ class RewardedMember:
     key: strawberry.Private[UUID]
 
     @strawberry.field(
-        description="Rewards meant for the member, the cheapest first, with what is in the way of each."
+        description=(
+            "The rewards meant for the member, the cheapest first, with what is in the way of each."
+        )
     )
     async def available_rewards(self, info: Info) -> list[RewardOffer]:
         return await batched(info, _offers, self.key)

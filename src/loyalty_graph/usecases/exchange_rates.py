@@ -11,8 +11,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from loyalty_graph.db import transaction
-from loyalty_graph.errors import RateFileError
 from loyalty_graph.programs import rates, service
+from loyalty_graph.programs.errors import RateFileError
 from loyalty_graph.programs.exchange import (
     DatedRate,
     check_currency,

@@ -6,8 +6,9 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple, Self
 from uuid import UUID
 
-from loyalty_graph.errors import InvalidInputError, RateMissingError
+from loyalty_graph.errors import InvalidInputError
 from loyalty_graph.programs import rates
+from loyalty_graph.programs.errors import RateMissingError
 from loyalty_graph.programs.exchange import IMPORTED_DAYS_MAX, DatedRate, Exchange, rate_on
 from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.purchases.rules import AMOUNT_MINOR_MAX, Line
