@@ -33,6 +33,7 @@ def test_every_command_says_what_it_does(call: CommandLine, words: list[str]):
 def test_the_commands_are_these():
     assert {" ".join(words) for words in commands()} == {
         *("", "demo", "purchase", "story", "serve", "version", "worker"),
+        *("activity", "activity record"),
         *("device", "device add", "device poll", "device show", "device watch", "device remove"),
         *("jobs", "jobs run", "jobs dead"),
         *("ledger", "ledger verify", "ledger rebuild"),

@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from loyalty_graph import __version__
 from loyalty_graph.cli import rollouts
+from loyalty_graph.cli.activities import activity_app
 from loyalty_graph.cli.certificates import certs
 from loyalty_graph.cli.demo import demo
 from loyalty_graph.cli.device import device_app
@@ -45,6 +46,7 @@ app.command()(demo)
 app.command()(purchase)
 app.command()(story)
 pass_app.command("preview")(draw_card)
+app.add_typer(activity_app, name="activity")
 app.add_typer(device_app, name="device")
 pass_app.command("rollouts")(rollouts.show)
 pass_app.command("pause")(rollouts.pause)

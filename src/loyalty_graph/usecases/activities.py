@@ -9,7 +9,7 @@ from uuid import UUID
 
 from loyalty_graph.db import assert_in_transaction, transaction
 from loyalty_graph.earning import service as earning
-from loyalty_graph.earning.activities import ActivityRules, History, Verdict, reason_of
+from loyalty_graph.earning.activities import ActivityRules, Hindrance, History, Verdict, reason_of
 from loyalty_graph.earning.rule_settings import EarningRule, OncePer
 from loyalty_graph.errors import LoyaltyError
 from loyalty_graph.idempotency import Claim, claim
@@ -52,13 +52,14 @@ class RecordActivity:
 
 @dataclass(frozen=True, slots=True)
 class ActivityRecorded:
-    """The answer: what it earned, and the entry and balance that led to."""
+    """The answer: what it earned, or why nothing, and the entry and balance that led to."""
 
     member_id: UUID
     activity_id: UUID
     points: int
     balance_points: int
     entry_sequence: int | None
+    reason: Hindrance | None
     replayed: bool = False
 
     def kept(self) -> dict[str, Any]:
@@ -69,6 +70,7 @@ class ActivityRecorded:
             "points": self.points,
             "balance": self.balance_points,
             "entry": self.entry_sequence,
+            "reason": self.reason,
         }
 
     @classmethod
@@ -80,6 +82,7 @@ class ActivityRecorded:
             kept["points"],
             kept["balance"],
             kept["entry"],
+            None if kept["reason"] is None else Hindrance(kept["reason"]),
             replayed=True,
         )
 
@@ -285,8 +288,14 @@ def _answer(
     recorded: activities.Recorded,
     verdicts: Sequence[Verdict],
 ) -> ActivityRecorded:
+    reason = reason_of(verdicts)
     answer = ActivityRecorded(
-        account.member_id, recorded.id, recorded.points, account.balance, recorded.entry_sequence
+        account.member_id,
+        recorded.id,
+        recorded.points,
+        account.balance,
+        recorded.entry_sequence,
+        reason,
     )
     batch.answer(place, answer.kept())
     batch.record(
@@ -296,7 +305,7 @@ def _answer(
         activityKind=recorded.deed.kind,
         entry=recorded.entry_sequence,
         points=recorded.points,
-        reason=reason_of(verdicts),
+        reason=reason,
         balance=account.balance,
     )
     return answer
