@@ -26,7 +26,8 @@ from loyalty_graph.db.sqlite import CACHE_MB
 from loyalty_graph.rewards.codes import Codes
 from loyalty_graph.sandbox.baskets import instant_of, load_baskets
 from loyalty_graph.sandbox.chance import Chance
-from loyalty_graph.sandbox.demo import BASKETS, PROGRAM
+from loyalty_graph.sandbox.demo import BASKETS
+from loyalty_graph.sandbox.presets import USUAL, preset_file
 from loyalty_graph.sandbox.replay import Replay
 from loyalty_graph.usecases import program_file
 
@@ -99,7 +100,7 @@ async def replay(url: str) -> dict[str, Any]:
     """Replay everything into an empty database; return what was measured."""
     async with open_database(url):
         await migrate()
-        file = program_file.read(bundled(PROGRAM))
+        file = program_file.read(preset_file(USUAL))
         zone = file.program.zone
         baskets = load_baskets(bundled(BASKETS)).ending_before(TODAY)
         opening = instant_of(baskets.first_date, 0, zone)

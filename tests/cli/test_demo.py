@@ -165,6 +165,28 @@ def test_an_interrupted_replay_is_started_again(
     assert comparable(again.json) == comparable(before.json)
 
 
+def test_under_another_programme_the_same_households_do_the_same_shopping(
+    call: CommandLine, data_dir: Path
+):
+    words = ("--households", 2, "--today", "2026-11-22")
+
+    usual = call("demo", "--once", "--json", *words).json
+    notes = call("demo", "--once", "--json", *words, "--preset", "notes-vouchers")
+    again = call("demo", "--once", *words, "--preset", "notes-vouchers")
+
+    for same in ("members", "purchases", "purchase_lines"):
+        assert notes.json[same] == usual[same]
+    assert notes.json["tiers"] == {}
+    assert notes.json["points_issued"] > usual["points_issued"]
+    assert notes.json["rewards_redeemed"] > 0
+    assert (notes.json["stale_cards"], notes.json["ledger"]["differences"]) == (0, 0)
+    assert "of 2 households under notes-vouchers, up to 2026-11-22; opened" in again.out
+    assert sorted(one.name for one in data_dir.glob("demo*.sqlite3")) == [
+        "demo-notes-vouchers.sqlite3",
+        "demo.sqlite3",
+    ]
+
+
 def test_with_json_nothing_else_is_on_standard_output(call: CommandLine, database_url: str):
     done = call(*SMALL, "--database", database_url)
 
@@ -208,6 +230,12 @@ def test_a_real_programme_is_not_emptied(call: CommandLine, database_url: str, d
     [
         ("no household", ["--households", "0"], 2, "--households"),
         ("no port", ["--port", "70000"], 2, "--port"),
+        (
+            "no preset",
+            ["--preset", "x"],
+            1,
+            "NOT_FOUND There is no preset x in this version; there",
+        ),
         ("no date", ["--today", "soon"], 2, "--today"),
         ("before our time", ["--today", "0001-01-01"], 1, "INVALID_INPUT A demo ends between"),
         ("beyond signatures", ["--today", "2050-01-01"], 1, "INVALID_INPUT A demo ends between"),

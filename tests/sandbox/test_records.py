@@ -72,6 +72,7 @@ def test_a_record_of_another_version_counts_as_none(tmp_path: Path):
         ("a later day, asked for", replace(CHOICE, today=date(2026, 12, 1)), True, False),
         ("another seed", replace(CHOICE, seed=2), False, False),
         ("all households", replace(CHOICE, households=None), False, False),
+        ("another programme", replace(CHOICE, preset="stamp-card"), False, False),
     ],
 )
 def test_a_kept_replay_answers_the_same_wish(

@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from loyalty_graph.cli.stories import alone_in, staged
-from loyalty_graph.sandbox.presets import preset_file, presets
+from loyalty_graph.sandbox.presets import presets
 from loyalty_graph.sandbox.stories import Story, StoryError, read_story, story_of
 from loyalty_graph.sandbox.story_player import Played
-from loyalty_graph.usecases import program_file
 
 BEGINS = "2026-03-02T17:00:00Z"
 JOINS = {"enrol": {}}
@@ -21,9 +20,8 @@ async def played(
 ) -> list[Played]:
     """Play a story; `into` keeps the steps that went well, also when a later one does not."""
     found = [] if into is None else into
-    program = program_file.read(preset_file(preset))
     settings = alone_in(folder, database_url=database_url)
-    async with staged(program, story.begins, settings) as player:
+    async with staged(preset, story.begins, settings) as player:
         async for one in player.play(story):
             found.append(one)
     return found

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from loyalty_graph.programs import service as programs
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.sandbox.survey import Highlight, Survey, survey
 from loyalty_graph.usecases import scheduled, subscriptions
@@ -36,7 +37,8 @@ async def bought(shop: Shop, name: str, cents: int) -> None:
 
 
 async def found(shop: Shop) -> Survey:
-    return await survey(shop.program_id, currency="EUR", now=shop.now)
+    program = await programs.in_force(shop.program_id, shop.now, now=shop.now)
+    return await survey(shop.program_id, program.settings, now=shop.now)
 
 
 async def test_members_of_each_tier_and_running_plans_are_counted():
@@ -68,10 +70,10 @@ async def test_three_members_are_worth_a_look_and_nobody_twice():
     assert seen.subscriptions == 1
     assert seen.highlights() == (
         Highlight("near", "Green, 0.60 EUR short of Gold", "0.60"),
-        Highlight("subscriber", "Green, subscriber of PLUS, 0 points"),
+        Highlight("subscriber", "Green, subscriber of PLUS, 0 beans"),
     )
     assert before_expiry.highlights()[-1] == Highlight(
-        "far", "Green, 90 points expire within 30 days"
+        "far", "Green, 90 beans expire within 30 days"
     )
 
 
@@ -81,4 +83,25 @@ async def test_of_a_tiny_demo_who_has_the_most_points_is_shown():
 
     seen = await found(shop)
 
-    assert seen.highlights() == (Highlight("only", "Gold, 123 points"),)
+    assert seen.highlights() == (Highlight("only", "Gold, 123 beans"),)
+
+
+async def test_without_tiers_points_and_plans_are_worth_a_look():
+    shop = await open_shop()
+    await bought(shop, "ada", 12_300)
+    await bought(shop, "bo", 500)
+
+    seen = await found(shop)
+
+    assert seen.tiers == {}
+    assert seen.highlights() == (Highlight("ada", "123 beans"),)
+
+
+async def test_where_tiers_count_points_no_amount_lifts():
+    tiers = {**LADDER, "basis": "QUALIFYING_POINTS"}
+    shop = await open_shop({**PROGRAM, "tiers": tiers})
+    await bought(shop, "near", 999_900)
+
+    seen = await found(shop)
+
+    assert seen.highlights() == (Highlight("near", "Green, 1 beans short of Gold"),)

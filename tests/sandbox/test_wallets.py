@@ -1,6 +1,7 @@
 """What the demo asks phones and the fake Google in the end, and keeps between two starts."""
 
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -11,6 +12,7 @@ from loyalty_graph.sandbox.device import DeviceState
 from loyalty_graph.sandbox.google import FakeGoogle
 from loyalty_graph.sandbox.wallets import Holder, Wallets
 from loyalty_graph.wallet.apple.development_ca import Chain
+from loyalty_graph.wallet.looks import Stamps
 from tests.sandbox.googling import CARD, CLASS, OBJECT_ID
 from tests.sandbox.phoning import PASS_URL, SERIAL, Phoning, card, phoning
 from tests.shop import NOON, Shop, open_shop
@@ -22,10 +24,10 @@ async def shop(database: object) -> Shop:
     return await open_shop(now=NOW)
 
 
-def google_with(points: int) -> FakeGoogle:
+def google_with(points: int, **shown: Any) -> FakeGoogle:
     google = FakeGoogle("http://google.test", clock=lambda: NOON)
     google.store.insert_class({**CLASS, "callbackOptions": None})
-    google.store.insert_object({**CARD, "loyaltyPoints": {"balance": {"int": points}}})
+    google.store.insert_object({**CARD, "loyaltyPoints": {"balance": {"int": points}}, **shown})
     return google
 
 
@@ -72,6 +74,46 @@ async def test_cards_that_show_anything_else_are_stale(
     wallets = await wallets_of(ada, one, google_with(at_google))
 
     assert await wallets.stale(shop.program_id, [ada.id]) == stale
+
+
+async def test_where_money_comes_first_the_points_beside_it_count(shop: Shop, chain: Chain):
+    ada = await shop.enrol()
+    await shop.buy(ada)
+    one = phoning(chain)
+    one.server.card = card(balance="20.00 EUR")
+    [money] = one.server.card["storeCard"]["primaryFields"]
+    [*_, tier] = one.server.card["storeCard"]["headerFields"]
+    money["key"], tier["key"], tier["value"] = "value", "balance", "108"
+    micros = {"money": {"micros": "20000000", "currencyCode": "EUR"}}
+    google = google_with(
+        0,
+        loyaltyPoints={"balance": micros},
+        secondaryLoyaltyPoints={"balance": {"int": 108}},
+    )
+
+    wallets = await wallets_of(ada, one, google)
+
+    assert await wallets.stale(shop.program_id, [ada.id]) == 0
+
+
+@pytest.mark.parametrize(("filled", "stale"), [("9", 0), ("8", 2)])
+async def test_a_stamp_card_shows_stamps(shop: Shop, chain: Chain, filled: str, stale: int):
+    ada = await shop.enrol()
+    await shop.buy(ada)
+    one = phoning(chain)
+    one.server.card = card(balance=f"{filled} / 11")
+    one.server.card["storeCard"]["primaryFields"][0]["key"] = "stamps"
+    google = google_with(
+        0,
+        loyaltyPoints={"balance": {"string": f"{filled} / 11"}},
+        secondaryLoyaltyPoints={"balance": {"int": 9}},
+    )
+
+    wallets = await wallets_of(ada, one, google)
+
+    # 108 points at 12 for each stamp are nine.
+    stamps = Stamps(of=11, points=12)
+    assert await wallets.stale(shop.program_id, [ada.id], stamps=stamps) == stale
 
 
 async def test_a_member_without_cards_has_two_stale_ones(shop: Shop, chain: Chain):

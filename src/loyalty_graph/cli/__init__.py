@@ -18,6 +18,7 @@ from loyalty_graph.cli.members import member_app
 from loyalty_graph.cli.options import DatabaseOption
 from loyalty_graph.cli.output import PROGRAM, errors
 from loyalty_graph.cli.passes import pass_app
+from loyalty_graph.cli.presets import show_presets
 from loyalty_graph.cli.previews import draw_card
 from loyalty_graph.cli.programs import program_app
 from loyalty_graph.cli.purchases import purchase
@@ -52,6 +53,7 @@ pass_app.command("rollouts")(rollouts.show)
 pass_app.command("pause")(rollouts.pause)
 pass_app.command("resume")(rollouts.resume)
 pass_app.command()(certs)
+program_app.command("presets")(show_presets)
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(member_app, name="member")

@@ -28,6 +28,7 @@ from loyalty_graph.config import Settings, data_folder, load_settings
 from loyalty_graph.identity.rules import TOKEN_RANDOM_BYTES
 from loyalty_graph.sandbox import demo as sandbox
 from loyalty_graph.sandbox import emptying
+from loyalty_graph.sandbox.presets import USUAL
 from loyalty_graph.sandbox.records import Choice, Finished, Record, Report
 from loyalty_graph.wallet.desk import PassDesk, open_desk
 
@@ -63,11 +64,18 @@ PortOption = Annotated[
     int | None,
     typer.Option(min=0, max=65535, metavar="PORT", help="Where to serve. (default: 8000)"),
 ]
+PresetOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="The programme they shop under; `program presets` lists them."
+    ),
+]
 ResetOption = Annotated[bool, typer.Option("--reset", help="Replay again from an empty start.")]
 
 
 def demo(  # noqa: PLR0913 - each is an option of the command
     *,
+    preset: PresetOption = USUAL,
     once: OnceOption = False,
     as_json: ReportOption = False,
     households: HouseholdsOption = HOUSEHOLDS,
@@ -83,12 +91,13 @@ def demo(  # noqa: PLR0913 - each is an option of the command
     The replay is kept: the next start opens it.
     """
     settings = load_settings()
-    url = database or f"sqlite://{data_folder(settings).absolute() / 'demo.sqlite3'}"
+    url = database or f"sqlite://{data_folder(settings).absolute() / _file(preset)}"
     settings = settings.model_copy(update={"database_url": url})
     choice = Choice(
         today=today.date() if today else utc_now().date(),
         seed=seed,
         households=None if everything else households,
+        preset=preset,
     )
     sandbox.check(choice)
     say = errors if as_json else console
@@ -99,10 +108,10 @@ def demo(  # noqa: PLR0913 - each is an option of the command
     if as_json:
         print_json(asdict(finished.report))
     else:
-        _print_report(finished.report)
+        _print_report(finished)
     if not once:
         chosen = settings.port if port is None else port
-        _serve(settings, chosen, say=say)
+        _serve(settings, finished.choice.preset, chosen, say=say)
 
 
 async def _prepare(
@@ -112,7 +121,7 @@ async def _prepare(
     from loyalty_graph.cli.demo_fakes import following
     from loyalty_graph.cli.serving import print_header, print_sign_in
 
-    url, slug = settings.database_url, sandbox.slug()
+    url, slug = settings.database_url, sandbox.settings_of(choice.preset).slug
     record = Record.of(url, data_folder(settings))
     desk = open_desk(settings, now=utc_now())
     print_header(url, desk, to=say)
@@ -134,10 +143,17 @@ async def _prepare(
 
 def _described(choice: Choice) -> str:
     who = "all households" if choice.households is None else f"{choice.households:,} households"
-    return f"a year of real baskets of {who}, up to {choice.today}"
+    under = "" if choice.preset == USUAL else f" under {choice.preset}"
+    return f"a year of real baskets of {who}{under}, up to {choice.today}"
 
 
-def _print_report(report: Report) -> None:
+def _file(preset: str) -> str:
+    """Return the name of the file in which a demo is kept, unless one is named."""
+    return "demo.sqlite3" if preset == USUAL else f"demo-{preset}.sqlite3"
+
+
+def _print_report(finished: Finished) -> None:
+    report = finished.report
     rows = (
         ("members", report.members, ""),
         ("purchases", report.purchases, f"with {report.purchase_lines:,} lines"),
@@ -148,7 +164,7 @@ def _print_report(report: Report) -> None:
         *((f"tier {code.lower()}", held, "members") for code, held in report.tiers.items()),
         ("points issued", report.points_issued, ""),
         ("  redeemed", report.points_redeemed, ""),
-        ("  expired", report.points_expired, "after six months"),
+        ("  expired", report.points_expired, _expiry(finished.choice.preset)),
         ("  clawed back", report.points_clawed_back, f"and {report.shortfall:,} forgiven"),
         ("  outstanding", report.points_outstanding, "issued less the three above"),
         (
@@ -167,21 +183,27 @@ def _print_report(report: Report) -> None:
     console.print(f"  [dim]{took}[/]")
 
 
+def _expiry(preset: str) -> str:
+    months = sandbox.settings_of(preset).points.expiry_months
+    return f"after {months} months" if months else "they never do"
+
+
 def _followed(report: Report) -> str:
     each = report.passes_updated
     return f"the last two days: {each['apple']:,} by push, {each['google']:,} at Google"
 
 
-def _serve(settings: Settings, port: int, *, say: Console) -> None:
+def _serve(settings: Settings, preset: str, port: int, *, say: Console) -> None:
     """Serve the demo's database beside the fakes; say what to open and what to try."""
     from loyalty_graph.cli.demo_fakes import beside
     from loyalty_graph.cli.serving import address_of, listen, run_server
 
     listener = listen(settings.host, port, say=say)
+    slug = sandbox.settings_of(preset).slug
 
     async def announce(desk: PassDesk) -> None:
         randomness = secrets.token_bytes(TOKEN_RANDOM_BYTES)
-        access = await sandbox.open_access(desk, randomness=randomness, now=utc_now())
+        access = await sandbox.open_access(slug, desk, randomness=randomness, now=utc_now())
         _print_access(settings, address_of(listener), access, say=say)
 
     kept = Record.of(settings.database_url, data_folder(settings)).wallets

@@ -17,11 +17,10 @@ from loyalty_graph.cli.output import console, run
 from loyalty_graph.config import Settings
 from loyalty_graph.identity import service as identity
 from loyalty_graph.identity.rules import TOKEN_RANDOM_BYTES, Scope, TokenMode
-from loyalty_graph.sandbox.presets import preset_file
+from loyalty_graph.sandbox.presets import open_preset, preset_file
 from loyalty_graph.sandbox.stories import Story, read_story, story_of
 from loyalty_graph.sandbox.story_player import Played, Player, shown
-from loyalty_graph.usecases import program_file, scheduled
-from loyalty_graph.usecases.program_file import ProgramFile
+from loyalty_graph.usecases import scheduled
 
 PLACE = "http://story"
 PARTNER = "Storyteller"
@@ -49,11 +48,11 @@ def story(
     ] = None,
 ) -> None:
     """Play the story of a preset in a database of its own; exit 1 when a figure differs."""
-    program = program_file.read(preset_file(name))
+    preset_file(name)
     told = read_story(file or story_of(name))
     console.print(f"[bold]{escape(told.title)}[/]")
     with TemporaryDirectory() as folder:
-        run(_tell(program, told, alone_in(Path(folder))))
+        run(_tell(name, told, alone_in(Path(folder))))
     console.print("[green]✓[/] Every figure is as the story says.")
 
 
@@ -65,8 +64,8 @@ def alone_in(folder: Path, *, database_url: str | None = None) -> Settings:
     )
 
 
-async def _tell(program: ProgramFile, told: Story, settings: Settings) -> None:
-    async with staged(program, told.begins, settings) as player:
+async def _tell(preset: str, told: Story, settings: Settings) -> None:
+    async with staged(preset, told.begins, settings) as player:
         async for played in player.play(told):
             _print_step(played)
 
@@ -81,10 +80,8 @@ def _print_step(played: Played) -> None:
 
 
 @asynccontextmanager
-async def staged(
-    program: ProgramFile, begins: datetime, settings: Settings
-) -> AsyncIterator[Player]:
-    """Serve a programme that opens at a moment, as a sandbox with a clock of its own."""
+async def staged(preset: str, begins: datetime, settings: Settings) -> AsyncIterator[Player]:
+    """Serve a preset's programme that opens at a moment, as a sandbox with a clock of its own."""
     from loyalty_graph.app import create_app
 
     clock = MovedClock(begins)
@@ -99,7 +96,7 @@ async def staged(
             await jobs.run_due(clock.now, JOBS_MAX)
 
     async with app.router.lifespan_context(app):
-        token = await _opened(program, now=begins)
+        token = await _opened(preset, now=begins)
         async with httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app),
             base_url=PLACE,
@@ -108,10 +105,9 @@ async def staged(
             yield Player(client, wait)
 
 
-async def _opened(program: ProgramFile, *, now: datetime) -> str:
+async def _opened(preset: str, *, now: datetime) -> str:
     """Open the programme as a sandbox; return a token that may do everything in it."""
-    sandbox = program.model_copy(update={"program": program.program.as_sandbox()})
-    version = await program_file.load(sandbox, now=now)
+    version = await open_preset(preset, now=now)
     partner = await identity.partner_named(version.program_id, PARTNER, now=now)
     made = await identity.create_token(
         version.program_id,

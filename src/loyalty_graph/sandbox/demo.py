@@ -25,25 +25,26 @@ from loyalty_graph.members import reads as members
 from loyalty_graph.members import service as member_service
 from loyalty_graph.members.rules import Reference, ReferenceKind
 from loyalty_graph.programs import service as programs
+from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.purchases import reads as purchases
 from loyalty_graph.rewards import reads as rewards
 from loyalty_graph.rewards.codes import Codes
 from loyalty_graph.sandbox.baskets import instant_of, load_baskets
 from loyalty_graph.sandbox.chance import Chance
+from loyalty_graph.sandbox.presets import open_preset, preset_file
 from loyalty_graph.sandbox.records import Choice, Finished, Report
 from loyalty_graph.sandbox.redeeming import CALLER
 from loyalty_graph.sandbox.replay import Replay
+from loyalty_graph.sandbox.subscribing import SUBSCRIBES_ONE_IN
 from loyalty_graph.sandbox.survey import Highlight, Survey, survey
 from loyalty_graph.sandbox.wallets import Wallets
 from loyalty_graph.usecases import card_links, program_file, proof
-from loyalty_graph.usecases.program_copies import sandbox_text
-from loyalty_graph.usecases.program_text import text_of
 from loyalty_graph.wallet import latency, links
 from loyalty_graph.wallet.desk import PassDesk
 
 BASKETS = "presets/demo/complete-journey.txt.xz"
-PROGRAM = "presets/corner-grocer.toml"
 PASSES_AT_ONCE = 100
+EAGER_ONE_IN = 50
 LAST_DAYS = timedelta(days=2)
 TILL, TOKEN = "Demo till", "demo"
 # Pass signatures tell the years 1950 to 2049; the points of a year before 1970 are nobody's wish.
@@ -82,9 +83,13 @@ class Access:
     pass_link: str = field(repr=False)
 
 
-def slug() -> str:
-    """Return the slug of the demo's programme."""
-    return program_file.read(bundled(PROGRAM)).program.slug
+def settings_of(preset: str) -> ProgramSettings:
+    """Return the settings of the programme that a demo replays.
+
+    Raises:
+        NotFoundError: There is no such preset.
+    """
+    return program_file.read(preset_file(preset)).program
 
 
 def check(choice: Choice) -> None:
@@ -104,18 +109,16 @@ async def prepare(
     seconds: dict[str, float] = {}
     with _timed(seconds, "migrate"):
         await migrate()
-    file = program_file.read(bundled(PROGRAM))
+    file = program_file.read(preset_file(choice.preset))
     zone = file.program.zone
-    baskets = load_baskets(bundled(BASKETS), households=choice.households)
-    baskets = baskets.ending_before(choice.today)
+    known = load_baskets(bundled(BASKETS), households=choice.households)
+    baskets = known.ending_before(choice.today)
     opening = instant_of(baskets.first_date, 0, zone)
-    sandbox = file.model_copy(update={"program": file.program.as_sandbox()})
-    text = sandbox_text(text_of(bundled(PROGRAM)), slug=file.program.slug)
-    origin = programs.Origin(text, actor="demo")
-    program = await program_file.load(sandbox, now=opening, origin=origin)
-    replay = Replay(
-        program.program_id, baskets, zone, Chance(choice.seed), Codes(following.desk.link_key)
-    )
+    program = await open_preset(choice.preset, now=opening)
+    chance, codes = Chance(choice.seed), Codes(following.desk.link_key)
+    # Where there is nothing to rise to by shopping, the paid membership is what people join for.
+    often = SUBSCRIBES_ONE_IN if file.tiers else EAGER_ONE_IN
+    replay = Replay(program.program_id, baskets, zone, chance, codes, subscribes_one_in=often)
 
     async def replay_until(day: date) -> None:
         await replay.run(day, progress=lambda done: tell("replay", done, len(baskets)))
@@ -135,20 +138,21 @@ async def prepare(
             now=now,
             progress=lambda done: tell("verify", done, baskets.households),
         )
-    found = await survey(program.program_id, currency=program.settings.currency, now=now)
-    report = await _report(program.program_id, audit, following.wallets, found, seconds, now=now)
+    found = await survey(program.program_id, program.settings, now=now)
+    report = await _report(program, audit, following, found, seconds, now=now)
     return Finished(choice, report, program.program_id, made_at)
 
 
-async def open_access(desk: PassDesk, *, randomness: bytes, now: datetime) -> Access:
+async def open_access(slug: str, desk: PassDesk, *, randomness: bytes, now: datetime) -> Access:
     """Give out what a visitor needs to try the open demo; tokens of earlier starts stop working.
 
     Args:
+        slug: Of the demo's programme.
         desk: Makes and tells the links; a member's first one is told again as long as it works.
         randomness: 32 unpredictable bytes, for the token.
         now: The moment of the start.
     """
-    program_id = await programs.find(slug())
+    program_id = await programs.find(slug)
     till = await identity.partner_named(program_id, TILL, now=now)
     for token in await identity.list_tokens(program_id):
         if token.partner_id == till.id and token.name == TOKEN and token.revoked_at is None:
@@ -172,7 +176,7 @@ async def open_access(desk: PassDesk, *, randomness: bytes, now: datetime) -> Ac
 async def _highlights(program_id: UUID, *, now: datetime) -> tuple[Highlight, ...]:
     """Look again at each start: what was bought since the replay counts, too."""
     version = await programs.in_force(program_id, now, now=now)
-    found = await survey(program_id, currency=version.settings.currency, now=now)
+    found = await survey(program_id, version.settings, now=now)
     return found.highlights()
 
 
@@ -227,14 +231,16 @@ async def _follow(program_id: UUID, following: Following, *, tell: Tell) -> None
 
 
 async def _report(
-    program_id: UUID,
+    program: programs.Version,
     audit: Audit,
-    wallets: Wallets,
+    following: Following,
     found: Survey,
     seconds: dict[str, float],
     *,
     now: datetime,
 ) -> Report:
+    program_id, wallets = program.program_id, following.wallets
+    look = following.desk.printers[program.settings.branding.template].template.look
     totals = await ledger.totals(program_id)
     rows = await purchases.counts(program_id)
     forgiven = totals.get((Kind.FORGIVE, True), 0) - totals.get((Kind.RECLAIM, False), 0)
@@ -263,7 +269,7 @@ async def _report(
         subscriptions=found.subscriptions,
         passes_issued=len(cards),
         passes_updated=wallets.updated(),
-        stale_cards=await wallets.stale(program_id, cards),
+        stale_cards=await wallets.stale(program_id, cards, stamps=look.stamps),
         tiers=found.tiers,
         ledger={
             "accounts": audit.accounts,

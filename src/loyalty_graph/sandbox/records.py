@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -11,15 +11,20 @@ from uuid import UUID
 from loyalty_graph.db import migrate, open_database
 from loyalty_graph.errors import DatabaseError, NotFoundError
 from loyalty_graph.programs import service as programs
+from loyalty_graph.sandbox.presets import USUAL
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which demo: the first `households` (None for all) up to `today`, with this seed."""
+    """Which demo: the first `households` (None for all) up to `today`, with this seed.
+
+    `preset` is the programme under which they shop.
+    """
 
     today: date
     seed: int
     households: int | None
+    preset: str = USUAL
 
     def will_do(self, wanted: "Choice", *, fixed: bool) -> bool:
         """Return whether a replay of this one answers `wanted`.
@@ -27,7 +32,7 @@ class Choice:
         `fixed` says that today was asked for; otherwise an older replay does as well.
         """
         today = wanted.today if fixed else self.today
-        return self == Choice(today, wanted.seed, wanted.households)
+        return self == replace(wanted, today=today)
 
 
 @dataclass(frozen=True, slots=True)

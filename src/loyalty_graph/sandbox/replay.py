@@ -25,7 +25,7 @@ from loyalty_graph.sandbox.baskets import Basket, Baskets, instant_of
 from loyalty_graph.sandbox.chance import Chance
 from loyalty_graph.sandbox.giving import Giving
 from loyalty_graph.sandbox.redeeming import CALLER, InHand, Redeeming, Visit, latest
-from loyalty_graph.sandbox.subscribing import Subscribing
+from loyalty_graph.sandbox.subscribing import SUBSCRIBES_ONE_IN, Subscribing
 from loyalty_graph.subscriptions.service import SubscriptionKey
 from loyalty_graph.usecases import (
     activations,
@@ -67,7 +67,8 @@ class Evening:
 class Replay:
     """A replay in progress: what later days need to know of earlier ones.
 
-    `codes` makes the codes of rewards, with the key of whoever will serve the result.
+    `codes` makes the codes of rewards, with the key of whoever will serve the result. A household
+    begins a paid membership on one in `subscribes_one_in` of its days of shopping.
     """
 
     program_id: UUID
@@ -75,6 +76,7 @@ class Replay:
     zone: ZoneInfo
     chance: Chance
     codes: Codes
+    subscribes_one_in: int = SUBSCRIBES_ONE_IN
     members: dict[int, UUID] = field(default_factory=dict)
     returns: dict[date, list[Bought]] = field(default_factory=dict)
     pockets: dict[int, list[InHand]] = field(default_factory=dict)
@@ -126,7 +128,7 @@ class Replay:
         regretted = await giving.evening(day, visits, self.regretted, now=now)
         redeeming = Redeeming(self.program_id, self.zone, self.codes, self.chance)
         pockets = await redeeming.evening(day, visits, self.pockets, now=now)
-        subscribing = Subscribing(self.program_id, self.chance)
+        subscribing = Subscribing(self.program_id, self.chance, self.subscribes_one_in)
         subscribed = await subscribing.evening(day, visits, self.subscribed, now=now)
         returns = [
             (basket, one)

@@ -26,7 +26,7 @@ Subscribed = Mapping[int, SubscriptionKey]
 class Subscribing:
     """What members do with a programme's plans, by fixed rules.
 
-    On the evening of one in 400 of its days of shopping, a household that never had a plan
+    On the evening of one in `one_in` of its days of shopping, a household that never had a plan
     subscribes to one; hashes name the plan and the card. Of ten cards eight pay, one pays at the
     second attempt, one never does. On one in 80 of their later days of shopping subscribers cancel,
     and the subscription ends with its period.
@@ -34,6 +34,7 @@ class Subscribing:
 
     program_id: UUID
     chance: Chance
+    one_in: int = SUBSCRIBES_ONE_IN
 
     async def evening(
         self, day: date, visits: Mapping[int, Visit], had: Subscribed, *, now: datetime
@@ -47,7 +48,7 @@ class Subscribing:
         plans = [plan.code for _, plan in await reads.plans(self.program_id, now=now)]
         begun: dict[int, SubscriptionKey] = {}
         for household in sorted(visits.keys() - had.keys()) if plans else ():
-            if not self.chance.falls(SUBSCRIBES_ONE_IN, "subscribes", household, day):
+            if not self.chance.falls(self.one_in, "subscribes", household, day):
                 continue
             command = subscriptions.Subscribe(
                 caller=CALLER,

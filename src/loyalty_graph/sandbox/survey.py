@@ -9,10 +9,11 @@ from loyalty_graph.ledger import reads as ledger
 from loyalty_graph.members import reads as members
 from loyalty_graph.members.models import Member
 from loyalty_graph.money import Money
+from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.subscriptions import reads as subscriptions
 from loyalty_graph.subscriptions.rules import Status
 from loyalty_graph.tiers import reads as tiers
-from loyalty_graph.tiers.rules import TierSettings
+from loyalty_graph.tiers.rules import Basis
 
 MEMBERS_AT_ONCE = 100
 RANKED = 3
@@ -35,11 +36,14 @@ class Highlight:
 class Survey:
     """What was found: members of each tier, the lowest first, plans that give something now.
 
+    Amounts are of `currency`; points are called `unit`.
+
     The candidates are ranked: who is nearest to the next of the upper tiers, who has a running plan
     and the most points, and who loses the most within 30 days.
     """
 
     currency: str
+    unit: str
     tiers: dict[str, int]
     subscriptions: int = 0
     nearest: list[tuple[int, Highlight]] = field(default_factory=list)
@@ -64,24 +68,19 @@ def _rank(rank: list[tuple[int, Highlight]], key: int, one: Highlight) -> None:
     del rank[RANKED:]
 
 
-async def survey(program_id: UUID, *, currency: str, now: datetime) -> Survey:
+async def survey(program_id: UUID, program: ProgramSettings, *, now: datetime) -> Survey:
     """Look at every member once, in pages."""
     settings = await tiers.settings(program_id, now=now)
-    assert settings is not None, "the demo's programme has tiers"
-    found, after = Survey(currency, dict.fromkeys((one.code for one in settings.levels), 0)), None
+    counted = dict.fromkeys((one.code for one in settings.levels), 0) if settings else {}
+    found, after = Survey(program.currency, program.points.unit_other, counted), None
     while page := await members.page(program_id, first=MEMBERS_AT_ONCE, after=after):
-        await _look_at(found, program_id, page, settings, now=now)
+        await _look_at(found, program_id, page, now=now)
         after = page[-1].id
     return found
 
 
 async def _look_at(
-    found: Survey,
-    program_id: UUID,
-    page: Sequence[Member],
-    settings: TierSettings,
-    *,
-    now: datetime,
+    found: Survey, program_id: UUID, page: Sequence[Member], *, now: datetime
 ) -> None:
     ids = [member.id for member in page]
     statuses = await tiers.statuses(program_id, ids, now=now)
@@ -89,22 +88,34 @@ async def _look_at(
     balances = await ledger.balances(program_id, ids, now=now)
     expirations = await ledger.expirations(program_id, ids, now=now)
     for member in page:
-        status, plan = statuses[member.id], plans.get(member.id)
-        assert status.level is not None, "the lowest tier is everybody's"
-        name, tier = member.external_id or member.number, status.level.name
+        status, plan = statuses.get(member.id), plans.get(member.id)
+        level = status.level if status else None
+        name, tier = member.external_id or member.number, f"{level.name}, " if level else ""
         available = balances[member.id].available
-        found.tiers[status.level.code] += 1
-        _rank(found.richest, -available, Highlight(name, f"{tier}, {available:,} points"))
-        if status.next is settings.levels[-1] and status.missing:
-            missing = Money(status.missing, found.currency).to_text()
-            why = f"{tier}, {missing} {found.currency} short of {status.next.name}"
-            _rank(found.nearest, status.missing, Highlight(name, why, missing))
+        points = f"{available:,} {found.unit}"
+        _rank(found.richest, -available, Highlight(name, f"{tier}{points}"))
+        if level is not None:
+            found.tiers[level.code] += 1
+        if status is not None:
+            _look_how_near(found, name, tier, status)
         if plan is not None and plan.entitled_until is not None:
             found.subscriptions += 1
             if plan.state.status is Status.ACTIVE:
-                why = f"{tier}, subscriber of {plan.plan.name}, {available:,} points"
+                why = f"{tier}subscriber of {plan.plan.name}, {points}"
                 _rank(found.subscribed, -available, Highlight(name, why))
         soon = sum(one.points for one in expirations[member.id] if one.expires_at <= now + SOON)
         if soon:
-            why = f"{tier}, {soon:,} points expire within {SOON.days} days"
+            why = f"{tier}{soon:,} {found.unit} expire within {SOON.days} days"
             _rank(found.losing, -soon, Highlight(name, why))
+
+
+def _look_how_near(found: Survey, name: str, tier: str, status: tiers.Status) -> None:
+    """Rank who is on the way to the highest tier; a purchase lifts only where money counts."""
+    if status.next is not status.settings.levels[-1] or not status.missing:
+        return
+    amount, short = None, f"{status.missing:,} {found.unit}"
+    if status.settings.basis is Basis.SPEND:
+        amount = Money(status.missing, found.currency).to_text()
+        short = f"{amount} {found.currency}"
+    why = f"{tier}{short} short of {status.next.name}"
+    _rank(found.nearest, status.missing, Highlight(name, why, amount))

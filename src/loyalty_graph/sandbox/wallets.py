@@ -24,9 +24,12 @@ from loyalty_graph.sandbox.google import FakeGoogle
 from loyalty_graph.sandbox.google_store import Resource
 from loyalty_graph.wallet import pushes, service, tags
 from loyalty_graph.wallet.desk import PassDesk
+from loyalty_graph.wallet.looks import Stamps
 from loyalty_graph.wallet.service import Platform
 
-BALANCE = "balance"
+BALANCE, STAMPS = "balance", "stamps"
+"""The fields of cards that say what a member has: points, or stamps of the present card."""
+FIELDS = ("headerFields", "primaryFields", "secondaryFields", "auxiliaryFields")
 AT_ONCE = 16
 LOOK_EVERY_S = 0.02
 SETTLED_WITHIN_S = 60.0
@@ -175,23 +178,38 @@ class Wallets:
             "google": sum(one.object_id in self.google.store.changed for one in self.holders),
         }
 
-    async def stale(self, program_id: UUID, member_ids: Iterable[UUID]) -> int:
-        """Return how many cards show another balance than the ledger has, or are not there."""
+    async def stale(
+        self, program_id: UUID, member_ids: Iterable[UUID], *, stamps: Stamps | None = None
+    ) -> int:
+        """Return how many cards show another balance than the ledger has, or are not there.
+
+        Cards of a template with `stamps` show those instead.
+        """
         wanted = list(member_ids)
         balances = await ledger.balances(program_id, wanted, now=self.clock())
         shown = {holder.member_id: self._shown(holder) for holder in self.holders}
         return sum(
-            one != balances[member_id].available
+            one != _digits(balances[member_id].available, stamps)
             for member_id in wanted
-            for one in shown.get(member_id, (None, None))
+            for one in shown.get(member_id, ("", ""))
         )
 
-    def _shown(self, holder: Holder) -> tuple[int | None, int | None]:
-        """Return the balance on the phone's card and on Google's."""
+    def _shown(self, holder: Holder) -> tuple[str, str]:
+        """Return the digits of the balance, or of the stamps, on the phone's card and Google's."""
         held = holder.device.passes.get(holder.serial)
-        fields = [] if held is None else held.fields("primaryFields")
-        text = next((one["value"] for one in fields if one["key"] == BALANCE), "")
-        digits = NO_DIGIT.sub("", text)
+        fields = [one for name in FIELDS for one in (held.fields(name) if held else ())]
+        text = next((one["value"] for one in fields if one["key"] in (BALANCE, STAMPS)), "")
         resource = self.google.store.objects.get(holder.object_id, {})
-        points = resource.get("loyaltyPoints", {}).get("balance", {}).get("int")
-        return (int(digits) if digits else None), points
+        first, second = (
+            resource.get(name, {}).get("balance", {})
+            for name in ("loyaltyPoints", "secondaryLoyaltyPoints")
+        )
+        # Where money comes first, points are second.
+        points = second if "money" in first else first
+        at_google = str(points.get("int", points.get("string", "")))
+        return NO_DIGIT.sub("", text), NO_DIGIT.sub("", at_google)
+
+
+def _digits(points: int, stamps: Stamps | None) -> str:
+    """Return the digits of what a card shows of a balance: 7 of 10 stamps are 710."""
+    return str(points) if stamps is None else f"{stamps.filled(points)}{stamps.of}"
