@@ -16,7 +16,8 @@ DIFF = """query ($toml: String!, $version: Int) {
         diff { comparedWith changes { part subject kind sentence place } cards cardHolders } } }"""
 APPLIED = "diff { comparedWith changes { sentence } } program { version name } replayed"
 VERSIONS = """query ($first: Int! = 20, $before: Int) {
-    programVersions(first: $first, before: $before) { number appliedAt actor note changeCount toml } }"""
+    programVersions(first: $first, before: $before) {
+        number appliedAt actor note changeCount toml } }"""
 NAME = "query ($version: Int) { program(version: $version) { name version } }"
 
 

@@ -74,7 +74,7 @@ class Counters:
         self._counts: dict[UUID, dict[tuple[str, str], Count]] = {}
         for key, count in (counts or {}).items():
             self._of(key.member_id)[key.rule, key.period] = count
-        self._budgets: dict[tuple[str, str], int] = {**(budgets or {})}
+        self._budgets = {(rule, period): used for (rule, period), used in (budgets or {}).items()}
         self.changed: dict[CounterKey, Count] = {}
         self.spent: dict[BudgetKey, int] = {}
 
