@@ -256,7 +256,7 @@ def test_the_schema_is_what_editors_take(call: CommandLine):
     schema = call("program", "schema").json
 
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    assert list(schema["properties"])[:4] == ["program", "branding", "stores", "earning"]
+    assert list(schema["properties"])[:3] == ["program", "branding", "stores"]
     assert "branding" not in schema["$defs"]["ProgramSettings"]["properties"]
     assert "keep" not in schema["$defs"]["TierLevel"]["required"]
 

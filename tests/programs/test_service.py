@@ -54,6 +54,8 @@ async def test_another_process_sees_a_new_version_a_second_later(database: objec
         file={},
         in_force_from=NOON,
         loaded_at=NOON,
+        actor="cli",
+        note="",
     )
 
     seen = [

@@ -16,7 +16,7 @@ from pydantic import (
 from loyalty_graph.benefits import service as benefits
 from loyalty_graph.benefits.rules import BENEFITS_MAX, Benefit
 from loyalty_graph.conditions.references import references
-from loyalty_graph.db import transaction
+from loyalty_graph.db import assert_in_transaction, transaction
 from loyalty_graph.earning import service as earning
 from loyalty_graph.earning.settings import EarningSettings
 from loyalty_graph.programs import reads
@@ -234,14 +234,27 @@ def _unknown_in_conditions(file: ProgramFile) -> Iterator[str]:
 async def load(
     file: ProgramFile, *, now: datetime, origin: programs.Origin | None = None
 ) -> programs.Version:
-    """Store a programme file as the next version of its programme, in force from now.
+    """Store a programme file as the next version of its programme, in a transaction of its own.
 
-    When cards look different by it, that is rolled out to all of them. This is the storing step:
-    `program_versions.apply` is the door, which refuses what members would miss.
+    Nothing is refused that members would miss: `program_versions.apply` is the door that does.
 
     Raises:
         InvalidInputError: It cannot follow the programme's earlier versions.
     """
+    return await store_file(file, now=now, origin=origin)
+
+
+async def store_file(
+    file: ProgramFile, *, now: datetime, origin: programs.Origin | None = None
+) -> programs.Version:
+    """Store a programme file as the next version of its programme, in force from now.
+
+    When cards look different by it, that is rolled out to all of them.
+
+    Raises:
+        InvalidInputError: It cannot follow the programme's earlier versions.
+    """
+    assert_in_transaction()
     whole = file.model_dump(mode="json")
     before = await reads.newest(file.program.slug, lock=True)
     different = None if before is None else len(difference(known(before.file), file))

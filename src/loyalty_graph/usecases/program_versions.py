@@ -152,7 +152,7 @@ async def _apply(command: ApplyProgram, *, now: datetime) -> ProgramApplied:
         program_id=command.program_id,
     )
     origin = programs.Origin(draft.text, command.caller, command.note)
-    version = await program_file.load(draft.file, now=now, origin=origin)
+    version = await program_file.store_file(draft.file, now=now, origin=origin)
     if command.claim is not None:
         answered.keep(command.claim, {"version": version.number})
         await store(version.program_id, [answered.write(now=now)])
