@@ -23,4 +23,4 @@ def test_as_json_each_has_a_path_that_can_be_applied(call: CommandLine, database
     path = done.json["notes-vouchers"]["path"]
     assert Path(path).is_file()
     applied = call("program", "apply", path, "--database", database_url)
-    assert applied.out.startswith("✓ Points and Notes: version 1 is in force.\n")
+    assert applied.out.startswith("✓ Points and Notes (notes-vouchers): version 1 is in force.\n")

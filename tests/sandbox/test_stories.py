@@ -28,7 +28,8 @@ async def played(
 
 
 def story_with(*steps: dict[str, Any]) -> Story:
-    return Story.model_validate({"title": "A test", "begins": BEGINS, "steps": steps})
+    told = [{"says": "It goes on", **step} for step in steps]
+    return Story.model_validate({"title": "A test", "begins": BEGINS, "steps": told})
 
 
 @pytest.mark.parametrize("preset", presets())
@@ -52,47 +53,47 @@ async def test_a_preset_does_what_its_story_says(preset: str, database_url: str,
         (
             "two figures",
             {**BUYS, "expect": {"points": 1, "rewards": []}},
-            "Step 2 (buy): points: expected 1, came 600; rewards: expected none, came NOTE_5.",
+            "Step 2 (It goes on): points: expected 1, came 600; rewards: expected none, came NOTE_5.",
         ),
         (
             "what is not there",
             {**BUYS, "expect": {"subscription": "ACTIVE"}},
-            "Step 2 (buy): subscription: expected ACTIVE, came None.",
+            "Step 2 (It goes on): subscription: expected ACTIVE, came None.",
         ),
         (
             "a refusal that nobody expected",
             {"redeem": {"reward": "NOTE_5"}},
-            "Step 2 (redeem): INSUFFICIENT_POINTS This needs 500 points; 0 are available.",
+            "Step 2 (It goes on): INSUFFICIENT_POINTS This needs 500 points; 0 are available.",
         ),
         (
             "another refusal",
             {"redeem": {"reward": "NOTE_5"}, "expect": {"refused": "OUT_OF_STOCK"}},
-            "Step 2 (redeem): refused: expected OUT_OF_STOCK, came INSUFFICIENT_POINTS.",
+            "Step 2 (It goes on): refused: expected OUT_OF_STOCK, came INSUFFICIENT_POINTS.",
         ),
         (
             "no refusal",
             {**BUYS, "expect": {"refused": "DUPLICATE_PURCHASE"}},
-            "Step 2 (buy): refused: expected DUPLICATE_PURCHASE, came None.",
+            "Step 2 (It goes on): refused: expected DUPLICATE_PURCHASE, came None.",
         ),
         (
             "somebody unknown",
             {"member": "bob", "expect": {"points": 0}},
-            "Step 2 (a look): points: expected 0, came None.",
+            "Step 2 (It goes on): points: expected 0, came None.",
         ),
         (
             "what the API does not know",
             {"buy": {"lines": [{"type": "SHOES", "amount": "1.00", "sku": "x" * 101}]}},
-            "Step 2 (buy): INVALID_INPUT",
+            "Step 2 (It goes on): INVALID_INPUT",
         ),
         (
             "a redemption without a name",
             {"use": "NOTE_5"},
-            "Step 2 (use): nothing was redeemed that is called NOTE_5.",
+            "Step 2 (It goes on): nothing was redeemed that is called NOTE_5.",
         ),
         (
             "a payment for nothing",
             {"pay": "4.99"},
-            "Step 2 (pay): ada has no subscription.",
+            "Step 2 (It goes on): ada has no subscription.",
         ),
     ],
 )
@@ -115,7 +116,7 @@ async def test_money_can_be_taken_from_a_voucher_only(database_url: str, data_di
     redeems = {"redeem": {"reward": "OFF_5", "called": "five"}}
     spends = {"spend": {"voucher": "five", "amount": "1.00"}}
 
-    with pytest.raises(StoryError, match=r"^Step 4 \(spend\): five is no voucher\.$"):
+    with pytest.raises(StoryError, match=r"^Step 4 \(It goes on\): five is no voucher\.$"):
         await played(
             "points-to-discount",
             story_with(JOINS, buys, redeems, spends),
@@ -145,7 +146,7 @@ async def test_a_story_may_have_several_members(database_url: str, data_dir: Pat
         ("no offset", 'title = "x"\nbegins = 2026-03-02T17:00:00\n[[steps]]\nwait = 1', "begins: "),
         (
             "two things at once",
-            f'title = "x"\nbegins = {BEGINS}\n[[steps]]\nwait = 1\nuse = "A"',
+            f'title = "x"\nbegins = {BEGINS}\n[[steps]]\nsays = "?"\nwait = 1\nuse = "A"',
             "steps.0: use and wait are two steps",
         ),
         (
@@ -155,12 +156,17 @@ async def test_a_story_may_have_several_members(database_url: str, data_dir: Pat
         ),
         (
             "a figure nobody knows",
-            f'title = "x"\nbegins = {BEGINS}\n[[steps]]\nexpect = {{ stars = 3 }}',
+            f'title = "x"\nbegins = {BEGINS}\n[[steps]]\nsays = "?"\nexpect = {{ stars = 3 }}',
             "steps.0.expect.stars: Extra inputs are not permitted",
         ),
         (
+            "no words",
+            f'title = "x"\nbegins = {BEGINS}\n[[steps]]\nwait = 1',
+            "steps.0.says: Field required",
+        ),
+        (
             "money as a number",
-            f'title = "x"\nbegins = {BEGINS}\n[[steps]]\npay = 4.99',
+            f'title = "x"\nbegins = {BEGINS}\n[[steps]]\nsays = "?"\npay = 4.99',
             "steps.0.pay: Input should be a valid string",
         ),
     ],

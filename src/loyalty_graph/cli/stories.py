@@ -71,8 +71,7 @@ async def _tell(preset: str, told: Story, settings: Settings) -> None:
 
 
 def _print_step(played: Played) -> None:
-    says = played.step.says or (played.step.action or "look").replace("_", " ")
-    console.print(f"  {played.number:>2}  {escape(says)}")
+    console.print(f"  {played.number:>2}  {escape(played.step.says)}")
     expected = played.step.expect.given
     figures = ", ".join(f"{name} {shown(played.found[name])}" for name in expected)
     if figures:

@@ -59,6 +59,7 @@ class Buy(_Part):
     lines: tuple[BasketLine, ...] = Field(min_length=1)
     channel: Literal["POS", "WEB", "MOBILE", "PARTNER"] = "POS"
     store: str | None = None
+    payment: str | None = None
     pay_with_points: int = 0
 
 
@@ -74,6 +75,16 @@ class Refund(_Part):
 
     receipt: Name
     lines: tuple[BroughtBack, ...] | None = None
+
+
+class Activity(_Part):
+    """Something other than a purchase that earns, such as a review."""
+
+    kind: str
+    name: str | None = None
+    network: str | None = None
+    proof: str | None = None
+    store: str | None = None
 
 
 class Subscribe(_Part):
@@ -119,6 +130,7 @@ class Expected(_Part):
     paid_with_points: Amount | None = None
     uses_left: int | None = None
     points: int | None = None
+    pending: int | None = None
     debt: int | None = None
     expiring: int | None = None
     tier: str | None = None
@@ -144,11 +156,12 @@ class Expected(_Part):
 class Step(_Part):
     """One thing that happens, to `member`, and what is so after it; without a thing, a look."""
 
-    says: str = ""
+    says: Annotated[str, Field(min_length=1, max_length=200)]
     member: Name = SOMEBODY
     enrol: Enrol | None = None
     buy: Buy | None = None
     refund: Refund | None = None
+    activity: Activity | None = None
     subscribe: Subscribe | None = None
     pay: Amount | None = None
     change_plan: str | None = None

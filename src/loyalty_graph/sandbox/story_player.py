@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 
 from loyalty_graph.sandbox.stories import (
+    Activity,
     BasketLine,
     Buy,
     Enrol,
@@ -22,7 +23,7 @@ from loyalty_graph.sandbox.stories import (
 
 SOURCE = "story"
 STANDING = """query ($ref: MemberRef!) { member(ref: $ref) {
-    wallet { available debt expirations { points } }
+    wallet { available pending debt expirations { points } }
     tier { tier { code } next { code } amountToNext { amount } pointsToNext }
     entitlements { benefit { code } }
     availableRewards { reward { code } reasons }
@@ -82,8 +83,7 @@ class Player:
             yield Played(self._number, self._step, self._found)
 
     def _fault(self, what: str) -> StoryError:
-        named = self._step.says or self._step.action or "a look"
-        return StoryError(f"Step {self._number} ({named}): {what}.")
+        return StoryError(f"Step {self._number} ({self._step.says}): {what}.")
 
     @property
     def _member(self) -> Given:
@@ -101,6 +101,7 @@ class Player:
             "lines": [_line(line) for line in buy.lines],
             "channel": buy.channel,
             "store": buy.store,
+            "payment": buy.payment,
             "payWithPoints": buy.pay_with_points,
         }
         done = await self._do("recordPurchase", given, "points paidWithPoints { amount }")
@@ -114,6 +115,11 @@ class Player:
         }
         done = await self._do("refundPurchase", given, "pointsTakenBack")
         self._found["taken_back"] = done["pointsTakenBack"]
+
+    async def _activity(self, deed: Activity) -> None:
+        given = {"member": self._member, **deed.model_dump(exclude_none=True)}
+        done = await self._do("recordActivity", given, "points")
+        self._found["earned"] = done["points"]
 
     async def _subscribe(self, wish: Subscribe) -> None:
         given = {"member": self._member, "plan": wish.plan, "card": wish.card}
@@ -179,6 +185,7 @@ class Player:
         mine = {name: made[key] for name, key in self._redeemed.items() if key in made}
         return {
             "points": member["wallet"]["available"],
+            "pending": member["wallet"]["pending"],
             "debt": member["wallet"]["debt"],
             "expiring": sum(one["points"] for one in member["wallet"]["expirations"]),
             "tier": (tier.get("tier") or {}).get("code"),
@@ -227,6 +234,7 @@ _DO: Mapping[str, Callable[[Player, Any], Awaitable[None]]] = {
     "enrol": Player._enrol,
     "buy": Player._buy,
     "refund": Player._refund,
+    "activity": Player._activity,
     "subscribe": Player._subscribe,
     "pay": Player._pay,
     "change_plan": Player._change_plan,
