@@ -26,6 +26,7 @@ from loyalty_graph.usecases import (
     redemptions,
     refunds,
     rewards,
+    simulating,
     vouchers,
 )
 
@@ -134,6 +135,13 @@ class Shop:
             lines=lines,
         )
         return replace(command, **changes)
+
+    async def simulate(
+        self, lines: tuple[Line, ...] = GOLDEN, /, member: Member | None = None, **changes: Any
+    ) -> simulating.Simulation:
+        basket = replace(simulating.Basket(lines, self.now), **changes)
+        reference = None if member is None else by_id(member)
+        return await simulating.simulate(self.program_id, basket, now=self.now, member=reference)
 
     async def bring_back(
         self, bought: purchases.PurchaseRecorded, quantities: dict[int, int] | None, **changes: Any

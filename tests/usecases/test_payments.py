@@ -14,7 +14,7 @@ from loyalty_graph.programs.rules import PaymentSettings
 from loyalty_graph.purchases.models import MemberSummary, Purchase
 from loyalty_graph.purchases.rules import Line, bring_back, pay_with_points
 from loyalty_graph.rewards.errors import PaymentTooLargeError
-from loyalty_graph.usecases import proof, purchases, simulating
+from loyalty_graph.usecases import proof, purchases
 from loyalty_graph.usecases.purchases import PurchaseRecorded
 from tests.shop import DAY, NOON, Shop, open_shop, program
 
@@ -203,11 +203,9 @@ async def test_fifty_tills_at_once_never_pay_with_the_same_points(database: obje
 async def test_a_simulated_purchase_earns_what_the_real_one_does(database: object):
     shop, _ = await opened()
 
-    simulated = await simulating.simulate(
-        shop.program_id, TEN_CUPS, purchased_at=NOON, now=NOON, pay_points=400
-    )
+    simulated = await shop.simulate(TEN_CUPS, pay_points=400)
 
-    assert simulated.calculation.points == 12
+    assert simulated.points == 12
 
 
 some_lines = st.lists(

@@ -27,7 +27,7 @@ from loyalty_graph.purchases.models import (
     PurchaseReference,
 )
 from loyalty_graph.purchases.rules import Line
-from loyalty_graph.usecases import purchases, simulating
+from loyalty_graph.usecases import purchases
 from tests.shop import DAY, GOLDEN, NOON, PROGRAM, Shop, open_shop, record_one
 
 TABLES = (
@@ -278,13 +278,13 @@ async def test_a_member_is_found_by_any_reference(
 async def test_a_simulation_gives_the_same_numbers_and_writes_nothing(shop: Shop, ada: Member):
     before = await everything()
 
-    simulated = await simulating.simulate(shop.program_id, GOLDEN, purchased_at=NOON, now=NOON)
+    simulated = await shop.simulate(GOLDEN)
 
     assert await everything() == before
     await shop.buy(ada)
     entry = await TransferRow.get(member_id=ada.id)
     lot = await LotRow.get(member_id=ada.id)
-    assert (simulated.calculation.points, simulated.explanation) == (108, entry.explanation)
+    assert (simulated.points, simulated.explanation) == (108, entry.explanation)
     assert simulated.expires_at == lot.expires_at
 
 
@@ -336,8 +336,8 @@ async def test_gathered_calls_meet_a_conflict_by_starting_over(
 ):
     record_batch, conflicts = purchases._record_batch, iter([IntegrityError("twin")])
 
-    async def record_beside_a_twin(*given: Any) -> Any:
-        answers = await record_batch(*given)
+    async def record_beside_a_twin(*given: Any, **how: Any) -> Any:
+        answers = await record_batch(*given, **how)
         if (conflict := next(conflicts, None)) is not None:
             raise conflict
         return answers

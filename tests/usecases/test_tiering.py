@@ -11,7 +11,7 @@ from loyalty_graph.outbox import CardMark
 from loyalty_graph.purchases.models import Purchase
 from loyalty_graph.tiers import reads
 from loyalty_graph.tiers.models import TierChange, TierStanding
-from loyalty_graph.usecases import program_file, purchases, simulating, tier_reviews
+from loyalty_graph.usecases import program_file, purchases, tier_reviews
 from tests.shop import DAY, NOON, PROGRAM, Shop, open_shop
 from tests.tiers.shop import Watch, tea, with_tiers
 
@@ -318,17 +318,10 @@ async def test_another_window_counts_the_same_purchases_anew(shop: Shop, ada: Wa
 async def test_a_simulation_for_a_member_says_what_the_purchase_will_earn(shop: Shop, ada: Watch):
     await shop.buy(ada.member, tea(10_000))
     later = shop.later(DAY)
-    receipt = later.receipt(ada.member, tea(1_000))
 
     async def simulated(at: datetime) -> int:
-        done = await simulating.simulate(
-            shop.program_id,
-            receipt.lines,
-            purchased_at=at,
-            now=later.now,
-            member=receipt.member,
-        )
-        return done.calculation.points
+        done = await later.simulate(tea(1_000), member=ada.member, purchased_at=at)
+        return done.points
 
     assert await simulated(later.now) == 12
     assert await simulated(NOON - DAY) == 10

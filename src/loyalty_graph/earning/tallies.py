@@ -6,25 +6,16 @@ from uuid import UUID
 
 from tortoise.expressions import F
 
-from loyalty_graph.db import assert_in_transaction, transaction
+from loyalty_graph.db import assert_in_transaction
 from loyalty_graph.db.sets import Lookup, Upsert
+from loyalty_graph.earning.counters import BudgetKey, Count, CounterKey
 from loyalty_graph.earning.models import EarningBudget, EarningCounter
-
-CounterKey = tuple[UUID, str, str]
-"""(member id, rule, period)"""
-BudgetKey = tuple[str, str]
-"""(rule, period)"""
 
 _PERIOD = re.compile(r"[A-Z0-9-]{1,20}")
 
 
 class BudgetTakenMeanwhileError(Exception):
     """Others took what this transaction had counted on; run again, it sees what is left."""
-
-    def __init__(self, program_id: UUID, keys: Iterable[BudgetKey]) -> None:
-        super().__init__(program_id)
-        self.program_id = program_id
-        self.keys = sorted(keys)
 
 
 def counters(periods: Iterable[str]) -> Callable[[Sequence[UUID]], Lookup]:
@@ -46,13 +37,13 @@ def counters(periods: Iterable[str]) -> Callable[[Sequence[UUID]], Lookup]:
     return of_members
 
 
-def counter_writes(counted: Mapping[CounterKey, tuple[int, int]]) -> Upsert:
-    """Return what keeps new (points, times); the members' accounts are locked."""
+def counter_writes(counted: Mapping[CounterKey, Count]) -> Upsert:
+    """Return what keeps new counts; the members' accounts are locked."""
     return Upsert(
         EarningCounter,
         ("member_id", "period", "rule"),
         ("member_id", "rule", "period", "points", "times"),
-        [(*key, *now) for key, now in sorted(counted.items())],
+        [(*key, counted[key].points, counted[key].times) for key in sorted(counted)],
         merge=(("points", "excluded.points"), ("times", "excluded.times")),
     )
 
@@ -66,9 +57,9 @@ def budgets(keys: Iterable[BudgetKey], *, lock: bool) -> Lookup:
     return Lookup(EarningBudget, by, sorted(set(keys)), (*by, "used_points"), lock=lock)
 
 
-@transaction
 async def open_budgets(program_id: UUID, keys: Iterable[BudgetKey]) -> None:
     """Make the rows of budgets that have none yet, so that they can be locked."""
+    assert_in_transaction()
     missing = [_unused(program_id, key) for key in sorted(set(keys))]
     await EarningBudget.bulk_create(missing, ignore_conflicts=True)
 
@@ -87,13 +78,12 @@ async def move_budgets(
     assert_in_transaction()
     for key, points in sorted(moves.items()):
         if points and not await _move(program_id, key, points, limits.get(key)):
-            raise BudgetTakenMeanwhileError(program_id, limits)
+            raise BudgetTakenMeanwhileError(*key)
 
 
 async def _move(program_id: UUID, key: BudgetKey, points: int, limit: int | None) -> bool:
     """Return whether it took; where there is no row yet, there is one afterwards."""
-    rule, period = key
-    counted = EarningBudget.filter(program_id=program_id, rule=rule, period=period)
+    counted = EarningBudget.filter(program_id=program_id, rule=key.rule, period=key.period)
     changed = F("used_points") + points
     if points < 0:
         return bool(await counted.update(used_points=changed))
@@ -106,5 +96,4 @@ async def _move(program_id: UUID, key: BudgetKey, points: int, limit: int | None
 
 
 def _unused(program_id: UUID, key: BudgetKey) -> EarningBudget:
-    rule, period = key
-    return EarningBudget(program_id=program_id, rule=rule, period=period, used_points=0)
+    return EarningBudget(program_id=program_id, rule=key.rule, period=key.period, used_points=0)

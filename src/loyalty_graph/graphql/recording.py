@@ -14,6 +14,7 @@ from loyalty_graph.graphql.money import Money, minor_of, money_of
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.graphql.purchases import PurchasePayload, currency_of
 from loyalty_graph.graphql.reasons import Explanation, explain_purchase
+from loyalty_graph.graphql.rule_points import BY_RULE, RulePoints, points_by_rule
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.programs.rules import NEVER
@@ -88,6 +89,7 @@ class PurchaseSimulation:
     """The outcome of simulatePurchase."""
 
     points: Points = strawberry.field(description="What it would earn.")
+    points_by_rule: list[RulePoints] = strawberry.field(description=BY_RULE)
     total: Money = strawberry.field(description="All lines, net of discounts, without tax.")
     paid_points: Points = strawberry.field(description="The points that would pay a part of it.")
     paid_with_points: Money = strawberry.field(description="What they would pay of the total.")
@@ -116,12 +118,40 @@ class SimulatePurchaseInput:
             "What they pay earns nothing."
         ),
     )
+    source: str = strawberry.field(
+        default="", description="The system the receipt would be from; rules may ask for it."
+    )
+    store: str | None = strawberry.field(default=None, description="The shop; rules may ask.")
+    channel: Channel = strawberry.field(
+        default=Channel.POS, description="Where it would be made; rules may ask."
+    )
+    payment: str | None = strawberry.field(default=None, description=PAYMENT)
+
+    def basket(self, context: Context, currency: str) -> simulating.Basket:
+        """Return what the use case asks for.
+
+        Raises:
+            InvalidInputError: an amount or text cannot be used.
+            WrongStoreError: the token is for another store.
+        """
+        return simulating.Basket(
+            _lines(self.lines, currency),
+            self.purchased_at or context.now,
+            source=self.source.strip(),
+            store=context.viewer.acting_store(
+                bounded(self.store, STORE_CHARACTERS_MAX, field="store")
+            ),
+            channel=self.channel,
+            payment=bounded(self.payment, PAYMENT_LENGTH_MAX, field="payment"),
+            pay_points=self.pay_with_points,
+        )
 
 
 def _simulated(done: simulating.Simulation) -> PurchaseSimulation:
-    settings, calculation, lines = done.version.settings, done.calculation, done.lines
+    settings, lines = done.version.settings, done.lines
     return PurchaseSimulation(
-        points=Points(calculation.points),
+        points=Points(done.points),
+        points_by_rule=[points_by_rule(one) for one in done.rules],
         total=money_of(sum(line.net_minor for line in lines), settings.currency),
         paid_points=Points(sum(line.paid_points for line in lines)),
         paid_with_points=money_of(sum(line.paid_minor for line in lines), settings.currency),
@@ -133,11 +163,9 @@ def _simulated(done: simulating.Simulation) -> PurchaseSimulation:
                 amount=money_of(line.earning_minor, settings.currency),
                 points=Points(points),
             )
-            for number, (line, points) in enumerate(
-                zip(lines, calculation.line_points, strict=True), 1
-            )
+            for number, (line, points) in enumerate(zip(lines, done.line_points, strict=True), 1)
         ],
-        explanation=explain_purchase(calculation.points, done.explanation, settings),
+        explanation=explain_purchase(done.points, done.explanation, settings),
         expires_at=None if done.expires_at == NEVER else done.expires_at,
     )
 
@@ -154,16 +182,9 @@ class RecordingQuery:
         self, info: Info, given: Input[SimulatePurchaseInput]
     ) -> PurchaseSimulation | None:
         context = info.context
-        at = given.purchased_at or context.now
-        lines = _lines(given.lines, await currency_of(context))
-        done = await simulating.simulate(
-            context.program_id,
-            lines,
-            purchased_at=at,
-            now=context.now,
-            member=given.member.reference(field="member") if given.member else None,
-            pay_points=given.pay_with_points,
-        )
+        basket = given.basket(context, await currency_of(context))
+        member = given.member.reference(field="member") if given.member else None
+        done = await simulating.simulate(context.program_id, basket, now=context.now, member=member)
         return _simulated(done)
 
 
@@ -227,6 +248,7 @@ class RecordPurchasePayload(PurchasePayload):
     """The answer of recordPurchase."""
 
     points: Points | None = strawberry.field(default=None, description="What it earned.")
+    points_by_rule: list[RulePoints] = strawberry.field(default_factory=list, description=BY_RULE)
     paid_points: Points | None = strawberry.field(
         default=None, description="The points that paid a part of it."
     )
@@ -244,6 +266,7 @@ def _recorded(
         key=(outcome.member_id, outcome.purchase_id),
         entry_sequence=outcome.entry_sequence,
         points=Points(outcome.points),
+        points_by_rule=[points_by_rule(one) for one in outcome.rules],
         paid_points=Points(outcome.paid_points),
         paid_with_points=money_of(outcome.paid_minor, currency),
         balance=Points(outcome.balance_points),

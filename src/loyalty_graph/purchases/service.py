@@ -89,6 +89,7 @@ class Returned:
     """A refund that was decided; `quantities` maps line numbers to units.
 
     What had been paid with money for what came back is `spend_minor` in the programme's currency.
+    `pinned` takes the place of what was pinned with the purchase, if that is something else now.
     """
 
     id: UUID
@@ -107,6 +108,7 @@ class Returned:
     spend_minor: int
     quantities: Mapping[int, int]
     lines_after: tuple[Line, ...]
+    pinned: dict[str, Any] | None = None
 
 
 def receipts(keys: Sequence[tuple[str, str]]) -> Lookup:
@@ -300,6 +302,12 @@ def refund_writes(returned: Sequence[Returned]) -> list[Write]:
                 for one in returned
                 for number in sorted(one.quantities)
             ],
+        ),
+        Update(
+            Purchase,
+            ("member_id", "id"),
+            ("pinned",),
+            [(one.member_id, one.purchase_id, one.pinned) for one in returned if one.pinned],
         ),
         _less_spend(returned),
     ]

@@ -138,7 +138,7 @@ async def load(  # noqa: PLR0913 - all that one statement may look up
     *,
     now: datetime,
     spending: bool | Sequence[bool] = False,
-    whole: Sequence[UUID] = (),
+    whole: bool | Sequence[UUID] = (),
     besides: Sequence[Lookup] = (),
     by_member: Sequence[ByMember] = (),
 ) -> Batch:
@@ -147,8 +147,9 @@ async def load(  # noqa: PLR0913 - all that one statement may look up
     Accounts are locked before keys are read, and before what is looked up `besides` and `by_member`
     (in the same statement): a twin of a command in hand elsewhere is then seen.
     When `spending` (all of them, or command by command), accounts come with their first open lots;
-    those of `whole` with all of them. Pending points of these whose time has come are activated
-    before anything else; also those of whoever is in debt, which they pay.
+    those of `whole` (everybody's, when it is True) with all of them. Pending points of these whose
+    time has come are activated before anything else; also those of whoever is in debt, which they
+    pay.
     """
     load_with = partial(
         _load,
@@ -161,7 +162,8 @@ async def load(  # noqa: PLR0913 - all that one statement may look up
     )
     batch = await load_with(whole=whole)
     if owing := [one.member_id for one in batch.accounts.values() if _may_owe_less(one)]:
-        batch = await load_with(whole=[*whole, *owing])
+        some = () if isinstance(whole, bool) else whole
+        batch = await load_with(whole=[*some, *owing])
     for account in batch.accounts.values():
         pending.activate_due(account, now=now)
     return batch
@@ -173,7 +175,7 @@ async def _load(  # noqa: PLR0913 - all that one statement may look up
     *,
     now: datetime,
     spending: bool | Sequence[bool],
-    whole: Sequence[UUID],
+    whole: bool | Sequence[UUID],
     besides: Sequence[Lookup],
     by_member: Sequence[ByMember],
 ) -> Batch:
@@ -181,7 +183,8 @@ async def _load(  # noqa: PLR0913 - all that one statement may look up
     known = [one for one in members_found if one is not None]
     spends = repeat(spending) if isinstance(spending, bool) else spending
     spenders = [one for one, yes in zip(members_found, spends, strict=False) if one and yes]
-    wanted = ledger.Wanted(known, spenders=spenders, whole=whole)
+    entire = (known if whole else ()) if isinstance(whole, bool) else whole
+    wanted = ledger.Wanted(known, spenders=spenders, whole=entire)
     claims = [command.claim for command in commands]
     first = wanted.lookups()
     each = sorted(set(known))
@@ -216,29 +219,31 @@ async def load_to_spend(  # noqa: PLR0913 - all that a batch is decided on
     *,
     at: datetime,
     now: datetime,
+    whole: bool = False,
     besides: Sequence[Lookup] = (),
     by_member: Sequence[ByMember] = (),
 ) -> Batch:
     """Load as `load` does; each command may spend as many points as are `asked`, or none.
 
-    Who needs more than his first lots hold at `at` comes with all of them.
+    Who needs more than his first lots hold at `at` comes with all of them, as everybody does when
+    `whole`.
     """
     spending = [points > 0 for points in asked]
     load_with = partial(
         load, program_id, commands, now=now, spending=spending, besides=besides, by_member=by_member
     )
-    batch = await load_with()
+    batch = await load_with(whole=whole)
     needs: dict[UUID, int] = {}
     for member_id, points in zip(batch.members, asked, strict=True):
         if points and member_id in batch.accounts:
             needs[member_id] = needs.get(member_id, 0) + points
-    whole = [
+    short = [
         member_id
         for member_id, points in needs.items()
         if not batch.accounts[member_id].has_all_lots
         and available(batch.accounts[member_id].lots, at) < points
     ]
-    return await load_with(whole=whole) if whole else batch
+    return await load_with(whole=short) if short else batch
 
 
 async def answer_each(

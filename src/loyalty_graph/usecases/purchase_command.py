@@ -1,11 +1,13 @@
 """What a purchase is recorded by: the receipt a till gives, and the answer it gets."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from loyalty_graph.earning.outcomes import Cut
 from loyalty_graph.idempotency import Claim, claim
 from loyalty_graph.members.rules import Reference
 from loyalty_graph.purchases.rules import Channel, Line
@@ -64,10 +66,39 @@ def _given(line: Line) -> list[Any]:
 
 
 @dataclass(frozen=True, slots=True)
+class RulePoints:
+    """What a rule or offer gave for a purchase: `points` of those it `wanted`, less the `cuts`.
+
+    They wait until `activates_at` if that is given.
+    """
+
+    code: str
+    name: str
+    points: int
+    wanted: int
+    cuts: tuple[Cut, ...] = ()
+    activates_at: datetime | None = None
+
+    def to_json(self) -> list[Any]:
+        """Return it as JSON values."""
+        until = None if self.activates_at is None else self.activates_at.isoformat()
+        cuts = [list(cut) for cut in self.cuts]
+        return [self.code, self.name, self.points, self.wanted, cuts, until]
+
+    @classmethod
+    def from_json(cls, kept: Sequence[Any]) -> "RulePoints":
+        """Return what was kept."""
+        code, name, points, wanted, cuts, until = kept
+        activates_at = None if until is None else datetime.fromisoformat(until)
+        return cls(code, name, points, wanted, tuple(Cut(*cut) for cut in cuts), activates_at)
+
+
+@dataclass(frozen=True, slots=True)
 class PurchaseRecorded:
     """The answer: points that were earned, and the entry and balance they led to.
 
-    `entry_sequence` is None when it earned nothing. `paid_points` paid `paid_minor` of it.
+    `entry_sequence` is None when it earned nothing. `paid_points` paid `paid_minor` of it. `rules`
+    say what of the points bonus rules gave; some may wait before they are part of the balance.
     """
 
     member_id: UUID
@@ -77,10 +108,12 @@ class PurchaseRecorded:
     entry_sequence: int | None
     paid_points: int = 0
     paid_minor: int = 0
+    rules: tuple[RulePoints, ...] = ()
     replayed: bool = False
 
     def kept(self) -> dict[str, Any]:
         """Return the answer as it is kept for retries."""
+        rules = {"rules": [one.to_json() for one in self.rules]} if self.rules else {}
         return {
             "member": str(self.member_id),
             "purchase": str(self.purchase_id),
@@ -88,6 +121,7 @@ class PurchaseRecorded:
             "balance": self.balance_points,
             "entry": self.entry_sequence,
             "paid": [self.paid_points, self.paid_minor],
+            **rules,
         }
 
     @classmethod
@@ -102,5 +136,6 @@ class PurchaseRecorded:
             kept["entry"],
             paid_points,
             paid_minor,
+            tuple(map(RulePoints.from_json, kept.get("rules", ()))),
             replayed=True,
         )

@@ -1,18 +1,21 @@
 """Deciding one purchase of a batch: what it earns, the entries that follow, and its answer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from uuid import UUID
 
-from loyalty_graph.earning.calculators import Calculation, RewardCalculator
+from loyalty_graph.earning.outcomes import Earned
 from loyalty_graph.errors import DuplicatePurchaseError
 from loyalty_graph.identifiers import new_id
+from loyalty_graph.ledger import pending
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.purchases import service as purchases
-from loyalty_graph.usecases import memberships, payments, posting
+from loyalty_graph.usecases import payments, posting, purchase_points
+from loyalty_graph.usecases.bonuses import Bonuses
 from loyalty_graph.usecases.memberships import Memberships
-from loyalty_graph.usecases.purchase_command import PurchaseRecorded, RecordPurchase
+from loyalty_graph.usecases.purchase_command import PurchaseRecorded, RecordPurchase, RulePoints
 from loyalty_graph.usecases.purchase_terms import Terms
-from loyalty_graph.usecases.tiering import Tiering, multipliers
+from loyalty_graph.usecases.tiering import Tiering
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,7 @@ class Progress:
     decided: list[purchases.Recorded]
     tiering: Tiering
     memberships: Memberships
+    bonuses: Bonuses
 
 
 def decide(
@@ -45,14 +49,14 @@ def decide(
     if (command.source, command.external_id) in so_far.known:
         raise DuplicatePurchaseError(command.source, command.external_id)
     paid = payments.paid_lines(terms.version.settings, command.lines, command.pay_points)
-    calculation = terms.calculator.calculate(paid)
-    tier = so_far.tiering.tier_at(account.member_id, command.purchased_at)
-    plan = so_far.memberships.plan_at(account.member_id, command.purchased_at)
-    calculation = calculation.times(
-        (*multipliers(terms.scheme, tier), *memberships.multipliers(plan))
-    )
     bought = replace(command, lines=paid) if command.pay_points else command
-    recorded = _credit(batch, account, bought, terms, calculation)
+    earned = _earned(batch, account, bought, terms, so_far)
+    rules = purchase_points.by_rule(earned, terms, at=command.purchased_at)
+    recorded = _credit(batch, account, bought, terms, earned, rules)
+    so_far.bonuses.counters(account.member_id).take(earned.outcomes)
+    so_far.bonuses.bought(
+        account.member_id, spend_minor=recorded.spend_minor, at=command.purchased_at
+    )
     so_far.known.add((command.source, command.external_id))
     so_far.decided.append(recorded)
     so_far.tiering.count(
@@ -61,7 +65,27 @@ def decide(
         points=recorded.points,
         at=command.purchased_at,
     )
-    return _answer(batch, place, account, recorded)
+    return _answer(batch, place, account, recorded, rules)
+
+
+def _earned(
+    batch: posting.Batch,
+    account: ledger.Account,
+    command: RecordPurchase,
+    terms: Terms,
+    so_far: Progress,
+) -> Earned:
+    """Return what it earns as the batch has it by now."""
+    at = command.purchased_at
+    tier = so_far.tiering.tier_at(account.member_id, at)
+    plan = so_far.memberships.plan_at(account.member_id, at)
+    buyer = purchase_points.SOMEBODY
+    if terms.book.bonuses:
+        facts = so_far.bonuses.facts(account, at=terms.local(at), now=batch.now)
+        purchase_points.know_standing(facts, terms.scheme, tier, plan)
+        buyer = purchase_points.Buyer(facts, so_far.bonuses.counters(account.member_id))
+    by = purchase_points.multipliers(terms.scheme, tier, plan)
+    return purchase_points.earned(terms, command, command.lines, at=at, by=by, buyer=buyer)
 
 
 def _credit(
@@ -69,10 +93,10 @@ def _credit(
     account: ledger.Account,
     command: RecordPurchase,
     terms: Terms,
-    calculation: Calculation,
+    earned: Earned,
+    rules: Sequence[RulePoints],
 ) -> purchases.Recorded:
     purchase_id = new_id(batch.now)
-    entry_sequence = None
     payments.pay(
         account,
         purchase_id,
@@ -82,20 +106,7 @@ def _credit(
         actor=command.caller,
         rule_version=terms.version.number,
     )
-    if calculation.points:
-        cause = ledger.Cause(
-            reference=str(purchase_id),
-            at=command.purchased_at,
-            recorded_at=batch.now,
-            actor=command.caller,
-            explanation=explanation(terms.calculator, calculation),
-            rule_version=terms.version.number,
-            salt=posting.salt(),
-        )
-        expires_at = terms.version.settings.expires_at(command.purchased_at)
-        entry_sequence = ledger.earn(
-            account, calculation.points, cause, expires_at=expires_at
-        ).sequence
+    entries = _enter(batch, account, command, terms, earned, purchase_id)
     return purchases.Recorded(
         id=purchase_id,
         member_id=account.member_id,
@@ -107,18 +118,48 @@ def _credit(
         recorded_at=batch.now,
         currency=terms.version.settings.currency,
         lines=command.lines,
-        line_points=calculation.line_points,
-        points=calculation.points,
-        entry_sequence=entry_sequence,
+        line_points=earned.calculation.line_points,
+        points=earned.points,
+        entry_sequence=entries[0].sequence if entries else None,
         rule_version=terms.version.number,
         payment=command.payment,
-        pinned=calculation.pinned(),
+        pinned=purchase_points.pinned(earned, rules),
     )
 
 
-def explanation(calculator: RewardCalculator, calculation: Calculation) -> dict[str, Any]:
-    """Return why a purchase earned its points, as JSON values."""
-    return {"calculator": calculator.name, **calculation.reckoning()}
+def _enter(
+    batch: posting.Batch,
+    account: ledger.Account,
+    command: RecordPurchase,
+    terms: Terms,
+    earned: Earned,
+    purchase_id: UUID,
+) -> list[ledger.Transfer]:
+    """Credit the points that can be spent at once, then those that wait, delay by delay."""
+    cause = ledger.Cause(
+        reference=str(purchase_id),
+        at=command.purchased_at,
+        recorded_at=batch.now,
+        actor=command.caller,
+        explanation={},
+        rule_version=terms.version.number,
+    )
+    expires_at = terms.version.settings.expires_at(cause.at)
+    entries = []
+    for days, part in purchase_points.parts(earned):
+        why = purchase_points.explanation(terms, part)
+        because = replace(cause, explanation=why, salt=posting.salt())
+        if not days:
+            entries.append(ledger.earn(account, part.points, because, expires_at=expires_at))
+            continue
+        because = replace(because, reference=pending.reference(purchase_id, str(days)))
+        activates_at = purchase_points.activates_at(terms, cause.at, days=days)
+        entries.append(
+            pending.earn_pending(
+                account, part.points, because, activates_at=activates_at, expires_at=expires_at
+            )
+        )
+    return entries
 
 
 def _answer(
@@ -126,6 +167,7 @@ def _answer(
     place: int,
     account: ledger.Account,
     recorded: purchases.Recorded,
+    rules: tuple[RulePoints, ...],
 ) -> PurchaseRecorded:
     answer = PurchaseRecorded(
         account.member_id,
@@ -135,6 +177,7 @@ def _answer(
         recorded.entry_sequence,
         recorded.paid_points,
         recorded.paid_minor,
+        rules,
     )
     batch.answer(place, answer.kept())
     batch.record(

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from loyalty_graph.earning import service as earning
-from loyalty_graph.earning.calculators import RewardCalculator
+from loyalty_graph.earning.rule_book import RuleBook
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.tiers import service as tiers
@@ -22,8 +22,12 @@ class Terms:
 
     version: programs.Version
     present: ProgramSettings
-    calculator: RewardCalculator
+    book: RuleBook
     scheme: Scheme | None
+
+    def local(self, at: datetime) -> datetime:
+        """Return a moment in the programme's time zone."""
+        return at.astimezone(self.version.settings.zone)
 
 
 async def terms_at(
@@ -44,5 +48,5 @@ async def terms_of(program_id: UUID, at: datetime, now: datetime) -> Terms:
     """Return the terms of a purchase made `at` a time."""
     version = await programs.in_force(program_id, at, now=now)
     present = await programs.in_force(program_id, now, now=now)
-    calculator = await earning.calculator(program_id, version.number)
-    return Terms(version, present.settings, calculator, await tiers.scheme(version))
+    book = await earning.rule_book(version)
+    return Terms(version, present.settings, book, await tiers.scheme(version))

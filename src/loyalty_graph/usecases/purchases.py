@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from loyalty_graph.programs.rules import check_offset
 from loyalty_graph.purchases import service as purchases
 from loyalty_graph.purchases.rules import check_lines, check_payment, check_receipt
 from loyalty_graph.usecases import payments, posting
+from loyalty_graph.usecases.bonuses import Bonuses, settling_budgets
 from loyalty_graph.usecases.memberships import Memberships
 from loyalty_graph.usecases.purchase_command import PurchaseRecorded, RecordPurchase
 from loyalty_graph.usecases.purchase_deciding import Progress, decide
@@ -21,15 +23,22 @@ __all__ = ["PurchaseRecorded", "RecordCall", "RecordPurchase", "record", "record
 
 
 @posting.settling_conflicts
-@transaction
 async def record(
     program_id: UUID, commands: Sequence[RecordPurchase], *, now: datetime
 ) -> list[PurchaseRecorded | LoyaltyError]:
     """Record purchases and credit their points; one answer or refusal for each, in order.
 
-    A refusal writes nothing and does not disturb its neighbours.
+    A refusal writes nothing and does not disturb its neighbours. When others used up a budget of
+    the rules meanwhile, everything is decided again, with the budgets locked.
     """
-    return await _record_batch(program_id, commands, now)
+    return await settling_budgets(partial(_record, program_id, commands, now))
+
+
+@transaction
+async def _record(
+    program_id: UUID, commands: Sequence[RecordPurchase], now: datetime, *, lock: bool
+) -> list[PurchaseRecorded | LoyaltyError]:
+    return await _record_batch(program_id, commands, now, lock=lock)
 
 
 class RecordCall(NamedTuple):
@@ -41,13 +50,19 @@ class RecordCall(NamedTuple):
 
 
 @posting.settling_conflicts
-@transaction
 async def record_gathered(calls: Sequence[RecordCall]) -> list[PurchaseRecorded | LoyaltyError]:
     """Record what several callers asked for at about the same time, in one transaction.
 
     One answer or refusal for each, in order; a programme's purchases are recorded as of its latest
     call. Programmes are taken in order, so that two transactions never wait for each other.
     """
+    return await settling_budgets(partial(_record_gathered, calls))
+
+
+@transaction
+async def _record_gathered(
+    calls: Sequence[RecordCall], *, lock: bool
+) -> list[PurchaseRecorded | LoyaltyError]:
     places: dict[UUID, list[int]] = {}
     for place, call in enumerate(calls):
         places.setdefault(call.program_id, []).append(place)
@@ -55,15 +70,15 @@ async def record_gathered(calls: Sequence[RecordCall]) -> list[PurchaseRecorded 
     for program_id, at in sorted(places.items()):
         now = max(calls[place].now for place in at)
         commands = [calls[place].command for place in at]
-        answers |= zip(at, await _record_batch(program_id, commands, now), strict=True)
+        answers |= zip(at, await _record_batch(program_id, commands, now, lock=lock), strict=True)
     return [answers[place] for place in range(len(calls))]
 
 
 async def _record_batch(
-    program_id: UUID, commands: Sequence[RecordPurchase], now: datetime
+    program_id: UUID, commands: Sequence[RecordPurchase], now: datetime, *, lock: bool
 ) -> list[PurchaseRecorded | LoyaltyError]:
     return await posting.answer_each(
-        commands, _check, lambda sound: _record_sound(program_id, sound, now)
+        commands, _check, lambda sound: _record_sound(program_id, sound, now, lock=lock)
     )
 
 
@@ -79,31 +94,38 @@ def _check(command: RecordPurchase) -> None:
 
 
 async def _record_sound(
-    program_id: UUID, commands: Sequence[RecordPurchase], now: datetime
+    program_id: UUID, commands: Sequence[RecordPurchase], now: datetime, *, lock: bool
 ) -> list[PurchaseRecorded | LoyaltyError]:
     times = [command.purchased_at for command in commands]
     terms = await terms_at(program_id, times, now)
     keys = list({(command.source, command.external_id) for command in commands})
     tiering = await Tiering.of(program_id, now=now)
     memberships = await Memberships.of(program_id, now=now)
+    bonuses = Bonuses.of(terms, lock=lock)
+    await bonuses.open(program_id)
     batch = await posting.load_to_spend(
         program_id,
         commands,
         [command.pay_points for command in commands],
         at=max(times),
         now=now,
-        besides=[purchases.receipts(keys)],
-        by_member=[*tiering.lookups, *memberships.lookups],
+        whole=bonuses.reads_balances,
+        besides=[purchases.receipts(keys), *bonuses.lookups],
+        by_member=[*tiering.lookups, *memberships.lookups, *bonuses.by_member],
     )
+    receipts, *budgets = batch.found
     await tiering.take(batch, zip(batch.members, times, strict=True))
     await memberships.take(batch, zip(batch.members, times, strict=True))
-    known = {key for key, rows in zip(keys, batch.found[0], strict=True) if rows}
-    so_far = Progress(known, [], tiering, memberships)
+    bonuses.take((row for rows in budgets for row in rows), batch.of_members)
+    known = {key for key, rows in zip(keys, receipts, strict=True) if rows}
+    so_far = Progress(known, [], tiering, memberships, bonuses)
     answers = posting.decide_each(
         commands,
         lambda place, command: decide(batch, place, command, terms[command.purchased_at], so_far),
     )
     batch.writes.extend(purchases.writes(so_far.decided))
     tiering.add_to(batch)
+    bonuses.add_to(batch)
     await batch.store()
+    await bonuses.settle(program_id)
     return answers

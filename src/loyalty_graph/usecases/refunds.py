@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from loyalty_graph.benefits.rules import Multiplier
 from loyalty_graph.db import transaction
 from loyalty_graph.earning import service as earning
+from loyalty_graph.earning.outcomes import Worth, pinned_counters
 from loyalty_graph.errors import DuplicateRefundError, InvalidInputError
 from loyalty_graph.idempotency import Claim, claim
 from loyalty_graph.identifiers import new_id
@@ -21,7 +21,8 @@ from loyalty_graph.programs.rules import ClawbackPolicy, check_offset
 from loyalty_graph.purchases import service as purchases
 from loyalty_graph.purchases.models import Purchase
 from loyalty_graph.purchases.rules import Line, bring_back, check_external_id
-from loyalty_graph.usecases import payments, posting
+from loyalty_graph.usecases import payments, posting, purchase_points
+from loyalty_graph.usecases.bonuses import Bonuses
 from loyalty_graph.usecases.tiering import Tiering
 
 
@@ -143,9 +144,11 @@ async def record(program_id: UUID, command: RecordRefund, *, now: datetime) -> R
     await _check_new(program_id, command, purchase)
     quantities = _all_that_is_left(before) if command.quantities is None else command.quantities
     after = bring_back(before, quantities)
-    due, cause = await _due(program_id, command, purchase, before, after, now=now)
+    worth = await _worth(program_id, purchase, before, after, now=now)
+    bonuses = await _given_back(program_id, purchase, worth)
+    cause = _cause(command, purchase, worth, now=now)
     paid_back = await payments.give_back(program_id, account, purchase.id, before, after, cause)
-    done = await _reverse(program_id, account, purchase, due, cause)
+    done = await _reverse(program_id, account, purchase, worth.due_points, cause)
     returned = purchases.Returned(
         id=UUID(cause.reference),
         member_id=account.member_id,
@@ -154,7 +157,7 @@ async def record(program_id: UUID, command: RecordRefund, *, now: datetime) -> R
         refunded_at=command.refunded_at,
         recorded_at=now,
         amount_minor=_net(before) - _net(after),
-        due_points=due,
+        due_points=worth.due_points,
         clawed_back_points=done.clawed_back,
         shortfall_points=done.shortfall,
         returned_minor=paid_back.amount_minor,
@@ -163,10 +166,11 @@ async def record(program_id: UUID, command: RecordRefund, *, now: datetime) -> R
         spend_minor=_spend(before) - _spend(after),
         quantities=quantities,
         lines_after=tuple(after),
+        pinned=worth.pinned if worth.given_back else None,
     )
     _count(tiering, purchase, returned)
     tiering.add_to(batch)
-    return await _store(batch, account, returned)
+    return await _store(batch, account, returned, bonuses)
 
 
 async def _reverse(
@@ -242,43 +246,48 @@ def _spend(lines: list[Line]) -> int:
     return sum(line.earning_minor for line in lines)
 
 
-async def _due(
-    program_id: UUID,
-    command: RecordRefund,
-    purchase: Purchase,
-    before: list[Line],
-    after: list[Line],
-    *,
-    now: datetime,
-) -> tuple[int, ledger.Cause]:
-    """Return the points to take back, and why."""
-    calculator = await earning.calculator(program_id, purchase.rule_version)
-    pinned = _multipliers(purchase.pinned or {})
-    points_before = calculator.calculate(before).times(pinned).points
-    calculation = calculator.calculate(after).times(pinned)
-    due = points_before - calculation.points
-    assert due >= 0, "bringing goods back never earns points"
-    cause = ledger.Cause(
+async def _worth(
+    program_id: UUID, purchase: Purchase, before: list[Line], after: list[Line], *, now: datetime
+) -> Worth:
+    """Return what the purchase was worth, and is worth now, by the rules it earned under."""
+    version = await programs.numbered(program_id, purchase.rule_version, now=now)
+    book = await earning.rule_book(version)
+    at = purchase.purchased_at
+    basket = purchase_points.basket_of(purchase, after, book, version.settings, at=at)
+    calculate = book.calculator.calculate
+    worth = book.worth(purchase.pinned or {}, basket, calculate(before), calculate(after))
+    assert worth.due_points >= 0, "bringing goods back never earns points"
+    return worth
+
+
+async def _given_back(program_id: UUID, purchase: Purchase, worth: Worth) -> Bonuses:
+    """Give caps and budgets back the room that is free again."""
+    bonuses = Bonuses(counters=pinned_counters(purchase.pinned or {}))
+    await bonuses.read_counts(program_id, purchase.member_id)
+    bonuses.counters(purchase.member_id).give_back(worth.given_back)
+    return bonuses
+
+
+def _cause(
+    command: RecordRefund, purchase: Purchase, worth: Worth, *, now: datetime
+) -> ledger.Cause:
+    """Return why points are taken back."""
+    return ledger.Cause(
         reference=str(new_id(now)),
         at=command.refunded_at,
         recorded_at=now,
         actor=command.caller,
         explanation={
             "purchase": str(purchase.id),
-            "before": points_before,
-            "after": calculation.points,
-            "due": due,
-            **calculation.reckoning(),
+            "before": worth.points_before,
+            "after": worth.points,
+            "due": worth.due_points,
+            **worth.reckoning(),
         },
         text=command.reason,
         rule_version=purchase.rule_version,
         salt=posting.salt(),
     )
-    return due, cause
-
-
-def _multipliers(pinned: Mapping[str, Any]) -> list[Multiplier]:
-    return [Multiplier.from_json(one) for one in pinned.get("multipliers", ())]
 
 
 def _count(tiering: Tiering, purchase: Purchase, returned: purchases.Returned) -> None:
@@ -294,6 +303,7 @@ async def _store(
     batch: posting.Batch,
     account: ledger.Account,
     returned: purchases.Returned,
+    bonuses: Bonuses,
 ) -> RefundRecorded:
     answer = RefundRecorded(
         account.member_id,
@@ -321,5 +331,7 @@ async def _store(
         balance=account.balance,
     )
     batch.writes.extend(purchases.refund_writes([returned]))
+    bonuses.add_to(batch)
     await batch.store()
+    await bonuses.settle(batch.program_id)
     return answer

@@ -6,43 +6,62 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from loyalty_graph.earning.calculators import Calculation
+from loyalty_graph.benefits.rules import Multiplier
+from loyalty_graph.earning.counters import MemberCounters
 from loyalty_graph.members import service as members
 from loyalty_graph.members.rules import Reference
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import check_offset
-from loyalty_graph.purchases.rules import Line, check_lines
+from loyalty_graph.purchases.rules import Channel, Line, check_lines, check_payment, check_store
+from loyalty_graph.segments.facts import MemberFacts
+from loyalty_graph.segments.loading import facts_of
 from loyalty_graph.subscriptions import reads as subscriptions
 from loyalty_graph.tiers import reads as tier_reads
-from loyalty_graph.usecases import memberships, payments
-from loyalty_graph.usecases.purchase_deciding import explanation
-from loyalty_graph.usecases.purchase_terms import terms_of
-from loyalty_graph.usecases.tiering import multipliers
+from loyalty_graph.usecases import payments, purchase_points
+from loyalty_graph.usecases.bonuses import Bonuses
+from loyalty_graph.usecases.purchase_command import RulePoints
+from loyalty_graph.usecases.purchase_points import SOMEBODY, Buyer
+from loyalty_graph.usecases.purchase_terms import Terms, terms_of
+
+NOBODY_ID = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Basket:
+    """What would be bought, and how; at most `pay_points` would pay a part of it."""
+
+    lines: tuple[Line, ...]
+    purchased_at: datetime
+    source: str = ""
+    store: str | None = None
+    channel: Channel = Channel.POS
+    payment: str | None = None
+    pay_points: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """What a purchase would earn, and until when; nothing was written."""
+    """What a purchase would earn, and until when; nothing was written.
+
+    `line_points` stand beside the lines; `rules` say what bonus rules would give.
+    """
 
     version: programs.Version
     lines: tuple[Line, ...]
-    calculation: Calculation
+    line_points: tuple[int, ...]
+    points: int
     explanation: dict[str, Any]
     expires_at: datetime
+    rules: tuple[RulePoints, ...]
 
 
 async def simulate(
-    program_id: UUID,
-    lines: Sequence[Line],
-    *,
-    purchased_at: datetime,
-    now: datetime,
-    member: Reference | None = None,
-    pay_points: int = 0,
+    program_id: UUID, basket: Basket, *, now: datetime, member: Reference | None = None
 ) -> Simulation:
-    """Return what these lines would earn under the rules in force at `purchased_at`.
+    """Return what a basket would earn under the rules in force when it would be bought.
 
-    With a `member` they earn what his tier and his paid membership then earn.
+    With a `member` it earns what his tier, his paid membership and what rules know of him earn,
+    within the caps that he has left.
 
     Raises:
         NotFoundError: No such member.
@@ -50,19 +69,60 @@ async def simulate(
         PaymentTooLargeError: Points pay less of a purchase.
         UnknownProductTypeError: The programme refuses a product type.
     """
-    check_offset(purchased_at, field="purchasedAt")
-    terms = await terms_of(program_id, purchased_at, now)
-    terms.present.check_time(purchased_at, now=now, field="purchasedAt")
-    check_lines(lines)
-    payments.check_points(pay_points)
-    paid = payments.paid_lines(terms.version.settings, lines, pay_points)
-    calculation = terms.calculator.calculate(paid)
-    if member is not None:
-        found = await members.find(program_id, member)
-        tier = await tier_reads.tier_at(program_id, found.id, purchased_at, now=now)
-        plans = await subscriptions.plans_at(program_id, [found.id], now=now, at=purchased_at)
-        mine = (*multipliers(terms.scheme, tier), *memberships.multipliers(plans.get(found.id)))
-        calculation = calculation.times(mine)
-    why = explanation(terms.calculator, calculation)
-    expires_at = terms.version.settings.expires_at(purchased_at)
-    return Simulation(terms.version, paid, calculation, why, expires_at)
+    at = basket.purchased_at
+    check_offset(at, field="purchasedAt")
+    terms = await terms_of(program_id, at, now)
+    terms.present.check_time(at, now=now, field="purchasedAt")
+    check_lines(basket.lines)
+    _check_names(basket)
+    payments.check_points(basket.pay_points)
+    paid = payments.paid_lines(terms.version.settings, basket.lines, basket.pay_points)
+    by, buyer = await _buyer(program_id, terms, member, at=at, now=now)
+    earned = purchase_points.earned(terms, basket, paid, at=at, by=by, buyer=buyer)
+    return Simulation(
+        terms.version,
+        paid,
+        earned.calculation.line_points,
+        earned.points,
+        purchase_points.explanation(terms, earned),
+        terms.version.settings.expires_at(at),
+        purchase_points.by_rule(earned, terms, at=at),
+    )
+
+
+def _check_names(basket: Basket) -> None:
+    if basket.store is not None:
+        check_store(basket.store)
+    if basket.payment is not None:
+        check_payment(basket.payment)
+
+
+async def _buyer(
+    program_id: UUID, terms: Terms, member: Reference | None, *, at: datetime, now: datetime
+) -> tuple[Sequence[Multiplier], Buyer]:
+    """Return by what the points of who buys are multiplied, and what rules ask of him.
+
+    Nobody has an account to count in, but budgets are used up for everybody.
+    """
+    if member is None:
+        counters = await _counters(program_id, terms, NOBODY_ID, at)
+        return (), Buyer(MemberFacts(at=terms.local(at)), counters)
+    member_id = (await members.find(program_id, member)).id
+    tier = await tier_reads.tier_at(program_id, member_id, at, now=now)
+    plans = await subscriptions.plans_at(program_id, [member_id], now=now, at=at)
+    plan = plans.get(member_id)
+    by = purchase_points.multipliers(terms.scheme, tier, plan)
+    if not terms.book.bonuses:
+        return by, SOMEBODY
+    zone = terms.version.settings.zone
+    facts = (await facts_of(program_id, [member_id], at=at, now=now, zone=zone))[member_id]
+    purchase_points.know_standing(facts, terms.scheme, tier, plan)
+    return by, Buyer(facts, await _counters(program_id, terms, member_id, at))
+
+
+async def _counters(
+    program_id: UUID, terms: Terms, member_id: UUID, at: datetime
+) -> MemberCounters:
+    bonuses = Bonuses.of({at: terms}, lock=False)
+    await bonuses.read_counts(program_id, member_id)
+    return bonuses.counters(member_id)

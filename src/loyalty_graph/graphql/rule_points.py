@@ -1,0 +1,56 @@
+"""What bonus rules gave for a purchase, as the API shows it."""
+
+from datetime import datetime
+
+import strawberry
+
+from loyalty_graph.graphql.scalars import Points
+from loyalty_graph.usecases import purchase_command
+
+BY_RULE = (
+    "What bonus rules and offers give of these points, in the programme's order; rules that give "
+    "nothing are not listed, unless a limit took everything."
+)
+
+
+@strawberry.type(description="What a limit of a rule left out.")
+class PointsCut:
+    """A cut."""
+
+    kind: str = strawberry.field(
+        description="POINTS or TIMES: a cap of the member. BUDGET: what is left for all members."
+    )
+    per: str = strawberry.field(
+        description="What the limit is for: a PURCHASE, a DAY, WEEK, MONTH or YEAR, or EVER."
+    )
+    limit: Points = strawberry.field(description="So many points, or for TIMES so often.")
+    taken: Points = strawberry.field(description="The points it took.")
+
+
+@strawberry.type(description="What a bonus rule or an offer gives for a purchase.")
+class RulePoints:
+    """A rule and its points."""
+
+    code: str = strawberry.field(description="The code of the rule or offer.")
+    name: str = strawberry.field(description="Its name.")
+    points: Points = strawberry.field(description="What it gives.")
+    wanted: Points = strawberry.field(description="What it would give without limits.")
+    cuts: list[PointsCut] = strawberry.field(description="What limits took, one after the other.")
+    activates_at: datetime | None = strawberry.field(
+        description="When the points can be spent; null when they can at once."
+    )
+
+
+def points_by_rule(gave: purchase_command.RulePoints) -> RulePoints:
+    """Return what a rule gave as the API shows it."""
+    return RulePoints(
+        code=gave.code,
+        name=gave.name,
+        points=Points(gave.points),
+        wanted=Points(gave.wanted),
+        cuts=[
+            PointsCut(kind=kind, per=per, limit=Points(limit), taken=Points(taken))
+            for kind, per, limit, taken in gave.cuts
+        ],
+        activates_at=gave.activates_at,
+    )

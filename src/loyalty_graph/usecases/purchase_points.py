@@ -1,0 +1,170 @@
+"""What a purchase earns under the rules in force when it was made, for whoever buys."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from loyalty_graph.benefits.rules import Multiplier
+from loyalty_graph.earning.basket import Basket
+from loyalty_graph.earning.calculators import Calculation
+from loyalty_graph.earning.counters import NO_COUNTERS, MemberCounters
+from loyalty_graph.earning.outcomes import Earned, Outcome
+from loyalty_graph.earning.rule_book import RuleBook
+from loyalty_graph.programs.rules import ProgramSettings
+from loyalty_graph.purchases.rules import Line
+from loyalty_graph.segments.facts import NOBODY, MemberFacts
+from loyalty_graph.subscriptions.course import later
+from loyalty_graph.subscriptions.rules import SubscriptionPlan
+from loyalty_graph.tiers.standing import Scheme
+from loyalty_graph.usecases.memberships import multipliers as plan_multipliers
+from loyalty_graph.usecases.purchase_command import RulePoints
+from loyalty_graph.usecases.purchase_terms import Terms
+from loyalty_graph.usecases.tiering import multipliers as tier_multipliers
+
+
+class Receipt(Protocol):
+    """What rules may ask of a purchase beside its lines and its time."""
+
+    @property
+    def source(self) -> str:
+        """The system it came from."""
+
+    @property
+    def store(self) -> str | None:
+        """Where it was made."""
+
+    @property
+    def channel(self) -> str:
+        """How it was made."""
+
+    @property
+    def payment(self) -> str | None:
+        """How it was paid."""
+
+
+class Buyer(NamedTuple):
+    """Whose purchase it is: what rules know of the member, and what they gave so far."""
+
+    facts: MemberFacts = NOBODY
+    counters: MemberCounters = NO_COUNTERS
+
+
+_NO_LINES = Calculation(0, (), ())
+SOMEBODY = Buyer()
+"""Somebody of whom nothing is known; whoever buys where no rule asks."""
+
+
+def multipliers(
+    scheme: Scheme | None, tier: str | None, plan: SubscriptionPlan | None
+) -> tuple[Multiplier, ...]:
+    """Return by what a member's points are multiplied."""
+    return (*tier_multipliers(scheme, tier), *plan_multipliers(plan))
+
+
+def know_standing(
+    facts: MemberFacts, scheme: Scheme | None, tier: str | None, plan: SubscriptionPlan | None
+) -> None:
+    """Add to what is known of a member the tier, among those of a version, and the plan."""
+    facts.tier = tier
+    rank = -1 if scheme is None else scheme.settings.rank(tier)
+    facts.tier_rank = None if rank < 0 else rank
+    facts.plan = None if plan is None else plan.code
+
+
+def earned(
+    terms: Terms,
+    receipt: Receipt,
+    lines: Sequence[Line],
+    *,
+    at: datetime,
+    by: Sequence[Multiplier],
+    buyer: Buyer,
+) -> Earned:
+    """Return what lines earn that were bought `at` a time, times `by` what the buyer has.
+
+    Nothing is counted yet (see `MemberCounters.take`).
+
+    Raises:
+        UnknownProductTypeError: The rules refuse a product type they do not name.
+        InvalidInputError: The points are more than one purchase may earn.
+    """
+    book = terms.book
+    base = book.calculator.calculate(lines)
+    if not book.bonuses:
+        calculation = base.times(by)
+        return Earned(calculation.points, calculation)
+    basket = basket_of(receipt, lines, book, terms.version.settings, at=at)
+    basket.member = buyer.facts
+    return book.decide(basket, buyer.counters, base, by)
+
+
+def basket_of(
+    receipt: Receipt,
+    lines: Sequence[Line],
+    book: RuleBook,
+    settings: ProgramSettings,
+    *,
+    at: datetime,
+) -> Basket:
+    """Return a purchase as rules see it, with what is left of its lines; whose, is not said."""
+    return Basket(
+        lines,
+        book.calculator.amounts(lines),
+        at.astimezone(settings.zone),
+        channel=receipt.channel,
+        source=receipt.source,
+        store=receipt.store,
+        payment=receipt.payment,
+        currency=settings.currency,
+    )
+
+
+def by_rule(earned: Earned, terms: Terms, *, at: datetime) -> tuple[RulePoints, ...]:
+    """Return what each rule gave, or would have but for its limits."""
+    return tuple(
+        RulePoints(
+            one.code,
+            one.name,
+            one.points,
+            one.wanted,
+            one.cuts,
+            activates_at(terms, at, days=one.pending_days) if one.pending_days else None,
+        )
+        for one in earned.outcomes
+        if one.wanted
+    )
+
+
+def parts(earned: Earned) -> list[tuple[int, Earned]]:
+    """Return what can be spent at once (0), and what after so many days, where there are points."""
+    now = [one for one in earned.outcomes if not (one.pending_days and one.points)]
+    points = earned.calculation.points + sum(one.points for one in now)
+    at_once = Earned(points, earned.calculation, tuple(now))
+    waiting: dict[int, list[Outcome]] = {}
+    for one in earned.outcomes:
+        if one.pending_days and one.points:
+            waiting.setdefault(one.pending_days, []).append(one)
+    delayed = [
+        (days, Earned(sum(one.points for one in some), _NO_LINES, tuple(some)))
+        for days, some in sorted(waiting.items())
+    ]
+    return [(0, at_once), *delayed] if points else delayed
+
+
+def activates_at(terms: Terms, at: datetime, *, days: int) -> datetime:
+    """Return when points that wait can be spent: at the same time of the day, so many days on."""
+    return later(at, terms.version.settings.zone, days=days)
+
+
+def explanation(terms: Terms, earned: Earned) -> dict[str, Any]:
+    """Return why a purchase earned its points, as JSON values."""
+    return {"calculator": terms.book.calculator.name, **earned.reckoning()}
+
+
+def pinned(earned: Earned, rules: Sequence[RulePoints]) -> dict[str, Any] | None:
+    """Return what must be known again of a purchase, as JSON values; None when that is nothing.
+
+    A refund asks for what the rules read; what they gave is told again to whoever asks.
+    """
+    given = {"given": [one.to_json() for one in rules]} if rules else {}
+    return {**(earned.pinned() or {}), **given} or None
