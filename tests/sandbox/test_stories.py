@@ -53,8 +53,10 @@ async def test_a_preset_does_what_its_story_says(preset: str, database_url: str,
         (
             "two figures",
             {**BUYS, "expect": {"points": 1, "rewards": []}},
-            "Step 2 (It goes on): points: expected 1, came 600;"
-            " rewards: expected none, came NOTE_5.",
+            (
+                "Step 2 (It goes on): points: expected 1, came 600;"
+                " rewards: expected none, came NOTE_5."
+            ),
         ),
         (
             "what is not there",
