@@ -84,15 +84,16 @@ async def check(
     await replace_all(program_id, found, now=now)
     ids = [key(number) for number in range(1, len(found) + 1)]
     facts = await loading.facts_of(program_id, ids, at=now, now=now, zone=BERLIN)
-    sizes: list[int] = []
 
+    expected = []
     for condition in asked:
         holds = compile_python(condition, MEMBERS)
-        expected = [one for one in ids if holds(facts[one])]
-        page = await reads.page(program_id, condition, first=100, after=None, now=now)
-        assert page == expected, condition
-        sizes.append(len(expected))
-    assert await reads.counts(program_id, asked, now=now) == sizes
+        expected.append([one for one in ids if holds(facts[one])])
+    pages = await reads.pages(program_id, asked, first=100, after=None, now=now)
+    counts = await reads.counts(program_id, asked, now=now)
+
+    assert pages == expected
+    assert counts == [len(page) for page in expected]
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

@@ -25,6 +25,7 @@ from loyalty_graph.cli.purchases import purchase
 from loyalty_graph.cli.rates import rates_app
 from loyalty_graph.cli.sandbox import sandbox_app
 from loyalty_graph.cli.schema import schema_app
+from loyalty_graph.cli.segments import segments
 from loyalty_graph.cli.stories import story
 from loyalty_graph.cli.tokens import token_app
 from loyalty_graph.errors import LoyaltyError, ProgramFileError
@@ -58,6 +59,7 @@ app.add_typer(jobs_app, name="jobs")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(member_app, name="member")
 app.add_typer(pass_app, name="pass")
+program_app.command()(segments)
 app.add_typer(program_app, name="program")
 app.add_typer(rates_app, name="rates")
 app.add_typer(sandbox_app, name="sandbox")

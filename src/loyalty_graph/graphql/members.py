@@ -263,7 +263,12 @@ async def _summaries(
     ]
 
 
-def _last_seen(after: str | None) -> UUID | None:
+def last_seen(after: str | None) -> UUID | None:
+    """Return the member whom a cursor of a list of members names, or None without one.
+
+    Raises:
+        InvalidInputError: It is no such cursor.
+    """
     if after is None:
         return None
     [member_id] = MEMBERS.decode(after)
@@ -304,7 +309,7 @@ class MemberQuery:
         self, info: Info, first: First = PAGE_SIZE_DEFAULT, after: After = None
     ) -> Connection[Member] | None:
         size, program_id = page_size(first), info.context.program_id
-        rows = await reads.page(program_id, first=size + 1, after=_last_seen(after))
+        rows = await reads.page(program_id, first=size + 1, after=last_seen(after))
         return connection(
             page_of(rows, size=size, after=after),
             cursor=MEMBERS,

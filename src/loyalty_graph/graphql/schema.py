@@ -37,6 +37,7 @@ from loyalty_graph.graphql.refunding import RefundMutation
 from loyalty_graph.graphql.rewards import RewardQuery
 from loyalty_graph.graphql.rollouts import RolloutMutation, RolloutQuery
 from loyalty_graph.graphql.scalars import SCALARS
+from loyalty_graph.graphql.segments import SegmentQuery
 from loyalty_graph.graphql.subscribing import SubscriptionMutation
 from loyalty_graph.graphql.subscriptions import SubscriptionQuery
 from loyalty_graph.graphql.tiers import TierQuery
@@ -108,6 +109,7 @@ class Query(
     DeliveryQuery,
     RolloutQuery,
     ProgramVersionQuery,
+    SegmentQuery,
     NodeQuery,
 ):
     """The root of queries; each subject brings its own."""

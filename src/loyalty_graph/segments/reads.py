@@ -5,7 +5,7 @@ have been here. Tiers and subscriptions are as they were last written: what time
 counts once its job was here, which is within the hour for tiers, within a minute for subscriptions.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 from loyalty_graph.conditions.sql import Dialect, SqlWriter
 from loyalty_graph.conditions.tree import Condition
 from loyalty_graph.db import connection
-from loyalty_graph.db.statements import read, select
-from loyalty_graph.members.models import Member
+from loyalty_graph.db.sets import Row
+from loyalty_graph.db.statements import read
 from loyalty_graph.programs import service as programs
 from loyalty_graph.segments import service
 from loyalty_graph.segments.facts import birthdays
@@ -53,39 +53,65 @@ async def segments(program_id: UUID, *, now: datetime) -> list[SegmentSettings]:
     return list((await service.segments(program_id, version.number)).values())
 
 
-async def counts(program_id: UUID, conditions: Sequence[Condition], *, now: datetime) -> list[int]:
-    """Return of how many members each of these conditions holds, in their order.
+async def sizes(program_id: UUID, *, now: datetime) -> list[tuple[SegmentSettings, int]]:
+    """Return the programme's segments, each with the number of its members."""
+    found = await segments(program_id, now=now)
+    numbers = await counts(program_id, [one.condition for one in found], now=now)
+    return list(zip(found, numbers, strict=True))
 
-    Mostly one statement; conditions that compare with very many values take more.
+
+async def counts(program_id: UUID, conditions: Sequence[Condition], *, now: datetime) -> list[int]:
+    """Return of how many members each of these conditions holds, in their order."""
+
+    def said(writer: SqlWriter, condition: Condition) -> str:
+        return f"count(*) from member {_ending(writer, condition)}"
+
+    rows = await _asked(program_id, conditions, said, now)
+    return [int(number) for _, number in sorted(rows)]
+
+
+async def pages(
+    program_id: UUID,
+    conditions: Sequence[Condition],
+    *,
+    first: int,
+    after: UUID | None,
+    now: datetime,
+) -> list[list[UUID]]:
+    """Return for each condition up to `first` members of whom it holds, by ids, after one."""
+
+    def said(writer: SqlWriter, condition: Condition) -> str:
+        ending = _ending(writer, condition)
+        ending += "" if after is None else f" and member.id > {writer.mark(after)}"
+        page = f"select member.id from member {ending} order by member.id limit {first}"  # noqa: S608 - values are parameters
+        return f"id from ({page}) as page"
+
+    found: list[list[UUID]] = [[] for _ in conditions]
+    for place, member_id in await _asked(program_id, conditions, said, now):
+        # PostgreSQL gives ids, SQLite their texts.
+        found[place].append(UUID(str(member_id)))
+    return [sorted(page) for page in found]
+
+
+async def _asked(
+    program_id: UUID,
+    conditions: Sequence[Condition],
+    said: Callable[[SqlWriter, Condition], str],
+    now: datetime,
+) -> list[Row]:
+    """Return what a select finds for each condition, its place among them in front.
+
+    Mostly that is one statement; conditions that compare with very many values take more.
     """
     moment = await _moment(program_id, now)
-    found: list[int] = []
-    for statement, values in _counting(moment, conditions):
-        found += [number for _, number in sorted(await read(statement, *values))]
-    return found
-
-
-def _counting(
-    moment: "_Moment", conditions: Sequence[Condition]
-) -> Iterator[tuple[str, Sequence[Any]]]:
+    found: list[Row] = []
     writer, parts = moment.writer(), list[str]()
     for place, condition in enumerate(conditions):
-        parts.append(f"select {place}, count(*) from member {_ending(writer, condition)}")  # noqa: S608 - values are parameters
+        parts.append(f"select {place}, {said(writer, condition)}")
         if len(writer.values) > VALUES_AT_ONCE or place == len(conditions) - 1:
-            yield " union all ".join(parts), writer.values
+            found += await read(" union all ".join(parts), *writer.values)
             writer, parts = moment.writer(), []
-
-
-async def page(
-    program_id: UUID, condition: Condition, *, first: int, after: UUID | None, now: datetime
-) -> list[UUID]:
-    """Return up to `first` members of whom a condition holds, by their ids, those after one."""
-    writer = (await _moment(program_id, now)).writer()
-    ending = _ending(writer, condition)
-    if after is not None:
-        ending += f" and member.id > {writer.mark(after)}"
-    ending += f" order by member.id limit {first}"
-    return [member_id for (member_id,) in await select(Member, ("id",), ending, *writer.values)]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
