@@ -215,3 +215,75 @@ longitude = -89.6437
 )
 def test_a_suggestion_is_near_or_all_that_is_known(name: str, known: list[Any], told: str):
     assert did_you_mean(name, known) == told
+
+
+NAMING = f"""{PRESET}
+[[stores]]
+code = "S1"
+name = "Main Street"
+
+[[segments]]
+code = "LOYAL"
+name = "Loyal"
+when = {{ tier = {{ code = ["GOLD", "PLATINUM"] }} }}
+
+[[earning.rules]]
+code = "DOUBLE"
+name = "Double"
+multiplier = "2"
+tiers = ["GOLD"]
+plans = ["PLUS"]
+segments = ["LOYAL"]
+when = {{ store = {{ code = "S1" }}, any_line = {{ product_type = "BAKERY" }} }}
+lines = {{ product_type = ["PRODUCE", "DELI"] }}
+
+[[earning.rules]]
+code = "HELLO"
+name = "Hello"
+on = "CHECK_IN"
+points = 5
+when = {{ not = {{ subscription = {{ plan = "PLUS_YEAR" }} }} }}
+
+[[earning.offers]]
+code = "CLIP"
+name = "Clip"
+points = 50
+audience = {{ tier = {{ code = {{ is_not = "GREEN" }} }} }}
+"""
+
+
+def test_what_is_named_and_there_is_no_fault():
+    assert program_file.parse(NAMING, name="shop.toml").segments[0].code == "LOYAL"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (
+            'tiers = ["GOLD"]\n',
+            'tiers = ["GLOD"]\n',
+            "rules[0].tiers[0]: there is no tier GLOD; did",
+        ),
+        ('plans = ["PLUS"]', 'plans = ["PLSU"]', "rules[0].plans[0]: there is no plan PLSU; did"),
+        (
+            'segments = ["LOYAL"]',
+            'segments = ["ROYAL"]',
+            "rules[0].segments[0]: there is no segment ROYAL; did you mean LOYAL?",
+        ),
+        ('code = "S1" }, any', 'code = "S2" }, any', "there is no store S2; known here: S1."),
+        ('product_type = "BAKERY"', 'product_type = "BAKRY"', "no product type BAKRY; did you mea"),
+        ('["PRODUCE", "DELI"]', '["PRODUCE", "DELY"]', "rules[0].lines.product_type[1]: there is"),
+        ('["GOLD", "PLATINUM"]', '["GOLD", "X"]', "segments[0].when.tier.code[1]: there is no ti"),
+        ('plan = "PLUS_YEAR"', 'plan = "X"', "rules[1].when.not.subscription.plan: there is no p"),
+        (
+            'is_not = "GREEN"',
+            'is_not = "GREY"',
+            "offers[0].audience.tier.code.is_not: there is no ti",
+        ),
+    ],
+)
+def test_what_is_named_and_not_there_is_told_at_its_place(before: str, after: str, told: str):
+    [fault] = faults((before, after), text=NAMING)
+
+    assert told in fault
+    assert fault.startswith("shop.toml:")

@@ -19,6 +19,7 @@ NOUNS: Mapping[str, str] = {
     "tiers": "Tiers",
     "earning.rates": "Rate for",
     "earning.rules": "Rule",
+    "earning.offers": "Offer",
     "tiers.levels": "Tier",
     "subscription_plans": "Plan",
 }

@@ -15,7 +15,6 @@ from pydantic import (
 
 from loyalty_graph.benefits import service as benefits
 from loyalty_graph.benefits.rules import BENEFITS_MAX, Benefit
-from loyalty_graph.conditions.references import references
 from loyalty_graph.db import assert_in_transaction, transaction
 from loyalty_graph.earning import service as earning
 from loyalty_graph.earning.settings import EarningSettings
@@ -32,14 +31,8 @@ from loyalty_graph.tiers import service as tiers
 from loyalty_graph.tiers.rules import TierSettings
 from loyalty_graph.usecases import posting
 from loyalty_graph.usecases.program_changes import Change, changed_on_cards, changes
-from loyalty_graph.usecases.program_faults import (
-    Fault,
-    Source,
-    did_you_mean,
-    fault_of,
-    faults_of,
-    unstorable,
-)
+from loyalty_graph.usecases.program_faults import Fault, Source, faults_of, unstorable
+from loyalty_graph.usecases.program_references import strangers
 from loyalty_graph.usecases.program_schema import OWN_PARTS, json_schema
 from loyalty_graph.usecases.program_text import data_of, text_of
 from loyalty_graph.wallet import rollouts
@@ -137,10 +130,8 @@ def check(
         found = [{**one, "loc": _spread(one["loc"])} for one in error.errors()]
         raise source.refusal(faults_of(found, data, json_schema(ProgramFile))) from error
     known = template_folders(templates_dir) if templates is None else templates
-    unknown = (*_unknown_template(file, known), *_unknown_benefits(file), *_unknown_tiers(file))
-    unknown += (*_unknown_in_conditions(file), *_unknown_segments(file))
-    if unknown:
-        raise source.refusal(fault_of(one, (), data) for one in unknown)
+    if unknown := [*_unknown_template(file, known), *strangers(file)]:
+        raise source.refusal(unknown)
     return file
 
 
@@ -169,64 +160,12 @@ def _spread(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
     return location[1:] if is_own else location
 
 
-def _unknown_template(file: ProgramFile, known: Collection[str]) -> Iterator[str]:
+def _unknown_template(file: ProgramFile, known: Collection[str]) -> Iterator[Fault]:
     """Say when the cards are to be laid out by a template that is not here."""
     named = file.program.branding.template
     if named not in known:
-        yield f"branding.template: there is no card template {named}; known are {', '.join(known)}"
-
-
-def _unknown_benefits(file: ProgramFile) -> Iterator[str]:
-    """Say where tiers and plans name benefits that the file does not define."""
-    known = [one.code for one in file.benefits]
-    levels = file.tiers.levels if file.tiers else ()
-    named = [(f"tiers.levels[{place}]", one.benefits) for place, one in enumerate(levels)]
-    plans = enumerate(file.subscription_plans)
-    named += [(f"subscription_plans[{place}]", one.benefits) for place, one in plans]
-    for here, codes in named:
-        for number, code in enumerate(codes):
-            if code not in known:
-                place = f"{here}.benefits[{number}]"
-                instead = did_you_mean(code, known) or "; write it as [[benefits]]"
-                yield f"{place}: there is no benefit {code}{instead}"
-
-
-def _unknown_tiers(file: ProgramFile) -> Iterator[str]:
-    """Say where the rewards name tiers that the file does not define."""
-    known = [level.code for level in file.tiers.levels] if file.tiers else []
-    for place, reward in enumerate(file.rewards):
-        named = [(f"tiers[{number}]", code) for number, code in enumerate(reward.tiers)]
-        named += [(f"tier_costs.{code}", code) for code in reward.tier_costs]
-        for here, code in named:
-            if code not in known:
-                yield f"rewards[{place}].{here}: there is no tier {code}{did_you_mean(code, known)}"
-
-
-def _unknown_segments(file: ProgramFile) -> Iterator[str]:
-    """Say where the rewards name segments that the file does not define."""
-    known = [one.code for one in file.segments]
-    for place, reward in enumerate(file.rewards):
-        for number, code in enumerate(reward.segments):
-            if code not in known:
-                here = f"rewards[{place}].segments[{number}]"
-                yield f"{here}: there is no segment {code}{did_you_mean(code, known)}"
-
-
-def _unknown_in_conditions(file: ProgramFile) -> Iterator[str]:
-    """Say where conditions on members name tiers and plans that the file does not define."""
-    known = {
-        "tier": [level.code for level in file.tiers.levels] if file.tiers else [],
-        "plan": [plan.code for plan in file.subscription_plans],
-    }
-    rewards_when = enumerate(one.condition for one in file.rewards)
-    asked = [(f"segments[{place}]", one.condition) for place, one in enumerate(file.segments)]
-    asked += [(f"rewards[{place}]", condition) for place, condition in rewards_when if condition]
-    for here, condition in asked:
-        for one in references(condition):
-            if one.value not in known[one.kind]:
-                path = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in one.path)
-                instead = did_you_mean(one.value, known[one.kind])
-                yield f"{here}.when{path}: there is no {one.kind} {one.value}{instead}"
+        told = f"there is no card template {named}; known are {', '.join(known)}"
+        yield Fault(("branding", "template"), told)
 
 
 @posting.settling_conflicts
