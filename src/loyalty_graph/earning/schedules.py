@@ -2,8 +2,8 @@
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import MAXYEAR, UTC, date, datetime, time, timedelta, tzinfo
 from itertools import islice, pairwise
 from typing import TypeAlias
 
@@ -11,12 +11,14 @@ from dateutil.rrule import rrule, rrulestr
 
 MICROSECOND = timedelta(microseconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-HORIZON = timedelta(days=40 * 366)
-"""A recurrence that does not occur within it never does: leap years come round in less."""
-OCCURRENCES_CHECKED = 400
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 YEARS = range(1970, 2971)
+CALENDAR_YEARS = 400
+"""After so many years the calendar repeats, days of the week and leap years alike."""
+HORIZON = timedelta(days=40 * 366)
+"""So far ahead windows are checked: every combination of date and weekday has come by then."""
+OCCURRENCES_CHECKED = 400
 ZONES_WIDE = timedelta(hours=15)
 """No zone is further from UTC."""
 
@@ -55,18 +57,8 @@ def recurrence(text: str, begins: str) -> rrule:
     parts = text.split(";")
     if not all(_PART.fullmatch(part) for part in parts):
         raise ValueError(f"{text!r} is no RRULE; write it as FREQ=WEEKLY;BYDAY=SA")
-    names = [part.partition("=")[0] for part in parts]
-    if "DTSTART" in names:
-        raise ValueError("DTSTART has no place in rrule; write it as begins")
-    if strange := sorted(set(names) - _PARTS):
-        raise ValueError(f"{', '.join(strange)} cannot be used here; known are {_known()}")
-    said = dict(part.split("=") for part in parts)
-    if len(said) < len(names):
-        raise ValueError("a part of the RRULE stands twice")
-    if said.get("FREQ") not in _FREQUENCIES:
-        raise ValueError(f"FREQ is one of {', '.join(_FREQUENCIES)}")
-    if {"COUNT", "UNTIL"} <= said.keys():
-        raise ValueError("COUNT and UNTIL both say when it ends; say one")
+    if fault := _fault(parts):
+        raise ValueError(fault)
     try:
         made = rrulestr(text, dtstart=first)
     except (ValueError, TypeError, IndexError) as error:
@@ -75,8 +67,28 @@ def recurrence(text: str, begins: str) -> rrule:
     return made
 
 
-def _known() -> str:
-    return ", ".join(sorted(_PARTS))
+def _fault(parts: Sequence[str]) -> str | None:
+    """Return what is wrong with the parts of a recurrence, None when nothing is."""
+    said = dict(part.split("=") for part in parts)
+    if "DTSTART" in said:
+        return "DTSTART has no place in rrule; write it as begins"
+    if strange := sorted(said.keys() - _PARTS):
+        return f"{', '.join(strange)} cannot be used here; known are {', '.join(sorted(_PARTS))}"
+    if len(said) < len(parts):
+        return "a part of the RRULE stands twice"
+    if said.get("FREQ") not in _FREQUENCIES:
+        return f"FREQ is one of {', '.join(_FREQUENCIES)}"
+    if said.keys() >= {*_ENDS}:
+        return "COUNT and UNTIL both say when it ends; say one"
+    return _number_fault(said)
+
+
+def _number_fault(said: Mapping[str, str]) -> str | None:
+    """Return what is wrong with the numbers of a recurrence: with others it would never end."""
+    for name in ("INTERVAL", "COUNT"):
+        if not re.fullmatch(r"[1-9]\d{0,3}", said.get(name, "1")):
+            return f"{name} is a number from 1 to 9999"
+    return None
 
 
 def _wall_clock(text: str) -> datetime:
@@ -95,15 +107,24 @@ def check_recurrence(text: str, begins: str, length: timedelta) -> None:
     Raises:
         ValueError: It cannot be used, or a window is still open when the next one begins.
     """
-    rule = recurrence(text, begins)
+    recurrence(text, begins)
     if not _occurs(text, begins):
         raise ValueError(f"{text!r} never occurs")
-    for one, following in pairwise(islice(rule, OCCURRENCES_CHECKED)):
+    for one, following in pairwise(islice(_near(text, begins), OCCURRENCES_CHECKED)):
         if following - one < length:
             raise ValueError(
                 f"a window of {length // timedelta(minutes=1)} minutes never ends: the one of "
                 f"{one} is still open when the next begins, at {following}"
             )
+
+
+def _near(text: str, begins: str) -> Iterator[datetime]:
+    """Go through the occurrences within the horizon, and the first one after it."""
+    last = _wall_clock(begins) + HORIZON
+    for one in recurrence(text, begins):
+        yield one
+        if one > last:
+            return
 
 
 def check_opens(
@@ -114,10 +135,10 @@ def check_opens(
     Raises:
         ValueError: There is none.
     """
-    earliest = _wall_clock_at(max(opens_at or EPOCH, EPOCH)) - ZONES_WIDE
+    horizon = _wall_clock(begins) + HORIZON
+    earliest = min(_wall_clock_at(max(opens_at or EPOCH, EPOCH)) - ZONES_WIDE, horizon)
     latest = _wall_clock_at(min(closes_at or FOREVER, FOREVER)) + ZONES_WIDE
-    windows = recurrence(text, begins)
-    found = next((one for one in windows if one + length > earliest), None)
+    found = next((one for one in _near(text, begins) if one + length > earliest), None)
     if found is None or found >= latest:
         raise ValueError("no window opens between opens_at and closes_at")
 
@@ -127,14 +148,16 @@ def _wall_clock_at(instant: datetime) -> datetime:
 
 
 def _occurs(text: str, begins: str) -> bool:
-    """Return whether it would occur within the horizon if nothing said when it ends.
+    """Return whether it would occur if nothing said when it ends.
 
-    What never occurs would be looked for until the year 9999.
+    What never occurs is looked for until the year 9999, so it is asked of the last calendar before:
+    the same days of the week and leap years, with fewer years to come.
     """
     parts = [part for part in text.split(";") if part.partition("=")[0] not in _ENDS]
-    until = _wall_clock(begins) + HORIZON
-    near = recurrence(";".join((*parts, f"UNTIL={until:%Y%m%dT%H%M%S}")), begins)
-    return next(iter(near), None) is not None
+    first = _wall_clock(begins)
+    last_year = MAXYEAR - HORIZON // timedelta(days=366)
+    late = first.year + (last_year - first.year) // CALENDAR_YEARS * CALENDAR_YEARS
+    return next(iter(rrulestr(";".join(parts), dtstart=first.replace(year=late))), None) is not None
 
 
 def instant_of(wall: datetime, zone: tzinfo) -> datetime:
