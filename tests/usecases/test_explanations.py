@@ -58,6 +58,29 @@ def test_a_step_says_rate_and_rounding(by: list[str], text: str):
     assert [step.text for step in told.steps] == [f"COFFEE: {text}"]
 
 
+def test_bonus_rules_are_steps_of_their_own():
+    rules = [
+        {"code": "DOUBLE", "name": "Weekend double", "points": 120},
+        {
+            "code": "HOLIDAY",
+            "name": "Holiday bonus",
+            "points": 20,
+            "wanted": 50,
+            "cuts": [["POINTS", "DAY", 20, 30]],
+        },
+    ]
+
+    told = explain_entry(
+        replace(ENTRY, explanation={"steps": [], "rules": rules}, points=140), SETTINGS
+    )
+
+    assert told is not None
+    assert [(step.text, step.points) for step in told.steps] == [
+        ("Weekend double: 120 beans", 120),
+        ("Holiday bonus: 50 beans, 30 of them over the cap of 20 a day are left out", 20),
+    ]
+
+
 def test_another_currency_says_what_it_was_worth():
     rate = {"by": ["PRORATA", "FLOOR"], "paid": [1465, "USD", "0.9214"], "amount": 1349}
     card = {"type": "GIFT_CARD", "amount": 1, "excluded": True, "points": 0}
@@ -121,7 +144,10 @@ def test_another_currency_says_what_it_was_worth():
                 "pending": 40,
                 "explanation": {
                     "activates_at": "2026-12-05T23:00:00+00:00",
-                    "rules": [{"name": "Double weekend"}, {"name": "Fresh bread"}],
+                    "rules": [
+                        {"name": "Double weekend", "points": 30},
+                        {"name": "Fresh bread", "points": 10},
+                    ],
                 },
             },
             "40 beans are waiting until 2026-12-06: Double weekend, Fresh bread.",

@@ -12,7 +12,7 @@ from loyalty_graph.conditions.tree import AllOf, AnyOf, Comparison, Condition, O
 from loyalty_graph.conditions.vocabulary import Vocabulary
 from loyalty_graph.earning.basket import Basket
 from loyalty_graph.earning.counters import MemberCounters, period_key
-from loyalty_graph.earning.outcomes import CARRY, Carry, Cut, Outcome
+from loyalty_graph.earning.outcomes import CARRY, Carry, Cut, CutKind, Outcome
 from loyalty_graph.earning.rule_settings import CapPeriod, CarriedRate, EarningRule, Offer, Step
 from loyalty_graph.earning.rules import Granularity, Rounding
 from loyalty_graph.earning.schedules import (
@@ -35,9 +35,9 @@ _FACT = re.compile(r"\bm\.(\w+)")
 
 
 class Limit(NamedTuple):
-    """A cap or a budget on a day: `kind` POINTS, TIMES or BUDGET, and the period it counts in."""
+    """A cap or a budget on a day, and the period it counts in."""
 
-    kind: str
+    kind: CutKind
     per: CapPeriod
     limit: int
     period: str
@@ -145,16 +145,16 @@ class Bonus:
     def limits(self, day: date) -> Limits | None:
         """Return what limits it on a local day, None when nothing does."""
         limits = [
-            Limit("POINTS", cap.per, cap.points, _period(cap.per, day))
+            Limit(CutKind.POINTS, cap.per, cap.points, _period(cap.per, day))
             if cap.points is not None
-            else Limit("TIMES", cap.per, cap.times or 0, _period(cap.per, day))
+            else Limit(CutKind.TIMES, cap.per, cap.times or 0, _period(cap.per, day))
             for cap in self.settings.caps
         ]
         periods = tuple(dict.fromkeys(cap.period for cap in limits if cap.period))
         given, budget = self.settings.budget, None
         if given is not None:
             budget = period_key(given.per, day)
-            limits.append(Limit("BUDGET", given.per, given.points, budget))
+            limits.append(Limit(CutKind.BUDGET, given.per, given.points, budget))
         return Limits(tuple(limits), periods, budget) if limits else None
 
     def periods(self, day: date) -> list[str]:
@@ -170,19 +170,19 @@ class Bonus:
         for limit in limits.all:
             room = self._room(limit, points, counters) if points else 0
             if room < points:
-                cuts = (*cuts, Cut(limit.kind, limit.per.value, limit.limit, points - room))
+                cuts = (*cuts, Cut(limit.kind.value, limit.per.value, limit.limit, points - room))
                 points = room
         of, budget = limits.periods, limits.budget
         return Outcome(code, name, asked, points, cuts, days, is_offer, of, budget, carry)
 
     def _room(self, limit: Limit, points: int, counters: MemberCounters) -> int:
         """Return how many points a limit leaves, at most those that are asked for."""
-        if limit.kind == "BUDGET":
+        if limit.kind is CutKind.BUDGET:
             return max(0, limit.limit - counters.budget_used(self.code, limit.period))
         if not limit.period:
             return limit.limit
         count = counters.count(self.code, limit.period)
-        if limit.kind == "TIMES":
+        if limit.kind is CutKind.TIMES:
             return points if count.times < limit.limit else 0
         return max(0, limit.limit - count.points)
 

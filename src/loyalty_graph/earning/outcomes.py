@@ -11,10 +11,18 @@ CARRY = "CARRY"
 """The period of the counter that keeps a rate's remainder: its points are minor units."""
 
 
+class CutKind(StrEnum):
+    """What a limit is: of points or of times for a member, or of points for everybody."""
+
+    POINTS = "POINTS"
+    TIMES = "TIMES"
+    BUDGET = "BUDGET"
+
+
 class Cut(NamedTuple):
     """What a limit left out: `taken` points, by a cap of `limit` points or times, or a budget.
 
-    `kind` is POINTS, TIMES or BUDGET, `per` the period the limit is for.
+    `per` is the period the limit is for.
     """
 
     kind: str
@@ -58,18 +66,6 @@ class Outcome(NamedTuple):
         if self.pending_days:
             told["pending_days"] = self.pending_days
         return told
-
-    @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Self:
-        """Return an outcome as far as an explanation tells it."""
-        return cls(
-            told["code"],
-            told["name"],
-            told.get("wanted", told["points"]),
-            told["points"],
-            tuple(Cut(*cut) for cut in told.get("cuts", ())),
-            told.get("pending_days", 0),
-        )
 
 
 class Declined(StrEnum):

@@ -12,6 +12,7 @@ from loyalty_graph.ledger.rules import Kind
 from loyalty_graph.money import Money as Amount
 from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.purchases.rules import ActivityKind
+from loyalty_graph.usecases.rule_words import rule_sentence
 
 ROUNDED = {
     Rounding.FLOOR: "rounded down",
@@ -32,7 +33,8 @@ NAMED = {GrantSource.TIER: "tier", GrantSource.SUBSCRIPTION: "membership"}
 class Step:
     """One step of the reckoning: usually a line of the receipt.
 
-    `product_type` and `amount_minor` are None where all points are multiplied.
+    `product_type` and `amount_minor` are None where all points are multiplied, and where a rule
+    gave points beside the lines.
     """
 
     text: str
@@ -240,9 +242,21 @@ SENTENCES: Mapping[Kind, Callable[[Told], str]] = {
 
 
 def _steps(why: Mapping[str, Any], settings: ProgramSettings, writing: Writing) -> list[Step]:
-    """Return a step for each line, and one for what multiplied their points."""
+    """Return a step for each line, one for what multiplied their points, and one for each rule."""
     multiplied = [_multiplied(why["multiplied"], settings, writing)] if "multiplied" in why else []
-    return [*_lines(why.get("steps", ()), settings, writing), *multiplied]
+    rules = _rules(why.get("rules", ()), settings, writing)
+    return [*_lines(why.get("steps", ()), settings, writing), *multiplied, *rules]
+
+
+def _rules(
+    rules: Sequence[Mapping[str, Any]], settings: ProgramSettings, writing: Writing
+) -> list[Step]:
+    def amount(points: int) -> str:
+        return in_words(points, settings, writing)
+
+    return [
+        Step(rule_sentence(one, amount, writing.number), None, None, one["points"]) for one in rules
+    ]
 
 
 def _multiplied(why: Mapping[str, Any], settings: ProgramSettings, writing: Writing) -> Step:
