@@ -156,6 +156,16 @@ def test_no_more_is_cancelled_than_waits():
     assert (one.pending, one.qualifying, one.waiting) == (0, 0, [])
 
 
+def test_lots_stay_sorted_when_one_of_them_waits_no_more():
+    one = account()
+    earn(one, 10)
+    wait(one, 40, until=14, expires=90)
+
+    pending.cancel(one, {2}, 40, cause(reference="back"))
+
+    assert [(lot.sequence, lot.remaining) for lot in one.lots] == [(2, 0), (1, 10)]
+
+
 def test_what_is_left_after_a_part_was_cancelled_is_activated():
     one = account()
     wait(one, 40, until=14)

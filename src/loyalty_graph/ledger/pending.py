@@ -78,7 +78,6 @@ def earn_pending(
         opened=(points, expires_at, activates_at),
     )
     account.waiting.append(lot)
-    account.waiting.sort(key=soonest_first)
     activate_due(account, now=cause.recorded_at)
     return transfer
 

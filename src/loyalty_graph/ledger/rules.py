@@ -116,9 +116,8 @@ class Transfer:
 class Account:
     """A member's account while a batch is decided; `lots` are sorted, soonest to expire first.
 
-    `waiting` are those that are still pending, in the same order. `has_all_lots` is False when only
-    the first open lots were loaded; whoever needs more points than those hold loads all of them
-    first.
+    `waiting` are those that are still pending, in any order. `has_all_lots` is False when only the
+    first open lots were loaded; whoever needs more points than those hold loads all of them first.
     """
 
     member_id: UUID
