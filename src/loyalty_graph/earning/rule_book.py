@@ -155,13 +155,11 @@ class RuleBook:
         """Return the basket with no amount where its lines are excluded from earning."""
         if not self._excludes:
             return basket
-        excluded = list(map(self.calculator.excludes, basket.lines))
-        if not any(excluded):
-            return basket
         amounts = [
-            0 if out else amount for out, amount in zip(excluded, basket.amounts, strict=True)
+            0 if amount and self.calculator.excludes(line) else amount
+            for line, amount in basket.rows
         ]
-        return replace(basket, amounts=amounts)
+        return basket if amounts == basket.amounts else replace(basket, amounts=amounts)
 
     def wanted(self, basket: Basket, counters: MemberCounters, base: Calculation) -> list[Outcome]:
         """Return what each rule would give, in the programme's order, before any is left out."""
