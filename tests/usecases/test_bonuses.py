@@ -10,15 +10,15 @@ import pytest
 
 from loyalty_graph.db import transaction
 from loyalty_graph.earning import tallies
-from loyalty_graph.earning.models import EarningBudget, EarningCounter
+from loyalty_graph.earning.models import EarningBudget, EarningCounter, OfferActivation
 from loyalty_graph.earning.outcomes import Cut
 from loyalty_graph.ledger.models import AccountRow, TransferRow
 from loyalty_graph.members.models import Member
 from loyalty_graph.purchases.models import Purchase
 from loyalty_graph.purchases.rules import Line
-from loyalty_graph.usecases import bonuses, program_file, purchases
+from loyalty_graph.usecases import bonuses, offers, program_file, purchases
 from loyalty_graph.usecases.purchase_command import PurchaseRecorded, RulePoints
-from tests.shop import DAY, NOON, PROGRAM, Shop, open_shop, program
+from tests.shop import DAY, NOON, PROGRAM, Shop, by_id, open_shop, program
 
 TEA = (Line("TEA", 10, 100),)
 """Ten euros: 10 points by itself."""
@@ -345,3 +345,45 @@ async def test_inside_a_callers_transaction_budgets_are_locked_at_once(database:
 
     assert bought.points == 20
     assert await spent() == {("DAILY_GRAND", "2026-03-02"): 3, ("GRAND", "EVER"): 7}
+
+
+CLIPPED = rule("CLIPPED", points=20, uses=2)
+
+
+async def offering() -> tuple[Shop, Member]:
+    """Return a shop and a member who activated its offer."""
+    data = {**PROGRAM, "earning": {**PROGRAM["earning"], "offers": [CLIPPED]}}
+    shop = await open_shop(data)
+    ada = await shop.enrol()
+    wish = offers.ActivateOffer("partner:till", "clip", by_id(ada), "CLIPPED")
+    await offers.activate(shop.program_id, wish, now=NOON)
+    return shop, ada
+
+
+async def left(member: Member) -> list[int]:
+    return [row.uses_left for row in await OfferActivation.filter(member_id=member.id)]
+
+
+async def test_an_activated_offer_is_used_as_often_as_it_may_be_also_in_a_batch(database: object):
+    shop, ada = await offering()
+    before = shop.receipt(ada, TEA, purchased_at=NOON - DAY)
+    receipts = [before, *(shop.receipt(ada, TEA) for _ in range(3))]
+    simulated = await shop.simulate(TEA, member=ada)
+
+    answers = await purchases.record(shop.program_id, receipts, now=NOON)
+
+    assert simulated.points == 30
+    assert points(answers) == [10, 30, 30, 10]
+    assert await left(ada) == [0]
+
+
+async def test_an_offer_can_be_used_again_once_all_it_gave_for_came_back(database: object):
+    shop, ada = await offering()
+    bought = await shop.buy(ada, TEA)
+
+    await shop.bring_back(bought, {1: 9})
+    after_most = await left(ada)
+    await shop.bring_back(bought, None)
+
+    assert (after_most, await left(ada)) == ([1], [2])
+    assert await shop.balance(ada) == 0

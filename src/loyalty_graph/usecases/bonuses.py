@@ -10,9 +10,11 @@ from loyalty_graph.db import in_transaction_now
 from loyalty_graph.db.sets import Lookup, Row, fetch
 from loyalty_graph.earning import tallies
 from loyalty_graph.earning.counters import BudgetKey, Count, CounterKey, Counters, MemberCounters
+from loyalty_graph.earning.outcomes import GivenBack, Outcome
 from loyalty_graph.ledger.rules import Account
 from loyalty_graph.segments.facts import MemberFacts
 from loyalty_graph.usecases import posting
+from loyalty_graph.usecases.held_offers import HeldOffers
 from loyalty_graph.usecases.member_facts import FactsOfMembers
 from loyalty_graph.usecases.purchase_terms import Terms
 
@@ -41,7 +43,7 @@ async def settling_budgets(work: Locking[Result_co]) -> Result_co:
 
 
 class Bonuses:
-    """The facts, counters and budgets of a batch; where no rule is in force it does nothing.
+    """The facts, counters, budgets and offers of a batch; without rules in force it does nothing.
 
     `lock` keeps others from taking from the budgets until the batch is stored.
     """
@@ -51,6 +53,7 @@ class Bonuses:
         *,
         facts: AbstractSet[str] = frozenset(),
         counters: Iterable[tuple[str, str]] = (),
+        offers: AbstractSet[str] = frozenset(),
         limits: Mapping[BudgetKey, int] | None = None,
         lock: bool = False,
     ) -> None:
@@ -60,6 +63,7 @@ class Bonuses:
         self._limits = limits or {}
         self._lock = lock
         self._counters = Counters()
+        self._offers = HeldOffers(offers)
         self.reads_balances = "balance_points" in facts
 
     @classmethod
@@ -79,7 +83,8 @@ class Bonuses:
                 # guard, against others only, takes the larger one.
                 limits[BudgetKey(*key)] = max(limit, limits.get(BudgetKey(*key), limit))
         facts = frozenset[str]().union(*(book.needs.facts for book in books.values()))
-        return cls(facts=facts, counters=counters, limits=limits, lock=lock)
+        offers = frozenset[str]().union(*(book.needs.offers for book in books.values()))
+        return cls(facts=facts, counters=counters, offers=offers, limits=limits, lock=lock)
 
     @property
     def lookups(self) -> list[Lookup]:
@@ -89,8 +94,12 @@ class Bonuses:
     @property
     def by_member(self) -> list[posting.ByMember]:
         """Return what is to be looked up for each member of the batch."""
+        return [*self._facts.lookups, *self._given]
+
+    @property
+    def _given(self) -> list[posting.ByMember]:
         counted_in = [] if self._counted_in is None else [self._counted_in]
-        return [*self._facts.lookups, *counted_in]
+        return [*self._offers.lookups, *counted_in]
 
     async def open(self, program_id: UUID) -> None:
         """Make sure, before anything is read, that what is to be locked is there."""
@@ -104,20 +113,24 @@ class Bonuses:
     ) -> None:
         """Take what was looked up."""
         self._facts.take(of_members)
-        self._count(budgets, {} if self._counted_in is None else of_members[self._counted_in])
+        self._take_given(budgets, of_members)
 
-    async def read_counts(self, program_id: UUID, member_id: UUID) -> None:
-        """Read what was given so far by itself, for what is not going to be recorded."""
-        counted_in = [] if self._counted_in is None else [self._counted_in([member_id])]
-        lookups = [*counted_in, *self.lookups]
+    async def read_given(self, program_id: UUID, member_id: UUID) -> None:
+        """Read by itself what was given so far, and the offers that may be used."""
+        lookups = [*(lookup([member_id]) for lookup in self._given), *self.lookups]
         found = await fetch(program_id, *lookups) if lookups else []
-        counted = [row for rows in found[: len(counted_in)] for row in rows[0]]
-        budgets = (row for rows in found[len(counted_in) :] for row in rows)
-        self._count(budgets, {member_id: counted})
+        personal = zip(self._given, found, strict=False)
+        of_members = {lookup: {member_id: rows} for lookup, [rows] in personal}
+        budgets = (row for rows in found[len(self._given) :] for row in rows)
+        self._take_given(budgets, of_members)
 
-    def _count(
-        self, budgets: Iterable[Sequence[Row]], counted: Mapping[UUID, Sequence[Row]]
+    def _take_given(
+        self,
+        budgets: Iterable[Sequence[Row]],
+        of_members: Mapping[posting.ByMember, Mapping[UUID, Sequence[Row]]],
     ) -> None:
+        self._offers.take(of_members)
+        counted = {} if self._counted_in is None else of_members[self._counted_in]
         self._counters = Counters(
             {
                 CounterKey(member_id, rule, period): Count(points, times)
@@ -135,12 +148,31 @@ class Bonuses:
         """Return what rules gave a member by now."""
         return self._counters.of(member_id)
 
+    def offers(self, member_id: UUID, at: datetime) -> frozenset[str]:
+        """Return the offers that a member may use at an instant."""
+        return self._offers.usable(member_id, at)
+
+    def gave(self, batch: posting.Batch, member_id: UUID, outcomes: Sequence[Outcome]) -> None:
+        """Count what rules and offers gave for a purchase of the batch."""
+        self.counters(member_id).take(outcomes)
+        used = [one.code for one in outcomes if one.is_offer and one.points]
+        self._offers.use(batch, member_id, used)
+
+    def take_back(
+        self, batch: posting.Batch, member_id: UUID, given_back: Sequence[GivenBack]
+    ) -> None:
+        """Give room back, and uses of offers of which nothing stands any more."""
+        self.counters(member_id).give_back(given_back)
+        unused = [one.code for one in given_back if one.is_all]
+        self._offers.give_back(batch, member_id, unused)
+
     def bought(self, member_id: UUID, *, spend_minor: int, at: datetime) -> None:
         """Count a purchase of the batch, so that the member's next one is not the first."""
         self._facts.count(member_id, spend_minor=spend_minor, at=at)
 
     def add_to(self, batch: posting.Batch) -> None:
-        """Store what rules gave members together with the batch."""
+        """Store what rules and offers gave members together with the batch."""
+        self._offers.add_to(batch)
         if self._counters.changed:
             batch.writes.append(tallies.counter_writes(self._counters.changed))
 

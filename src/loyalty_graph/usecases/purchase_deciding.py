@@ -53,7 +53,7 @@ def decide(
     earned = _earned(batch, account, bought, terms, so_far)
     rules = purchase_points.by_rule(earned, terms, at=command.purchased_at)
     recorded = _credit(batch, account, bought, terms, earned, rules)
-    so_far.bonuses.counters(account.member_id).take(earned.outcomes)
+    so_far.bonuses.gave(batch, account.member_id, earned.outcomes)
     so_far.bonuses.bought(
         account.member_id, spend_minor=recorded.spend_minor, at=command.purchased_at
     )
@@ -83,7 +83,11 @@ def _earned(
     if terms.book.bonuses:
         facts = so_far.bonuses.facts(account, at=terms.local(at), now=batch.now)
         purchase_points.know_standing(facts, terms.scheme, tier, plan)
-        buyer = purchase_points.Buyer(facts, so_far.bonuses.counters(account.member_id))
+        buyer = purchase_points.Buyer(
+            facts,
+            so_far.bonuses.counters(account.member_id),
+            so_far.bonuses.offers(account.member_id, at),
+        )
     by = purchase_points.multipliers(terms.scheme, tier, plan)
     return purchase_points.earned(terms, command, command.lines, at=at, by=by, buyer=buyer)
 

@@ -43,10 +43,11 @@ class Receipt(Protocol):
 
 
 class Buyer(NamedTuple):
-    """Whose purchase it is: what rules know of the member, and what they gave so far."""
+    """Whose purchase it is: what rules know of the member, what they gave so far, offers to use."""
 
     facts: MemberFacts = NOBODY
     counters: MemberCounters = NO_COUNTERS
+    offers: frozenset[str] = frozenset()
 
 
 _NO_LINES = Calculation(0, (), ())
@@ -94,7 +95,7 @@ def earned(
         calculation = base.times(by)
         return Earned(calculation.points, calculation)
     basket = basket_of(receipt, lines, book, terms.version.settings, at=at)
-    basket.member = buyer.facts
+    basket.member, basket.offers = buyer.facts, buyer.offers
     return book.decide(basket, buyer.counters, base, by)
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from loyalty_graph.db import transaction
 from loyalty_graph.earning import service as earning
 from loyalty_graph.earning.outcomes import Worth, pinned_counters
+from loyalty_graph.earning.rule_book import RuleBook
 from loyalty_graph.errors import DuplicateRefundError, InvalidInputError
 from loyalty_graph.idempotency import Claim, claim
 from loyalty_graph.identifiers import new_id
@@ -144,8 +145,8 @@ async def record(program_id: UUID, command: RecordRefund, *, now: datetime) -> R
     await _check_new(program_id, command, purchase)
     quantities = _all_that_is_left(before) if command.quantities is None else command.quantities
     after = bring_back(before, quantities)
-    worth = await _worth(program_id, purchase, before, after, now=now)
-    bonuses = await _given_back(program_id, purchase, worth)
+    book, worth = await _worth(program_id, purchase, before, after, now=now)
+    bonuses = await _given_back(batch, purchase, book, worth)
     cause = _cause(command, purchase, worth, now=now)
     paid_back = await payments.give_back(program_id, account, purchase.id, before, after, cause)
     done = await _reverse(program_id, account, purchase, worth.due_points, cause)
@@ -248,8 +249,8 @@ def _spend(lines: list[Line]) -> int:
 
 async def _worth(
     program_id: UUID, purchase: Purchase, before: list[Line], after: list[Line], *, now: datetime
-) -> Worth:
-    """Return what the purchase was worth, and is worth now, by the rules it earned under."""
+) -> tuple[RuleBook, Worth]:
+    """Return the rules the purchase earned under, and what it is worth by them."""
     version = await programs.numbered(program_id, purchase.rule_version, now=now)
     book = await earning.rule_book(version)
     at = purchase.purchased_at
@@ -257,14 +258,18 @@ async def _worth(
     calculate = book.calculator.calculate
     worth = book.worth(purchase.pinned or {}, basket, calculate(before), calculate(after))
     assert worth.due_points >= 0, "bringing goods back never earns points"
-    return worth
+    return book, worth
 
 
-async def _given_back(program_id: UUID, purchase: Purchase, worth: Worth) -> Bonuses:
-    """Give caps and budgets back the room that is free again."""
-    bonuses = Bonuses(counters=pinned_counters(purchase.pinned or {}))
-    await bonuses.read_counts(program_id, purchase.member_id)
-    bonuses.counters(purchase.member_id).give_back(worth.given_back)
+async def _given_back(
+    batch: posting.Batch, purchase: Purchase, book: RuleBook, worth: Worth
+) -> Bonuses:
+    """Give caps, budgets and offers back what is free again."""
+    unused = {one.code for one in worth.given_back if one.is_all}
+    counters = pinned_counters(purchase.pinned or {})
+    bonuses = Bonuses(counters=counters, offers=book.needs.offers & unused)
+    await bonuses.read_given(batch.program_id, purchase.member_id)
+    bonuses.take_back(batch, purchase.member_id, worth.given_back)
     return bonuses
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from loyalty_graph.benefits.rules import Multiplier
-from loyalty_graph.earning.counters import MemberCounters
 from loyalty_graph.members import service as members
 from loyalty_graph.members.rules import Reference
 from loyalty_graph.programs import service as programs
@@ -104,9 +103,10 @@ async def _buyer(
 
     Nobody has an account to count in, but budgets are used up for everybody.
     """
+    bonuses = Bonuses.of({at: terms}, lock=False)
     if member is None:
-        counters = await _counters(program_id, terms, NOBODY_ID, at)
-        return (), Buyer(MemberFacts(at=terms.local(at)), counters)
+        await bonuses.read_given(program_id, NOBODY_ID)
+        return (), Buyer(MemberFacts(at=terms.local(at)), bonuses.counters(NOBODY_ID))
     member_id = (await members.find(program_id, member)).id
     tier = await tier_reads.tier_at(program_id, member_id, at, now=now)
     plans = await subscriptions.plans_at(program_id, [member_id], now=now, at=at)
@@ -117,12 +117,5 @@ async def _buyer(
     zone = terms.version.settings.zone
     facts = (await facts_of(program_id, [member_id], at=at, now=now, zone=zone))[member_id]
     purchase_points.know_standing(facts, terms.scheme, tier, plan)
-    return by, Buyer(facts, await _counters(program_id, terms, member_id, at))
-
-
-async def _counters(
-    program_id: UUID, terms: Terms, member_id: UUID, at: datetime
-) -> MemberCounters:
-    bonuses = Bonuses.of({at: terms}, lock=False)
-    await bonuses.read_counts(program_id, member_id)
-    return bonuses.counters(member_id)
+    await bonuses.read_given(program_id, member_id)
+    return by, Buyer(facts, bonuses.counters(member_id), bonuses.offers(member_id, at))
