@@ -30,7 +30,8 @@ PARTS = [
     "vouchers { code remaining { amount } uses { number } }",
     """entries(first: 3) { totalCount nodes { sequence points redemption { status }
       explanation { summary steps { text } }
-      purchase { externalId total { amount } lines { productType points } refunds { pointsDue }
+      purchase { externalId total { amount } lines { productType points } pointsByRule { code }
+        refunds { pointsDue }
         entry { sequence } member { number } } } }""",
 ]
 """Parts that load nothing in two places: such loads are one statement only if they meet in time."""

@@ -17,11 +17,13 @@ from loyalty_graph.graphql.ledger import LedgerEntry
 from loyalty_graph.graphql.money import Money, money_of
 from loyalty_graph.graphql.nodes import Node, batched, load, loads
 from loyalty_graph.graphql.permissions import NeedsScope
+from loyalty_graph.graphql.rule_points import BY_RULE, RulePoints, points_by_rule
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.programs import service as programs
 from loyalty_graph.purchases import reads
 from loyalty_graph.purchases.rules import Channel
+from loyalty_graph.usecases.purchase_points import given_by_rule
 
 if TYPE_CHECKING:
     from loyalty_graph.graphql.members import Member
@@ -102,6 +104,10 @@ class Purchase(Node):
     paid_with_points: Money = strawberry.field(description="What they paid of the total.")
     points: Points = strawberry.field(description="What it earned when it was made.")
 
+    @strawberry.field(description=BY_RULE)
+    async def points_by_rule(self, info: Info) -> list[RulePoints]:
+        return await batched(info, _rules, self)
+
     @strawberry.field(description="The lines, in order.")
     async def lines(self, info: Info) -> list[PurchaseLine]:
         return await batched(info, _lines, self)
@@ -160,6 +166,17 @@ def _purchase(bought: reads.Bought) -> Purchase:
         paid_with_points=money_of(bought.paid_minor, bought.currency),
         points=Points(bought.points),
     )
+
+
+async def _rules(
+    purchases: Sequence[Purchase], *, program_id: UUID, now: datetime
+) -> list[list[RulePoints]]:
+    del now
+    found = await reads.pinned(program_id, [purchase.key for purchase in purchases])
+    return [
+        [points_by_rule(one) for one in given_by_rule(found[purchase.key])]
+        for purchase in purchases
+    ]
 
 
 async def _lines(

@@ -20,10 +20,10 @@ class ExplanationStep:
         description="Such as: COFFEE: 13.50 EUR at 2 per 1.00 EUR, rounded down = 27."
     )
     product_type: str | None = strawberry.field(
-        description="The product type of the line; null where all points are multiplied."
+        description="The product type of the line; null for what is no line."
     )
     amount: Money | None = strawberry.field(
-        description="What counted, net of discounts, no tax; null where points are multiplied."
+        description="What counted, net of discounts, no tax; null for what is no line."
     )
     points: Points = strawberry.field(description="What the step came to, or added.")
 

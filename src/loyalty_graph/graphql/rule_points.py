@@ -8,8 +8,8 @@ from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.usecases import purchase_command
 
 BY_RULE = (
-    "What bonus rules and offers give of these points, in the programme's order; rules that give "
-    "nothing are not listed, unless a limit took everything."
+    "What bonus rules and offers gave of the points, in the programme's order. A rule that gave "
+    "nothing is listed only when a limit took everything."
 )
 
 

@@ -1,7 +1,7 @@
 """Purchases with their lines and refunds, many at once, one statement each."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -103,6 +103,14 @@ async def purchases(program_id: UUID, keys: Sequence[Key]) -> dict[Key, Bought]:
     """Return the purchases with these keys; unknown ones are absent."""
     [found] = await fetch(program_id, Lookup(Purchase, ("member_id", "id"), keys, _BOUGHT))
     return {key: Bought(*key, *rows[0]) for key, rows in zip(keys, found, strict=True) if rows}
+
+
+async def pinned(program_id: UUID, keys: Sequence[Key]) -> dict[Key, Mapping[str, Any]]:
+    """Return what is to be known again of these purchases; where that is nothing it is empty."""
+    [found] = await fetch(program_id, Lookup(Purchase, ("member_id", "id"), keys, ("pinned",)))
+    return {
+        key: (rows[0][0] if rows else None) or {} for key, rows in zip(keys, found, strict=True)
+    }
 
 
 async def lines(program_id: UUID, keys: Sequence[Key]) -> dict[Key, list[BoughtLine]]:

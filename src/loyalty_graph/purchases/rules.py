@@ -189,13 +189,22 @@ def check_receipt(source: str, external_id: str, store: str | None) -> None:
     Raises:
         InvalidInputError: Source, external id or store is empty, too long or cannot be printed.
     """
+    check_source(source)
+    check_external_id(external_id)
+    if store is not None:
+        check_store(store)
+
+
+def check_source(source: str) -> None:
+    """Refuse the system of a receipt without a usable name.
+
+    Raises:
+        InvalidInputError: It is empty, too long or cannot be printed.
+    """
     if not _is_name(source, SOURCE_LENGTH_MAX):
         raise InvalidInputError(
             f"The source needs 1 to {SOURCE_LENGTH_MAX} characters.", field="source"
         )
-    check_external_id(external_id)
-    if store is not None:
-        check_store(store)
 
 
 def check_store(store: str) -> None:

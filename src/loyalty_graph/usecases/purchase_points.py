@@ -1,6 +1,6 @@
 """What a purchase earns under the rules in force when it was made, for whoever buys."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -169,3 +169,8 @@ def pinned(earned: Earned, rules: Sequence[RulePoints]) -> dict[str, Any] | None
     """
     given = {"given": [one.to_json() for one in rules]} if rules else {}
     return {**(earned.pinned() or {}), **given} or None
+
+
+def given_by_rule(pinned: Mapping[str, Any]) -> list[RulePoints]:
+    """Return what rules gave for a purchase when it was made, from what was pinned with it."""
+    return [RulePoints.from_json(one) for one in pinned.get("given", ())]

@@ -11,7 +11,14 @@ from loyalty_graph.members import service as members
 from loyalty_graph.members.rules import Reference
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import check_offset
-from loyalty_graph.purchases.rules import Channel, Line, check_lines, check_payment, check_store
+from loyalty_graph.purchases.rules import (
+    Channel,
+    Line,
+    check_lines,
+    check_payment,
+    check_source,
+    check_store,
+)
 from loyalty_graph.segments.facts import MemberFacts
 from loyalty_graph.segments.loading import facts_of
 from loyalty_graph.subscriptions import reads as subscriptions
@@ -90,6 +97,8 @@ async def simulate(
 
 
 def _check_names(basket: Basket) -> None:
+    if basket.source:
+        check_source(basket.source)
     if basket.store is not None:
         check_store(basket.store)
     if basket.payment is not None:
