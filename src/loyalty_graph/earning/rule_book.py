@@ -86,7 +86,8 @@ class RuleBook:
         self._excludes = bool(
             settings.excluded_product_types or settings.excluded_skus or settings.excluded_labels
         )
-        self._groups = {one.code: (one.group, one.priority) for one in given if one.group}
+        everything = (*settings.rules, *settings.offers)
+        self._groups = {one.code: (one.group, one.priority) for one in everything if one.group}
         self._days: dict[date, _Day] = {}
         self._deeds: dict[ActivityKind, list[Bonus]] = {}
         for one in settings.rules:
