@@ -1,3 +1,4 @@
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -20,7 +21,7 @@ from loyalty_graph.programs import service as programs
 from loyalty_graph.purchases import reads
 from loyalty_graph.purchases.models import Activity, ActivityCount, ActivityProof
 from loyalty_graph.purchases.rules import ActivityKind
-from loyalty_graph.usecases import activities, members
+from loyalty_graph.usecases import activations, activities, members
 from loyalty_graph.usecases.explanations import explain_entry
 from tests.shop import DAY, NOON, PROGRAM, Shop, by_id, only, open_shop
 from tests.tiers.shop import Watch, with_tiers
@@ -316,3 +317,144 @@ async def test_what_activities_earn_counts_for_the_tier(database: BaseDBAsyncCli
     assert await ada.tier() == "SILVER"
     [counted] = (await reads.counted(shop.program_id, [ada.member.id]))[ada.member.id]
     assert (counted.points, counted.spend_minor) == (10_000, 0)
+
+
+SHARE: dict[str, Any] = {"code": "SHARES", "name": "Share", "on": "SOCIAL_SHARE", "points": 10}
+
+
+async def share(shop: Shop, member: Member) -> tuple[int, str | None]:
+    done = await shop.do(member, ActivityKind.SOCIAL_SHARE, network="MASTODON")
+    return done.points, done.reason
+
+
+@pytest.mark.parametrize(
+    ("says", "hours", "found"),
+    [
+        pytest.param(
+            {"opens_at": (NOON + timedelta(hours=1)).isoformat()}, 0, (0, "NOT_OPEN"), id="early"
+        ),
+        pytest.param(
+            {"opens_at": (NOON + timedelta(hours=1)).isoformat()}, 1, (10, None), id="in time"
+        ),
+        pytest.param({"when": {"time": {"weekday": "MONDAY"}}}, 0, (10, None), id="on its day"),
+        pytest.param(
+            {"when": {"time": {"weekday": "SUNDAY"}}}, 0, (0, "CONDITION"), id="on another day"
+        ),
+        pytest.param(
+            {"when": {"activity": {"network": "MASTODON"}}}, 0, (10, None), id="its network"
+        ),
+        pytest.param(
+            {"when": {"activity": {"network": "X"}}}, 0, (0, "CONDITION"), id="another network"
+        ),
+        pytest.param({"when": {"member": {"has_email": True}}}, 0, (10, None), id="known member"),
+        pytest.param(
+            {"when": {"member": {"has_phone": True}}}, 0, (0, "CONDITION"), id="unknown member"
+        ),
+        pytest.param({"segments": ["READERS"]}, 0, (10, None), id="in the segment"),
+        pytest.param({"segments": ["CALLERS"]}, 0, (0, "NOT_FOR_MEMBER"), id="out of the segment"),
+    ],
+)
+async def test_a_rule_holds_when_and_for_whom_it_says(
+    database: BaseDBAsyncClient,
+    says: dict[str, Any],
+    hours: int,
+    found: tuple[int, str | None],
+):
+    segments = [
+        {"code": code, "name": code, "when": {"member": {name: True}}}
+        for code, name in (("READERS", "has_email"), ("CALLERS", "has_phone"))
+    ]
+    shop = await open_shop({**earning_by({**SHARE, **says}), "segments": segments})
+    ada = await shop.enrol(email="ada@example.com")
+
+    assert await share(shop.later(timedelta(hours=hours)), ada) == found
+
+
+async def test_caps_and_budgets_hold_for_activities_too(database: BaseDBAsyncClient):
+    capped = {**SHARE, "caps": [{"times": 2, "per": "DAY"}], "budget": {"points": 45}}
+    shop = await open_shop(earning_by(capped))
+    ada, bob = await shop.enrol(), await shop.enrol()
+
+    found = [
+        *[await share(shop, ada) for _ in range(3)],
+        await share(shop.later(DAY), ada),
+        *[await share(shop.later(DAY), bob) for _ in range(2)],
+    ]
+
+    assert found == [
+        (10, None),
+        (10, None),
+        (0, "CAP"),
+        (10, None),
+        (10, None),
+        (5, None),
+    ]
+    assert await share(shop.later(2 * DAY), bob) == (0, "BUDGET")
+
+
+async def test_what_was_capped_begins_no_cooldown(database: BaseDBAsyncClient):
+    spent = {**SHARE, "cooldown_hours": 72, "caps": [{"points": 10, "per": "DAY"}]}
+    shop = await open_shop(earning_by(spent, {**SHARE, "code": "MORE", "points": 1}))
+    ada = await shop.enrol()
+
+    await share(shop, ada)
+    await share(shop.later(DAY), ada)
+    third = await share(shop.later(3 * DAY), ada)
+
+    assert third == (11, None)
+
+
+async def test_of_a_group_one_rule_counts_and_the_other_says_so(database: BaseDBAsyncClient):
+    once = {**SHARE, "code": "FIRST", "points": 50, "once_per": "MEMBER", "group": "SHARING"}
+    shop = await open_shop(earning_by({**SHARE, "group": "SHARING"}, once))
+    ada = await shop.enrol()
+
+    found = [await share(shop, ada) for _ in range(2)]
+
+    assert found == [(50, None), (10, None)]
+    assert await reasons(ada) == ["ANOTHER_RULE", None, None, "COUNTED_ALREADY"]
+
+
+async def test_points_for_an_activity_may_wait(database: BaseDBAsyncClient):
+    shop = await open_shop(earning_by({**SHARE, "pending_days": 3}, {**APP, "on": "SOCIAL_SHARE"}))
+    ada = await shop.enrol()
+
+    done = await shop.do(ada, ActivityKind.SOCIAL_SHARE, network="MASTODON")
+
+    assert (done.points, done.balance_points, await shop.balance(ada)) == (60, 50, 50)
+    found = await ledger.newest_entries(shop.program_id, [ada.id], limit=2)
+    assert [(one.kind, one.points) for one in found[ada.id]] == [("EARN_PENDING", 0), ("EARN", 50)]
+    later = shop.later(4 * DAY)
+    await activations.run(later.program_id, now=later.now)
+    assert await later.balance(ada) == 60
+
+
+async def test_conditions_see_what_the_batch_has_earned(database: BaseDBAsyncClient):
+    poor = {**SHARE, "when": {"member": {"balance_points": {"less_than": 10}}}}
+    shop = await open_shop(earning_by(poor))
+    ada = await shop.enrol()
+    commands = [shop.deed(ada, ActivityKind.SOCIAL_SHARE, network="X") for _ in range(2)]
+
+    answers = await activities.record(shop.program_id, commands, now=NOON)
+
+    assert [only([one]).points for one in answers] == [10, 0]
+
+
+async def test_a_budget_is_never_exceeded_by_members_at_the_same_time(database: BaseDBAsyncClient):
+    shop = await open_shop(earning_by({**SHARE, "budget": {"points": 35}}))
+    people = [await shop.enrol() for _ in range(6)]
+
+    found = await asyncio.gather(*(share(shop, one) for one in people))
+
+    assert sorted(points for points, _ in found) == [0, 0, 5, 10, 10, 10]
+
+
+async def test_a_proof_counts_once_for_members_at_the_same_time(shop: Shop):
+    people = [await shop.enrol() for _ in range(6)]
+
+    found = await asyncio.gather(
+        *(shop.do(one, ActivityKind.REVIEW, proof="order-7") for one in people)
+    )
+
+    assert sorted(one.points for one in found) == [0, 0, 0, 0, 0, 15]
+    assert await Activity.all().count() == 6

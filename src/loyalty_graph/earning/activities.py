@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from loyalty_graph.earning.outcomes import Earned, Outcome
 from loyalty_graph.earning.rule_settings import EarningRule, OncePer
 from loyalty_graph.earning.settings import EarningSettings
 from loyalty_graph.purchases.activities import EVERY_NETWORK, CountKey, ProofKey
@@ -96,10 +97,16 @@ class History:
     proofs: set[ProofKey] = field(default_factory=set)
     changed: dict[CountKey, datetime] = field(default_factory=dict)
 
-    def hindrance(
+    def hindrances(
+        self, rules: Sequence[EarningRule], member_id: UUID, deed: Deed, at: datetime
+    ) -> dict[str, Verdict]:
+        """Return what is in the way of the rules under which the activity cannot count."""
+        found = {one.code: self._hindrance(one, member_id, deed, at) for one in rules}
+        return {code: verdict for code, verdict in found.items() if verdict is not None}
+
+    def _hindrance(
         self, rule: EarningRule, member_id: UUID, deed: Deed, at: datetime
     ) -> Verdict | None:
-        """Return why the activity cannot count under the rule, or None when it can."""
         if deed.proof is None and (rule.needs_proof or rule.once_per is OncePer.PROOF):
             return Verdict(rule.code, rule.name, hindrance=Hindrance.NEEDS_PROOF)
         if self._is_counted(rule, member_id, deed):
@@ -138,6 +145,31 @@ class History:
         proof = (rule.code, deed.proof)
         self.proofs.add(proof)
         return proof
+
+
+def verdicts(
+    rules: Sequence[EarningRule], hindered: Mapping[str, Verdict], earned: Earned
+) -> list[Verdict]:
+    """Return what an activity earned under each of the rules, in their order."""
+    outcomes = {one.code: one for one in earned.outcomes}
+    return [_verdict(one, hindered, earned, outcomes) for one in rules]
+
+
+def _verdict(
+    rule: EarningRule,
+    hindered: Mapping[str, Verdict],
+    earned: Earned,
+    outcomes: Mapping[str, Outcome],
+) -> Verdict:
+    if (declined := earned.declined.get(rule.code)) is not None:
+        return Verdict(rule.code, rule.name, hindrance=Hindrance(declined))
+    if rule.code in hindered:
+        return hindered[rule.code]
+    outcome = outcomes[rule.code]
+    if outcome.points:
+        return Verdict(rule.code, rule.name, outcome.points)
+    is_budget = outcome.cuts[-1].kind == "BUDGET"
+    return Verdict(rule.code, rule.name, hindrance=Hindrance.BUDGET if is_budget else Hindrance.CAP)
 
 
 def reason_of(verdicts: Sequence[Verdict]) -> Hindrance | None:

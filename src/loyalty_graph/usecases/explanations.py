@@ -150,7 +150,7 @@ DID: Mapping[str, str] = {
 
 def _for_activity(told: Told) -> str:
     activity = told.why["activity"]
-    names = " and ".join(rule["name"] for rule in told.why["rules"])
+    names = " and ".join(rule["name"] for rule in told.why["rules"] if rule["points"])
     return f"{told.amount} {DID[activity['kind']].format(**activity)}: {names}."
 
 
