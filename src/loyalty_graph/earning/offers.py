@@ -108,3 +108,9 @@ def use_writes(changed: Mapping[tuple[UUID, str], Activation]) -> Update:
 
 def _row(member_id: UUID, one: Activation) -> Row:
     return (member_id, one.offer, one.activated_at, one.used, one.uses_left)
+
+
+async def activated_counts(program_id: UUID, codes: Sequence[str]) -> dict[str, int]:
+    """Return how many members activated each of these offers and can still use it."""
+    usable = OfferActivation.filter(program_id=program_id, uses_left__gt=0)
+    return {code: await usable.filter(offer=code).count() for code in codes}

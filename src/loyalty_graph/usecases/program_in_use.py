@@ -3,8 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
+from loyalty_graph.db.sets import fetch
+from loyalty_graph.earning import offers
+from loyalty_graph.earning.counters import period_key
+from loyalty_graph.earning.tallies import budgets
+from loyalty_graph.programs.places import Path
 from loyalty_graph.programs.reads import StoredVersion
 from loyalty_graph.rewards import reads as rewards
 from loyalty_graph.subscriptions import reads as subscriptions
@@ -12,37 +16,22 @@ from loyalty_graph.tiers import reads as tiers
 from loyalty_graph.usecases.program_faults import Fault
 from loyalty_graph.usecases.program_file import ProgramFile
 
+PLAN_IN_USE = "has {} that did not end; keep it until they have, or moved to another plan"
+TIER_IN_USE = "is held by hand by {}; keep it until then, or end the overrides first"
+REWARD_IN_USE = "has {} held or issued and not used; keep it, and let closes_at end it for others"
+OFFER_IN_USE = "is activated by {} who can still use it; keep it, and let closes_at end it"
+
 
 async def in_use(before: StoredVersion, after: ProgramFile, *, now: datetime) -> list[Fault]:
-    """Return what speaks against a change: money of another kind, or parts that members hold."""
-    faults = list(_other_tenant(before.file["program"], after))
-    levels = (before.file.get("tiers") or {}).get("levels", ())
-    kept_levels = after.tiers.levels if after.tiers else ()
-    plans = _gone(before.file.get("subscription_plans", ()), after.subscription_plans)
-    given = _gone(before.file.get("rewards", ()), after.rewards)
-    program_id: UUID = before.program_id
-    counts = await subscriptions.subscriber_counts(program_id, plans)
-    faults += _told(
-        ("subscription_plans",),
-        counts,
-        "has {} that did not end; keep it until they have, or moved to another plan",
-        "subscription",
-    )
-    counts = await tiers.override_counts(program_id, _gone(levels, kept_levels), now=now)
-    faults += _told(
-        ("tiers", "levels"),
-        counts,
-        "is held by hand by {}; keep it until then, or end the overrides first",
-        "member",
-    )
-    counts = await rewards.open_counts(program_id, given, now=now)
-    faults += _told(
-        ("rewards",),
-        counts,
-        "has {} held or issued and not used; keep it, and let closes_at end it for others",
-        "redemption",
-    )
-    return faults
+    """Return what speaks against a change: money of another kind, or what members count on."""
+    return [
+        *_other_tenant(before.file["program"], after),
+        *await _gone_plans(before, after),
+        *await _gone_tiers(before, after, now=now),
+        *await _gone_rewards(before, after, now=now),
+        *await _gone_offers(before, after),
+        *await _spent_budgets(before, after, now=now),
+    ]
 
 
 def _other_tenant(before: Mapping[str, Any], after: ProgramFile) -> Iterator[Fault]:
@@ -62,14 +51,65 @@ def _other_tenant(before: Mapping[str, Any], after: ProgramFile) -> Iterator[Fau
         )
 
 
+async def _gone_plans(before: StoredVersion, after: ProgramFile) -> Iterator[Fault]:
+    gone = _gone(before.file.get("subscription_plans", ()), after.subscription_plans)
+    counts = await subscriptions.subscriber_counts(before.program_id, gone)
+    return _told(("subscription_plans",), counts, PLAN_IN_USE, "subscription")
+
+
+async def _gone_tiers(
+    before: StoredVersion, after: ProgramFile, *, now: datetime
+) -> Iterator[Fault]:
+    levels = (before.file.get("tiers") or {}).get("levels", ())
+    gone = _gone(levels, after.tiers.levels if after.tiers else ())
+    counts = await tiers.override_counts(before.program_id, gone, now=now)
+    return _told(("tiers", "levels"), counts, TIER_IN_USE, "member")
+
+
+async def _gone_rewards(
+    before: StoredVersion, after: ProgramFile, *, now: datetime
+) -> Iterator[Fault]:
+    gone = _gone(before.file.get("rewards", ()), after.rewards)
+    counts = await rewards.open_counts(before.program_id, gone, now=now)
+    return _told(("rewards",), counts, REWARD_IN_USE, "redemption")
+
+
+async def _gone_offers(before: StoredVersion, after: ProgramFile) -> Iterator[Fault]:
+    gone = _gone(before.file["earning"].get("offers", ()), after.earning.offers)
+    counts = await offers.activated_counts(before.program_id, gone)
+    return _told(("earning", "offers"), counts, OFFER_IN_USE, "member")
+
+
+async def _spent_budgets(
+    before: StoredVersion, after: ProgramFile, *, now: datetime
+) -> list[Fault]:
+    """Return the budgets of the file that are below what was given in their present period."""
+    today = now.astimezone(after.program.zone).date()
+    limits = {
+        (bonus.code, period_key(bonus.budget.per, today)): (("earning", name, place), bonus.budget)
+        for name, bonuses in (("rules", after.earning.rules), ("offers", after.earning.offers))
+        for place, bonus in enumerate(bonuses)
+        if bonus.budget is not None
+    }
+    found: list[Any] = []
+    if limits:
+        [found] = await fetch(before.program_id, budgets(limits, lock=False))
+    faults = []
+    for rule, period, used in (row for rows in found for row in rows):
+        path, budget = limits[rule, period]
+        if used > budget.points:
+            when = "" if period == "EVER" else f" in the present {budget.per.lower()}"
+            told = f"{used:,} points were given already{when}; a budget cannot be below that"
+            faults.append(Fault((*path, "budget", "points"), told))
+    return faults
+
+
 def _gone(before: Iterable[Mapping[str, Any]], after: Iterable[Any]) -> list[str]:
     kept = {one.code for one in after}
     return [one["code"] for one in before if one["code"] not in kept]
 
 
-def _told(
-    path: tuple[str, ...], counts: Mapping[str, int], sentence: str, noun: str
-) -> Iterator[Fault]:
+def _told(path: Path, counts: Mapping[str, int], sentence: str, noun: str) -> Iterator[Fault]:
     for code, count in counts.items():
         if count:
             many = f"{count:,} {noun}{'' if count == 1 else 's'}"
