@@ -523,6 +523,11 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     ),
     ("admin", "query ($days: Int!) { deliveryStats(days: $days) { staleCards } }", {"days": 1}),
     (
+        "purchases:write",
+        "query ($of: String!) { exchangeRates(currencyCode: $of) { rate } }",
+        {"of": "USD"},
+    ),
+    (
         "passes:issue",
         "mutation ($i: CreateCardLinkInput!) { createCardLink(input: $i) { replayed } }",
         {"i": {"idempotencyKey": "k", "member": {"id": "x"}}},

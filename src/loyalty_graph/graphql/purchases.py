@@ -1,7 +1,8 @@
 """Purchases: what was bought and brought back, what it is worth, and recording it."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -84,6 +85,18 @@ class Refund:
         return await _entry(info, self.member_id, self.entry_sequence)
 
 
+@strawberry.type(description="The rate at which a purchase in another currency counts.")
+class PurchaseExchangeRate:
+    """It is kept with the purchase: refunds are converted at the same."""
+
+    rate: Decimal = strawberry.field(
+        description="Units of the programme's currency for one unit of the purchase's, exactly."
+    )
+    day: date = strawberry.field(
+        description="The day the rate is of, at the latest the purchase's."
+    )
+
+
 @strawberry.type(description="A receipt that was recorded for a member.")
 class Purchase(Node):
     """A purchase."""
@@ -102,6 +115,12 @@ class Purchase(Node):
     tax: Money = strawberry.field(description="The tax on all lines.")
     paid_points: Points = strawberry.field(description="The points that paid a part of it.")
     paid_with_points: Money = strawberry.field(description="What they paid of the total.")
+    spend: Money = strawberry.field(
+        description="What was paid with money, in the programme's currency: what it counts for."
+    )
+    exchange_rate: PurchaseExchangeRate | None = strawberry.field(
+        description="How amounts were converted; null when it is in the programme's currency."
+    )
     points: Points = strawberry.field(description="What it earned when it was made.")
 
     @strawberry.field(description=BY_RULE)
@@ -164,6 +183,8 @@ def _purchase(bought: reads.Bought) -> Purchase:
         tax=money_of(bought.tax_minor, bought.currency),
         paid_points=Points(bought.paid_points),
         paid_with_points=money_of(bought.paid_minor, bought.currency),
+        spend=money_of(bought.spend_minor, bought.spend_currency),
+        exchange_rate=_exchange_rate(bought),
         points=Points(bought.points),
     )
 
@@ -177,6 +198,12 @@ async def _rules(
         [points_by_rule(one) for one in given_by_rule(found[purchase.key])]
         for purchase in purchases
     ]
+
+
+def _exchange_rate(bought: reads.Bought) -> PurchaseExchangeRate | None:
+    if bought.exchange is None:
+        return None
+    return PurchaseExchangeRate(rate=Decimal(bought.exchange.rate), day=bought.exchange.day)
 
 
 async def _lines(

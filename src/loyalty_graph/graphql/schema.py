@@ -16,6 +16,7 @@ from loyalty_graph.graphql.context import OperationContext
 from loyalty_graph.graphql.deliveries import DeliveryQuery
 from loyalty_graph.graphql.doing import ActivityMutation
 from loyalty_graph.graphql.errors import TellErrors, log_errors
+from loyalty_graph.graphql.exchange_rates import ExchangeRateQuery
 from loyalty_graph.graphql.leaves import LeavesFirst, mark_plain_fields
 from loyalty_graph.graphql.ledger import LedgerMutation, LedgerQuery
 from loyalty_graph.graphql.limits import DocumentGate
@@ -106,6 +107,7 @@ class Query(
     RedemptionQuery,
     VoucherQuery,
     BenefitQuery,
+    ExchangeRateQuery,
     DeliveryQuery,
     RolloutQuery,
     ProgramVersionQuery,

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from tortoise.functions import Count
 
-from loyalty_graph.db.sets import Lookup, fetch, keys_below
+from loyalty_graph.db.sets import Lookup, Row, fetch, keys_below
+from loyalty_graph.programs.exchange import Exchange
 from loyalty_graph.purchases.models import (
     Activity,
     MemberSummary,
@@ -47,7 +48,12 @@ class Bought:
     rule_version: int
     payment: str | None
     spend_minor: int
-    exchange: dict[str, str] | None
+    exchange: Exchange | None
+
+    @property
+    def spend_currency(self) -> str:
+        """Return the programme's currency."""
+        return self.currency if self.exchange is None else self.exchange.into
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,13 @@ _SUMMARY = tuple(Summary.__dataclass_fields__)
 async def purchases(program_id: UUID, keys: Sequence[Key]) -> dict[Key, Bought]:
     """Return the purchases with these keys; unknown ones are absent."""
     [found] = await fetch(program_id, Lookup(Purchase, ("member_id", "id"), keys, _BOUGHT))
-    return {key: Bought(*key, *rows[0]) for key, rows in zip(keys, found, strict=True) if rows}
+    return {key: _bought(key, rows[0]) for key, rows in zip(keys, found, strict=True) if rows}
+
+
+def _bought(key: Key, row: Row) -> Bought:
+    *plain, kept = row
+    exchange = None if kept is None else Exchange.from_json(kept)
+    return Bought(*(*key, *plain, exchange))
 
 
 async def pinned(program_id: UUID, keys: Sequence[Key]) -> dict[Key, Mapping[str, Any]]:
