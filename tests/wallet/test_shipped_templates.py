@@ -132,10 +132,10 @@ def test_a_stamp_card_shows_its_stamps_in_words_and_picture(signer: Signer):
     template = TEMPLATES["stamp-card"]
     printer = CardPrinter(template, signer)
 
-    shown = fields("stamp-card", signer, points_balance=275)
+    shown = fields("stamp-card", signer, points_balance=27)
 
     assert (shown["stamps"], shown["missing"], shown["full_cards"]) == ("7 / 10", "3", "2")
-    face = make_face(points_balance=275)
+    face = make_face(points_balance=27)
     assert printer.images(face)["strip@3x.png"] == template.images["strip.7@3x.png"]
     assert google("stamp-card", face)["heroImage"]["sourceUri"]["uri"].endswith("/hero.7.png")
 
