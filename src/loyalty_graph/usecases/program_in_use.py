@@ -6,7 +6,7 @@ from typing import Any
 
 from loyalty_graph.db.sets import fetch
 from loyalty_graph.earning import offers
-from loyalty_graph.earning.counters import period_key
+from loyalty_graph.earning.counters import BudgetKey, period_key
 from loyalty_graph.earning.tallies import budgets
 from loyalty_graph.programs.places import Path
 from loyalty_graph.programs.reads import StoredVersion
@@ -86,7 +86,10 @@ async def _spent_budgets(
     """Return the budgets of the file that are below what was given in their present period."""
     today = now.astimezone(after.program.zone).date()
     limits = {
-        (bonus.code, period_key(bonus.budget.per, today)): (("earning", name, place), bonus.budget)
+        BudgetKey(bonus.code, period_key(bonus.budget.per, today)): (
+            ("earning", name, place),
+            bonus.budget,
+        )
         for name, bonuses in (("rules", after.earning.rules), ("offers", after.earning.offers))
         for place, bonus in enumerate(bonuses)
         if bonus.budget is not None
@@ -96,7 +99,7 @@ async def _spent_budgets(
         [found] = await fetch(before.program_id, budgets(limits, lock=False))
     faults = []
     for rule, period, used in (row for rows in found for row in rows):
-        path, budget = limits[rule, period]
+        path, budget = limits[BudgetKey(rule, period)]
         if used > budget.points:
             when = "" if period == "EVER" else f" in the present {budget.per.lower()}"
             told = f"{used:,} points were given already{when}; a budget cannot be below that"
