@@ -9,6 +9,7 @@ from rich.markup import escape
 from loyalty_graph import __version__
 from loyalty_graph.cli import rollouts
 from loyalty_graph.cli.activities import activity_app
+from loyalty_graph.cli.backtests import backtest
 from loyalty_graph.cli.certificates import certs
 from loyalty_graph.cli.demo import demo
 from loyalty_graph.cli.device import device_app
@@ -55,6 +56,7 @@ pass_app.command("pause")(rollouts.pause)
 pass_app.command("resume")(rollouts.resume)
 pass_app.command()(certs)
 program_app.command("presets")(show_presets)
+program_app.command()(backtest)
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(member_app, name="member")

@@ -10,6 +10,7 @@ from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from loyalty_graph import __version__
+from loyalty_graph.graphql.backtests import BacktestQuery
 from loyalty_graph.graphql.benefits import BenefitMutation, BenefitQuery
 from loyalty_graph.graphql.card_links import CardLinkMutation
 from loyalty_graph.graphql.context import OperationContext
@@ -97,6 +98,7 @@ def build_schema(
 @strawberry.type(description="Everything that can be read.")
 class Query(
     ProgramQuery,
+    BacktestQuery,
     MemberQuery,
     PurchaseQuery,
     RecordingQuery,

@@ -251,6 +251,18 @@ async def entries(
     return {key: _entry(key[0], rows[0]) for key, rows in zip(keys, found, strict=True) if rows}
 
 
+async def earnings(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, list[Entry]]:
+    """Return every entry by which these members earned points, also those that wait."""
+    kinds = f"kind IN ('{Kind.EARN}', '{Kind.EARN_PENDING}')"
+    keys = [(one,) for one in member_ids]
+    lookup = Lookup(TransferRow, ("member_id",), keys, _ENTRY, order_by="sequence", where=kinds)
+    [found] = await fetch(program_id, lookup)
+    return {
+        member_id: [_entry(member_id, row) for row in rows]
+        for member_id, rows in zip(member_ids, found, strict=True)
+    }
+
+
 async def newest_entries(
     program_id: UUID, member_ids: Sequence[UUID], *, limit: int, before: int | None = None
 ) -> dict[UUID, list[Entry]]:

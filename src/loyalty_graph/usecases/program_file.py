@@ -233,13 +233,13 @@ def difference(before: ProgramFile | Mapping[str, Any] | None, after: ProgramFil
         before = before.model_dump(mode="json")
     stated = after.model_dump(mode="json", exclude_defaults=True)
     return changes(
-        None if before is None else _as_written(before),
-        _as_written(after.model_dump(mode="json")),
-        stated=_as_written(stated),
+        None if before is None else as_written(before),
+        as_written(after.model_dump(mode="json")),
+        stated=as_written(stated),
     )
 
 
-def _as_written(file: Mapping[str, Any]) -> dict[str, Any]:
+def as_written(file: Mapping[str, Any]) -> dict[str, Any]:
     """Return a file's parts as they stand in it, in its order."""
     program = dict(file["program"])
     own = {name: program.pop(name) for name in OWN_PARTS if name in program}

@@ -1,0 +1,116 @@
+"""What members bought and brought back, receipt by receipt, as it was before anything came back."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from loyalty_graph.db.sets import Lookup, Row, fetch
+from loyalty_graph.programs.exchange import Exchange
+from loyalty_graph.purchases.models import Purchase, PurchaseLine, Refund, RefundLine
+from loyalty_graph.purchases.rules import Line
+
+
+@dataclass(frozen=True, slots=True)
+class PastRefund:
+    """Units of lines (line number from 1 -> units) that came back; points the programme wanted."""
+
+    id: UUID
+    recorded_at: datetime
+    due_points: int
+    quantities: dict[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PastPurchase:
+    """A receipt as it was recorded, with all its units, and the points it then earned."""
+
+    id: UUID
+    member_id: UUID
+    source: str
+    store: str | None
+    channel: str
+    payment: str | None
+    purchased_at: datetime
+    recorded_at: datetime
+    currency: str
+    points: int
+    lines: tuple[Line, ...]
+    refunds: tuple[PastRefund, ...]
+
+
+_PURCHASE = (
+    "id",
+    "member_id",
+    "source",
+    "store",
+    "channel",
+    "payment",
+    "purchased_at",
+    "recorded_at",
+    "currency",
+    "points",
+    "exchange",
+)
+_LINE = (
+    "purchase_id",
+    "product_type",
+    "quantity",
+    "unit_minor",
+    "discount_minor",
+    "tax_minor",
+    "sku",
+    "paid_minor",
+    "paid_points",
+    "labels",
+)
+_REFUND = ("purchase_id", "id", "recorded_at", "due_points")
+_BACK = ("refund_id", "number", "quantity")
+
+
+async def purchases(program_id: UUID, member_ids: Sequence[UUID]) -> list[PastPurchase]:
+    """Return everything these members bought, member by member, in the order of recording."""
+    keys = [(one,) for one in member_ids]
+    bought, lines, refunds, back = await fetch(
+        program_id,
+        Lookup(Purchase, ("member_id",), keys, _PURCHASE, order_by="recorded_at, id"),
+        Lookup(PurchaseLine, ("member_id",), keys, _LINE, order_by="purchase_id, number"),
+        Lookup(Refund, ("member_id",), keys, _REFUND, order_by="recorded_at, id"),
+        Lookup(RefundLine, ("member_id",), keys, _BACK),
+    )
+    found: list[PastPurchase] = []
+    for mine, my_lines, my_refunds, my_back in zip(bought, lines, refunds, back, strict=True):
+        of_purchase = _lines(my_lines)
+        returned = _refunds(my_refunds, my_back)
+        for *row, exchange in mine:
+            key: UUID = row[0]
+            whole = (*row, _exchanged(of_purchase[key], exchange), tuple(returned[key]))
+            found.append(PastPurchase(*whole))
+    return found
+
+
+def _exchanged(lines: Sequence[Line], rate: dict[str, str] | None) -> tuple[Line, ...]:
+    """Return lines with the rate that was kept with their purchase."""
+    if rate is None:
+        return tuple(lines)
+    exchange = Exchange.from_json(rate)
+    return tuple(replace(line, exchange=exchange) for line in lines)
+
+
+def _lines(rows: Sequence[Row]) -> defaultdict[UUID, list[Line]]:
+    lines: defaultdict[UUID, list[Line]] = defaultdict(list)
+    for key, kind, quantity, unit, discount, tax, sku, paid, points, labels in rows:
+        line = Line(kind, quantity, unit, discount, tax, sku, 0, paid, points, tuple(labels or ()))
+        lines[key].append(line)
+    return lines
+
+
+def _refunds(rows: Sequence[Row], back: Sequence[Row]) -> defaultdict[UUID, list[PastRefund]]:
+    quantities: defaultdict[UUID, dict[int, int]] = defaultdict(dict)
+    for refund_id, number, quantity in back:
+        quantities[refund_id][number] = quantity
+    refunds: defaultdict[UUID, list[PastRefund]] = defaultdict(list)
+    for key, refund_id, recorded_at, due in rows:
+        refunds[key].append(PastRefund(refund_id, recorded_at, due, quantities[refund_id]))
+    return refunds
