@@ -40,7 +40,15 @@ def test_the_commands_are_these():
         *("member", "member show", "member status"),
         *("pass", "pass build", "pass preview", "pass verify", "pass show"),
         *("pass certs", "pass logs", "pass pause", "pass resume", "pass rollouts"),
-        *("program", "program check", "program plan", "program apply", "program export"),
+        *(
+            "program",
+            "program check",
+            "program backtest",
+            "program segments",
+            "program plan",
+            "program apply",
+            "program export",
+        ),
         *(
             "program diff",
             "program copy",

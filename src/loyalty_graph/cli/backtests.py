@@ -1,6 +1,6 @@
 """`loyalty-graph program backtest`: what a programme file would have cost on real purchases."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -52,7 +52,6 @@ def backtest(
     """Replay the purchases there are under a programme file, without writing anything."""
     settings = load_settings()
     proposed = program_file.read(file, templates_dir=settings.templates_dir)
-    zone = proposed.program.zone
 
     async def work() -> Backtest:
         program_id = await programs.find(proposed.program.slug)
@@ -60,8 +59,8 @@ def backtest(
             return await usecase.run(
                 program_id,
                 proposed,
-                since=since.replace(tzinfo=zone).astimezone(UTC) if since else None,
-                until=until.replace(tzinfo=zone).astimezone(UTC) if until else None,
+                since=since.date() if since else None,
+                until=until.date() if until else None,
                 now=utc_now(),
                 tell=tell,
             )

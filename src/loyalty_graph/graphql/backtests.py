@@ -1,6 +1,6 @@
 """Backtests: what real purchases would have earned under another version of the programme."""
 
-from datetime import datetime
+from datetime import date
 from typing import Self
 
 import strawberry
@@ -192,11 +192,11 @@ class BacktestRuleInput:
             "It takes the place of the rule with its code, or is added to the present ones."
         )
     )
-    from_time: datetime | None = strawberry.field(
-        default=None, name="from", description="Report purchases from then on; all, if not given."
+    from_day: date | None = strawberry.field(
+        default=None, name="from", description="The first day that is reported, if not all are."
     )
-    to_time: datetime | None = strawberry.field(
-        default=None, name="to", description="Report purchases before then; all, if not given."
+    to_day: date | None = strawberry.field(
+        default=None, name="to", description="The first day that is not reported any more."
     )
 
 
@@ -205,11 +205,11 @@ class BacktestProgramInput:
     """The input of backtestProgram."""
 
     toml: str = strawberry.field(description="The whole programme file, at most 1 MB.")
-    from_time: datetime | None = strawberry.field(
-        default=None, name="from", description="Report purchases from then on; all, if not given."
+    from_day: date | None = strawberry.field(
+        default=None, name="from", description="The first day that is reported, if not all are."
     )
-    to_time: datetime | None = strawberry.field(
-        default=None, name="to", description="Report purchases before then; all, if not given."
+    to_day: date | None = strawberry.field(
+        default=None, name="to", description="The first day that is not reported any more."
     )
 
 
@@ -229,8 +229,8 @@ class BacktestQuery:
         report = await backtest.try_rule(
             context.program_id,
             given.rule,
-            since=given.from_time,
-            until=given.to_time,
+            since=given.from_day,
+            until=given.to_day,
             now=context.now,
         )
         return Backtest.of(report)
@@ -249,8 +249,8 @@ class BacktestQuery:
         report = await backtest.try_text(
             context.program_id,
             given.toml,
-            since=given.from_time,
-            until=given.to_time,
+            since=given.from_day,
+            until=given.to_day,
             now=context.now,
         )
         return Backtest.of(report)

@@ -10,11 +10,12 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from fractions import Fraction
 from operator import itemgetter
 from typing import Any, TypeAlias
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from loyalty_graph.db.sets import fetch
 from loyalty_graph.earning.counters import Counters
@@ -63,23 +64,25 @@ async def run(
     program_id: UUID,
     proposed: ProgramFile,
     *,
-    since: datetime | None,
-    until: datetime | None,
+    since: date | None,
+    until: date | None,
     now: datetime,
     tell: Tell = lambda *_: None,
 ) -> Backtest:
-    """Return what the purchases made from `since` until (before) `until` would have earned.
+    """Return what the purchases made from the day `since` to the day before `until` would earn.
 
-    What lies before `since` is replayed for tiers, caps and remainders, and not reported.
+    Days are those of the programme's time zone. What lies before is replayed for tiers, caps and
+    remainders, and not reported.
 
     Raises:
         InvalidInputError: The time is empty, or there are more purchases than budgets allow for.
     """
-    until = min(until or now, now)
-    if since is not None and since >= until:
-        raise InvalidInputError("The time to look at is empty: it ends before it begins.")
     terms = terms_of(proposed)
-    report = Backtest(since, until, point_cost(proposed), proposed.program.currency)
+    begins = None if since is None else _midnight(since, terms.zone)
+    ends = now if until is None else min(now, _midnight(until, terms.zone))
+    if begins is not None and begins >= ends:
+        raise InvalidInputError("The time to look at is empty: it ends before it begins.")
+    report = Backtest(begins, ends, point_cost(proposed), proposed.program.currency)
     replay = _Replay(terms, report, now=now)
     total, done = await members.count(program_id), 0
     pages: list[_Page] = []
@@ -100,7 +103,7 @@ async def run(
 
 
 async def try_text(
-    program_id: UUID, text: str, *, since: datetime | None, until: datetime | None, now: datetime
+    program_id: UUID, text: str, *, since: date | None, until: date | None, now: datetime
 ) -> Backtest:
     """Return the same for the text of a programme file.
 
@@ -116,7 +119,7 @@ async def try_text(
 
 
 async def try_rule(
-    program_id: UUID, rule: str, *, since: datetime | None, until: datetime | None, now: datetime
+    program_id: UUID, rule: str, *, since: date | None, until: date | None, now: datetime
 ) -> Backtest:
     """Return the same for the present version with a rule more, or instead of one of its code.
 
@@ -155,6 +158,10 @@ async def _give_reasons(program_id: UUID, report: Backtest) -> None:
         reasons[REFUNDS] = change.difference - sum(reasons.values())
         kept = {code: points for code, points in reasons.items() if points}
         report.most_changed[place] = replace(change, reasons=kept)
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
 
 
 def terms_of(proposed: ProgramFile) -> Terms:
