@@ -73,13 +73,19 @@ class Vocabulary:
 
     `terms` are by `group.name`, `line_terms`, which speak of one line, by name. Compiled functions
     take `arguments`; `each_line` is what follows `for` where lines are gone through, and binds the
-    variables that line terms use.
+    variables that line terms use. `name` is what its conditions are called in JSON Schemas.
     """
 
     terms: Mapping[str, Term]
     line_terms: Mapping[str, Term] = field(default_factory=dict)
     arguments: tuple[str, ...] = ("m",)
     each_line: str = "l in b.lines"
+    name: str = "Condition"
+
+    @property
+    def line_name(self) -> str:
+        """Return what conditions on one line are called."""
+        return f"{self.name}OnLine"
 
 
 def by_name(*terms: Term) -> dict[str, Term]:

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from loyalty_graph.benefits.rules import Code, Ratio
-from loyalty_graph.conditions.fields import condition_of, line_condition_of
+from loyalty_graph.conditions.fields import Described, condition_of, line_condition_of
 from loyalty_graph.earning.rules import Rate
 from loyalty_graph.earning.schedules import check_opens, check_recurrence
 from loyalty_graph.earning.vocabulary import ACTIVITIES, PURCHASES
@@ -43,6 +43,7 @@ LineCondition = Annotated[ConditionData, line_condition_of(PURCHASES)]
 MemberCondition = Annotated[ConditionData, condition_of(MEMBERS)]
 _ACTIVITY_CONDITION = TypeAdapter(Annotated[ConditionData, condition_of(ACTIVITIES)])
 _PURCHASE_CONDITION = TypeAdapter(PurchaseCondition)
+_EITHER = Described((PURCHASES.name, ACTIVITIES.name))
 
 Label = Annotated[str, Field(min_length=1, max_length=40)]
 
@@ -221,7 +222,7 @@ class EarningRule(_Bonus):
     """
 
     on: Literal["PURCHASE"] | ActivityKind = "PURCHASE"
-    when: ConditionData | None = None
+    when: Annotated[ConditionData, _EITHER] | None = None
     cooldown_hours: int = Field(default=0, ge=0, le=COOLDOWN_HOURS_MAX)
     once_per: OncePer | None = None
     needs_proof: bool = False

@@ -169,11 +169,13 @@ PURCHASES = Vocabulary(
     LINE_TERMS,
     arguments=("m", "b"),
     each_line="l, amount in b.rows",
+    name="PurchaseCondition",
 )
 """Conditions on a purchase: `m` the member's facts, `b` the basket."""
 
 ACTIVITIES = Vocabulary(
     {**ACTIVITY_TERMS, **_store_terms("a"), **_time_terms("a"), **MEMBER_TERMS},
     arguments=("m", "a"),
+    name="ActivityCondition",
 )
 """Conditions on an activity: `m` the member's facts, `a` the occasion."""

@@ -155,5 +155,5 @@ MEMBER_TERMS = by_name(
 )
 """What is known of a member: `m` is the `MemberFacts`; `segments.reads` joins the tables."""
 
-MEMBERS = Vocabulary(MEMBER_TERMS)
+MEMBERS = Vocabulary(MEMBER_TERMS, name="MemberCondition")
 """Conditions on a member alone."""

@@ -6,6 +6,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from loyalty_graph.conditions.schema import completed
+from loyalty_graph.earning.vocabulary import ACTIVITIES, PURCHASES
+from loyalty_graph.segments.vocabulary import MEMBERS
+
 OWN_PARTS = ("branding", "stores", "exchange_rates")
 """Parts of the programme's settings that stand beside [program] in the file, not in it."""
 
@@ -15,7 +19,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 @cache
 def json_schema(file: type[BaseModel]) -> dict[str, Any]:
     """Return the JSON Schema of a programme file, as it is written. Do not change it."""
-    schema = deepcopy(file.model_json_schema())
+    marked = deepcopy(file.model_json_schema())
+    schema = completed(marked, (MEMBERS, PURCHASES, ACTIVITIES))
     program = schema["$defs"]["ProgramSettings"]["properties"]
     own = {name: program.pop(name) for name in OWN_PARTS}
     first = {"program": schema["properties"].pop("program")}
