@@ -247,6 +247,22 @@ def test_a_condition_has_a_greatest_size():
     assert fault == ("", "a condition has at most 200 parts; this has more")
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"not": {"guest": {"visits": 1}}},
+        {"any_line": {"kind": "A"}},
+        {"guest": {"visits": {"at_least": 1, "at_most": 2}}},
+        {"count_lines": {"where": {"kind": "A"}, "at_least": 1, "at_most": 2}},
+    ],
+    ids=str,
+)
+def test_every_kind_of_part_counts(part: Any):
+    [fault] = faults_of({"any": [part] * NODES_MAX})
+
+    assert fault == ("", "a condition has at most 200 parts; this has more")
+
+
 def test_a_list_has_a_greatest_length():
     read({"guest": {"visits": list(range(VALUES_MAX))}}, GUESTS)
 
