@@ -134,7 +134,7 @@ def segment_sql() -> list[Row]:
     ]
 
 
-LONG_SUITES: dict[str, Callable[[], list[Row]]] = {"programme": segment_sql}
+LONG_SUITES: dict[str, Callable[[], list[Row]]] = {"segments": segment_sql}
 
 
 @dataclass(slots=True)
