@@ -179,6 +179,15 @@ def test_a_rule_whose_windows_all_lie_outside_is_refused(
         )
 
 
+@pytest.mark.parametrize("rrule", ["FREQ=YEARLY", "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;BYDAY=MO"])
+def test_windows_may_be_rare(rrule: str):
+    schedule = {"rrule": rrule, "begins": "2026-01-03T10:00", "minutes": 7 * 24 * 60}
+
+    given = EarningRule.model_validate(rule(schedule=schedule))
+
+    assert given.schedule is not None
+
+
 @pytest.mark.parametrize(
     ("case", "opens_at", "closes_at"),
     [

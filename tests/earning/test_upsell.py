@@ -56,6 +56,7 @@ def told(shop: Shop, *lines: Line) -> list[Upsell]:
         ("the next half step", {"rate": {**STEP, "rounding": "NEAREST"}}, [(750, 3)]),
         ("the next step begun", {"rate": {**STEP, "rounding": "CEIL"}}, [(251, 3)]),
         ("every cent counts anyway", {"rate": {"points": 1, "per_amount_minor": 9}}, []),
+        ("no total at all", {"points": 40, "when": {"purchase": {"line_count": 2}}}, []),
         ("some lines only", {"rate": STEP, "lines": {"product_type": "TEA"}}, []),
     ],
 )

@@ -85,6 +85,7 @@ class ProductTypeRewardCalculator(RewardCalculator):
         self._counts_tax = settings.counts_tax
         self._excluded_skus = frozenset(settings.excluded_skus)
         self._excluded_labels = frozenset(settings.excluded_labels)
+        self._refines = bool(self._excluded_skus or self._excluded_labels)
 
     def amounts(self, lines: Sequence[Line]) -> list[int]:
         """Return what may earn of each line: without tax, unless the programme counts it.
@@ -133,7 +134,7 @@ class ProductTypeRewardCalculator(RewardCalculator):
         kind = line.product_type
         if self._refuses and kind not in self._known:
             raise UnknownProductTypeError(kind, sorted(self._known))
-        if self.excludes(line):
+        if kind in self._excluded or (self._refines and self.excludes(line)):
             return {"type": kind, "amount": amount, "excluded": True, "points": 0}
         rate = self._rates.get(kind, self._default)
         if rate is None:

@@ -43,20 +43,15 @@ def period_key(per: CapPeriod, day: date) -> str:
 
     Weeks are those of ISO 8601: they begin on Monday, and belong to the year of their Thursday.
     """
-    match per:
-        case CapPeriod.DAY:
-            return day.isoformat()
-        case CapPeriod.WEEK:
-            year, week, _ = day.isocalendar()
-            return f"{year}-W{week:02}"
-        case CapPeriod.MONTH:
-            return f"{day.year:04}-{day.month:02}"
-        case CapPeriod.YEAR:
-            return f"{day.year:04}"
-        case CapPeriod.EVER:
-            return per.value
-        case CapPeriod.PURCHASE:
-            raise AssertionError("what is capped for each purchase is not counted")
+    assert per is not CapPeriod.PURCHASE, "what is capped for each purchase is not counted"
+    if per is CapPeriod.DAY:
+        return day.isoformat()
+    if per is CapPeriod.WEEK:
+        year, week, _ = day.isocalendar()
+        return f"{year}-W{week:02}"
+    if per is CapPeriod.MONTH:
+        return f"{day.year:04}-{day.month:02}"
+    return f"{day.year:04}" if per is CapPeriod.YEAR else per.value
 
 
 class Counters:

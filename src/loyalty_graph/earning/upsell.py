@@ -88,14 +88,9 @@ def _next_step(bonus: Bonus, total: int, counters: MemberCounters) -> Iterator[i
         return
     per = rate.per_amount_minor
     begun = total + (counters.carried(bonus.code) if rate.carry else 0)
-    match rate.rounding:
-        case Rounding.FLOOR:
-            yield total + per - begun % per
-        case Rounding.NEAREST:
-            half = -(-per // 2)
-            yield total + per - (begun - half) % per
-        case Rounding.CEIL:
-            yield total + per - (begun - 1) % per
+    # A step counts from its end, its half or its beginning on.
+    counts_from = {Rounding.FLOOR: 0, Rounding.NEAREST: -(-per // 2), Rounding.CEIL: 1}
+    yield total + per - (begun - counts_from[rate.rounding]) % per
 
 
 def _unlocked(now: Earned, then: Earned) -> tuple[str, ...]:
