@@ -1,5 +1,6 @@
 """Rule books, baskets and members for the tests of rules."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -87,8 +88,8 @@ class Shop:
         **given: Any,
     ) -> Worth:
         """Return what a purchase is worth after a refund, after that was counted."""
-        basket = self.basket(after, at, **given)
-        worth = self.book.worth(pinned or {}, basket, self.base(before), self.base(after))
+        basket, kept = self.basket(after, at, **given), json.loads(json.dumps(pinned or {}))
+        worth = self.book.worth(kept, basket, self.base(before), self.base(after))
         self.mine.give_back(worth.given_back)
         return worth
 

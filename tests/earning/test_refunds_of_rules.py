@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from loyalty_graph.benefits.rules import Multiplier
 from loyalty_graph.earning.counters import CARRY, BudgetKey, Count, Counters
-from loyalty_graph.earning.outcomes import pinned_budgets, pinned_counters
+from loyalty_graph.earning.outcomes import pinned_counters
 from loyalty_graph.purchases.rules import Line, bring_back
 from loyalty_graph.segments.facts import MemberFacts
 from tests.earning.books import ADA, NOON, Shop, book, by_rule, rule
@@ -197,7 +197,6 @@ def test_a_cap_has_room_again_on_the_day_it_was_used():
 
     assert [by_rule(one)["BONUS"] for one in again] == [50, 0]
     assert pinned_counters(pinned) == [("BONUS", "2026-11-22")]
-    assert pinned_budgets(pinned) == [("BONUS", "2026")]
     assert shop.counters.spent == {BudgetKey("BONUS", "2026"): 50}
 
 

@@ -201,9 +201,3 @@ def pinned_counters(pinned: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the (rule, period) of the member's counters that a refund moves."""
     standing = [Standing.from_json(one) for one in pinned.get("rules", ())]
     return [(one.code, period) for one in standing for period in one.counted]
-
-
-def pinned_budgets(pinned: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the (rule, period) of the budgets that a refund moves."""
-    standing = [Standing.from_json(one) for one in pinned.get("rules", ())]
-    return [(one.code, one.budget) for one in standing if one.budget is not None]

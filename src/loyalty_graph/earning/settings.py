@@ -34,7 +34,8 @@ class TypeRate(Rate):
 class EarningSettings(BaseModel):
     """How a programme's members earn: the rates of the lines, bonus rules, offers.
 
-    What is excluded earns nothing, and no bonus counts it; without a `default_rate` types without
+    What is excluded earns nothing, and no bonus counts it, nor the part that points paid; shipping
+    is a line like others, of a product type to exclude; without a `default_rate` types without
     a rate of their own earn nothing. Amounts are without tax unless `counts_tax`. A profile that
     has all `profile_fields` is complete, which an activity rule may reward.
     """
