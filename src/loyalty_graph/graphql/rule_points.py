@@ -4,6 +4,9 @@ from datetime import datetime
 
 import strawberry
 
+from loyalty_graph.earning.outcomes import CutKind
+from loyalty_graph.earning.rule_settings import CapPeriod
+from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.usecases import purchase_command
 
@@ -12,17 +15,35 @@ BY_RULE = (
     "nothing is listed only when a limit took everything."
 )
 
+describe_enum(
+    CutKind,
+    "What a limit of a rule is.",
+    {
+        CutKind.POINTS: "Points of a member.",
+        CutKind.TIMES: "How often it counts for a member.",
+        CutKind.BUDGET: "Points of all members together.",
+    },
+)
+describe_enum(
+    CapPeriod,
+    "Over what a limit counts, in the programme's time zone.",
+    {
+        CapPeriod.PURCHASE: "Each purchase by itself.",
+        CapPeriod.DAY: "A day.",
+        CapPeriod.WEEK: "A week from Monday.",
+        CapPeriod.MONTH: "A month.",
+        CapPeriod.YEAR: "A year.",
+        CapPeriod.EVER: "All time.",
+    },
+)
+
 
 @strawberry.type(description="What a limit of a rule left out.")
 class PointsCut:
     """A cut."""
 
-    kind: str = strawberry.field(
-        description="POINTS or TIMES: a cap of the member. BUDGET: what is left for all members."
-    )
-    per: str = strawberry.field(
-        description="What the limit is for: a PURCHASE, a DAY, WEEK, MONTH or YEAR, or EVER."
-    )
+    kind: CutKind = strawberry.field(description="What the limit is.")
+    per: CapPeriod = strawberry.field(description="Over what it counts.")
     limit: Points = strawberry.field(description="So many points, or for TIMES so often.")
     taken: Points = strawberry.field(description="The points it took.")
 
@@ -49,7 +70,9 @@ def points_by_rule(gave: purchase_command.RulePoints) -> RulePoints:
         points=Points(gave.points),
         wanted=Points(gave.wanted),
         cuts=[
-            PointsCut(kind=kind, per=per, limit=Points(limit), taken=Points(taken))
+            PointsCut(
+                kind=CutKind(kind), per=CapPeriod(per), limit=Points(limit), taken=Points(taken)
+            )
             for kind, per, limit, taken in gave.cuts
         ],
         activates_at=gave.activates_at,
