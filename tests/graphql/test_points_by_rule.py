@@ -38,7 +38,7 @@ CUT = {"kind": "POINTS", "per": "DAY", "limit": 10, "taken": 4}
 APP = {"code": "APP", "name": "By app and card", "points": 50, "wanted": 50, "cuts": []}
 FIRST = [
     {**FAIR, "activatesAt": None},
-    {**APP, "activatesAt": "2026-03-16T12:00:00Z"},
+    {**APP, "activatesAt": "2026-03-15T23:00:00Z"},
 ]
 
 

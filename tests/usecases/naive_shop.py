@@ -100,13 +100,20 @@ class Bought:
     purse: list[Lot] = field(default_factory=list)
     order: int = 0
     times: Fraction = Fraction(1)
+    bonuses: dict[str, int] = field(default_factory=dict)
+    is_first: bool = False
 
     def worth(self) -> int:
         points = sum(
             points_for(Fraction(cents), self.rates[line.product_type])
             for line, cents in zip(self.lines, self.cash(), strict=True)
         )
-        return floor(points * self.times)
+        return floor(points * self.times) + sum(self.bonuses.values())
+
+    def parts(self, points: int) -> Parts:
+        """Return what can be spent at once, and what has to wait for two weeks."""
+        late = self.bonuses["LATE"]
+        return [part for part in ((points - late, 0), (late, 14)) if part[0]]
 
     def cash(self) -> list[int]:
         """Return what was paid with money for what is left of each line."""
@@ -243,6 +250,16 @@ class Holder:
         return sum(points for _, points in gone)
 
 
+class NoBonuses:
+    """Where nothing gives more than the lines earn."""
+
+    def give(self, bought: Bought, *, is_first: bool) -> None:
+        """Give what rules want to."""
+
+    def take_back(self, bought: Bought) -> None:
+        """Leave what rules would give for what is left."""
+
+
 class NaiveShop:
     """What members hold, told by the words of the programme."""
 
@@ -253,8 +270,10 @@ class NaiveShop:
         may_owe: bool,
         has_tiers: bool = False,
         parts: Callable[[int], Parts] = at_once,
+        bonuses: NoBonuses | None = None,
     ) -> None:
         self._months = months
+        self._bonuses = bonuses or NoBonuses()
         self._parts = parts
         self._has_tiers = has_tiers
         self._may_owe = may_owe
@@ -288,8 +307,10 @@ class NaiveShop:
         bought.purse = [lot for lot, step in parts for _ in range(step)]
         bought.order = next(member.serials)
         bought.times = LEVELS[member.level_at(at)][2]
+        self._bonuses.give(bought, is_first=not member.bought)
+        parts_of = bought.parts if bought.bonuses else self._parts
         points = bought.worth()
-        for some, days in self._parts(points) if points else ():
+        for some, days in parts_of(points) if points else ():
             if days:
                 lot = member.wait(some, midnight(at, days), self.expires(at))
                 bought.own.append(lot)
@@ -463,6 +484,7 @@ class NaiveShop:
         points = bought.points_in()
         for n, k in units.items():
             bought.left[n - 1] -= k
+        self._bonuses.take_back(bought)
         due, amount = worth - bought.worth(), price - bought.price()
         back = points - bought.points_in()
         bought.member.spend -= cash - sum(bought.cash())

@@ -160,17 +160,24 @@ async def test_points_that_wait_are_entries_of_their_own(database: object):
     ]
     told = [[rule["code"] for rule in (one.explanation or {})["rules"]] for one in entries]
     assert told == [["DAILY"], ["SOON"], ["LATER"]]
-    assert [one.activates_at for one in bought.rules] == [NOON + 14 * DAY, NOON + DAY, None]
+    assert [one.activates_at for one in bought.rules] == [
+        datetime(2026, 3, 15, 23, tzinfo=UTC),
+        datetime(2026, 3, 2, 23, tzinfo=UTC),
+        None,
+    ]
     account = await AccountRow.get(member_id=ada.id)
     assert (account.balance_points, account.pending_points) == (17, 35)
 
 
-async def test_a_delay_ends_at_the_same_time_of_day_though_clocks_change(database: object):
+async def test_points_wait_for_whole_days_of_the_programmes_zone(database: object):
     shop, ada = await opened(rule("SPRING", points=5, pending_days=30))
+    night = shop.at(NOON.replace(hour=23, minute=30))
 
-    bought = await shop.buy(ada, TEA)
+    by_day = await shop.buy(ada, TEA)
+    after_midnight = await night.buy(ada, TEA)
 
-    assert bought.rules[0].activates_at == datetime(2026, 4, 1, 11, tzinfo=UTC)
+    assert by_day.rules[0].activates_at == datetime(2026, 3, 31, 22, tzinfo=UTC)
+    assert after_midnight.rules[0].activates_at == datetime(2026, 4, 1, 22, tzinfo=UTC)
 
 
 async def test_a_purchase_whose_points_all_wait_has_the_entry_they_wait_in(database: object):

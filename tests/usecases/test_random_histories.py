@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 )
 
 from loyalty_graph.db import open_database
+from loyalty_graph.earning.models import EarningBudget, EarningCounter
 from loyalty_graph.errors import LoyaltyError
 from loyalty_graph.idempotency import IdempotencyRow
 from loyalty_graph.identifiers import new_id
@@ -45,6 +46,7 @@ from loyalty_graph.usecases import (
     redemptions,
     refunds,
     rewards,
+    simulating,
 )
 from tests.delays import Parts, waiting
 from tests.shop import (
@@ -66,6 +68,7 @@ from tests.usecases.invariants import (
     check_rewards,
     check_totals,
 )
+from tests.usecases.naive_bonuses import RULES, SHARED, NaiveBonuses
 from tests.usecases.naive_shop import (
     LEVELS,
     RATES,
@@ -84,6 +87,8 @@ MEMBERS = 3
 TABLES = (
     AccountRow,
     CardMark,
+    EarningBudget,
+    EarningCounter,
     FactRow,
     IdempotencyRow,
     LotRow,
@@ -207,10 +212,18 @@ class Histories(RuleBasedStateMachine):
         may_owe: bool,
         has_tiers: bool = False,
         parts: Callable[[int], Parts] = at_once,
+        has_rules: bool = False,
     ) -> None:
         super().__init__()
         self.run, self.months, self.may_owe, self.has_tiers = run, months, may_owe, has_tiers
-        self.model = NaiveShop(months=months, may_owe=may_owe, has_tiers=has_tiers, parts=parts)
+        self.bonuses = NaiveBonuses() if has_rules else None
+        self.model = NaiveShop(
+            months=months,
+            may_owe=may_owe,
+            has_tiers=has_tiers,
+            parts=parts,
+            bonuses=self.bonuses,
+        )
         self.bought: list[tuple[purchases.PurchaseRecorded, Bought]] = []
         self.taken: list[tuple[redemptions.PointsMoved, Taken]] = []
         self.wanted: list[tuple[redemptions.PointsMoved, Wanted]] = []
@@ -225,6 +238,8 @@ class Histories(RuleBasedStateMachine):
 
     def data(self, rates: Rates) -> dict[str, Any]:
         data = program_data(rates, months=self.months, may_owe=self.may_owe, slug=self.slug)
+        if self.bonuses is not None:
+            data = {**data, "earning": {**data["earning"], "rules": RULES}}
         return {**data, "tiers": TIERS} if self.has_tiers else data
 
     # --- what can happen
@@ -253,7 +268,10 @@ class Histories(RuleBasedStateMachine):
             )
             for place, (who, given, days, pay) in enumerate(receipts)
         ]
+        simulated = self.simulate(commands[0]) if self.bonuses else None
         answers = self.run(purchases.record(self.shop.program_id, commands, now=self.shop.now))
+        if simulated is not None and isinstance(answers[0], purchases.PurchaseRecorded):
+            assert simulated == (answers[0].points, answers[0].rules)
         self.look_before_buying(
             {who for who, _, _, pay in receipts if pay},
             served={
@@ -535,6 +553,19 @@ class Histories(RuleBasedStateMachine):
             if who in paying or holder.debt:
                 holder.look(self.shop.now)
 
+    def simulate(self, command: purchases.RecordPurchase) -> Any:
+        """Ask what the next purchase will earn; None when it cannot be made."""
+        at, pay = command.purchased_at, command.pay_points
+        basket = simulating.Basket(command.lines, at, source=command.source, pay_points=pay)
+        asked = simulating.simulate(
+            self.shop.program_id, basket, now=self.shop.now, member=command.member
+        )
+        try:
+            done = self.run(asked)
+        except LoyaltyError:
+            return None
+        return done.points, done.rules
+
     def key(self) -> str:
         """Return a key: a refused command has left its own free for another."""
         return self.free_keys.pop() if self.free_keys else f"history-{next(_numbers)}"
@@ -604,10 +635,29 @@ def check_books(story: Histories) -> None:
     check_totals(tables)
     if story.has_tiers:
         check_tiers(story)
+    if story.bonuses is not None:
+        check_bonuses(story, story.bonuses)
     audit = story.run(proof.verify(story.shop.program_id, now=story.shop.now))
     assert audit.findings == []
     assert (audit.accounts, audit.transfers) == (MEMBERS, len(tables[TransferRow]))
     assert story.run(proof.rebuild(story.shop.program_id, now=NOON)) == 0
+
+
+def check_bonuses(story: Histories, bonuses: NaiveBonuses) -> None:
+    """Hold caps and budgets against the model."""
+    holders = {one.row.id: id(one.holder) for one in story.play}
+    counters = story.rows(EarningCounter)
+    for code, told, counted in (
+        ("MUGS", bonuses.mugs, "points"),
+        ("LARGE", bonuses.large, "times"),
+    ):
+        stored = {
+            (holders[one.member_id], date.fromisoformat(one.period)): getattr(one, counted)
+            for one in counters
+            if one.rule == code
+        }
+        assert {key: n for key, n in stored.items() if n} == {k: n for k, n in told.items() if n}
+    assert sum(one.used_points for one in story.rows(EarningBudget)) == bonuses.shared <= SHARED
 
 
 def check_tiers(story: Histories) -> None:
@@ -632,17 +682,9 @@ def run(database_url: str) -> Iterator[Run]:
         runner.run(stack.aclose())
 
 
-def play_histories(
-    run: Run,
-    *,
-    months: int | None,
-    may_owe: bool,
-    has_tiers: bool = False,
-    parts: Callable[[int], Parts] = at_once,
-    examples: int,
-) -> None:
+def play_histories(run: Run, *, examples: int, **how: Any) -> None:
     run_state_machine_as_test(
-        lambda: Histories(run, months=months, may_owe=may_owe, has_tiers=has_tiers, parts=parts),
+        lambda: Histories(run, **how),
         settings=settings(
             max_examples=examples,
             stateful_step_count=30,
@@ -667,6 +709,17 @@ def test_histories_of_members_who_rise_do_so_too(run: Run, *, may_owe: bool):
 def test_histories_of_points_that_wait_do_so_too(run: Run, *, may_owe: bool):
     with waiting(in_parts):
         play_histories(run, months=6, may_owe=may_owe, parts=in_parts, examples=15)
+
+
+@pytest.mark.parametrize("may_owe", [False, True], ids=["clamped", "debt"])
+def test_histories_with_bonus_rules_do_so_too(run: Run, *, may_owe: bool):
+    play_histories(run, months=6, may_owe=may_owe, has_tiers=True, has_rules=True, examples=15)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("may_owe", [False, True], ids=["clamped", "debt"])
+def test_many_more_histories_with_bonus_rules_do_so_too(run: Run, *, may_owe: bool):
+    play_histories(run, months=6, may_owe=may_owe, has_tiers=True, has_rules=True, examples=40)
 
 
 @pytest.mark.slow

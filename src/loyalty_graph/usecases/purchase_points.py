@@ -1,7 +1,7 @@
 """What a purchase earns under the rules in force when it was made, for whoever buys."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from loyalty_graph.benefits.rules import Multiplier
@@ -13,7 +13,6 @@ from loyalty_graph.earning.rule_book import RuleBook
 from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.segments.facts import NOBODY, MemberFacts
-from loyalty_graph.subscriptions.course import later
 from loyalty_graph.subscriptions.rules import SubscriptionPlan
 from loyalty_graph.tiers.standing import Scheme
 from loyalty_graph.usecases.memberships import multipliers as plan_multipliers
@@ -153,8 +152,9 @@ def parts(earned: Earned) -> list[tuple[int, Earned]]:
 
 
 def activates_at(terms: Terms, at: datetime, *, days: int) -> datetime:
-    """Return when points that wait can be spent: at the same time of the day, so many days on."""
-    return later(at, terms.version.settings.zone, days=days)
+    """Return when points that wait can be spent: as the local day so many days later begins."""
+    day = terms.local(at).date() + timedelta(days=days)
+    return datetime.combine(day, time(), terms.version.settings.zone).astimezone(UTC)
 
 
 def explanation(terms: Terms, earned: Earned) -> dict[str, Any]:
