@@ -7,11 +7,15 @@ from typing import Any
 import pytest
 
 from loyalty_graph.db import connection
+from loyalty_graph.members.models import Member
+from loyalty_graph.purchases.rules import ActivityKind
 from loyalty_graph.wallet import service
-from tests.api import Api, receipt
+from tests.api import Api, member_id, receipt
 from tests.shop import COFFEE, NOON, NOTE
 from tests.tiers.shop import with_tiers
 from tests.usecases.subscribing import PLANS, Club
+from tests.usecases.test_activities import REVIEW, earning_by
+from tests.usecases.test_offers import LETTERS
 
 PAGE = """query ($first: Int!) { members(first: $first) { totalCount pageInfo { endCursor } nodes {
     id PARTS } } }"""
@@ -28,6 +32,9 @@ PARTS = [
       voucher { remaining { amount } uses { amount { amount } } } member { number } } }""",
     "passes { serial url state installedDevices freshness { wantedVersion stale lagSeconds } }",
     "vouchers { code remaining { amount } uses { number } }",
+    "offers { code state gives usesLeft }",
+    """activities(first: 3) { totalCount nodes { kind outcomes { reason } member { number }
+      entry { points activity { kind } } } }""",
     """entries(first: 3) { totalCount nodes { sequence points redemption { status }
       explanation { summary steps { text } }
       purchase { externalId total { amount } lines { productType points } pointsByRule { code }
@@ -38,6 +45,7 @@ PARTS = [
 RECORD = """mutation ($input: RecordPurchasesInput!) { recordPurchases(input: $input) {
     results { balance purchase { lines { points } } entry { explanation { summary } }
     member { wallet { available } } } } }"""
+DONE = "results { points activity { reason } entry { points } }"
 ASKS = ("execute_query", "execute_query_dict", "run")
 MEMBERS = 50
 
@@ -72,6 +80,7 @@ async def _fill(api: Api) -> None:
         bought = await api.shop.buy(member)
         await api.shop.bring_back(bought, {1: 1})
         await club.subscribe(member, "TRY")
+        await api.shop.do(member, ActivityKind.REVIEW)
         note = await api.shop.want(member, "NOTE")
         await api.shop.use_money(note, 500)
         await service.issue(api.shop.program_id, [member.id], now=api.now)
@@ -83,7 +92,12 @@ def test_a_page_of_members_costs_the_same_however_long_it_is(
     limited = {**COFFEE, "stock": 5, "limit_per_member": 1, "tier_costs": {"GOLD": 30}}
     limited["when"] = {"member": {"purchase_count": {"at_least": 1}}}
     api.shop = api.open_shop(
-        {**with_tiers(), "subscription_plans": PLANS, "rewards": [limited, NOTE]}
+        {
+            **with_tiers(),
+            **earning_by({**REVIEW, "once_per": "MEMBER"}, offers=[LETTERS]),
+            "subscription_plans": PLANS,
+            "rewards": [limited, NOTE],
+        }
     )
     api.run(_fill, api)
     for part in PARTS:
@@ -112,3 +126,33 @@ def test_the_answer_to_many_purchases_costs_the_same_however_many_they_are(
         api.data(RECORD, {"input": {"purchases": [receipt(ada) for _ in range(MEMBERS)]}})
 
     assert len(for_fifty) == len(for_one) > 5
+
+
+def test_recording_activities_costs_the_same_however_many_they_are(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+):
+    capped = {**REVIEW, "caps": [{"points": 50, "per": "DAY"}], "budget": {"points": 500}}
+    api.shop = api.open_shop(earning_by(capped))
+    people = [api.run(api.shop.enrol) for _ in range(MEMBERS)]
+
+    def given(key: str, *members: Member) -> dict[str, Any]:
+        return {
+            "activities": [
+                {
+                    "idempotencyKey": f"{key}-{place}",
+                    "member": {"id": member_id(one)},
+                    "kind": "REVIEW",
+                    "proof": f"{key}-{place}",
+                }
+                for place, one in enumerate(members)
+            ]
+        }
+
+    api.do("recordActivities", given("first", people[0]), DONE)
+    with counted(api, monkeypatch) as for_one:
+        api.do("recordActivities", given("one", people[0]), DONE)
+    with counted(api, monkeypatch) as for_fifty:
+        done = api.do("recordActivities", given("fifty", *people), DONE)
+
+    assert sum(one["points"] for one in done["results"]) == 500 - 2 * 15
+    assert len(for_fifty) == len(for_one) > 1

@@ -63,9 +63,9 @@ APP: dict[str, Any] = {
 }
 
 
-def earning_by(*rules: dict[str, Any]) -> dict[str, Any]:
+def earning_by(*rules: dict[str, Any], **earning: Any) -> dict[str, Any]:
     """Return the programme's data with these rules."""
-    return {**PROGRAM, "earning": {**PROGRAM["earning"], "rules": list(rules)}}
+    return {**PROGRAM, "earning": {**PROGRAM["earning"], "rules": list(rules), **earning}}
 
 
 @pytest.fixture

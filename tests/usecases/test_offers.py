@@ -1,3 +1,4 @@
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
@@ -24,9 +25,9 @@ from loyalty_graph.members.models import Member
 from loyalty_graph.members.rules import MemberStatus
 from loyalty_graph.outbox import FactRow
 from loyalty_graph.programs.rules import ProgramSettings
-from loyalty_graph.usecases import members, offers, program_file
+from loyalty_graph.usecases import members, offers, program_file, purchases, simulating
 from loyalty_graph.usecases.offer_words import gives
-from tests.shop import DAY, NOON, PROGRAM, Shop, by_id, open_shop
+from tests.shop import DAY, GOLDEN, NOON, PROGRAM, Shop, by_id, only, open_shop
 
 BREAD: dict[str, Any] = {
     "code": "BREAD",
@@ -235,3 +236,58 @@ def test_an_offer_says_what_it_gives(given: dict[str, Any], words: str):
     offer = Offer.model_validate({"code": "X", "name": "X", **given})
 
     assert gives(offer, SETTINGS) == words
+
+
+async def left(member: Member) -> tuple[int, int]:
+    row = await OfferActivation.get(member_id=member.id)
+    return row.used, row.uses_left
+
+
+async def test_purchases_at_the_same_time_use_an_offer_no_more_often_than_it_may_be(
+    shop: Shop, ada: Member
+):
+    await clip(shop, ada, "LETTERS")
+
+    bought = await asyncio.gather(*(shop.buy(ada) for _ in range(5)))
+
+    assert sorted(one.points for one in bought) == [108, 108, 108, 216, 216]
+    assert await left(ada) == (2, 0)
+    used = await FactRow.filter(kind="offer.used").order_by("id").values_list("payload", flat=True)
+    assert used == [{"offer": "LETTERS", "usesLeft": 1}, {"offer": "LETTERS", "usesLeft": 0}]
+
+
+async def test_in_a_batch_the_first_purchase_uses_an_offer_and_a_retry_none(
+    shop: Shop, ada: Member
+):
+    await clip(shop, ada, "BREAD")
+    commands = [shop.receipt(ada) for _ in range(2)]
+
+    first = await purchases.record(shop.program_id, commands, now=NOON)
+    again = await purchases.record(shop.program_id, commands, now=NOON)
+
+    assert [only([one]).points for one in first] == [128, 108]
+    assert [only([one]).replayed for one in again] == [True, True]
+    assert await left(ada) == (1, 0)
+
+
+async def test_a_use_comes_back_when_nothing_of_its_points_stands(shop: Shop, ada: Member):
+    await clip(shop, ada, "BREAD")
+    bought = await shop.buy(ada)
+
+    coffee = await shop.bring_back(bought, {1: 3})
+    after_coffee = await left(ada)
+    tea = await shop.bring_back(bought, {4: 2})
+
+    assert (coffee.due_points, after_coffee) == (27, (1, 0))
+    assert (tea.due_points, await left(ada)) == (7 + 20, (0, 1))
+    assert (await FactRow.get(kind="offer.returned")).payload == {"offer": "BREAD", "usesLeft": 1}
+
+
+async def test_a_simulation_knows_what_was_activated_and_uses_nothing(shop: Shop, ada: Member):
+    await clip(shop, ada, "BREAD")
+    basket = simulating.Basket(GOLDEN, NOON)
+
+    mine = await simulating.simulate(shop.program_id, basket, now=NOON, member=by_id(ada))
+    anybodys = await simulating.simulate(shop.program_id, basket, now=NOON)
+
+    assert (mine.points, anybodys.points, await left(ada)) == (128, 108, (0, 1))
