@@ -137,6 +137,7 @@ def test_an_apply_as_json_tells_each_change(call: CommandLine, shop_url: str, tm
                 "sentence": "Reward TENTH_OFF: costs 700 points instead of 600",
             }
         ],
+        "reach": {},
         "cards": {"changed": [], "members": 0},
     }
 

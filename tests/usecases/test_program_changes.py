@@ -156,7 +156,7 @@ def test_items_without_a_code_are_known_by_what_they_say():
     found = changes(plain, twice, stated=twice)
 
     assert [one.sentence for one in found] == [
-        "Exchange rate USD, 2026-01-01, 9/10 #2 is new: from: USD; day: 2026-01-01; rate: 9/10"
+        "Exchange rate USD, 2026-01-01 #2 is new: from: USD; day: 2026-01-01; rate: 9/10"
     ]
 
 

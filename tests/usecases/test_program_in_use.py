@@ -7,6 +7,7 @@ import pytest
 
 from loyalty_graph.db import transaction
 from loyalty_graph.earning import tallies
+from loyalty_graph.earning.counters import BudgetKey
 from loyalty_graph.errors import ProgramFileError
 from loyalty_graph.members.models import Member
 from loyalty_graph.programs.models import Program, ProgramVersion
@@ -140,10 +141,9 @@ async def test_an_offer_that_members_activated_stays(database: object):
 
 async def test_a_budget_is_not_below_what_was_given_in_its_period(database: object):
     shop, _ = await opened()
-    limits = {("BUSY", "2026-03"): 1000}
-    await transaction(tallies.move_budgets)(
-        shop.program_id, {("BUSY", "2026-03"): 600}, limits=limits
-    )
+    month = BudgetKey("BUSY", "2026-03")
+    give = transaction(tallies.move_budgets)
+    await give(shop.program_id, {month: 600}, limits={month: 1000})
     lower = WHOLE.replace("points = 1000,", "points = 599,")
 
     place = WHOLE[: WHOLE.index("budget = {")].count("\n") + 1

@@ -157,6 +157,23 @@ async def test_a_plan_says_what_changes_on_cards_and_applying_rolls_it_out(datab
     assert (rollout.reason, rollout.total) == ("programme version 2", 2)
 
 
+async def test_a_plan_counts_the_members_of_segments_that_are_new_or_different(database: object):
+    young = '[[segments]]\ncode = "YOUNG"\nname = "New here"\nwhen = { member = { AGE } }\n'
+    loyal = '[[segments]]\ncode = "ALL"\nname = "All"\nwhen = { member = { status = "ACTIVE" } }\n'
+    text = f"{TEXT}{young}{loyal}"
+    first = text.replace("AGE", "enrolled_days = { at_least = 1 }")
+    other = text.replace("AGE", "enrolled_days = { at_most = 1 }")
+    drafts = [program_versions.draft(one, name="club.toml") for one in (first, other)]
+    await program_versions.apply(ApplyProgram(drafts[0], "cli"), now=NOON)
+    shop = Shop((await Program.get()).id, NOON)
+    for _ in range(3):
+        await shop.enrol()
+
+    same, different = [await program_versions.plan(one, now=NOON) for one in drafts]
+
+    assert (same.reach, different.reach) == ({}, {"YOUNG": 3})
+
+
 @pytest.mark.parametrize(
     ("case", "change", "told"),
     [

@@ -18,7 +18,7 @@ WORDS = Words("USD", "point", "points", ZoneInfo("America/New_York"), counts_spe
         ("entry", 1200, "reached with 1,200 points"),
         ("trial_days", 1, "free for 1 day at first"),
         ("hold_minutes_max", 60, "can be set aside for 60 minutes"),
-        ("cooldown_hours", 1, "cooldown hours: 1 hour"),
+        ("cooldown_hours", 1, "counts once in 1 hour"),
         ("percent", 10, "takes 10% off"),
         ("uses", 1, "can be used once"),
         ("opens_at", "2026-12-01T05:00:00Z", "from 01 Dec 2026, 00:00"),
@@ -37,6 +37,11 @@ WORDS = Words("USD", "point", "points", ZoneInfo("America/New_York"), counts_spe
             "at most 500 points per month; 2 times ever",
         ),
         ("budget", {"points": 10_000, "per": "EVER"}, "with a budget of 10,000 points ever"),
+        (
+            "schedule",
+            {"rrule": "FREQ=DAILY", "begins": "2026-12-07T08:00:00", "minutes": 90},
+            "open FREQ=DAILY, from 2026-12-07T08:00:00 on, 90 minutes each",
+        ),
         ("segments", ["A", "B", "C"], "for the segments A, B and C"),
         ("flags", [True, False], "flags: yes and no"),
     ],
@@ -52,7 +57,7 @@ def test_a_setting_is_told_with_its_unit(name: str, value: Any, told: str):
             {"purchase": {"total_minor": {"at_least": 5000}, "channel": "MOBILE"}},
             "purchase total is at least 50.00 USD and purchase channel is MOBILE",
         ),
-        ({"tier": {"code": ["GOLD", "PLATINUM"]}}, "tier code is one of GOLD and PLATINUM"),
+        ({"tier": {"code": ["GOLD", "PLATINUM"]}}, "tier code is one of GOLD or PLATINUM"),
         (
             {
                 "any": [
@@ -62,7 +67,7 @@ def test_a_setting_is_told_with_its_unit(name: str, value: Any, told: str):
                 "not": {"subscription": {"is_active": True}},
             },
             (
-                "(time weekday is one of SATURDAY and SUNDAY or member is birthday is yes) and "
+                "(time weekday is one of SATURDAY or SUNDAY or member is birthday is yes) and "
                 "not (subscription is active is yes)"
             ),
         ),

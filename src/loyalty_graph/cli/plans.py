@@ -29,6 +29,10 @@ def print_plan(plan: Plan) -> None:
         console.print(f"\n  [bold]{escape(heading)}[/]")
         for change in found:
             _print_change(change, heading)
+    if plan.reach:
+        console.print("\n  [bold]Members now[/]")
+    for code, number in plan.reach.items():
+        console.print(f"    Segment [bold]{code}[/] holds {number:,}.")
     if plan.cards:
         console.print(f"\n  [bold]Cards[/]\n{_wrapped(_about_cards(plan), ahead='    ')}")
 
@@ -46,6 +50,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "program": plan.slug,
         "comparedWith": plan.version or None,
         "changes": [{**asdict(one), "sentence": one.sentence} for one in plan.changes],
+        "reach": dict(plan.reach),
         "cards": {"changed": list(plan.cards), "members": plan.card_holders},
     }
 

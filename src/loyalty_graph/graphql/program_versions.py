@@ -58,6 +58,14 @@ class ProgramChange:
     )
 
 
+@strawberry.type(description="How many members a segment of a programme file would hold.")
+class SegmentReach:
+    """A segment that is new or different."""
+
+    code: str = strawberry.field(description="The segment's code.")
+    members: int = strawberry.field(description="How many are in it as things stand now.")
+
+
 @strawberry.type(description="What differs between a programme file and a version.")
 class ProgramDiff:
     """The differences, and what cards show of them."""
@@ -71,6 +79,9 @@ class ProgramDiff:
     )
     card_holders: int = strawberry.field(
         description="To how many members' cards that goes when it is applied."
+    )
+    reach: list[SegmentReach] = strawberry.field(
+        description="Segments that are new or different; empty for what was applied already."
     )
 
 
@@ -96,6 +107,7 @@ def _diff(plan: Plan) -> ProgramDiff:
         changes=[_change(one) for one in plan.changes],
         cards=list(plan.cards),
         card_holders=plan.card_holders,
+        reach=[SegmentReach(code=code, members=count) for code, count in plan.reach.items()],
     )
 
 

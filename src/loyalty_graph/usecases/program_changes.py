@@ -27,7 +27,7 @@ NOUNS: Mapping[str, str] = {
 
 NAMED_BY = ("code", "product_types")
 IDENTITY = frozenset({*NAMED_BY, "name", "description"})
-NAME_PARTS_MAX = 3
+NAME_PARTS_MAX = 2
 
 
 class ChangeKind(StrEnum):

@@ -1,7 +1,7 @@
 """Planning and applying programme files, and going back: every version keeps its text."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from loyalty_graph.idempotency import Answered, Claim, answers, claim
 from loyalty_graph.programs import reads
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.reads import StoredVersion
+from loyalty_graph.segments import reads as segments
 from loyalty_graph.usecases import posting, program_file
 from loyalty_graph.usecases.program_changes import Change, changed_on_cards
 from loyalty_graph.usecases.program_copies import sandbox_text
@@ -45,6 +46,8 @@ class Plan:
         changes: What is different, part by part.
         cards: What cards show differently; then all of them are updated.
         card_holders: How many members hold such cards.
+        reach: How many members are now in each segment that is new or different; what is applied
+            is not counted.
     """
 
     slug: str
@@ -53,6 +56,7 @@ class Plan:
     changes: Sequence[Change]
     cards: Sequence[str]
     card_holders: int
+    reach: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +121,10 @@ async def plan(
         StaleVersionError: The programme has another version by now than was expected.
     """
     before = await reads.newest(draft.file.program.slug)
-    return await _checked_plan(
+    found = await _checked_plan(
         draft, before, now=now, expected_version=expected_version, program_id=program_id
     )
+    return found if before is None else replace(found, reach=await _reach(draft, before, now=now))
 
 
 async def apply(command: ApplyProgram, *, now: datetime) -> ProgramApplied:
@@ -190,6 +195,14 @@ async def _checked_plan(
     if before is not None and (faults := await in_use(before, draft.file, now=now)):
         raise draft.source.refusal(faults)
     return await _plan(draft, before)
+
+
+async def _reach(draft: Draft, before: StoredVersion, *, now: datetime) -> dict[str, int]:
+    known = {one["code"]: one["when"] for one in before.file.get("segments", ())}
+    asked = [one for one in draft.file.segments if known.get(one.code) != one.when]
+    conditions = [one.condition for one in asked]
+    numbers = await segments.counts(before.program_id, conditions, now=now)
+    return {one.code: number for one, number in zip(asked, numbers, strict=True)}
 
 
 async def _plan(draft: Draft, before: StoredVersion | None) -> Plan:

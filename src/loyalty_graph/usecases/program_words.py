@@ -60,6 +60,8 @@ _PHRASES: Mapping[str, str] = {
     "caps": "at most {}",
     "budget": "with a budget of {}",
     "on": "for {}",
+    "cooldown_hours": "counts once in {}",
+    "schedule": "open {}",
     "pending_days": "its points can be spent after {}",
     "stacking": "bonuses of one purchase stack by {}",
     "city": "in {}",
@@ -85,6 +87,7 @@ _COMPARISONS: Mapping[str, str] = {
     "has_any": "has any of {}",
     "has_all": "has all of {}",
 }
+_CHOICES = frozenset({"in", "not_in", "has_any"})
 
 
 def human(name: str) -> str:
@@ -187,11 +190,11 @@ class Words:
         short = value if len(value) <= TEXT_SHOWN_MAX else f"{value[:TEXT_SHOWN_MAX]}…"
         return " ".join(short.split())
 
-    def _list(self, name: str, values: Sequence[Any]) -> str:
+    def _list(self, name: str, values: Sequence[Any], last: str = "and") -> str:
         told = [self.value(name, one) for one in values]
         if any(isinstance(one, Mapping) for one in values):
             return "; ".join(told)
-        return f"{', '.join(told[:-1])} and {told[-1]}" if len(told) > 1 else "".join(told)
+        return f"{', '.join(told[:-1])} {last} {told[-1]}" if len(told) > 1 else "".join(told)
 
     def _table(self, name: str, table: Mapping[str, Any]) -> str:
         if name in CONDITIONS:
@@ -205,6 +208,8 @@ class Words:
             )
             per = told.get("per", "EVER").lower()
             return f"{amount} {'ever' if per == 'ever' else f'per {per}'}"
+        if name == "schedule":
+            return f"{told['rrule']}, from {told['begins']} on, {told['minutes']} minutes each"
         if name == "tier_costs":
             return ", ".join(f"{self.points(cost)} for {tier}" for tier, cost in told.items())
         return ", ".join(self.phrase(part, value) for part, value in told.items())
@@ -240,7 +245,8 @@ class Words:
     def _comparison(self, name: str, how: str, to: Any) -> str:
         if how == "is_set":
             return "is known" if to else "is not known"
-        return _COMPARISONS.get(how, f"{human(how)} {{}}").replace("{}", self.value(name, to))
+        told = self._list(name, to, "or") if how in _CHOICES else self.value(name, to)
+        return _COMPARISONS.get(how, f"{human(how)} {{}}").replace("{}", told)
 
 
 def _is_plain_list(value: Any) -> bool:
