@@ -32,6 +32,7 @@ check: .venv/ready  ## Format, lint, types, import contracts, house rules, schem
 	$(RUN)codespell
 	@$(RUN)python tools/check_schema.py
 	@$(RUN)python tools/error_table.py --check
+	@$(RUN)python tools/program_reference.py --check
 	@$(RUN)python tools/draw_cards.py --check
 	@$(RUN)python tools/lint_schema.py
 	@$(RUN)python tools/schema_changes.py
@@ -40,10 +41,11 @@ fix: .venv/ready  ## Format and mend what can be mended
 	$(RUN)ruff format .
 	$(RUN)ruff check --fix .
 
-schema: .venv/ready  ## Write schema.graphql, docs/errors.md, docs/permissions.md from the code
+schema: .venv/ready  ## Write schema.graphql and the tables of docs/ from the code
 	$(RUN)loyalty-graph schema print > schema.graphql.new && mv schema.graphql.new schema.graphql
 	$(RUN)loyalty-graph schema permissions > docs/permissions.md.new && mv docs/permissions.md.new docs/permissions.md
 	$(RUN)python tools/error_table.py
+	$(RUN)python tools/program_reference.py
 
 cards: .venv/ready  ## Draw docs/cards.svg, the README's picture of the card templates
 	$(RUN)python tools/draw_cards.py

@@ -171,7 +171,7 @@ def test_a_file_of_ten_megabytes_is_refused_unread(tmp_path: Path):
         ("nowhere on Earth", "latitude = 91\nlongitude = 0", "stores[0].latitude: should be at"),
         ("no number", "latitude = nan\nlongitude = 0", "stores[0].latitude: should be a finite"),
         ("twice the same", '[[stores]]\ncode = "S1"\nname = "x"', "stores[1].code: S1 stands at"),
-        ("an unknown key", "lables = []", "did you mean labels?"),
+        ("an unknown key", "citi = ''", "did you mean city?"),
     ],
 )
 def test_a_store_that_cannot_be_is_refused(case: str, store: str, told: str):

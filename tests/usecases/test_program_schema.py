@@ -10,6 +10,7 @@ import pytest
 
 from loyalty_graph.usecases.program_file import ProgramFile
 from loyalty_graph.usecases.program_schema import json_schema
+from tools import program_reference
 
 PRESETS = sorted((Path(__file__).parents[2] / "presets").glob("*.toml"))
 
@@ -40,3 +41,22 @@ def test_editors_mark_what_is_wrong_in_a_condition(part: dict[str, Any], place: 
     data = tomllib.loads(PRESETS[0].read_text())
 
     assert place in faults({**data, **part})
+
+
+def test_every_setting_is_described():
+    schema = json_schema(ProgramFile)
+    parts = {"ProgramFile": schema, **schema["$defs"]}
+
+    silent = [
+        f"{kind}.{name}"
+        for kind, part in parts.items()
+        if "Condition" not in kind
+        for name, setting in part.get("properties", {}).items()
+        if "description" not in setting
+    ]
+
+    assert silent == [], "program_descriptions.py says what each setting means"
+
+
+def test_the_committed_reference_is_the_one_the_code_makes():
+    assert program_reference.main(["--check"]) == 0, "run make schema"

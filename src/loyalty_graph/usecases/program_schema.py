@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from loyalty_graph.conditions.schema import completed
 from loyalty_graph.earning.vocabulary import ACTIVITIES, PURCHASES
 from loyalty_graph.segments.vocabulary import MEMBERS
+from loyalty_graph.usecases.program_descriptions import described
 
 OWN_PARTS = ("branding", "stores", "exchange_rates")
 """Parts of the programme's settings that stand beside [program] in the file, not in it."""
@@ -27,8 +28,19 @@ def json_schema(file: type[BaseModel]) -> dict[str, Any]:
     schema["properties"] = {**first, **own, **schema["properties"]}
     # Without `keep`, a tier is kept with its entry.
     schema["$defs"]["TierLevel"]["required"].remove("keep")
+    for kind, part in schema["$defs"].items():
+        _describe(kind, part)
+    _describe("ProgramFile", schema)
     return {
         "$schema": DIALECT,
         "title": "A programme of Loyalty Graph",
         **{name: part for name, part in schema.items() if name != "title"},
     }
+
+
+def _describe(kind: str, part: dict[str, Any]) -> None:
+    """Say of each setting what it means; titles that only repeat its name go."""
+    for name, setting in part.get("properties", {}).items():
+        setting.pop("title", None)
+        if (description := described(kind, name)) is not None:
+            setting["description"] = description
