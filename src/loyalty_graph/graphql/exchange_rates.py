@@ -36,8 +36,7 @@ class ExchangeRate:
     )
 
 
-def exchange_rate_of(one: DatedRate) -> ExchangeRate:
-    """Return a rate as the API shows it."""
+def _rate(one: DatedRate) -> ExchangeRate:
     return ExchangeRate(
         currency_code=one.currency, day=one.day, rate=Decimal(one.rate), imported=one.is_imported
     )
@@ -60,7 +59,7 @@ async def _known(
     found = await exchange_rates.known_between(
         context.program_id, since, until, now=context.now, currency=currency
     )
-    return [exchange_rate_of(one) for one in found]
+    return [_rate(one) for one in found]
 
 
 @strawberry.type

@@ -22,6 +22,7 @@ from loyalty_graph.graphql.rule_points import BY_RULE, RulePoints, points_by_rul
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.programs import service as programs
+from loyalty_graph.programs.exchange import Exchange
 from loyalty_graph.purchases import reads
 from loyalty_graph.purchases.rules import Channel
 from loyalty_graph.usecases.purchase_points import given_by_rule
@@ -184,7 +185,7 @@ def _purchase(bought: reads.Bought) -> Purchase:
         paid_points=Points(bought.paid_points),
         paid_with_points=money_of(bought.paid_minor, bought.currency),
         spend=money_of(bought.spend_minor, bought.spend_currency),
-        exchange_rate=_exchange_rate(bought),
+        exchange_rate=exchange_rate_of(bought.exchange),
         points=Points(bought.points),
     )
 
@@ -200,10 +201,11 @@ async def _rules(
     ]
 
 
-def _exchange_rate(bought: reads.Bought) -> PurchaseExchangeRate | None:
-    if bought.exchange is None:
+def exchange_rate_of(exchange: Exchange | None) -> PurchaseExchangeRate | None:
+    """Return how amounts are converted, as the API shows it."""
+    if exchange is None:
         return None
-    return PurchaseExchangeRate(rate=Decimal(bought.exchange.rate), day=bought.exchange.day)
+    return PurchaseExchangeRate(rate=Decimal(exchange.rate), day=exchange.day)
 
 
 async def _lines(

@@ -12,7 +12,12 @@ from loyalty_graph.graphql.errors import Payload, RefusalsAsData, user_error
 from loyalty_graph.graphql.inputs import KEY, Input, MemberRef, bounded
 from loyalty_graph.graphql.money import Money, minor_of, money_of
 from loyalty_graph.graphql.permissions import NeedsScope
-from loyalty_graph.graphql.purchases import PurchasePayload, currency_of
+from loyalty_graph.graphql.purchases import (
+    PurchaseExchangeRate,
+    PurchasePayload,
+    currency_of,
+    exchange_rate_of,
+)
 from loyalty_graph.graphql.reasons import Explanation, explain_purchase
 from loyalty_graph.graphql.rule_points import BY_RULE, RulePoints, points_by_rule
 from loyalty_graph.graphql.scalars import Points
@@ -20,6 +25,7 @@ from loyalty_graph.identity.rules import Scope
 from loyalty_graph.programs.rules import NEVER
 from loyalty_graph.purchases.rules import PAYMENT_LENGTH_MAX, Channel, Line
 from loyalty_graph.usecases import purchases, simulating
+from loyalty_graph.usecases.exchanging import check_currency
 from loyalty_graph.usecases.posting import BATCH_MAX
 
 STORE_CHARACTERS_MAX = 60
@@ -27,7 +33,7 @@ SKU_CHARACTERS_MAX = 60
 PAYMENT = "How it was paid, such as CARD or CASH; rules may ask for it. At most 20 characters."
 
 
-@strawberry.input(description="One line of a receipt. Amounts are in the programme's currency.")
+@strawberry.input(description="One line of a receipt. Amounts are in the receipt's currency.")
 class PurchaseLineInput:
     """A line."""
 
@@ -66,7 +72,13 @@ class PurchaseLineInput:
 
 
 def _lines(given: Sequence[PurchaseLineInput], currency: str) -> tuple[Line, ...]:
+    check_currency(currency)
     return tuple(line.line(currency, field=f"lines.{place}") for place, line in enumerate(given))
+
+
+def _other(given: str | None, own: str) -> str | None:
+    """Return the currency of a receipt, or None when it is the programme's own."""
+    return None if given == own else given
 
 
 @strawberry.type(description="A line of a simulated purchase.")
@@ -77,7 +89,10 @@ class SimulatedLine:
     product_type: str = strawberry.field(description="As given.")
     quantity: int = strawberry.field(description="As given.")
     amount: Money = strawberry.field(
-        description="What counts, net of the discount and of what points pay, without tax."
+        description=(
+            "What counts, in the programme's currency: net of the discount and of what points pay, "
+            "without tax."
+        )
     )
     points: Points = strawberry.field(
         description="What the line would earn, before the points are multiplied."
@@ -91,6 +106,9 @@ class PurchaseSimulation:
     points: Points = strawberry.field(description="What it would earn.")
     points_by_rule: list[RulePoints] = strawberry.field(description=BY_RULE)
     total: Money = strawberry.field(description="All lines, net of discounts, without tax.")
+    exchange_rate: PurchaseExchangeRate | None = strawberry.field(
+        description="How amounts are converted; null when it is in the programme's currency."
+    )
     paid_points: Points = strawberry.field(description="The points that would pay a part of it.")
     paid_with_points: Money = strawberry.field(description="What they would pay of the total.")
     lines: list[SimulatedLine] = strawberry.field(description="Line by line, in order.")
@@ -126,6 +144,13 @@ class SimulatePurchaseInput:
         default=Channel.POS, description="Where it would be made; rules may ask."
     )
     payment: str | None = strawberry.field(default=None, description=PAYMENT)
+    currency_code: str | None = strawberry.field(
+        default=None,
+        description=(
+            "Of all its amounts, such as USD; the programme's, if not given. Points count by the "
+            "exchange rate of the day, and cannot pay a part of it."
+        ),
+    )
 
     def basket(self, context: Context, currency: str) -> simulating.Basket:
         """Return what the use case asks for.
@@ -135,7 +160,7 @@ class SimulatePurchaseInput:
             WrongStoreError: the token is for another store.
         """
         return simulating.Basket(
-            _lines(self.lines, currency),
+            _lines(self.lines, self.currency_code or currency),
             self.purchased_at or context.now,
             source=self.source.strip(),
             store=context.viewer.acting_store(
@@ -144,17 +169,20 @@ class SimulatePurchaseInput:
             channel=self.channel,
             payment=bounded(self.payment, PAYMENT_LENGTH_MAX, field="payment"),
             pay_points=self.pay_with_points,
+            currency=_other(self.currency_code, currency),
         )
 
 
 def _simulated(done: simulating.Simulation) -> PurchaseSimulation:
     settings, lines = done.version.settings, done.lines
+    currency = done.exchange.currency if done.exchange else settings.currency
     return PurchaseSimulation(
         points=Points(done.points),
         points_by_rule=[points_by_rule(one) for one in done.rules],
-        total=money_of(sum(line.net_minor for line in lines), settings.currency),
+        total=money_of(sum(line.net_minor for line in lines), currency),
+        exchange_rate=exchange_rate_of(done.exchange),
         paid_points=Points(sum(line.paid_points for line in lines)),
-        paid_with_points=money_of(sum(line.paid_minor for line in lines), settings.currency),
+        paid_with_points=money_of(sum(line.paid_minor for line in lines), currency),
         lines=[
             SimulatedLine(
                 number=number,
@@ -217,6 +245,13 @@ class RecordPurchaseInput:
             "What they pay earns nothing."
         ),
     )
+    currency_code: str | None = strawberry.field(
+        default=None,
+        description=(
+            "Of all its amounts, such as USD; the programme's, if not given. Points count by the "
+            "exchange rate of the day, and cannot pay a part of it."
+        ),
+    )
 
     def command(self, context: Context, currency: str) -> purchases.RecordPurchase:
         """Return the use case's command.
@@ -232,7 +267,7 @@ class RecordPurchaseInput:
             source=self.source.strip(),
             external_id=self.external_id.strip(),
             purchased_at=self.purchased_at or context.now,
-            lines=_lines(self.lines, currency),
+            lines=_lines(self.lines, self.currency_code or currency),
             store=context.viewer.acting_store(
                 bounded(self.store, STORE_CHARACTERS_MAX, field="store")
             ),
@@ -240,6 +275,7 @@ class RecordPurchaseInput:
             is_dated=self.purchased_at is not None,
             pay_points=self.pay_with_points,
             payment=bounded(self.payment, PAYMENT_LENGTH_MAX, field="payment"),
+            currency=_other(self.currency_code, currency),
         )
 
 
@@ -314,7 +350,9 @@ async def _record_all(
     sound = [one for one in wanted if isinstance(one, purchases.RecordPurchase)]
     outcomes = iter(await purchases.record(context.program_id, sound, now=context.now))
     return [
-        _recorded(one if isinstance(one, LoyaltyError) else next(outcomes), currency)
+        _recorded(one, currency)
+        if isinstance(one, LoyaltyError)
+        else _recorded(next(outcomes), one.currency or currency)
         for one in wanted
     ]
 
@@ -343,7 +381,7 @@ class RecordingMutation:
         currency = await currency_of(context)
         command = given.command(context, currency)
         call = purchases.RecordCall(context.program_id, command, context.now)
-        return _recorded(await context.record_purchase(call), currency)
+        return _recorded(await context.record_purchase(call), command.currency or currency)
 
     @strawberry.mutation(
         description="Records up to 500 receipts at once, such as those of an offline till.",

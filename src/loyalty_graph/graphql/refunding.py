@@ -18,7 +18,7 @@ from loyalty_graph.graphql.inputs import (
 )
 from loyalty_graph.graphql.money import Money, money_of
 from loyalty_graph.graphql.permissions import NeedsScope
-from loyalty_graph.graphql.purchases import PurchasePayload, currency_of
+from loyalty_graph.graphql.purchases import PurchasePayload
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.purchases.rules import EXTERNAL_ID_LENGTH_MAX
@@ -104,13 +104,13 @@ class RefundPurchasePayload(PurchasePayload):
     )
 
 
-def _refunded(done: refunds.RefundRecorded, currency: str) -> RefundPurchasePayload:
+def _refunded(done: refunds.RefundRecorded) -> RefundPurchasePayload:
     return RefundPurchasePayload(
         key=(done.member_id, done.purchase_id),
         entry_sequence=done.entry_sequence,
-        amount=money_of(done.amount_minor, currency),
+        amount=money_of(done.amount_minor, done.currency),
         points_returned=Points(done.returned_points),
-        paid_with_points=money_of(done.returned_minor, currency),
+        paid_with_points=money_of(done.returned_minor, done.currency),
         points_due=Points(done.due_points),
         points_taken_back=Points(done.clawed_back_points),
         shortfall=Points(done.shortfall_points),
@@ -133,4 +133,4 @@ class RefundMutation:
         context = info.context
         command = await given.command(context)
         done = await refunds.record(context.program_id, command, now=context.now)
-        return _refunded(done, await currency_of(context))
+        return _refunded(done)

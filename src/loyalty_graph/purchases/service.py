@@ -88,7 +88,8 @@ class Recorded:
 class Returned:
     """A refund that was decided; `quantities` maps line numbers to units.
 
-    What had been paid with money for what came back is `spend_minor` in the programme's currency.
+    Amounts are in the purchase's `currency`; what had been paid with money for what came back is
+    `spend_minor` in the programme's.
     `pinned` takes the place of what was pinned with the purchase, if that is something else now.
     """
 
@@ -106,6 +107,7 @@ class Returned:
     returned_points: int
     entry_sequence: int | None
     spend_minor: int
+    currency: str
     quantities: Mapping[int, int]
     lines_after: tuple[Line, ...]
     pinned: dict[str, Any] | None = None

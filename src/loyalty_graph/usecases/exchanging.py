@@ -7,11 +7,22 @@ from typing import NamedTuple, Self
 from uuid import UUID
 
 from loyalty_graph.errors import InvalidInputError
+from loyalty_graph.money import exponent_of
 from loyalty_graph.programs import rates
 from loyalty_graph.programs.errors import RateMissingError
 from loyalty_graph.programs.exchange import IMPORTED_DAYS_MAX, DatedRate, Exchange, rate_on
 from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.purchases.rules import AMOUNT_MINOR_MAX, Line
+
+
+def check_currency(currency: str | None) -> None:
+    """Refuse what cannot be a purchase's currency; None is the programme's.
+
+    Raises:
+        InvalidInputError: ISO 4217 has no such code.
+    """
+    if currency is not None:
+        exponent_of(currency, field="currencyCode")
 
 
 class Priced(NamedTuple):

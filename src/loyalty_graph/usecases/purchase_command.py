@@ -17,6 +17,7 @@ from loyalty_graph.purchases.rules import Channel, Line
 class RecordPurchase:
     """A receipt to be recorded for a member; `source` and `external_id` name it.
 
+    Amounts are in `currency`, the programme's if it is None.
     At most `pay_points` of the member's points pay a part of it, worth as much as these are.
     When its caller gave no time, `is_dated` is False and `purchased_at` is the request's moment,
     which another try cannot repeat.
@@ -34,6 +35,7 @@ class RecordPurchase:
     is_dated: bool = True
     pay_points: int = 0
     payment: str | None = None
+    currency: str | None = None
 
     @cached_property
     def claim(self) -> Claim:
@@ -49,6 +51,7 @@ class RecordPurchase:
                 "lines": [_given(line) for line in self.lines],
                 "payWithPoints": self.pay_points,
                 "payment": self.payment,
+                "currency": self.currency,
             },
         )
 

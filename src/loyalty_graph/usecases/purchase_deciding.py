@@ -12,6 +12,7 @@ from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.purchases import service as purchases
 from loyalty_graph.usecases import payments, posting, purchase_points
 from loyalty_graph.usecases.bonuses import Bonuses
+from loyalty_graph.usecases.exchanging import Exchanges, Priced
 from loyalty_graph.usecases.memberships import Memberships
 from loyalty_graph.usecases.purchase_command import PurchaseRecorded, RecordPurchase, RulePoints
 from loyalty_graph.usecases.purchase_terms import Terms
@@ -27,6 +28,12 @@ class Progress:
     tiering: Tiering
     memberships: Memberships
     bonuses: Bonuses
+    exchanges: Exchanges
+
+
+def priced(command: RecordPurchase, terms: Terms) -> Priced:
+    """Return what a purchase's exchange rate depends on."""
+    return Priced(command.currency, terms.version.settings, command.purchased_at)
 
 
 def decide(
@@ -48,8 +55,9 @@ def decide(
     ledger.check_active(account)
     if (command.source, command.external_id) in so_far.known:
         raise DuplicatePurchaseError(command.source, command.external_id)
-    paid = payments.paid_lines(terms.version.settings, command.lines, command.pay_points)
-    bought = replace(command, lines=paid) if command.pay_points else command
+    lines = so_far.exchanges.converted(command.lines, priced(command, terms))
+    paid = payments.paid_lines(terms.version.settings, lines, command.pay_points)
+    bought = command if paid is command.lines else replace(command, lines=paid)
     earned = _earned(batch, account, bought, terms, so_far)
     rules = purchase_points.by_rule(earned, terms, at=command.purchased_at)
     recorded = _credit(batch, account, bought, terms, earned, rules)
@@ -120,7 +128,7 @@ def _credit(
         channel=command.channel,
         purchased_at=command.purchased_at,
         recorded_at=batch.now,
-        currency=terms.version.settings.currency,
+        currency=command.currency or terms.version.settings.currency,
         lines=command.lines,
         line_points=earned.calculation.line_points,
         points=earned.points,

@@ -107,6 +107,7 @@ def basket_of(
     at: datetime,
 ) -> Basket:
     """Return a purchase as rules see it, with what is left of its lines; whose, is not said."""
+    exchange = lines[0].exchange
     return Basket(
         lines,
         book.calculator.amounts(lines),
@@ -115,7 +116,7 @@ def basket_of(
         source=receipt.source,
         store=receipt.store,
         payment=receipt.payment,
-        currency=settings.currency,
+        currency=settings.currency if exchange is None else exchange.currency,
     )
 
 

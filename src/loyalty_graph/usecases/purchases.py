@@ -13,9 +13,10 @@ from loyalty_graph.purchases import service as purchases
 from loyalty_graph.purchases.rules import check_lines, check_payment, check_receipt
 from loyalty_graph.usecases import payments, posting
 from loyalty_graph.usecases.bonuses import Bonuses, settling_budgets
+from loyalty_graph.usecases.exchanging import Exchanges, check_currency
 from loyalty_graph.usecases.memberships import Memberships
 from loyalty_graph.usecases.purchase_command import PurchaseRecorded, RecordPurchase
-from loyalty_graph.usecases.purchase_deciding import Progress, decide
+from loyalty_graph.usecases.purchase_deciding import Progress, decide, priced
 from loyalty_graph.usecases.purchase_terms import terms_at
 from loyalty_graph.usecases.tiering import Tiering
 
@@ -89,6 +90,7 @@ def _check(command: RecordPurchase) -> None:
         check_payment(command.payment)
     check_offset(command.purchased_at, field="purchasedAt")
     check_lines(command.lines)
+    check_currency(command.currency)
     payments.check_points(command.pay_points)
     _ = command.claim
 
@@ -103,6 +105,9 @@ async def _record_sound(
     memberships = await Memberships.of(program_id, now=now)
     bonuses = Bonuses.of(terms, lock=lock)
     await bonuses.open(program_id)
+    exchanges = await Exchanges.of(
+        program_id, [priced(command, terms[command.purchased_at]) for command in commands]
+    )
     batch = await posting.load_to_spend(
         program_id,
         commands,
@@ -118,7 +123,7 @@ async def _record_sound(
     await memberships.take(batch, zip(batch.members, times, strict=True))
     bonuses.take((row for rows in budgets for row in rows), batch.of_members)
     known = {key for key, rows in zip(keys, receipts, strict=True) if rows}
-    so_far = Progress(known, [], tiering, memberships, bonuses)
+    so_far = Progress(known, [], tiering, memberships, bonuses, exchanges)
     answers = posting.decide_each(
         commands,
         lambda place, command: decide(batch, place, command, terms[command.purchased_at], so_far),

@@ -70,7 +70,8 @@ class RecordRefund:
 class RefundRecorded:
     """The answer: points due, those taken back, and those that could not be.
 
-    Of the amount, `returned_minor` had been paid with `returned_points`: these came back.
+    Of the amount, `returned_minor` had been paid with `returned_points`: these came back. Amounts
+    are in the purchase's `currency`.
     """
 
     member_id: UUID
@@ -82,6 +83,7 @@ class RefundRecorded:
     shortfall_points: int
     balance_points: int
     entry_sequence: int | None
+    currency: str
     returned_minor: int = 0
     returned_points: int = 0
     replayed: bool = False
@@ -95,6 +97,7 @@ class RefundRecorded:
             "balance": self.balance_points,
             "entry": self.entry_sequence,
             "returned": [self.returned_minor, self.returned_points],
+            "currency": self.currency,
         }
 
     @classmethod
@@ -113,6 +116,7 @@ class RefundRecorded:
             shortfall_points=shortfall,
             balance_points=kept["balance"],
             entry_sequence=kept["entry"],
+            currency=kept["currency"],
             returned_minor=returned_minor,
             returned_points=returned_points,
             replayed=True,
@@ -165,6 +169,7 @@ async def record(program_id: UUID, command: RecordRefund, *, now: datetime) -> R
         returned_points=paid_back.points,
         entry_sequence=None if done.transfer is None else done.transfer.sequence,
         spend_minor=_spend(before) - _spend(after),
+        currency=purchase.currency,
         quantities=quantities,
         lines_after=tuple(after),
         pinned=worth.pinned if worth.given_back else None,
@@ -320,6 +325,7 @@ async def _store(
         returned.shortfall_points,
         account.balance,
         returned.entry_sequence,
+        returned.currency,
         returned.returned_minor,
         returned.returned_points,
     )

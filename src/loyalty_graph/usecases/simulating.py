@@ -10,6 +10,7 @@ from loyalty_graph.benefits.rules import Multiplier
 from loyalty_graph.members import service as members
 from loyalty_graph.members.rules import Reference
 from loyalty_graph.programs import service as programs
+from loyalty_graph.programs.exchange import Exchange
 from loyalty_graph.programs.rules import check_offset
 from loyalty_graph.purchases.rules import (
     Channel,
@@ -25,6 +26,7 @@ from loyalty_graph.subscriptions import reads as subscriptions
 from loyalty_graph.tiers import reads as tier_reads
 from loyalty_graph.usecases import payments, purchase_points
 from loyalty_graph.usecases.bonuses import Bonuses
+from loyalty_graph.usecases.exchanging import Exchanges, Priced, check_currency
 from loyalty_graph.usecases.purchase_command import RulePoints
 from loyalty_graph.usecases.purchase_points import SOMEBODY, Buyer
 from loyalty_graph.usecases.purchase_terms import Terms, terms_of
@@ -34,7 +36,10 @@ NOBODY_ID = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class Basket:
-    """What would be bought, and how; at most `pay_points` would pay a part of it."""
+    """What would be bought, and how; at most `pay_points` would pay a part of it.
+
+    Amounts are in `currency`, the programme's if it is None.
+    """
 
     lines: tuple[Line, ...]
     purchased_at: datetime
@@ -43,6 +48,7 @@ class Basket:
     channel: Channel = Channel.POS
     payment: str | None = None
     pay_points: int = 0
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,11 @@ class Simulation:
     expires_at: datetime
     rules: tuple[RulePoints, ...]
 
+    @property
+    def exchange(self) -> Exchange | None:
+        """Return how amounts are converted to the programme's currency, if they are."""
+        return self.lines[0].exchange
+
 
 async def simulate(
     program_id: UUID, basket: Basket, *, now: datetime, member: Reference | None = None
@@ -74,15 +85,18 @@ async def simulate(
         InvalidInputError: The lines, the time or the points to pay with cannot be a purchase's.
         PaymentTooLargeError: Points pay less of a purchase.
         UnknownProductTypeError: The programme refuses a product type.
+        RateMissingError: No exchange rate is known for the day.
     """
     at = basket.purchased_at
     check_offset(at, field="purchasedAt")
     terms = await terms_of(program_id, at, now)
     terms.present.check_time(at, now=now, field="purchasedAt")
     check_lines(basket.lines)
+    check_currency(basket.currency)
     _check_names(basket)
     payments.check_points(basket.pay_points)
-    paid = payments.paid_lines(terms.version.settings, basket.lines, basket.pay_points)
+    lines = await _exchanged(program_id, basket, terms)
+    paid = payments.paid_lines(terms.version.settings, lines, basket.pay_points)
     by, buyer = await _buyer(program_id, terms, member, at=at, now=now)
     earned = purchase_points.earned(terms, basket, paid, at=at, by=by, buyer=buyer)
     return Simulation(
@@ -94,6 +108,11 @@ async def simulate(
         terms.version.settings.expires_at(at),
         purchase_points.by_rule(earned, terms, at=at),
     )
+
+
+async def _exchanged(program_id: UUID, basket: Basket, terms: Terms) -> tuple[Line, ...]:
+    priced = Priced(basket.currency, terms.version.settings, basket.purchased_at)
+    return (await Exchanges.of(program_id, [priced])).converted(basket.lines, priced)
 
 
 def _check_names(basket: Basket) -> None:
