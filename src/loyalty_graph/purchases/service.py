@@ -88,8 +88,7 @@ class Recorded:
 class Returned:
     """A refund that was decided; `quantities` maps line numbers to units.
 
-    Amounts are in the purchase's `currency`; what had been paid with money for what came back is
-    `spend_minor` in the programme's.
+    What had been paid with money for what came back is `spend_minor` in the programme's currency.
     `pinned` takes the place of what was pinned with the purchase, if that is something else now.
     """
 
@@ -107,7 +106,6 @@ class Returned:
     returned_points: int
     entry_sequence: int | None
     spend_minor: int
-    currency: str
     quantities: Mapping[int, int]
     lines_after: tuple[Line, ...]
     pinned: dict[str, Any] | None = None

@@ -162,21 +162,19 @@ async def record(program_id: UUID, command: RecordRefund, *, now: datetime) -> R
         refunded_at=command.refunded_at,
         recorded_at=now,
         amount_minor=_net(before) - _net(after),
+        spend_minor=_spend(before) - _spend(after),
         due_points=worth.due_points,
         clawed_back_points=done.clawed_back,
         shortfall_points=done.shortfall,
         returned_minor=paid_back.amount_minor,
         returned_points=paid_back.points,
         entry_sequence=None if done.transfer is None else done.transfer.sequence,
-        spend_minor=_spend(before) - _spend(after),
-        currency=purchase.currency,
         quantities=quantities,
         lines_after=tuple(after),
         pinned=worth.pinned if worth.given_back else None,
     )
-    _count(tiering, purchase, returned)
-    tiering.add_to(batch)
-    return await _store(batch, account, returned, bonuses)
+    _count(batch, tiering, purchase, returned)
+    return await _store(batch, account, purchase, returned, bonuses)
 
 
 async def _reverse(
@@ -300,18 +298,23 @@ def _cause(
     )
 
 
-def _count(tiering: Tiering, purchase: Purchase, returned: purchases.Returned) -> None:
+def _count(
+    batch: posting.Batch, tiering: Tiering, purchase: Purchase, returned: purchases.Returned
+) -> None:
+    """Take what came back off what counts for the member's tier."""
     tiering.count(
         returned.member_id,
         spend_minor=-returned.spend_minor,
         points=-returned.due_points,
         at=purchase.purchased_at,
     )
+    tiering.add_to(batch)
 
 
 async def _store(
     batch: posting.Batch,
     account: ledger.Account,
+    purchase: Purchase,
     returned: purchases.Returned,
     bonuses: Bonuses,
 ) -> RefundRecorded:
@@ -325,7 +328,7 @@ async def _store(
         returned.shortfall_points,
         account.balance,
         returned.entry_sequence,
-        returned.currency,
+        purchase.currency,
         returned.returned_minor,
         returned.returned_points,
     )
