@@ -1,5 +1,6 @@
 """The story of every preset, through the API, to the last figure; and what a wrong one says."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from loyalty_graph.sandbox.presets import presets
 from loyalty_graph.sandbox.stories import Story, StoryError, read_story, story_of
 from loyalty_graph.sandbox.story_player import Played
 
+DOCS = Path(__file__).parents[2] / "docs"
 BEGINS = "2026-03-02T17:00:00Z"
 JOINS = {"enrol": {}}
 BUYS = {"buy": {"receipt": "coat", "lines": [{"type": "CLOTHING", "amount": "300.00"}]}}
@@ -126,6 +128,16 @@ async def test_money_can_be_taken_from_a_voucher_only(database_url: str, data_di
             database_url,
             data_dir,
         )
+
+
+async def test_the_story_in_the_documentation_is_true(
+    tmp_path: Path, database_url: str, data_dir: Path
+):
+    [told] = re.findall(r"```toml\n(.*?)```", (DOCS / "presets.md").read_text(), re.DOTALL)
+    path = tmp_path / "story.toml"
+    path.write_text(told)
+
+    assert len(await played("notes-vouchers", read_story(path), database_url, data_dir)) == 2
 
 
 async def test_a_story_may_have_several_members(database_url: str, data_dir: Path):

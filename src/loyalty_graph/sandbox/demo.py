@@ -31,7 +31,7 @@ from loyalty_graph.rewards import reads as rewards
 from loyalty_graph.rewards.codes import Codes
 from loyalty_graph.sandbox.baskets import instant_of, load_baskets
 from loyalty_graph.sandbox.chance import Chance
-from loyalty_graph.sandbox.presets import open_preset, preset_file
+from loyalty_graph.sandbox.presets import USUAL, open_preset, preset_file
 from loyalty_graph.sandbox.records import Choice, Finished, Report
 from loyalty_graph.sandbox.redeeming import CALLER
 from loyalty_graph.sandbox.replay import Replay
@@ -118,7 +118,15 @@ async def prepare(
     chance, codes = Chance(choice.seed), Codes(following.desk.link_key)
     # Where there is nothing to rise to by shopping, the paid membership is what people join for.
     often = SUBSCRIBES_ONE_IN if file.tiers else EAGER_ONE_IN
-    replay = Replay(program.program_id, baskets, zone, chance, codes, subscribes_one_in=often)
+    replay = Replay(
+        program.program_id,
+        baskets,
+        zone,
+        chance,
+        codes,
+        subscribes_one_in=often,
+        uses_benefits=choice.preset != USUAL,
+    )
 
     async def replay_until(day: date) -> None:
         await replay.run(day, progress=lambda done: tell("replay", done, len(baskets)))

@@ -1,10 +1,10 @@
 """The demo's replay: a year of baskets through the product's own use cases, day by day.
 
 Purchases are the study's. What the study does not hold is simulated by fixed rules and labelled so:
-one basket in a hundred is partly brought back a week later; what members do with points, rewards
-and paid memberships stands in `Giving`, `Redeeming` and `Subscribing`. Hashes decide, of the seed
-and of the basket's row or the household and the day. What a worker does at its hours happens at the
-end of each day.
+one basket in a hundred is partly brought back a week later; what members do with points, rewards,
+paid memberships and benefits stands in `Giving`, `Redeeming`, `Subscribing` and `Benefiting`.
+Hashes decide, of the seed and of the basket's row or the household and the day. What a worker does
+at its hours happens at the end of each day.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,6 +22,7 @@ from loyalty_graph.members.service import Profile
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.rewards.codes import Codes
 from loyalty_graph.sandbox.baskets import Basket, Baskets, instant_of
+from loyalty_graph.sandbox.benefiting import Benefiting
 from loyalty_graph.sandbox.chance import Chance
 from loyalty_graph.sandbox.giving import Giving
 from loyalty_graph.sandbox.redeeming import CALLER, InHand, Redeeming, Visit, latest
@@ -68,7 +69,8 @@ class Replay:
     """A replay in progress: what later days need to know of earlier ones.
 
     `codes` makes the codes of rewards, with the key of whoever will serve the result. A household
-    begins a paid membership on one in `subscribes_one_in` of its days of shopping.
+    begins a paid membership on one in `subscribes_one_in` of its days of shopping. `uses_benefits`
+    says whether members use those they have, which takes a while.
     """
 
     program_id: UUID
@@ -77,6 +79,7 @@ class Replay:
     chance: Chance
     codes: Codes
     subscribes_one_in: int = SUBSCRIBES_ONE_IN
+    uses_benefits: bool = False
     members: dict[int, UUID] = field(default_factory=dict)
     returns: dict[date, list[Bought]] = field(default_factory=dict)
     pockets: dict[int, list[InHand]] = field(default_factory=dict)
@@ -130,6 +133,8 @@ class Replay:
         pockets = await redeeming.evening(day, visits, self.pockets, now=now)
         subscribing = Subscribing(self.program_id, self.chance, self.subscribes_one_in)
         subscribed = await subscribing.evening(day, visits, self.subscribed, now=now)
+        if self.uses_benefits:
+            await Benefiting(self.program_id, self.chance).evening(day, visits, now=now)
         returns = [
             (basket, one)
             for basket, one in bought
