@@ -106,8 +106,8 @@ def _print(report: Backtest, *, name: str) -> None:
 
 
 def _span(report: Backtest) -> str:
-    until = report.until.date().isoformat()
-    return f"up to {until}" if report.since is None else f"{report.since.date()} to {until}"
+    begins = f"from {report.since.date()}" if report.since else "from the beginning"
+    return f"{begins} to {report.until.date() if report.until else 'now'}"
 
 
 def _pair(report: Backtest, before: int, after: int) -> str:

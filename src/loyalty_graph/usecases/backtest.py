@@ -79,8 +79,8 @@ async def run(
     """
     terms = terms_of(proposed)
     begins = None if since is None else _midnight(since, terms.zone)
-    ends = now if until is None else min(now, _midnight(until, terms.zone))
-    if begins is not None and begins >= ends:
+    ends = None if until is None else _midnight(until, terms.zone)
+    if begins is not None and begins >= (ends or now):
         raise InvalidInputError("The time to look at is empty: it ends before it begins.")
     report = Backtest(begins, ends, point_cost(proposed), proposed.program.currency)
     replay = _Replay(terms, report, now=now)

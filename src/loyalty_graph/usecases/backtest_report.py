@@ -81,7 +81,7 @@ class Backtest:
     """
 
     since: datetime | None
-    until: datetime
+    until: datetime | None
     cost: PointCost | None
     currency: str
     purchases: int = 0
@@ -105,7 +105,7 @@ class Backtest:
 
     def covers(self, at: datetime) -> bool:
         """Return whether a purchase of that moment is reported."""
-        return (self.since is None or self.since <= at) and at < self.until
+        return (self.since is None or self.since <= at) and (self.until is None or at < self.until)
 
     @property
     def members(self) -> int:
@@ -136,7 +136,7 @@ class Backtest:
         """Return everything as JSON values."""
         return {
             "from": self.since.isoformat() if self.since else None,
-            "to": self.until.isoformat(),
+            "to": self.until.isoformat() if self.until else None,
             "purchases": self.purchases,
             "refunds": self.refunds,
             "refused": self.refused,
