@@ -44,6 +44,17 @@ BY_HAND = """
     join member_summary using (program_id)
     join tier_standing using (program_id)
     join account using (program_id)
+    left join (
+      select member_id, sum(points)::bigint as points
+      from (
+        select member_id, -remaining_points as points from lot
+        where program_id = $1 and remaining_points > 0 and expires_at <= $3 and not is_pending
+        union all
+        select member_id, remaining_points from lot
+        where program_id = $1 and activates_at <= $3 and expires_at > $3 and is_pending
+      ) each_lot
+      group by member_id
+    ) timed on timed.member_id = member.id
     where member.program_id = $1
       and member_summary.member_id = member.id
       and tier_standing.member_id = member.id
@@ -53,15 +64,7 @@ BY_HAND = """
       and member_summary.purchase_count >= 5
       and member_summary.last_purchase_at >= $2
       and coalesce(tier_standing.override, tier_standing.earned) in ('GOLD', 'PLATINUM')
-      and account.balance_points - coalesce((
-        select sum(remaining_points) from lot
-        where lot.program_id = $1 and lot.member_id = member.id
-          and remaining_points > 0 and expires_at <= $3 and not is_pending
-      ), 0) + coalesce((
-        select sum(remaining_points) from lot
-        where lot.program_id = $1 and lot.member_id = member.id
-          and is_pending and activates_at <= $3 and expires_at > $3
-      ), 0) >= 500
+      and account.balance_points + coalesce(timed.points, 0) >= 500
       and not exists (
         select 1 from member_subscription
         where member_subscription.program_id = $1
