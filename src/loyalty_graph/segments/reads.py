@@ -3,6 +3,7 @@
 Points past their date do not count and those that waited long enough do, whether or not the jobs
 have been here. Tiers and subscriptions are as they were last written: what time alone does to them
 counts once its job was here, which is within the hour for tiers, within a minute for subscriptions.
+A member whose standing was never written (tiers came later) has the tier that all begin with.
 """
 
 from collections.abc import Callable, Mapping, Sequence
