@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
-from time import perf_counter_ns
+from time import thread_time_ns
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -423,11 +423,11 @@ def rounds(way: Compiled | ByHand, baskets: Sequence[Sale]) -> list[dict[str, in
 
 
 def microseconds(way: Compiled | ByHand, baskets: Sequence[Sale]) -> float:
-    """Return the microseconds that a basket takes."""
-    started = perf_counter_ns()
+    """Return the microseconds of the processor that a basket takes."""
+    started = thread_time_ns()
     for sale in baskets:
         way.decide(sale)
-    return (perf_counter_ns() - started) / len(baskets) / 1000
+    return (thread_time_ns() - started) / len(baskets) / 1000
 
 
 SUITES = {"programme": rules50}

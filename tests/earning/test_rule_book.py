@@ -55,6 +55,7 @@ def test_a_rule_counts_only_its_lines(case: str, gives: dict[str, object], point
     earned = shop.buy(TEA, MUG)
 
     assert earned.points == 27 + points
+    assert len(earned.outcomes) == (points > 0)
 
 
 def test_a_rule_is_for_those_it_names():
