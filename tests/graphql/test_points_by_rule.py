@@ -113,3 +113,22 @@ def test_a_token_for_one_store_asks_for_that_store(api: Api, ada: Member):
 
     assert here["simulatePurchase"]["points"] == 67
     assert api.error(SIMULATE, {"input": elsewhere}, token=token) == "WRONG_STORE"
+
+
+def test_a_little_more_that_earns_more_is_told(api: Api):
+    large = {
+        "code": "LARGE",
+        "name": "Large baskets",
+        "points": 40,
+        "when": {"purchase": {"total_minor": {"at_least": 1250}}},
+    }
+    api.open_shop(ruled(large))
+    query = """query ($input: SimulatePurchaseInput!) { simulatePurchase(input: $input) {
+        points upsells { addAmount { amount currencyCode } extraPoints unlocks } } }"""
+
+    small = api.data(query, {"input": {"lines": [TEA]}})["simulatePurchase"]
+    two = api.data(query, {"input": {"lines": [TEA, TEA]}})["simulatePurchase"]
+
+    more = {"amount": "2.50", "currencyCode": "EUR"}
+    assert small["upsells"] == [{"addAmount": more, "extraPoints": 40, "unlocks": ["LARGE"]}]
+    assert (two["points"], two["upsells"]) == (60, [])

@@ -99,6 +99,17 @@ class SimulatedLine:
     )
 
 
+@strawberry.type(description="What a little more in the basket would earn.")
+class Upsell:
+    """So much more, so many points."""
+
+    add_amount: Money = strawberry.field(description="Add goods for this much, or more.")
+    extra_points: Points = strawberry.field(
+        description="Bonus points for it, beside those that the goods themselves earn."
+    )
+    unlocks: list[str] = strawberry.field(description="The codes of the rules that give them.")
+
+
 @strawberry.type(description="What a purchase would earn. Nothing was written.")
 class PurchaseSimulation:
     """The outcome of simulatePurchase."""
@@ -115,6 +126,9 @@ class PurchaseSimulation:
     explanation: Explanation = strawberry.field(description="Why, for a person to read.")
     expires_at: datetime | None = strawberry.field(
         description="When these points would expire; null when they never do."
+    )
+    upsells: list[Upsell] = strawberry.field(
+        description="The smallest amounts that would earn more bonus points, at most 3."
     )
 
 
@@ -195,6 +209,14 @@ def _simulated(done: simulating.Simulation) -> PurchaseSimulation:
         ],
         explanation=explain_purchase(done.points, done.explanation, settings),
         expires_at=None if done.expires_at == NEVER else done.expires_at,
+        upsells=[
+            Upsell(
+                add_amount=money_of(one.add_minor, settings.currency),
+                extra_points=Points(one.extra_points),
+                unlocks=list(one.unlocks),
+            )
+            for one in done.upsells
+        ],
     )
 
 

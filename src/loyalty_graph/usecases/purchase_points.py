@@ -10,6 +10,7 @@ from loyalty_graph.earning.calculators import Calculation
 from loyalty_graph.earning.counters import NO_COUNTERS, MemberCounters
 from loyalty_graph.earning.outcomes import Earned, Outcome
 from loyalty_graph.earning.rule_book import RuleBook
+from loyalty_graph.earning.upsell import Upsell, upsell
 from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.segments.facts import NOBODY, MemberFacts
@@ -93,9 +94,32 @@ def earned(
     if not book.bonuses:
         calculation = base.times(by)
         return Earned(calculation.points, calculation)
-    basket = basket_of(receipt, lines, book, terms.version.settings, at=at)
+    return book.decide(_bought(terms, receipt, lines, at, buyer), buyer.counters, base, by)
+
+
+def upsells(
+    terms: Terms,
+    receipt: Receipt,
+    lines: Sequence[Line],
+    *,
+    at: datetime,
+    by: Sequence[Multiplier],
+    buyer: Buyer,
+) -> list[Upsell]:
+    """Return what a little more in the basket would earn, the smallest amounts first."""
+    book = terms.book
+    if not book.bonuses:
+        return []
+    base = book.calculator.calculate(lines)
+    return upsell(book, _bought(terms, receipt, lines, at, buyer), buyer.counters, base, by)
+
+
+def _bought(
+    terms: Terms, receipt: Receipt, lines: Sequence[Line], at: datetime, buyer: Buyer
+) -> Basket:
+    basket = basket_of(receipt, lines, terms.book, terms.version.settings, at=at)
     basket.member, basket.offers = buyer.facts, buyer.offers
-    return book.decide(basket, buyer.counters, base, by)
+    return basket
 
 
 def basket_of(

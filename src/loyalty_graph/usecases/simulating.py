@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from loyalty_graph.benefits.rules import Multiplier
+from loyalty_graph.earning.upsell import Upsell
 from loyalty_graph.members import service as members
 from loyalty_graph.members.rules import Reference
 from loyalty_graph.programs import service as programs
@@ -55,7 +56,8 @@ class Basket:
 class Simulation:
     """What a purchase would earn, and until when; nothing was written.
 
-    `line_points` stand beside the lines; `rules` say what bonus rules would give.
+    `line_points` stand beside the lines; `rules` say what bonus rules would give, `upsells` what a
+    little more in the basket would earn.
     """
 
     version: programs.Version
@@ -65,6 +67,7 @@ class Simulation:
     explanation: dict[str, Any]
     expires_at: datetime
     rules: tuple[RulePoints, ...]
+    upsells: Sequence[Upsell]
 
     @property
     def exchange(self) -> Exchange | None:
@@ -107,6 +110,7 @@ async def simulate(
         purchase_points.explanation(terms, earned),
         terms.version.settings.expires_at(at),
         purchase_points.by_rule(earned, terms, at=at),
+        purchase_points.upsells(terms, basket, paid, at=at, by=by, buyer=buyer),
     )
 
 
