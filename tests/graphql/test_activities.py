@@ -159,6 +159,8 @@ def test_what_cannot_be_is_refused_and_changes_nothing(
     api: Api, ada: Member, changes: dict[str, Any], refusal: tuple[str, str]
 ):
     assert api.refusal("recordActivity", visit(ada, "k", **changes)) == refusal
+    refused = api.do("recordActivity", visit(ada, "k", **changes), DONE)
+    assert [refused[name] for name in ("activity", "entry", "member", "points")] == [None] * 4
 
 
 def test_the_same_key_with_another_activity_is_refused(api: Api, ada: Member):

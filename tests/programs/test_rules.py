@@ -132,3 +132,12 @@ def test_a_colour_may_be_written_in_several_ways_and_is_kept_in_one(text: str):
     program = settings(branding={"label": text})
 
     assert program.branding.label == "rgb(1, 2, 255)"
+
+
+def test_the_labels_of_a_store_are_found_by_its_code():
+    stores = [{"code": "mitte", "name": "Mitte", "labels": ["CITY", "BIG"]}]
+
+    known = settings(stores=stores)
+
+    assert known.labels_of("mitte") == {"CITY", "BIG"}
+    assert known.labels_of("nowhere") == known.labels_of(None) == frozenset()

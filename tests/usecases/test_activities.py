@@ -458,3 +458,25 @@ async def test_a_proof_counts_once_for_members_at_the_same_time(shop: Shop):
 
     assert sorted(one.points for one in found) == [0, 0, 0, 0, 0, 15]
     assert await Activity.all().count() == 6
+
+
+async def test_rules_know_the_labels_of_the_store(database: BaseDBAsyncClient):
+    in_town = {"store": {"labels": {"has": "CITY"}}}
+    bonus = {"code": "TOWN", "name": "In town", "points": 7, "when": in_town}
+    data = earning_by({**VISIT, "cooldown_hours": 0, "when": in_town}, bonus)
+    stores = [
+        {"code": "mitte", "name": "Mitte", "labels": ["CITY"]},
+        {"code": "wald", "name": "In the wood"},
+    ]
+    shop = await open_shop({**data, "stores": stores})
+    ada = await shop.enrol()
+
+    visits = [
+        (await shop.do(ada, ActivityKind.CHECK_IN, store=store)).points
+        for store in ("mitte", "wald", "elsewhere")
+    ]
+    bought = [
+        (await shop.buy(ada, store=store)).points for store in ("mitte", "wald", "elsewhere", None)
+    ]
+
+    assert (visits, bought) == ([5, 0, 0], [115, 108, 108, 108])

@@ -1,10 +1,11 @@
 """What a programme's settings mean: expiry dates, and which times a command may carry."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -158,6 +159,14 @@ class ProgramSettings(_Settings):
     def zone(self) -> ZoneInfo:
         """Return the time zone that decides day and month edges."""
         return ZoneInfo(self.time_zone)
+
+    def labels_of(self, store: str | None) -> frozenset[str]:
+        """Return the labels of the store with a code; none where the programme knows no such."""
+        return self._labels.get(store, frozenset())
+
+    @cached_property
+    def _labels(self) -> Mapping[str | None, frozenset[str]]:
+        return {one.code: frozenset(one.labels) for one in self.stores}
 
     def expires_at(self, earned_at: datetime) -> datetime:
         """Return the instant from which points earned at `earned_at` cannot be spent any more.

@@ -102,6 +102,7 @@ def _occasion(command: RecordActivity, terms: Terms, member: MemberFacts) -> Occ
         network=deed.network,
         proof=deed.proof,
         store=deed.store,
+        store_labels=terms.version.settings.labels_of(deed.store),
         member=member,
     )
 

@@ -139,6 +139,7 @@ def basket_of(
         channel=receipt.channel,
         source=receipt.source,
         store=receipt.store,
+        store_labels=settings.labels_of(receipt.store),
         payment=receipt.payment,
         currency=settings.currency if exchange is None else exchange.currency,
     )
