@@ -480,3 +480,16 @@ async def test_rules_know_the_labels_of_the_store(database: BaseDBAsyncClient):
     ]
 
     assert (visits, bought) == ([5, 0, 0], [115, 108, 108, 108])
+
+
+async def test_a_proof_that_counted_in_one_programme_counts_in_another(shop: Shop, ada: Member):
+    data = earning_by(REVIEW)
+    other = await open_shop({**data, "program": {**data["program"], "slug": "tea-club"}})
+    eve = await other.enrol()
+
+    done = [
+        await shop.do(ada, ActivityKind.REVIEW, proof="order-7"),
+        await other.do(eve, ActivityKind.REVIEW, proof="order-7"),
+    ]
+
+    assert [one.points for one in done] == [15, 15]

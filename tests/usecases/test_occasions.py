@@ -1,9 +1,11 @@
+import asyncio
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from tortoise.backends.base.client import BaseDBAsyncClient
 
+from loyalty_graph.errors import MemberExistsError
 from loyalty_graph.idempotency import IdempotencyRow
 from loyalty_graph.ledger import reads as ledger
 from loyalty_graph.members.models import Member
@@ -222,3 +224,22 @@ async def test_a_rule_that_comes_later_makes_up_for_nothing(database: BaseDBAsyn
     kept = await occasions.run(shop.program_id, now=noon + DAY)
 
     assert (kept, await kinds(ada)) == (0, [])
+
+
+async def test_a_budget_holds_for_those_who_join_at_the_same_time(database: BaseDBAsyncClient):
+    shop = await open_shop(seeing(rule("SIGN_UP", 25, budget={"points": 60})))
+
+    joined = await asyncio.gather(*(shop.enrol() for _ in range(5)))
+
+    assert sorted([await shop.balance(one) for one in joined]) == [0, 0, 10, 25, 25]
+
+
+async def test_who_is_not_enrolled_after_all_has_done_nothing(database: BaseDBAsyncClient):
+    shop = await open_shop(seeing(rule("SIGN_UP", 25)))
+    await shop.enrol(email="ada@example.com")
+    before = await Activity.all().count()
+
+    with pytest.raises(MemberExistsError):
+        await shop.enrol(email="ada@example.com")
+
+    assert await Activity.all().count() == before == 1
