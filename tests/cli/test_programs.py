@@ -7,8 +7,10 @@ import pytest
 
 from loyalty_graph.cli.output import console
 from loyalty_graph.db import migrate, open_database
-from loyalty_graph.programs.models import ProgramVersion
+from loyalty_graph.programs.models import Program, ProgramVersion
+from loyalty_graph.wallet import service as wallet
 from tests.cli.conftest import PRESET, CommandLine
+from tests.shop import NOON, Shop
 
 
 def versions(url: str) -> list[int]:
@@ -106,6 +108,40 @@ def test_a_first_plan_needs_no_database_yet(call: CommandLine, database_url: str
     assert (done.json["program"], done.json["comparedWith"]) == ("corner-grocer", None)
     assert {one["kind"] for one in done.json["changes"]} == {"NEW"}
     assert versions(database_url) == []
+
+
+def test_a_first_plan_and_what_a_later_one_reaches(
+    call: CommandLine, database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("LOYALTY_DATABASE_URL", database_url)
+    file = changed(tmp_path, ('name = "Green"', 'name = "Fern"'))
+    segment = (
+        '[[segments]]\ncode = "ALL"\nname = "All"\nwhen = { member = { status = "ACTIVE" } }\n'
+    )
+    file.write_text(f"{file.read_text()}\n{segment}")
+
+    first = call("program", "plan", PRESET)
+    assert call("program", "apply", PRESET).code == 0
+    asyncio.run(join_with_a_card(database_url))
+    later = call("program", "plan", file)
+    done = call("program", "apply", file)
+
+    assert first.out.startswith("Corner Grocer Rewards (corner-grocer): a new programme\n")
+    told = later.out.splitlines()
+    assert told[told.index("  Members now") : -3] == [
+        "  Members now",
+        "    Segment ALL holds 1.",
+        "",
+        "  Cards",
+        "    They show it (tiers): a roll-out brings it to the cards of 1 member.",
+    ]
+    assert done.out.splitlines()[-1] == "  1 new, 1 changed."
+
+
+async def join_with_a_card(url: str) -> None:
+    async with open_database(url):
+        shop = Shop((await Program.get()).id, NOON)
+        await wallet.issue(shop.program_id, [(await shop.enrol()).id], now=NOON)
 
 
 def test_a_dry_run_only_plans(call: CommandLine, shop_url: str, tmp_path: Path):

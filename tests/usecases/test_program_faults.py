@@ -1,13 +1,17 @@
 """Faults of programme files: where they are, and what would do instead."""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loyalty_graph.errors import ProgramFileError
-from loyalty_graph.usecases import program_file
-from loyalty_graph.usecases.program_faults import FAULTS_MAX, did_you_mean
+from loyalty_graph.usecases import program_faults, program_file
+from loyalty_graph.usecases.program_faults import FAULTS_MAX, Fault, did_you_mean, fault_of
 
 PRESET = (Path(__file__).parents[2] / "presets" / "corner-grocer.toml").read_text()
 
@@ -249,6 +253,13 @@ code = "CLIP"
 name = "Clip"
 points = 50
 audience = {{ tier = {{ code = {{ is_not = "GREEN" }} }} }}
+
+[[rewards]]
+code = "SCARF"
+name = "A scarf"
+kind = "CUSTOM"
+cost_points = 900
+when = {{ tier = {{ rank = {{ at_least = 1 }}, code = {{ is_not = "SILVER" }} }} }}
 """
 
 
@@ -287,3 +298,67 @@ def test_what_is_named_and_not_there_is_told_at_its_place(before: str, after: st
 
     assert told in fault
     assert fault.startswith("shop.toml:")
+
+
+WORDS = [
+    "0",
+    "-1",
+    '"x"',
+    "true",
+    "[]",
+    "{}",
+    "[[x]]",
+    "=",
+    "\n",
+    '"',
+    "1.5",
+    "2026-01-01",
+    "99999999999999",
+]
+
+
+@given(st.data())
+def test_a_damaged_file_is_sound_or_told_with_places(data: st.DataObject):
+    start = data.draw(st.integers(0, len(NAMING)))
+    end = data.draw(st.integers(start, min(start + 40, len(NAMING))))
+    text = NAMING[:start] + data.draw(st.sampled_from(WORDS)) + NAMING[end:]
+    whole = program_file.parse(NAMING, name="shop.toml")
+
+    damaged, refused = parsed(text)
+
+    if damaged is not None:
+        told = [one.sentence for one in program_file.difference(whole, damaged)]
+        assert (told == []) == (whole == damaged)
+    assert all(re.match(r"shop\.toml:\d+:\d+: ", one) for one in refused)
+
+
+def parsed(text: str) -> tuple[program_file.ProgramFile | None, Sequence[str]]:
+    try:
+        return program_file.parse(text, name="shop.toml"), ()
+    except ProgramFileError as error:
+        return None, error.faults
+
+
+def test_a_word_that_is_no_word_is_told_as_it_stands():
+    [fault] = faults(('kind = "CUSTOM"\ncost', "kind = true\ncost"))
+
+    assert "rewards[5].kind: true is none of DISCOUNT_AMOUNT, " in fault
+
+
+def test_a_place_that_a_sentence_names_wrongly_is_not_followed():
+    fault = fault_of("note[3]: too much", ("rewards", 0), {"rewards": [{"code": "A"}]})
+
+    assert fault == Fault(("rewards", 0), "note[3]: too much")
+
+
+def test_faults_of_a_text_too_deep_to_look_through_stand_at_its_beginning(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def too_deep(_text: str) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(program_faults, "spots", too_deep)
+
+    [fault] = faults(("accept_days", "acept_days"))
+
+    assert fault.startswith("shop.toml:1:1: program.acept_days: ")

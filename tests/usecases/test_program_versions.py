@@ -262,3 +262,18 @@ async def test_a_version_without_a_text_says_so(database: object):
 def test_a_slug_that_is_none_is_refused_for_a_copy():
     with pytest.raises(LoyaltyError, match="cannot be used; write small letters"):
         program_versions.sandbox_draft(draft(), slug="Bean Test")
+
+
+async def test_a_version_that_the_checks_of_today_would_refuse_is_compared_all_the_same(
+    database: object,
+):
+    await apply()
+    row = await ProgramVersion.get()
+    row.file["program"]["accept_days"] = 0
+    await ProgramVersion.all().update(file=row.file)
+
+    planned = await program_versions.plan(draft(), now=NOON)
+
+    assert [one.sentence for one in planned.changes] == [
+        "Programme: accepts purchases up to 365 days old instead of 0 days"
+    ]

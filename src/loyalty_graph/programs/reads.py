@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from loyalty_graph.errors import NotFoundError
-from loyalty_graph.programs.models import SLUG_LENGTH_MAX, Program, ProgramVersion
+from loyalty_graph.programs.models import Program, ProgramVersion
 
 VERSION_MAX = 2**31 - 1
 
@@ -49,8 +49,6 @@ async def newest(slug: str, *, lock: bool = False) -> StoredVersion | None:
 
     With `lock`, nobody else stores one before this transaction ends.
     """
-    if len(slug) > SLUG_LENGTH_MAX:
-        return None
     programs = Program.filter(slug=slug)
     program = await (programs.select_for_update() if lock else programs).get_or_none()
     return None if program is None else await version(program.id, program.version)
