@@ -217,13 +217,12 @@ async def test_a_simulation_says_what_recording_gives(shop: Shop, ada: Member):
 async def test_conditions_ask_for_the_receipts_currency_and_the_programmes_amount(
     database: object,
 ):
-    rule = {
-        "code": "DOLLARS",
-        "name": "Dollars",
-        "when": {"purchase": {"currency": "USD", "total_minor": {"at_most": 1000}}},
-        "points": 50,
-    }
-    earning = {**PROGRAM["earning"], "rules": [rule]}
+    cheap = {"at_most": 1000}
+    by_total: dict[str, Any] = {"code": "TOTAL", "name": "A small purchase", "points": 50}
+    by_total["when"] = {"purchase": {"currency": "USD", "total_minor": cheap}}
+    by_unit: dict[str, Any] = {"code": "UNIT", "name": "Something small", "points": 7}
+    by_unit["when"] = {"purchase": {"currency": "USD"}, "any_line": {"unit_minor": cheap}}
+    earning = {**PROGRAM["earning"], "rules": [by_total, by_unit]}
     shop = await open_shop({**ABROAD, "earning": earning})
     ada = await shop.enrol()
 
@@ -232,5 +231,5 @@ async def test_conditions_ask_for_the_receipts_currency_and_the_programmes_amoun
     in_euros = await shop.buy(ada, (Line("TEA", 1, 900),))
     back = await shop.bring_back(in_dollars, None)
 
-    assert [one.points for one in (in_dollars, dearer, in_euros)] == [59, 10, 9]
-    assert back.due_points == 59
+    assert [one.points for one in (in_dollars, dearer, in_euros)] == [66, 10, 9]
+    assert back.due_points == 66

@@ -122,12 +122,17 @@ LINE_TERMS = by_name(
         "amount",
         least=0,
     ),
-    Term("unit_minor", Type.MONEY, "The price of a unit, before discounts.", "l.unit_minor"),
+    Term(
+        "unit_minor",
+        Type.MONEY,
+        "The price of a unit, before discounts.",
+        "l.converted(l.unit_minor)",
+    ),
     Term(
         "discount_minor",
         Type.MONEY,
         "The discount on the units that were not brought back.",
-        "(l.discount_minor * l.left // l.quantity)",
+        "l.converted(l.discount_minor * l.left // l.quantity)",
         least=0,
     ),
 )
