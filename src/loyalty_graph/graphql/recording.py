@@ -30,6 +30,10 @@ from loyalty_graph.usecases.posting import BATCH_MAX
 
 STORE_CHARACTERS_MAX = 60
 SKU_CHARACTERS_MAX = 60
+CURRENCY = (
+    "Of all its amounts, such as USD; the programme's, if not given. Another one counts by the "
+    "exchange rate of the day, and points cannot pay a part of it."
+)
 PAYMENT = "How it was paid, such as CARD or CASH; rules may ask for it. At most 20 characters."
 
 
@@ -158,13 +162,7 @@ class SimulatePurchaseInput:
         default=Channel.POS, description="Where it would be made; rules may ask."
     )
     payment: str | None = strawberry.field(default=None, description=PAYMENT)
-    currency_code: str | None = strawberry.field(
-        default=None,
-        description=(
-            "Of all its amounts, such as USD; the programme's, if not given. Points count by the "
-            "exchange rate of the day, and cannot pay a part of it."
-        ),
-    )
+    currency_code: str | None = strawberry.field(default=None, description=CURRENCY)
 
     def basket(self, context: Context, currency: str) -> simulating.Basket:
         """Return what the use case asks for.
@@ -267,13 +265,7 @@ class RecordPurchaseInput:
             "What they pay earns nothing."
         ),
     )
-    currency_code: str | None = strawberry.field(
-        default=None,
-        description=(
-            "Of all its amounts, such as USD; the programme's, if not given. Points count by the "
-            "exchange rate of the day, and cannot pay a part of it."
-        ),
-    )
+    currency_code: str | None = strawberry.field(default=None, description=CURRENCY)
 
     def command(self, context: Context, currency: str) -> purchases.RecordPurchase:
         """Return the use case's command.
