@@ -1,6 +1,7 @@
 """Bonus rules in purchases and refunds: caps, budgets, delays, and what a batch knows."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -394,3 +395,22 @@ async def test_an_offer_can_be_used_again_once_all_it_gave_for_came_back(databas
 
     assert (after_most, await left(ada)) == ([1], [2])
     assert await shop.balance(ada) == 0
+
+
+async def test_two_processes_never_exceed_a_budget_together(database: object, database_url: str):
+    shop, _ = await opened(*BUDGETS)
+    tills = [
+        await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "tests.usecases.till_process"),
+            *(database_url, str(shop.program_id), name, "15"),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        for name in ("north", "south")
+    ]
+
+    told = [(await till.communicate())[0].decode().split() for till in tills]
+
+    assert [int(purchases_) for purchases_, _ in told] == [15, 15]
+    assert sum(int(points_) for _, points_ in told) == 300 + 100 + 40
+    assert await spent() == {("DAILY_GRAND", "2026-03-02"): 40, ("GRAND", "EVER"): 100}
