@@ -156,7 +156,7 @@ ACTIVITY_TERMS = by_name(
     Term(
         "activity.network",
         Type.TEXT,
-        "The network it happened on; may not be known.",
+        "The network it happened on, in capitals; may not be known.",
         "a.network",
         nullable=True,
     ),
