@@ -145,7 +145,8 @@ def test_every_query_about_what_is_hers_is_tried_here():
     assert about_her == set(QUERIES)
     assert set(fields_of("Query")) - about_her - open_to_all == {
         *("members", "simulatePurchase", "deliveryStats", "cardRollouts"),
-        *("programDiff", "programVersions"),
+        *("programDiff", "programVersions", "backtestRule", "backtestProgram"),
+        *("segments", "exchangeRates"),
     }
 
 

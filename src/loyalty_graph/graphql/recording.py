@@ -1,8 +1,7 @@
-"""What a till does with purchases: ask what one would earn, and record it."""
+"""What a till does with purchases: record them, one or many."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 
 import strawberry
 
@@ -10,230 +9,26 @@ from loyalty_graph.errors import InvalidInputError, LoyaltyError
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData, user_error
 from loyalty_graph.graphql.inputs import KEY, Input, MemberRef, bounded
-from loyalty_graph.graphql.money import Money, minor_of, money_of
+from loyalty_graph.graphql.money import Money, money_of
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.graphql.purchases import (
-    PurchaseExchangeRate,
     PurchasePayload,
     currency_of,
-    exchange_rate_of,
 )
-from loyalty_graph.graphql.reasons import Explanation, explain_purchase
+from loyalty_graph.graphql.receipts import (
+    CURRENCY,
+    PAYMENT,
+    STORE_CHARACTERS_MAX,
+    PurchaseLineInput,
+    lines_of,
+    other_currency,
+)
 from loyalty_graph.graphql.rule_points import BY_RULE, RulePoints, points_by_rule
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
-from loyalty_graph.programs.rules import NEVER
-from loyalty_graph.purchases.rules import PAYMENT_LENGTH_MAX, Channel, Line
-from loyalty_graph.usecases import purchases, simulating
-from loyalty_graph.usecases.exchanging import check_currency
+from loyalty_graph.purchases.rules import PAYMENT_LENGTH_MAX, Channel
+from loyalty_graph.usecases import purchases
 from loyalty_graph.usecases.posting import BATCH_MAX
-
-STORE_CHARACTERS_MAX = 60
-SKU_CHARACTERS_MAX = 60
-CURRENCY = (
-    "Of all its amounts, such as USD; the programme's, if not given. Another one counts by the "
-    "exchange rate of the day, and points cannot pay a part of it."
-)
-PAYMENT = "How it was paid, such as CARD or CASH; rules may ask for it. At most 20 characters."
-
-
-@strawberry.input(description="One line of a receipt. Amounts are in the receipt's currency.")
-class PurchaseLineInput:
-    """A line."""
-
-    product_type: str = strawberry.field(description="What decides how it earns, such as COFFEE.")
-    quantity: int = strawberry.field(description="How many units: 1 to 1,000,000.")
-    unit_amount: Decimal = strawberry.field(
-        description='The price of one unit, without tax, such as "4.50".'
-    )
-    discount: Decimal = strawberry.field(
-        default=Decimal(0), description="Taken off the whole line, not off each unit."
-    )
-    tax: Decimal = strawberry.field(default=Decimal(0), description="On the whole line.")
-    sku: str | None = strawberry.field(
-        default=None, description="The article, in your own system; at most 60 characters."
-    )
-    labels: list[str] = strawberry.field(
-        default_factory=list,
-        description="What else rules may know it by, such as ORGANIC: at most 20 of 40 characters.",
-    )
-
-    def line(self, currency: str, *, field: str) -> Line:
-        """Return the line in minor units.
-
-        Raises:
-            InvalidInputError: an amount or text cannot be used; names the part of `field`.
-        """
-        return Line(
-            product_type=self.product_type,
-            quantity=self.quantity,
-            unit_minor=minor_of(self.unit_amount, currency, field=f"{field}.unitAmount"),
-            discount_minor=minor_of(self.discount, currency, field=f"{field}.discount"),
-            tax_minor=minor_of(self.tax, currency, field=f"{field}.tax"),
-            sku=bounded(self.sku, SKU_CHARACTERS_MAX, field=f"{field}.sku"),
-            labels=tuple(dict.fromkeys(label.strip() for label in self.labels)),
-        )
-
-
-def _lines(given: Sequence[PurchaseLineInput], currency: str) -> tuple[Line, ...]:
-    check_currency(currency)
-    return tuple(line.line(currency, field=f"lines.{place}") for place, line in enumerate(given))
-
-
-def _other(given: str | None, own: str) -> str | None:
-    """Return the currency of a receipt, or None when it is the programme's own."""
-    return None if given == own else given
-
-
-@strawberry.type(description="A line of a simulated purchase.")
-class SimulatedLine:
-    """What a line would earn."""
-
-    number: int = strawberry.field(description="Counts the lines from 1.")
-    product_type: str = strawberry.field(description="As given.")
-    quantity: int = strawberry.field(description="As given.")
-    amount: Money = strawberry.field(
-        description=(
-            "What counts, in the programme's currency: net of the discount and of what points pay, "
-            "without tax."
-        )
-    )
-    points: Points = strawberry.field(
-        description="What the line would earn, before the points are multiplied."
-    )
-
-
-@strawberry.type(description="What a little more in the basket would earn.")
-class Upsell:
-    """So much more, so many points."""
-
-    add_amount: Money = strawberry.field(description="Add goods for this much, or more.")
-    extra_points: Points = strawberry.field(
-        description="Bonus points for it, beside those that the goods themselves earn."
-    )
-    unlocks: list[str] = strawberry.field(description="The codes of the rules that give them.")
-
-
-@strawberry.type(description="What a purchase would earn. Nothing was written.")
-class PurchaseSimulation:
-    """The outcome of simulatePurchase."""
-
-    points: Points = strawberry.field(description="What it would earn.")
-    points_by_rule: list[RulePoints] = strawberry.field(description=BY_RULE)
-    total: Money = strawberry.field(description="All lines, net of discounts, without tax.")
-    exchange_rate: PurchaseExchangeRate | None = strawberry.field(
-        description="How amounts are converted; null when it is in the programme's currency."
-    )
-    paid_points: Points = strawberry.field(description="The points that would pay a part of it.")
-    paid_with_points: Money = strawberry.field(description="What they would pay of the total.")
-    lines: list[SimulatedLine] = strawberry.field(description="Line by line, in order.")
-    explanation: Explanation = strawberry.field(description="Why, for a person to read.")
-    expires_at: datetime | None = strawberry.field(
-        description="When these points would expire; null when they never do."
-    )
-    upsells: list[Upsell] = strawberry.field(
-        description="The smallest amounts that would earn more bonus points, at most 3."
-    )
-
-
-@strawberry.input(description="A basket.")
-class SimulatePurchaseInput:
-    """The input of simulatePurchase."""
-
-    lines: list[PurchaseLineInput] = strawberry.field(description="1 to 500 lines.")
-    purchased_at: datetime | None = strawberry.field(
-        default=None, description="When it would be made; now, if not given."
-    )
-    member: MemberRef | None = strawberry.field(
-        default=None, description="Who would buy; it then earns what the member's tier earns."
-    )
-    pay_with_points: Points = strawberry.field(
-        default=Points(0),
-        description=(
-            "Points that pay a part of it: at most these, and no more than their amount needs. "
-            "What they pay earns nothing."
-        ),
-    )
-    source: str = strawberry.field(
-        default="", description="The system the receipt would be from; rules may ask for it."
-    )
-    store: str | None = strawberry.field(default=None, description="The shop; rules may ask.")
-    channel: Channel = strawberry.field(
-        default=Channel.POS, description="Where it would be made; rules may ask."
-    )
-    payment: str | None = strawberry.field(default=None, description=PAYMENT)
-    currency_code: str | None = strawberry.field(default=None, description=CURRENCY)
-
-    def basket(self, context: Context, currency: str) -> simulating.Basket:
-        """Return what the use case asks for.
-
-        Raises:
-            InvalidInputError: an amount or text cannot be used.
-            WrongStoreError: the token is for another store.
-        """
-        return simulating.Basket(
-            _lines(self.lines, self.currency_code or currency),
-            self.purchased_at or context.now,
-            source=self.source.strip(),
-            store=context.viewer.acting_store(
-                bounded(self.store, STORE_CHARACTERS_MAX, field="store")
-            ),
-            channel=self.channel,
-            payment=bounded(self.payment, PAYMENT_LENGTH_MAX, field="payment"),
-            pay_points=self.pay_with_points,
-            currency=_other(self.currency_code, currency),
-        )
-
-
-def _simulated(done: simulating.Simulation) -> PurchaseSimulation:
-    settings, lines = done.version.settings, done.lines
-    currency = done.exchange.currency if done.exchange else settings.currency
-    return PurchaseSimulation(
-        points=Points(done.points),
-        points_by_rule=[points_by_rule(one) for one in done.rules],
-        total=money_of(sum(line.net_minor for line in lines), currency),
-        exchange_rate=exchange_rate_of(done.exchange),
-        paid_points=Points(sum(line.paid_points for line in lines)),
-        paid_with_points=money_of(sum(line.paid_minor for line in lines), currency),
-        lines=[
-            SimulatedLine(
-                number=number,
-                product_type=line.product_type,
-                quantity=line.quantity,
-                amount=money_of(line.earning_minor, settings.currency),
-                points=Points(points),
-            )
-            for number, (line, points) in enumerate(zip(lines, done.line_points, strict=True), 1)
-        ],
-        explanation=explain_purchase(done.points, done.explanation, settings),
-        expires_at=None if done.expires_at == NEVER else done.expires_at,
-        upsells=[
-            Upsell(
-                add_amount=money_of(one.add_minor, settings.currency),
-                extra_points=Points(one.extra_points),
-                unlocks=list(one.unlocks),
-            )
-            for one in done.upsells
-        ],
-    )
-
-
-@strawberry.type
-class RecordingQuery:
-    """What can be asked before anything is recorded."""
-
-    @strawberry.field(
-        description="What a basket would earn, with the same numbers as recordPurchase.",
-        extensions=[NeedsScope(Scope.PURCHASES_WRITE, member="own")],
-    )
-    async def simulate_purchase(
-        self, info: Info, given: Input[SimulatePurchaseInput]
-    ) -> PurchaseSimulation | None:
-        context = info.context
-        basket = given.basket(context, await currency_of(context))
-        member = given.member.reference(field="member") if given.member else None
-        done = await simulating.simulate(context.program_id, basket, now=context.now, member=member)
-        return _simulated(done)
 
 
 @strawberry.input(description="A receipt to record for a member.")
@@ -281,7 +76,7 @@ class RecordPurchaseInput:
             source=self.source.strip(),
             external_id=self.external_id.strip(),
             purchased_at=self.purchased_at or context.now,
-            lines=_lines(self.lines, self.currency_code or currency),
+            lines=lines_of(self.lines, self.currency_code or currency),
             store=context.viewer.acting_store(
                 bounded(self.store, STORE_CHARACTERS_MAX, field="store")
             ),
@@ -289,7 +84,7 @@ class RecordPurchaseInput:
             is_dated=self.purchased_at is not None,
             pay_points=self.pay_with_points,
             payment=bounded(self.payment, PAYMENT_LENGTH_MAX, field="payment"),
-            currency=_other(self.currency_code, currency),
+            currency=other_currency(self.currency_code, currency),
         )
 
 

@@ -32,7 +32,7 @@ from loyalty_graph.graphql.permissions import Everybody
 from loyalty_graph.graphql.program_versions import ProgramVersionMutation, ProgramVersionQuery
 from loyalty_graph.graphql.programs import ProgramQuery
 from loyalty_graph.graphql.purchases import PurchaseQuery
-from loyalty_graph.graphql.recording import RecordingMutation, RecordingQuery
+from loyalty_graph.graphql.recording import RecordingMutation
 from loyalty_graph.graphql.redeeming import RedemptionMutation
 from loyalty_graph.graphql.redemptions import RedemptionQuery
 from loyalty_graph.graphql.refunding import RefundMutation
@@ -40,6 +40,7 @@ from loyalty_graph.graphql.rewards import RewardQuery
 from loyalty_graph.graphql.rollouts import RolloutMutation, RolloutQuery
 from loyalty_graph.graphql.scalars import SCALARS
 from loyalty_graph.graphql.segments import SegmentQuery
+from loyalty_graph.graphql.simulating import SimulationQuery
 from loyalty_graph.graphql.subscribing import SubscriptionMutation
 from loyalty_graph.graphql.subscriptions import SubscriptionQuery
 from loyalty_graph.graphql.tiers import TierQuery
@@ -101,7 +102,7 @@ class Query(
     BacktestQuery,
     MemberQuery,
     PurchaseQuery,
-    RecordingQuery,
+    SimulationQuery,
     LedgerQuery,
     TierQuery,
     SubscriptionQuery,
