@@ -1,11 +1,10 @@
-"""Storing earning rules, and the calculator of a version."""
+"""Storing earning rules, and the rules of a version, compiled."""
 
 from collections.abc import Mapping
 from uuid import UUID
 
 from loyalty_graph.db import assert_in_transaction
 from loyalty_graph.earning.activities import ActivityRules, rules_for_activities
-from loyalty_graph.earning.calculators import ProductTypeRewardCalculator, RewardCalculator
 from loyalty_graph.earning.models import EarningRules
 from loyalty_graph.earning.offers import OnOffer
 from loyalty_graph.earning.rule_book import RuleBook
@@ -15,10 +14,9 @@ from loyalty_graph.segments import service as segments
 
 ANY_PRODUCT_TYPE = "OTHER"
 
-_calculators: dict[tuple[UUID, int], RewardCalculator] = {}
-"""Versions never change, so a calculator is made once; there are as many as versions in use."""
-
 _books: dict[tuple[UUID, int], RuleBook] = {}
+"""Versions never change, so a book is made once; there are as many as versions in use."""
+
 _on_offer: dict[tuple[UUID, int], Mapping[str, OnOffer]] = {}
 _activity_rules: dict[tuple[UUID, int], ActivityRules] = {}
 
@@ -29,16 +27,6 @@ async def store_rules(program_id: UUID, version: int, settings: EarningSettings)
     await EarningRules.create(
         program_id=program_id, version=version, settings=settings.model_dump(mode="json")
     )
-
-
-async def calculator(program_id: UUID, version: int) -> RewardCalculator:
-    """Return the calculator that a version of a programme earns with."""
-    known = _calculators.get((program_id, version))
-    if known is None:
-        rules = await EarningRules.get(program_id=program_id, version=version)
-        known = ProductTypeRewardCalculator(EarningSettings.model_validate(rules.settings))
-        _calculators[program_id, version] = known
-    return known
 
 
 async def rule_book(version: programs.Version) -> RuleBook:
