@@ -1,4 +1,4 @@
-"""What a till does with purchases: record them, one or many."""
+"""What a till does with purchases: it records them, one by one or many together."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ from loyalty_graph.graphql.purchases import (
     PurchasePayload,
     currency_of,
 )
-from loyalty_graph.graphql.receipts import (
+from loyalty_graph.graphql.receipt_inputs import (
     CURRENCY,
     PAYMENT,
     STORE_CHARACTERS_MAX,

@@ -40,7 +40,7 @@ from loyalty_graph.graphql.rewards import RewardQuery
 from loyalty_graph.graphql.rollouts import RolloutMutation, RolloutQuery
 from loyalty_graph.graphql.scalars import SCALARS
 from loyalty_graph.graphql.segments import SegmentQuery
-from loyalty_graph.graphql.simulating import SimulationQuery
+from loyalty_graph.graphql.simulating import SimulatingQuery
 from loyalty_graph.graphql.subscribing import SubscriptionMutation
 from loyalty_graph.graphql.subscriptions import SubscriptionQuery
 from loyalty_graph.graphql.tiers import TierQuery
@@ -102,7 +102,7 @@ class Query(
     BacktestQuery,
     MemberQuery,
     PurchaseQuery,
-    SimulationQuery,
+    SimulatingQuery,
     LedgerQuery,
     TierQuery,
     SubscriptionQuery,

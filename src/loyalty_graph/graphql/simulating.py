@@ -1,4 +1,4 @@
-"""What a purchase would earn, asked before it is made."""
+"""What a till asks before a purchase: what it would earn, and what a little more would."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from loyalty_graph.graphql.purchases import (
     exchange_rate_of,
 )
 from loyalty_graph.graphql.reasons import Explanation, explain_purchase
-from loyalty_graph.graphql.receipts import (
+from loyalty_graph.graphql.receipt_inputs import (
     CURRENCY,
     PAYMENT,
     STORE_CHARACTERS_MAX,
@@ -164,7 +164,7 @@ def _simulated(done: simulating.Simulation) -> PurchaseSimulation:
 
 
 @strawberry.type
-class SimulationQuery:
+class SimulatingQuery:
     """What can be asked before anything is recorded."""
 
     @strawberry.field(

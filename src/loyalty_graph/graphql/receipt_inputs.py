@@ -1,4 +1,4 @@
-"""What tills write of a receipt: its lines, its currency, how it was paid."""
+"""What a till says of a receipt, whether it asks or records."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -58,10 +58,10 @@ class PurchaseLineInput:
 
 
 def lines_of(given: Sequence[PurchaseLineInput], currency: str) -> tuple[Line, ...]:
-    """Return the lines of a receipt in minor units of its currency.
+    """Return the lines in minor units of their currency.
 
     Raises:
-        InvalidInputError: there is no such currency, or a line cannot be used.
+        InvalidInputError: there is no such currency, or an amount or text cannot be used.
     """
     check_currency(currency)
     return tuple(line.line(currency, field=f"lines.{place}") for place, line in enumerate(given))
