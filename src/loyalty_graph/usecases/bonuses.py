@@ -154,6 +154,8 @@ class Bonuses:
 
     def gave(self, batch: posting.Batch, member_id: UUID, outcomes: Sequence[Outcome]) -> None:
         """Count what rules and offers gave for a purchase of the batch."""
+        if not outcomes:
+            return
         self.counters(member_id).take(outcomes)
         used = [one.code for one in outcomes if one.is_offer and one.points]
         self._offers.use(batch, member_id, used)
@@ -168,7 +170,8 @@ class Bonuses:
 
     def bought(self, member_id: UUID, *, spend_minor: int, at: datetime) -> None:
         """Count a purchase of the batch, so that the member's next one is not the first."""
-        self._facts.count(member_id, spend_minor=spend_minor, at=at)
+        if self._facts.lookups:
+            self._facts.count(member_id, spend_minor=spend_minor, at=at)
 
     def add_to(self, batch: posting.Batch) -> None:
         """Store what rules and offers gave members together with the batch."""

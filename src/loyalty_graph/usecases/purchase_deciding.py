@@ -148,27 +148,26 @@ def _enter(
     purchase_id: UUID,
 ) -> list[ledger.Transfer]:
     """Credit the points that can be spent at once, then those that wait, delay by delay."""
-    cause = ledger.Cause(
-        reference=str(purchase_id),
-        at=command.purchased_at,
-        recorded_at=batch.now,
-        actor=command.caller,
-        explanation={},
-        rule_version=terms.version.number,
-    )
-    expires_at = terms.version.settings.expires_at(cause.at)
+    at = command.purchased_at
+    expires_at = terms.version.settings.expires_at(at)
     entries = []
     for days, part in purchase_points.parts(earned):
-        why = purchase_points.explanation(terms, part)
-        because = replace(cause, explanation=why, salt=posting.salt())
+        cause = ledger.Cause(
+            reference=pending.reference(purchase_id, str(days)) if days else str(purchase_id),
+            at=at,
+            recorded_at=batch.now,
+            actor=command.caller,
+            explanation=purchase_points.explanation(terms, part),
+            rule_version=terms.version.number,
+            salt=posting.salt(),
+        )
         if not days:
-            entries.append(ledger.earn(account, part.points, because, expires_at=expires_at))
+            entries.append(ledger.earn(account, part.points, cause, expires_at=expires_at))
             continue
-        because = replace(because, reference=pending.reference(purchase_id, str(days)))
-        activates_at = purchase_points.activates_at(terms, cause.at, days=days)
+        activates_at = purchase_points.activates_at(terms, at, days=days)
         entries.append(
             pending.earn_pending(
-                account, part.points, because, activates_at=activates_at, expires_at=expires_at
+                account, part.points, cause, activates_at=activates_at, expires_at=expires_at
             )
         )
     return entries

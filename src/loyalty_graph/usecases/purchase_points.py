@@ -163,6 +163,8 @@ def by_rule(earned: Earned, terms: Terms, *, at: datetime) -> tuple[RulePoints, 
 
 def parts(earned: Earned) -> list[tuple[int, Earned]]:
     """Return what can be spent at once (0), and what after so many days, where there are points."""
+    if not earned.outcomes:
+        return [(0, earned)] if earned.points else []
     now = [one for one in earned.outcomes if not (one.pending_days and one.points)]
     points = earned.calculation.points + sum(one.points for one in now)
     at_once = Earned(points, earned.calculation, tuple(now))
