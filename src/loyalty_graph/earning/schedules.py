@@ -19,12 +19,15 @@ CALENDAR_YEARS = 400
 HORIZON = timedelta(days=40 * 366)
 """So far ahead windows are checked: every combination of date and weekday has come by then."""
 OCCURRENCES_CHECKED = 400
+EASTER_DAYS = range(-80, 251)
+"""So far from Easter Sunday a day lies in its year, whenever Easter is."""
 ZONES_WIDE = timedelta(hours=15)
 """No zone is further from UTC."""
 
 _PART = re.compile(r"[A-Z]+=[-+A-Z0-9,]+")
 _ENDS = ("COUNT", "UNTIL")
 _FREQUENCIES = ("YEARLY", "MONTHLY", "WEEKLY", "DAILY")
+_WEEKDAYS_MOST = {"YEARLY": 53, "MONTHLY": 5}
 _PARTS = {
     *("FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY", "BYMONTH", "BYMONTHDAY"),
     *("BYYEARDAY", "BYWEEKNO", "BYSETPOS", "BYHOUR", "BYEASTER"),
@@ -88,7 +91,27 @@ def _number_fault(said: Mapping[str, str]) -> str | None:
     for name in ("INTERVAL", "COUNT"):
         if not re.fullmatch(r"[1-9]\d{0,3}", said.get(name, "1")):
             return f"{name} is a number from 1 to 9999"
+    return _day_fault(said)
+
+
+def _day_fault(said: Mapping[str, str]) -> str | None:
+    """Return which day of a recurrence there is in no month or year.
+
+    Of these dateutil notices some only in the years in which they fall off its calendar.
+    """
+    span = "MONTHLY" if "BYMONTH" in said and said["FREQ"] == "YEARLY" else said["FREQ"]
+    most = _WEEKDAYS_MOST.get(span, 0)
+    for day in re.findall(r"[-+]?\d+(?=[A-Z])", said.get("BYDAY", "")):
+        if not 1 <= abs(int(day)) <= most:
+            told = f"each weekday {most} times at most" if most else "no weekdays to be counted"
+            return f"{day} of BYDAY: a {span} recurrence has {told}"
+    if not all(_is_near_easter(one) for one in said.get("BYEASTER", "0").split(",")):
+        return f"BYEASTER is a number of days from {EASTER_DAYS[0]} to {EASTER_DAYS[-1]}"
     return None
+
+
+def _is_near_easter(text: str) -> bool:
+    return bool(re.fullmatch(r"[-+]?\d{1,3}", text)) and int(text) in EASTER_DAYS
 
 
 def _wall_clock(text: str) -> datetime:
