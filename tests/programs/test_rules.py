@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from loyalty_graph.errors import InvalidInputError
-from loyalty_graph.programs.rules import NEVER, ProgramSettings, check_offset
+from loyalty_graph.programs.rules import NEVER, ProgramSettings, check_moment, check_offset
 from tests.shop import NOON, PROGRAM
 
 
@@ -81,6 +81,23 @@ def test_a_time_is_accepted_up_to_its_edges(at: datetime, message: str | None):
     with pytest.raises(InvalidInputError, match=message) as refusal:
         program.check_time(at, now=NOON, field="purchasedAt")
     assert refusal.value.field == "purchasedAt"
+
+
+@pytest.mark.parametrize(
+    ("at", "message"),
+    [
+        (NOON.replace(tzinfo=None), "needs an offset"),
+        (datetime(9999, 12, 31, tzinfo=UTC), "lies in the future"),
+        (datetime(1, 1, 1, tzinfo=UTC), "is before 1970"),
+    ],
+    ids=str,
+)
+def test_a_time_that_no_programme_accepts_is_refused_without_one(at: datetime, message: str):
+    check_moment(datetime(1970, 1, 1, tzinfo=UTC), now=NOON, field="at")
+
+    with pytest.raises(InvalidInputError, match=message) as refusal:
+        check_moment(at, now=NOON, field="at")
+    assert refusal.value.field == "at"
 
 
 def test_a_time_without_an_offset_is_refused():

@@ -414,3 +414,21 @@ async def test_two_processes_never_exceed_a_budget_together(database: object, da
     assert [int(purchases_) for purchases_, _ in told] == [15, 15]
     assert sum(int(points_) for _, points_ in told) == 300 + 100 + 40
     assert await spent() == {("DAILY_GRAND", "2026-03-02"): 40, ("GRAND", "EVER"): 100}
+
+
+@pytest.mark.parametrize(
+    "at", [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC)], ids=str
+)
+async def test_a_day_beyond_the_calendar_is_refused_without_its_neighbours(
+    database: object, at: datetime
+):
+    weekly = {"rrule": "FREQ=WEEKLY", "begins": "2026-01-05T00:00:00", "minutes": 60}
+    shop, ada = await opened(DAILY, rule("MORNING", points=1, schedule=weekly))
+    receipts = [shop.receipt(ada, TEA, purchased_at=at), shop.receipt(ada, TEA)]
+    foreign = shop.receipt(ada, TEA, purchased_at=at, currency="USD")
+
+    answers = await purchases.record(shop.program_id, [*receipts, foreign], now=NOON)
+
+    assert [getattr(one, "field", None) for one in answers] == ["purchasedAt", None, "purchasedAt"]
+    assert points(answers) == [17]
+    assert await Purchase.all().count() == 1

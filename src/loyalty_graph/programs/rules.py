@@ -19,6 +19,7 @@ from loyalty_graph.programs.exchange import RATES_MAX, DatedRate, ExchangeRate, 
 STORES_MAX = 500
 STORE_LABELS_MAX = 20
 CLOCK_SKEW_MAX = timedelta(minutes=5)
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -184,10 +185,7 @@ class ProgramSettings(_Settings):
         Raises:
             InvalidInputError: `at` is more than 5 minutes ahead, or more than `accept_days` old.
         """
-        if at > now + CLOCK_SKEW_MAX:
-            raise InvalidInputError(
-                f"{at.isoformat()} lies in the future; it is {now.isoformat()}.", field=field
-            )
+        _check_not_ahead(at, now=now, field=field)
         if at < now - timedelta(days=self.accept_days):
             raise InvalidInputError(
                 f"{at.isoformat()} is more than {self.accept_days} days ago;"
@@ -223,6 +221,25 @@ def check_offset(at: datetime, *, field: str) -> None:
     """
     if at.tzinfo is None:
         raise InvalidInputError("The time needs an offset, such as Z or +02:00.", field=field)
+
+
+def check_moment(at: datetime, *, now: datetime, field: str) -> None:
+    """Refuse a time that no programme accepts, before its day is counted in one's time zone.
+
+    Raises:
+        InvalidInputError: It has no offset, is more than 5 minutes ahead, or before 1970.
+    """
+    check_offset(at, field=field)
+    _check_not_ahead(at, now=now, field=field)
+    if at < EARLIEST:
+        raise InvalidInputError(f"{at.isoformat()} is before 1970.", field=field)
+
+
+def _check_not_ahead(at: datetime, *, now: datetime, field: str) -> None:
+    if at > now + CLOCK_SKEW_MAX:
+        raise InvalidInputError(
+            f"{at.isoformat()} lies in the future; it is {now.isoformat()}.", field=field
+        )
 
 
 @lru_cache(maxsize=4096)

@@ -12,7 +12,7 @@ from loyalty_graph.earning.activities import ActivityRules, History
 from loyalty_graph.earning.counters import BudgetKey
 from loyalty_graph.earning.rule_settings import OncePer
 from loyalty_graph.errors import LoyaltyError
-from loyalty_graph.programs.rules import check_offset
+from loyalty_graph.programs.rules import check_moment
 from loyalty_graph.purchases import activities
 from loyalty_graph.purchases.rules import check_deed
 from loyalty_graph.segments.facts import MemberFacts
@@ -44,14 +44,16 @@ async def _record(
     program_id: UUID, commands: Sequence[RecordActivity], now: datetime, *, lock: bool
 ) -> list[ActivityRecorded | LoyaltyError]:
     return await posting.answer_each(
-        commands, _check, lambda sound: record_within(program_id, sound, now=now, lock=lock)
+        commands,
+        partial(_check, now=now),
+        lambda sound: record_within(program_id, sound, now=now, lock=lock),
     )
 
 
-def _check(command: RecordActivity) -> None:
+def _check(command: RecordActivity, *, now: datetime) -> None:
     """Refuse what cannot be an activity whatever the database holds."""
     check_deed(command.deed)
-    check_offset(command.occurred_at, field="occurredAt")
+    check_moment(command.occurred_at, now=now, field="occurredAt")
     _ = command.claim
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from loyalty_graph.db import transaction
 from loyalty_graph.errors import LoyaltyError
-from loyalty_graph.programs.rules import check_offset
+from loyalty_graph.programs.rules import check_moment
 from loyalty_graph.purchases import service as purchases
 from loyalty_graph.purchases.rules import check_lines, check_payment, check_receipt
 from loyalty_graph.usecases import payments, posting
@@ -79,16 +79,18 @@ async def _record_batch(
     program_id: UUID, commands: Sequence[RecordPurchase], now: datetime, *, lock: bool
 ) -> list[PurchaseRecorded | LoyaltyError]:
     return await posting.answer_each(
-        commands, _check, lambda sound: _record_sound(program_id, sound, now, lock=lock)
+        commands,
+        partial(_check, now=now),
+        lambda sound: _record_sound(program_id, sound, now, lock=lock),
     )
 
 
-def _check(command: RecordPurchase) -> None:
+def _check(command: RecordPurchase, *, now: datetime) -> None:
     """Refuse what cannot be a purchase whatever the database holds."""
     check_receipt(command.source, command.external_id, command.store)
     if command.payment is not None:
         check_payment(command.payment)
-    check_offset(command.purchased_at, field="purchasedAt")
+    check_moment(command.purchased_at, now=now, field="purchasedAt")
     check_lines(command.lines)
     check_currency(command.currency)
     payments.check_points(command.pay_points)

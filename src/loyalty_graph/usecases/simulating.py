@@ -12,7 +12,7 @@ from loyalty_graph.members import service as members
 from loyalty_graph.members.rules import Reference
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.exchange import Exchange
-from loyalty_graph.programs.rules import check_offset
+from loyalty_graph.programs.rules import check_moment
 from loyalty_graph.purchases.rules import (
     Channel,
     Line,
@@ -91,7 +91,7 @@ async def simulate(
         RateMissingError: No exchange rate is known for the day.
     """
     at = basket.purchased_at
-    check_offset(at, field="purchasedAt")
+    check_moment(at, now=now, field="purchasedAt")
     terms = await terms_of(program_id, at, now)
     terms.present.check_time(at, now=now, field="purchasedAt")
     check_lines(basket.lines)
