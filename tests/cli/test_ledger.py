@@ -145,5 +145,5 @@ def test_an_empty_installation_says_so(
 
     assert (done.code, done.err) == (
         1,
-        "INVALID_INPUT There is no programme yet; load a programme file first.\n",
+        "INVALID_INPUT There is no programme yet; apply a programme file first.\n",
     )
