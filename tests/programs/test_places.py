@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loyalty_graph.programs.places import line_and_column, spots
@@ -185,6 +185,8 @@ def texts(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     return "".join(_statements(draw, data)), data
 
 
+# What is drawn is deep, and slow to draw on a busy machine.
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(texts())
 def test_any_text_is_read_as_tomllib_reads_it(written: tuple[str, dict[str, Any]]):
     text, data = written
