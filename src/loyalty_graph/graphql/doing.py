@@ -2,21 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
 from loyalty_graph.errors import InvalidInputError, LoyaltyError
 from loyalty_graph.graphql.activities import Activity
 from loyalty_graph.graphql.context import Context, Info
+from loyalty_graph.graphql.entry_payload import EntryPayload
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData, user_error
 from loyalty_graph.graphql.inputs import KEY, Input, MemberRef, bounded
-from loyalty_graph.graphql.ledger import LedgerEntry
 from loyalty_graph.graphql.nodes import load
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
-from loyalty_graph.purchases.reads import Key
 from loyalty_graph.purchases.rules import (
     ACTIVITY_NAME_LENGTH_MAX,
     NETWORK_LENGTH_MAX,
@@ -28,9 +26,6 @@ from loyalty_graph.purchases.rules import (
 )
 from loyalty_graph.usecases import activities
 from loyalty_graph.usecases.posting import BATCH_MAX
-
-if TYPE_CHECKING:
-    from loyalty_graph.graphql.members import Member
 
 
 @strawberry.input(description="Something a member did beside buying.")
@@ -87,44 +82,16 @@ class RecordActivityInput:
 
 
 @strawberry.type(description="What recordActivity did.")
-class RecordActivityPayload(Payload):
+class RecordActivityPayload(EntryPayload):
     """The answer of recordActivity."""
 
-    key: strawberry.Private[Key | None] = None
-    entry_sequence: strawberry.Private[int | None] = None
     points: Points | None = strawberry.field(default=None, description="What it earned.")
-    balance: Points | None = strawberry.field(
-        default=None, description="The balance right after it; a retry gets the same answer."
-    )
-    replayed: bool = strawberry.field(
-        default=False, description="This was a retry: nothing happened again."
-    )
 
     @strawberry.field(description="The activity; it says why, if it earned nothing.")
     async def activity(self, info: Info) -> Activity | None:
         if self.key is None:
             return None
         found: Activity | None = await load(info, "Activity", *self.key)
-        return found
-
-    @strawberry.field(description="The entry that was written; null when no points moved.")
-    async def entry(self, info: Info) -> LedgerEntry | None:
-        if self.key is None or self.entry_sequence is None:
-            return None
-        key = (self.key[0], self.entry_sequence)
-        found: LedgerEntry | None = await load(info, "LedgerEntry", *key)
-        return found
-
-    @strawberry.field(
-        description="Who did it, as of now.",
-        extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")],
-    )
-    async def member(
-        self, info: Info
-    ) -> Annotated["Member", strawberry.lazy("loyalty_graph.graphql.members")] | None:
-        if self.key is None:
-            return None
-        found: Member | None = await load(info, "Member", self.key[0])
         return found
 
 

@@ -9,8 +9,9 @@ import strawberry
 
 from loyalty_graph.graphql import reasons
 from loyalty_graph.graphql.context import Context, Info
+from loyalty_graph.graphql.entry_payload import EntryPayload
 from loyalty_graph.graphql.enums import describe_enum
-from loyalty_graph.graphql.errors import Payload, RefusalsAsData
+from loyalty_graph.graphql.errors import RefusalsAsData
 from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.graphql.inputs import KEY, REASON, Input, MemberRef
 from loyalty_graph.graphql.nodes import Node, batched, load, loads
@@ -27,7 +28,6 @@ from loyalty_graph.usecases import adjustments
 
 if TYPE_CHECKING:
     from loyalty_graph.graphql.activities import Activity
-    from loyalty_graph.graphql.members import Member
     from loyalty_graph.graphql.purchases import Purchase
     from loyalty_graph.graphql.redemptions import Redemption
 
@@ -334,35 +334,8 @@ class AdjustPointsInput:
 
 
 @strawberry.type(description="What adjustPoints did.")
-class AdjustPointsPayload(Payload):
+class AdjustPointsPayload(EntryPayload):
     """The answer of adjustPoints."""
-
-    key: strawberry.Private[EntryKey | None] = None
-    balance: Points | None = strawberry.field(
-        default=None, description="The balance right after it; a retry gets the same answer."
-    )
-    replayed: bool = strawberry.field(
-        default=False, description="This was a retry: nothing happened again."
-    )
-
-    @strawberry.field(description="The entry that was written.")
-    async def entry(self, info: Info) -> LedgerEntry | None:
-        if self.key is None:
-            return None
-        found: LedgerEntry | None = await load(info, "LedgerEntry", *self.key)
-        return found
-
-    @strawberry.field(
-        description="The member, as of now.",
-        extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")],
-    )
-    async def member(
-        self, info: Info
-    ) -> Annotated["Member", strawberry.lazy("loyalty_graph.graphql.members")] | None:
-        if self.key is None:
-            return None
-        found: Member | None = await load(info, "Member", self.key[0])
-        return found
 
 
 @strawberry.type
@@ -381,6 +354,7 @@ class LedgerMutation:
         done = await adjustments.adjust(context.program_id, command, now=context.now)
         return AdjustPointsPayload(
             key=(done.member_id, done.entry_sequence),
+            entry_sequence=done.entry_sequence,
             balance=Points(done.balance_points),
             replayed=done.replayed,
         )

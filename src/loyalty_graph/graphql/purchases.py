@@ -10,8 +10,8 @@ import strawberry
 
 from loyalty_graph.errors import NotFoundError
 from loyalty_graph.graphql.context import Context, Info
+from loyalty_graph.graphql.entry_payload import EntryPayload
 from loyalty_graph.graphql.enums import describe_enum
-from loyalty_graph.graphql.errors import Payload
 from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.graphql.inputs import PurchaseRef
 from loyalty_graph.graphql.ledger import LedgerEntry
@@ -280,41 +280,14 @@ class PurchaseQuery:
 
 
 @strawberry.type
-class PurchasePayload(Payload):
+class PurchasePayload(EntryPayload):
     """What the payloads of mutations about a purchase have in common."""
-
-    key: strawberry.Private[reads.Key | None] = None
-    entry_sequence: strawberry.Private[int | None] = None
-    balance: Points | None = strawberry.field(
-        default=None, description="The balance right after it; a retry gets the same answer."
-    )
-    replayed: bool = strawberry.field(
-        default=False, description="This was a retry: nothing happened again."
-    )
 
     @strawberry.field(description="The purchase, as of now.")
     async def purchase(self, info: Info) -> Purchase | None:
         if self.key is None:
             return None
         found: Purchase | None = await load(info, "Purchase", *self.key)
-        return found
-
-    @strawberry.field(description="The entry that was written; null when no points moved.")
-    async def entry(self, info: Info) -> LedgerEntry | None:
-        if self.key is None:
-            return None
-        return await _entry(info, self.key[0], self.entry_sequence)
-
-    @strawberry.field(
-        description="Who bought, as of now.",
-        extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")],
-    )
-    async def member(
-        self, info: Info
-    ) -> Annotated["Member", strawberry.lazy("loyalty_graph.graphql.members")] | None:
-        if self.key is None:
-            return None
-        found: Member | None = await load(info, "Member", self.key[0])
         return found
 
 

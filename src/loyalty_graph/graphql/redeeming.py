@@ -1,11 +1,12 @@
 """What is done with redemptions: redeem a reward, confirm it, use its code, undo it."""
 
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TypeVar
 
 import strawberry
 
 from loyalty_graph.graphql.context import Context, Info
-from loyalty_graph.graphql.errors import Payload, RefusalsAsData
+from loyalty_graph.graphql.entry_payload import EntryPayload
+from loyalty_graph.graphql.errors import RefusalsAsData
 from loyalty_graph.graphql.inputs import (
     KEY,
     REASON,
@@ -14,62 +15,28 @@ from loyalty_graph.graphql.inputs import (
     MemberRef,
     bounded,
 )
-from loyalty_graph.graphql.ledger import LedgerEntry
 from loyalty_graph.graphql.nodes import load
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.graphql.redemptions import Redemption, RedemptionRef
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.purchases.rules import STORE_LENGTH_MAX
-from loyalty_graph.rewards.reads import Key
 from loyalty_graph.rewards.rules import Step
 from loyalty_graph.usecases import redemption_steps, rewards
 from loyalty_graph.usecases.redemptions import PointsMoved
-
-if TYPE_CHECKING:
-    from loyalty_graph.graphql.members import Member
 
 Told = TypeVar("Told", bound="RedemptionPayload")
 
 
 @strawberry.type
-class RedemptionPayload(Payload):
+class RedemptionPayload(EntryPayload):
     """What the payloads of mutations about a redemption have in common."""
-
-    key: strawberry.Private[Key | None] = None
-    entry_sequence: strawberry.Private[int | None] = None
-    balance: Points | None = strawberry.field(
-        default=None, description="The balance right after it; a retry gets the same answer."
-    )
-    replayed: bool = strawberry.field(
-        default=False, description="This was a retry: nothing happened again."
-    )
 
     @strawberry.field(description="The redemption, as of now.")
     async def redemption(self, info: Info) -> Redemption | None:
         if self.key is None:
             return None
         found: Redemption | None = await load(info, "Redemption", *self.key)
-        return found
-
-    @strawberry.field(description="The entry that was written; null when no points moved.")
-    async def entry(self, info: Info) -> LedgerEntry | None:
-        if self.key is None or self.entry_sequence is None:
-            return None
-        entry_key = self.key[0], self.entry_sequence
-        found: LedgerEntry | None = await load(info, "LedgerEntry", *entry_key)
-        return found
-
-    @strawberry.field(
-        description="Whose it is, as of now.",
-        extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")],
-    )
-    async def member(
-        self, info: Info
-    ) -> Annotated["Member", strawberry.lazy("loyalty_graph.graphql.members")] | None:
-        if self.key is None:
-            return None
-        found: Member | None = await load(info, "Member", self.key[0])
         return found
 
 
