@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -150,7 +151,18 @@ def test_two_bonuses_of_one_code_are_refused():
 
     [(_, said)] = faults(rule(), offers=[offer])
 
-    assert said.startswith("BONUS names two rules or offers")
+    assert said.startswith("offers[0].code: BONUS stands at rules[0] too")
+
+
+def test_windows_begin_at_a_moment_with_or_without_quotes():
+    schedule = {"rrule": "FREQ=DAILY", "minutes": 60}
+
+    plain, quoted = (
+        settings(rule(schedule={**schedule, "begins": begins}))
+        for begins in (datetime.fromisoformat("2026-01-01T14:00:00"), "2026-01-01T14:00:00")
+    )
+
+    assert plain == quoted
 
 
 def test_a_version_is_stored_as_it_was_read():

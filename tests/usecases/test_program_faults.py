@@ -98,7 +98,34 @@ NOTE = '[[rewards]]\ncode = "NOTE"'
             'limit_per_member = "four"',
             (
                 f"{at('4' + chr(10) + 'code_days')}: rewards[2].limit_per_member: should be a "
-                'valid integer, unable to parse string as an integer, not "four".'
+                'whole number without quotes, not "four".'
+            ),
+        ),
+        (
+            "money as one would say it",
+            "price_minor = 599 #",
+            "price_minor = 5.99 #",
+            (
+                f"{at('599 #')}: subscription_plans[0].price_minor: should be a whole number, "
+                "not 5.99; money is in its smallest unit: 12.50 is 1250."
+            ),
+        ),
+        (
+            "money that happens to be whole",
+            "price_minor = 5990 #",
+            "price_minor = 60.00 #",
+            (
+                f"{at('5990 #')}: subscription_plans[1].price_minor: should be a whole number, "
+                "not 60.0; money is in its smallest unit: 12.50 is 1250."
+            ),
+        ),
+        (
+            "a number in quotes",
+            "expiry_months = 6",
+            'expiry_months = "6"',
+            (
+                f"{at('6 # from the day')}: program.points.expiry_months: "
+                'should be a whole number without quotes, not "6".'
             ),
         ),
         (
@@ -113,6 +140,35 @@ def test_a_fault_names_its_place_and_what_would_do(
     *, case: str, before: str, after: str, told: str
 ):
     assert faults((before, after)) == [f"shop.toml:{told}"]
+
+
+@pytest.mark.parametrize(
+    ("case", "setting", "told"),
+    [
+        ("a switch for a number", "cooldown_hours = true", "should be a whole number, not true"),
+        ("a number for a switch", "needs_proof = 1", "should be true or false, not 1"),
+        ("a word for a switch", 'needs_proof = "yes"', 'should be true or false, not "yes"'),
+    ],
+)
+def test_what_is_of_another_type_is_refused(case: str, setting: str, told: str):
+    rule = f'[[earning.rules]]\ncode = "HI"\nname = "Hi"\non = "CHECK_IN"\npoints = 5\n{setting}\n'
+
+    [fault] = faults(text=f"{PRESET}\n{rule}")
+
+    assert fault.endswith(f"earning.rules[0].{setting.partition(' ')[0]}: {told}.")
+
+
+def test_two_bonuses_of_one_code_are_told_where_the_second_one_stands():
+    rule = '[[earning.rules]]\ncode = "HI"\nname = "Hi"\npoints = 5\n'
+    offer = '[[earning.offers]]\ncode = "HI"\nname = "Hi again"\npoints = 5\n'
+
+    [fault] = faults(text=f"{PRESET}\n{rule}{offer}")
+
+    line = PRESET.count("\n") + 7
+    assert fault == (
+        f"shop.toml:{line}:8: earning.offers[0].code: "
+        "HI stands at rules[0] too; what a bonus gave is kept by it."
+    )
 
 
 def test_all_faults_are_told_in_the_order_of_the_file():

@@ -1,12 +1,13 @@
 """Earning rules and offers as the programme file says them: when they hold, and what they give."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     TypeAdapter,
@@ -126,6 +127,11 @@ class Budget(_Settings):
         return self
 
 
+def _as_text(moment: Any) -> Any:
+    """Return a moment that the file writes without quotes as its text; anything else as it is."""
+    return moment.isoformat() if isinstance(moment, datetime) else moment
+
+
 class Schedule(_Settings):
     """Windows that recur: each begins at an occurrence of `rrule` and is open for `minutes`.
 
@@ -135,7 +141,7 @@ class Schedule(_Settings):
     """
 
     rrule: str = Field(min_length=1, max_length=200)
-    begins: str = Field(min_length=16, max_length=19)
+    begins: Annotated[str, BeforeValidator(_as_text), Field(min_length=16, max_length=19)]
     minutes: int = Field(ge=1, le=SCHEDULE_MINUTES_MAX)
 
     @property

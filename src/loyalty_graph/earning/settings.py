@@ -81,8 +81,12 @@ class EarningSettings(BaseModel):
 
     @model_validator(mode="after")
     def _name_each_bonus_once(self) -> Self:
-        codes = [one.code for one in (*self.rules, *self.offers)]
-        for place, code in enumerate(codes):
-            if code in codes[:place]:
-                raise ValueError(f"{code} names two rules or offers; what they gave is kept by it")
+        places: dict[str, str] = {}
+        for kind, bonuses in (("rules", self.rules), ("offers", self.offers)):
+            for number, one in enumerate(bonuses):
+                place = f"{kind}[{number}]"
+                if one.code in places:
+                    told = f"{one.code} stands at {places[one.code]} too"
+                    raise ValueError(f"{place}.code: {told}; what a bonus gave is kept by it")
+                places[one.code] = place
         return self

@@ -168,6 +168,8 @@ def _given(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, int) and abs(value) <= INT_MAX:
         return f"{value:,}"
+    if isinstance(value, float):
+        return str(value)
     return shown(f'"{value}"' if isinstance(value, str) else type(value).__name__)
 
 
@@ -191,20 +193,22 @@ def _path_in(data: Mapping[str, Any], error: Mapping[str, Any]) -> Path:
 
 def fields_at(schema: Mapping[str, Any], path: Path) -> list[str]:
     """Return the settings that the JSON Schema of the file knows at a way through it."""
-    nodes = [schema]
+    nodes: list[Mapping[str, Any]] = [schema]
     for part in path:
-        nodes = [
-            below
-            for node in _branches(schema, nodes)
-            for below in (
-                node.get("items")
-                if isinstance(part, int)
-                else node.get("properties", {}).get(part, node.get("additionalProperties")),
-            )
-            if isinstance(below, Mapping)
-        ]
+        nodes = _below(_branches(schema, nodes), part)
     found = (name for node in _branches(schema, nodes) for name in node.get("properties", {}))
     return list(dict.fromkeys(found))
+
+
+def _below(nodes: Iterable[Mapping[str, Any]], part: str | int) -> list[Mapping[str, Any]]:
+    """Return the nodes of a JSON Schema for a part of what these nodes describe."""
+    below = (
+        node.get("items")
+        if isinstance(part, int)
+        else node.get("properties", {}).get(part, node.get("additionalProperties"))
+        for node in nodes
+    )
+    return [one for one in below if isinstance(one, Mapping)]
 
 
 def _branches(schema: Mapping[str, Any], nodes: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
@@ -233,6 +237,44 @@ def unstorable(data: Mapping[str, Any]) -> Iterator[Fault]:
             yield Fault(path, "holds the character NUL")
         elif isinstance(value, int) and abs(value) > INT_MAX:
             yield Fault(path, f"should be within {INT_MAX:,}")
+
+
+def mistyped(data: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yield the numbers and switches that are written as something else, such as 500.00 or "12".
+
+    pydantic would take them, and who means 500 euros by 500.00 would get a tier at 5.00.
+    """
+    waiting: list[tuple[Path, Any, list[Mapping[str, Any]]]] = [((), data, [schema])]
+    while waiting:
+        path, value, nodes = waiting.pop()
+        branches = [*_branches(schema, nodes)]
+        if isinstance(value, Mapping | list):
+            parts = value.items() if isinstance(value, Mapping) else enumerate(value)
+            waiting += [((*path, part), below, _below(branches, part)) for part, below in parts]
+        elif told := _other_type(value, {node.get("type") for node in branches}):
+            unit = (
+                "; money is in its smallest unit: 12.50 is 1250" if _is_money(path, value) else ""
+            )
+            yield Fault(path, f"{told}, not {_given(value)}{unit}")
+
+
+def _other_type(value: Any, types: set[Any]) -> str | None:
+    """Return what a value should be instead, None when it is of one of these types.
+
+    What pydantic refuses by itself is left to it.
+    """
+    is_switch, is_text = isinstance(value, bool), isinstance(value, str)
+    if "integer" in types and "number" not in types:
+        if is_switch or isinstance(value, float) or (is_text and "string" not in types):
+            return f"should be a whole number{' without quotes' if is_text else ''}"
+    elif types - {None, "null"} == {"boolean"} and not is_switch:
+        return "should be true or false"
+    return None
+
+
+def _is_money(path: Path, value: Any) -> bool:
+    name = str(path[-1])
+    return isinstance(value, float) and (name.endswith("_minor") or name in {"entry", "keep"})
 
 
 def _at(data: Any, path: Path) -> Any:

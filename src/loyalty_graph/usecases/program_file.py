@@ -31,7 +31,7 @@ from loyalty_graph.tiers import service as tiers
 from loyalty_graph.tiers.rules import TierSettings
 from loyalty_graph.usecases import posting
 from loyalty_graph.usecases.program_changes import Change, changed_on_cards, changes
-from loyalty_graph.usecases.program_faults import Fault, Source, faults_of, unstorable
+from loyalty_graph.usecases.program_faults import Fault, Source, faults_of, mistyped, unstorable
 from loyalty_graph.usecases.program_references import strangers
 from loyalty_graph.usecases.program_schema import OWN_PARTS, json_schema
 from loyalty_graph.usecases.program_text import data_of, text_of
@@ -124,11 +124,16 @@ def check(
     source = Source(name, data, text)
     if faults := [*unstorable(data), *_misplaced(data)]:
         raise source.refusal(faults)
+    wrong = {one.path: one for one in mistyped(data, json_schema(ProgramFile))}
     try:
         file = ProgramFile.model_validate(_gathered(data))
     except ValidationError as error:
         found = [{**one, "loc": _spread(one["loc"])} for one in error.errors()]
-        raise source.refusal(faults_of(found, data, json_schema(ProgramFile))) from error
+        told = faults_of(found, data, json_schema(ProgramFile))
+        others = (one for one in told if one.path not in wrong)
+        raise source.refusal([*wrong.values(), *others]) from error
+    if wrong:
+        raise source.refusal(wrong.values())
     known = template_folders(templates_dir) if templates is None else templates
     if unknown := [*_unknown_template(file, known), *strangers(file)]:
         raise source.refusal(unknown)
