@@ -142,6 +142,9 @@ def test_a_first_version_is_told_by_its_items():
         "Tier SILVER",
         "Tier GOLD",
     ]
+    assert [one.sentence for one in found if one.subject == "Rate for other types"] == [
+        "Rate for other types is new: gives 1 bean; for each 1.00 EUR"
+    ]
     assert next(one.sentence for one in found if one.subject == "Tier SILVER") == (
         "Tier SILVER is new: “Silver”; reached with 100.00 EUR; kept with 80.00 EUR; "
         "multiplies points by 5/4; grants REFILL"

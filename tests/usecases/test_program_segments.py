@@ -57,8 +57,8 @@ when = WHEN
             '{ member = { purchase_count = { at_least = "3" } } }',
             "22:",
             (
-                "segments[0].when.member.purchase_count.at_least: member.purchase_count is a whole"
-                ' number, not "3".'
+                "segments[0].when.member.purchase_count.at_least: should be a whole"
+                ' number without quotes, not "3".'
             ),
         ),
         (

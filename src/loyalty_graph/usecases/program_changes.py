@@ -17,6 +17,7 @@ NOUNS: Mapping[str, str] = {
     "branding": "Look",
     "earning": "Earning",
     "tiers": "Tiers",
+    "earning.default_rate": "Rate for other types",
     "earning.rates": "Rate for",
     "earning.rules": "Rule",
     "earning.offers": "Offer",
@@ -82,7 +83,8 @@ def changes(before: Parts | None, after: Parts, *, stated: Parts) -> list[Change
     """Return what differs, part by part in the order of the file.
 
     Args:
-        before: What runs; None when nothing does: then only the items of lists are told.
+        before: What runs; None when nothing does: then only items of lists and the rate for types
+            without one of their own are told.
         after: What shall run.
         stated: The same without what is as by default.
     """
@@ -116,7 +118,7 @@ class _Comparison:
                 place = f"{here.place}.{name}"
                 yield from self._items(here.part, place, old or [], new or [], own or [])
             elif self._is_first and not here.is_item:
-                continue
+                yield from self._first(here.part, f"{here.place}.{name}", new, own or {})
             elif isinstance(old, Mapping) and isinstance(new, Mapping) and name not in TOLD_WHOLE:
                 yield from self._table(here.below(name), old, new, own)
             else:
@@ -124,6 +126,12 @@ class _Comparison:
                 place = f"{here.place}.{name}"
                 kind = ChangeKind.CHANGED
                 yield Change(here.part, here.subject, kind, told, place, old, new)
+
+    def _first(self, part: str, place: str, new: Any, stated: Parts) -> Iterator[Change]:
+        """Tell a table of the first version that is called something; the rest goes unsaid."""
+        if place in NOUNS:
+            here = _Here(part, place, NOUNS[place])
+            yield self._whole(here, ChangeKind.NEW, new, tuple(self._said(stated)))
 
     def _changed(self, here: "_Here", name: str, old: Any, new: Any) -> str:
         if here.place.endswith(".tier_costs"):
