@@ -182,8 +182,20 @@ def _member(report: Report, change: MemberChange) -> BacktestMember:
     )
 
 
+@strawberry.input
+class PastInput:
+    """Which past something is tried on, by days in the programme's time zone."""
+
+    from_day: date | None = strawberry.field(
+        default=None, name="from", description="The first day that is reported, if not all are."
+    )
+    to_day: date | None = strawberry.field(
+        default=None, name="to", description="The first day that is not reported any more."
+    )
+
+
 @strawberry.input(description="A rule to be tried on the past, and which past.")
-class BacktestRuleInput:
+class BacktestRuleInput(PastInput):
     """The input of backtestRule."""
 
     rule: str = strawberry.field(
@@ -192,25 +204,13 @@ class BacktestRuleInput:
             "It takes the place of the rule with its code, or is added to the present ones."
         )
     )
-    from_day: date | None = strawberry.field(
-        default=None, name="from", description="The first day that is reported, if not all are."
-    )
-    to_day: date | None = strawberry.field(
-        default=None, name="to", description="The first day that is not reported any more."
-    )
 
 
 @strawberry.input(description="A programme file to be tried on the past, and which past.")
-class BacktestProgramInput:
+class BacktestProgramInput(PastInput):
     """The input of backtestProgram."""
 
     toml: str = strawberry.field(description="The whole programme file, at most 1 MB.")
-    from_day: date | None = strawberry.field(
-        default=None, name="from", description="The first day that is reported, if not all are."
-    )
-    to_day: date | None = strawberry.field(
-        default=None, name="to", description="The first day that is not reported any more."
-    )
 
 
 @strawberry.type
