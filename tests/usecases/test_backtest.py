@@ -55,7 +55,37 @@ RULES = [
         "tiers": ["SILVER", "GOLD"],
     },
 ]
+WAITING = (
+    {"code": "LATER", "name": "Later", "points": 30, "pending_days": 30},
+    {"code": "SOON", "name": "Soon", "multiplier": "2", "pending_days": 2},
+    *(
+        {
+            "code": f"HAS_{least}",
+            "name": "A certain balance",
+            "points": 1 + least,
+            "when": {"member": {"balance_points": {"between": [least, least + 39]}}},
+        }
+        for least in range(0, 1000, 40)
+    ),
+)
 BUDGETED = {"code": "GIFT", "name": "A gift", "points": 40, "budget": {"points": 500}}
+
+
+OTHERWISE = {
+    "program": {
+        **PROGRAM["program"],
+        "points": {**PROGRAM["program"]["points"], "clawback": "ALLOW_NEGATIVE"},
+    },
+    "tiers": {
+        "basis": "QUALIFYING_POINTS",
+        "window": "CALENDAR_YEAR",
+        "levels": [
+            {**level, "entry": entry, "keep": entry}
+            for level, entry in zip(LEVELS, (0, 150, 400), strict=True)
+        ],
+    },
+}
+"""Tiers by points, and debt, where the first version has tiers by spend and forgives."""
 
 
 @dataclass(frozen=True)
@@ -135,16 +165,23 @@ async def sum_of(query: Any, column: str) -> int:
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("more", [(), (BUDGETED,)], ids=["without budgets", "with a budget"])
+@pytest.mark.parametrize(
+    "more",
+    [(), (BUDGETED,), WAITING],
+    ids=["without budgets", "with a budget", "with points that wait"],
+)
 async def test_it_equals_an_empty_copy_that_really_has_the_version(
     shop: Shop, seed: int, more: tuple[dict[str, Any], ...]
 ):
     bought = past(seed)
     await play(shop, bought)
+    other = OTHERWISE if seed % 2 else {}
 
-    report = await tried(shop, proposal("bean-club", *more))
+    report = await tried(shop, {**proposal("bean-club", *more), **other})
 
-    copy = await open_shop(proposal("copy", *more))
+    copied = proposal("copy", *more)
+    copied["program"] |= other.get("program", {}) | {"slug": "copy"}
+    copy = await open_shop({**copied, "tiers": other.get("tiers", TIERS)})
     people = await play(copy, bought)
     purchases = Purchase.filter(program_id=copy.program_id)
     refunds = Refund.filter(program_id=copy.program_id)
@@ -236,6 +273,17 @@ async def test_a_type_the_version_does_not_take_is_told(shop: Shop):
 
     assert (report.purchases, report.refused, report.points_after) == (1, 1, 0)
     assert (report.refunds, report.taken_back_before, report.taken_back_after) == (1, 10, 0)
+
+
+async def test_a_purchase_that_would_earn_beyond_all_bounds_is_not_taken(shop: Shop):
+    ada = await shop.enrol(external_id="a")
+    await shop.buy(ada, (Line("TEA", 1, 10**13),))
+    await shop.buy(ada, (Line("TEA", 1, 100),))
+    generous = {**PROGRAM["earning"], "default_rate": {"points": 1_000_000, "per_amount_minor": 1}}
+
+    report = await tried(shop, {**PROGRAM, "earning": generous})
+
+    assert (report.purchases, report.refused, report.points_after) == (2, 1, 100_000_000)
 
 
 async def test_an_empty_time_is_refused(shop: Shop):

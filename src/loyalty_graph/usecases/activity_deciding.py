@@ -157,7 +157,7 @@ def _enter(
             entries.append(ledger.earn(account, part.points, cause, expires_at=expires_at))
             continue
         later = replace(cause, reference=pending.reference(activity_id, str(days)))
-        activates_at = purchase_points.activates_at(terms, at, days=days)
+        activates_at = purchase_points.activates_at(terms.version.settings, at, days=days)
         entries.append(
             pending.earn_pending(
                 account, part.points, later, activates_at=activates_at, expires_at=expires_at

@@ -273,7 +273,7 @@ class _Replay:
         for page in pages:
             for member_id, player in page.players.items():
                 tier = player.finish(self._now)
-                self._report.outstanding_points += player.balance_points
+                self._report.outstanding_points += player.outstanding_points
                 if member_id in rules:
                     self._report.add_member(
                         MemberChange(

@@ -1,5 +1,6 @@
 """A member's past under a proposed version: decided as it was recorded, in memory alone."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -13,7 +14,7 @@ from loyalty_graph.earning.calculators import Calculation
 from loyalty_graph.earning.counters import MemberCounters
 from loyalty_graph.earning.outcomes import Earned
 from loyalty_graph.earning.rule_book import RuleBook
-from loyalty_graph.errors import UnknownProductTypeError
+from loyalty_graph.errors import InvalidInputError, UnknownProductTypeError
 from loyalty_graph.members.rules import MemberStatus
 from loyalty_graph.programs.rules import ClawbackPolicy, ProgramSettings
 from loyalty_graph.purchases.history import PastPurchase, PastRefund
@@ -21,6 +22,7 @@ from loyalty_graph.purchases.rules import Line, bring_back
 from loyalty_graph.segments.facts import NOBODY, MemberFacts
 from loyalty_graph.tiers.standing import Change, Scheme, Standing, advance, begin, count, tier_at
 from loyalty_graph.usecases.backtest_report import LINES, MULTIPLIERS
+from loyalty_graph.usecases.purchase_points import activates_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,14 @@ class Person:
     plans: Sequence[tuple[datetime, datetime, str]]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Lot:
+    """Points of a purchase; they wait until `activates_at` if that is given."""
+
     origin: UUID
     points: int
     expires_at: datetime
+    activates_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -96,17 +101,17 @@ class Player:
         self._advance(now)
         book = self.terms.book
         amounts = book.calculator.amounts(purchase.lines)
-        try:
-            base = book.calculator.calculate(purchase.lines)
-        except UnknownProductTypeError:
-            return None
         tier, plan = self._tier_at(at), self._plan_at(at)
         basket = self._basket(purchase, amounts, self._facts(at, now, tier, plan))
-        earned = book.decide(basket, self.counters, base, self._multipliers(tier, plan))
+        try:
+            base = book.calculator.calculate(purchase.lines)
+            earned = book.decide(basket, self.counters, base, self._multipliers(tier, plan))
+        except (UnknownProductTypeError, InvalidInputError):
+            return None
         self.counters.take(earned.outcomes)
         pinned = earned.pinned() or {}
         self.bought[purchase.id] = _Bought(purchase, purchase.lines, base, pinned)
-        self._credit(purchase, earned.points)
+        self._credit(purchase, earned)
         spend = _spend(purchase.lines)
         self._count(spend, earned.points, at=at, now=now)
         self.purchase_count += 1
@@ -138,13 +143,18 @@ class Player:
     def finish(self, now: datetime) -> str | None:
         """Let the time until now pass; return the member's tier."""
         self._advance(now)
-        self._expire(now)
+        self._age(now)
         return None if self.standing is None else self.standing.tier
 
     @property
-    def balance_points(self) -> int:
+    def outstanding_points(self) -> int:
         """Return the points that are left when nobody spends any; below zero it is debt."""
         return sum(lot.points for lot in self.lots) - self.debt
+
+    @property
+    def balance_points(self) -> int:
+        """Return the same without those that wait."""
+        return sum(lot.points for lot in self.lots if lot.activates_at is None) - self.debt
 
     def _basket(self, purchase: PastPurchase, amounts: Sequence[int], facts: MemberFacts) -> Basket:
         terms = self.terms
@@ -166,7 +176,7 @@ class Player:
     ) -> MemberFacts:
         if not self.terms.book.needs.facts:
             return NOBODY
-        self._expire(now)
+        self._age(now)
         person, scheme = self.person, self.terms.scheme
         return MemberFacts(
             at=at.astimezone(self.terms.zone),
@@ -213,26 +223,58 @@ class Player:
         by_tier = () if scheme is None else scheme.settings.multipliers(tier)
         return [*by_tier, *self.terms.plans.get(plan or "", ())]
 
-    def _credit(self, purchase: PastPurchase, points: int) -> None:
-        self.points += points
-        paid = min(self.debt, points)
+    def _credit(self, purchase: PastPurchase, earned: Earned) -> None:
+        self.points += earned.points
+        at, now, settings = purchase.purchased_at, purchase.recorded_at, self.terms.settings
+        expires_at = settings.expires_at(at)
+        waiting: Counter[int] = Counter()
+        for one in earned.outcomes:
+            if one.pending_days:
+                waiting[one.pending_days] += one.points
+        self._open(_Lot(purchase.id, earned.points - waiting.total(), expires_at))
+        for days, points in sorted(waiting.items()):
+            until = min(expires_at, activates_at(settings, at, days=days))
+            self.lots.append(_Lot(purchase.id, points, expires_at, until))
+            self._activate(now)
+
+    def _open(self, lot: _Lot) -> None:
+        """Let points be spent, as far as they do not pay debt."""
+        paid = min(self.debt, lot.points)
         self.debt -= paid
-        if points > paid:
-            expires_at = self.terms.settings.expires_at(purchase.purchased_at)
-            self.lots.append(_Lot(purchase.id, points - paid, expires_at))
+        lot.points -= paid
+        lot.activates_at = None
+        if lot.points:
+            self.lots.append(lot)
 
     def _take_back(self, purchase_id: UUID, points: int, now: datetime) -> None:
-        self._expire(now)
-        own_first = sorted(self.lots, key=lambda lot: (lot.origin != purchase_id, lot.expires_at))
-        for lot in own_first:
+        """Take back what waits of the purchase, longest first, then what can be spent."""
+        self._age(now)
+        own = [lot for lot in self.lots if lot.activates_at and lot.origin == purchase_id]
+        own.sort(key=_waits_until, reverse=True)
+        active = [lot for lot in self.lots if lot.activates_at is None]
+        active.sort(key=lambda lot: (lot.origin != purchase_id, lot.expires_at))
+        for lot in (*own, *active):
             taken = min(lot.points, points)
             lot.points -= taken
             points -= taken
         if self.terms.settings.points.clawback is ClawbackPolicy.ALLOW_NEGATIVE:
             self.debt += points
 
-    def _expire(self, now: datetime) -> None:
+    def _age(self, now: datetime) -> None:
+        """Let points become active whose time has come, and those end whose day is over."""
+        self._activate(now)
         self.lots = [lot for lot in self.lots if lot.points and lot.expires_at > now]
+
+    def _activate(self, now: datetime) -> None:
+        due = [lot for lot in self.lots if lot.activates_at and lot.activates_at <= now]
+        for lot in sorted(due, key=_waits_until):
+            self.lots.remove(lot)
+            self._open(lot)
+
+
+def _waits_until(lot: _Lot) -> tuple[datetime, datetime]:
+    assert lot.activates_at is not None, "asked only of what waits"
+    return lot.activates_at, lot.expires_at
 
 
 def _spend(lines: Sequence[Line]) -> int:

@@ -164,7 +164,7 @@ def _enter(
         if not days:
             entries.append(ledger.earn(account, part.points, cause, expires_at=expires_at))
             continue
-        activates_at = purchase_points.activates_at(terms, at, days=days)
+        activates_at = purchase_points.activates_at(terms.version.settings, at, days=days)
         entries.append(
             pending.earn_pending(
                 account, part.points, cause, activates_at=activates_at, expires_at=expires_at

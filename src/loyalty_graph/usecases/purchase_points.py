@@ -154,7 +154,9 @@ def by_rule(earned: Earned, terms: Terms, *, at: datetime) -> tuple[RulePoints, 
             one.points,
             one.wanted,
             one.cuts,
-            activates_at(terms, at, days=one.pending_days) if one.pending_days else None,
+            activates_at(terms.version.settings, at, days=one.pending_days)
+            if one.pending_days
+            else None,
         )
         for one in earned.outcomes
         if one.wanted
@@ -179,10 +181,10 @@ def parts(earned: Earned) -> list[tuple[int, Earned]]:
     return [(0, at_once), *delayed] if points else delayed
 
 
-def activates_at(terms: Terms, at: datetime, *, days: int) -> datetime:
+def activates_at(settings: ProgramSettings, at: datetime, *, days: int) -> datetime:
     """Return when points that wait can be spent: as the local day so many days later begins."""
-    day = terms.local(at).date() + timedelta(days=days)
-    return datetime.combine(day, time(), terms.version.settings.zone).astimezone(UTC)
+    day = at.astimezone(settings.zone).date() + timedelta(days=days)
+    return datetime.combine(day, time(), settings.zone).astimezone(UTC)
 
 
 def explanation(terms: Terms, earned: Earned) -> dict[str, Any]:
