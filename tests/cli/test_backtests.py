@@ -34,6 +34,17 @@ points = 15
 when = { any_line = { product_type = "MUG" } }
 budget = { points = 20 }
 
+[[earning.rules]]
+code = "VISIT"
+name = "A visit"
+points = 5
+when = { time = { month = 7 } }
+
+[[earning.offers]]
+code = "CLIP"
+name = "A clip"
+points = 5
+
 [[rewards]]
 code = "NOTE"
 name = "A note"
@@ -47,6 +58,10 @@ Bean Club, from the beginning to now: nothing was written.
 Rule                 Purchases  Points  Left out  Cost (EUR)
 Points of the lines          2      96                  1.92
 A mug                        2      20        10        0.40
+A visit                      0       0                  0.00
+
+Month    Before  After  Change
+2026-03     216    116    -100
 
   purchases   2, refunds 0
   points      216 → 116 (-100), -2.00 EUR
@@ -86,7 +101,7 @@ def test_the_same_in_json(call: CommandLine, ada: Member, file: Path):
 
     assert (report["from"], report["to"]) == (None, None)
     assert (report["points"]["before"], report["points"]["after"]) == (216, 116)
-    assert [one["code"] for one in report["rules"]] == ["LINES", "MUGS"]
+    assert [one["code"] for one in report["rules"]] == ["LINES", "MUGS", "VISIT"]
     assert report["rules"][1]["by_month"] == {"2026-03": 20}
     assert report["most_changed"][0]["reasons"] == {"LINES": -120, "MUGS": 20}
 
@@ -95,6 +110,26 @@ def test_days_outside_are_left_out(call: CommandLine, ada: Member, file: Path):
     report = call("program", "backtest", file, "--from", "2026-03-03", "--json").json
 
     assert (report["purchases"], report["months"]) == (0, [])
+
+
+def test_a_time_without_purchases_says_so(
+    call: CommandLine, ada: Member, file: Path, tmp_path: Path
+):
+    chart = tmp_path / "months.svg"
+
+    told = call("program", "backtest", file, "--from", "2026-03-03", "--chart", chart)
+
+    assert told.out.splitlines()[2:] == ["  No purchases in this time."]
+    assert "No purchases in this time." in chart.read_text()
+
+
+def test_a_chart_that_cannot_be_written_is_told_in_words(
+    call: CommandLine, ada: Member, file: Path, tmp_path: Path
+):
+    told = call("program", "backtest", file, "--chart", tmp_path / "nowhere" / "months.svg")
+
+    assert (told.code, told.out) == (1, "")
+    assert told.err.endswith("months.svg cannot be written: No such file or directory.\n")
 
 
 def test_an_empty_time_is_refused(call: CommandLine, ada: Member, file: Path):

@@ -105,7 +105,7 @@ def test_a_plan_fits_a_narrow_terminal(
 def test_a_first_plan_needs_no_database_yet(call: CommandLine, database_url: str):
     done = call("program", "plan", PRESET, "--database", database_url, "--json")
 
-    assert (done.json["program"], done.json["comparedWith"]) == ("corner-grocer", None)
+    assert (done.json["program"], done.json["compared_with"]) == ("corner-grocer", None)
     assert {one["kind"] for one in done.json["changes"]} == {"NEW"}
     assert versions(database_url) == []
 
@@ -159,7 +159,7 @@ def test_an_apply_as_json_tells_each_change(call: CommandLine, shop_url: str, tm
     assert done.json == {
         "version": 2,
         "program": "corner-grocer",
-        "comparedWith": 1,
+        "compared_with": 1,
         "changes": [
             {
                 "part": "rewards",

@@ -21,6 +21,7 @@ from loyalty_graph.cli.output import (
 )
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import load_settings
+from loyalty_graph.errors import InvalidInputError
 from loyalty_graph.money import Money
 from loyalty_graph.programs import service as programs
 from loyalty_graph.usecases import backtest as usecase
@@ -41,7 +42,7 @@ def backtest(
     ] = None,
     until: Annotated[
         datetime | None,
-        typer.Option("--to", formats=["%Y-%m-%d"], help="The first day that is not."),
+        typer.Option("--to", formats=["%Y-%m-%d"], help="The day after the last one."),
     ] = None,
     chart: Annotated[
         Path | None, typer.Option(metavar="FILE.svg", help="Draw the months into this file.")
@@ -67,7 +68,10 @@ def backtest(
 
     report = run(in_database(database or settings.database_url, work))
     if chart is not None:
-        chart.write_text(draw(report, title=proposed.program.name), encoding="utf-8")
+        try:
+            chart.write_text(draw(report, title=proposed.program.name), encoding="utf-8")
+        except OSError as error:
+            raise InvalidInputError(f"{chart} cannot be written: {error.strerror}.") from error
     if as_json:
         print_json(report.to_json())
         return
@@ -79,7 +83,12 @@ def backtest(
 def _print(report: Backtest, *, name: str) -> None:
     console.print(f"[bold]{escape(name)}[/], {_span(report)}: nothing was written.")
     console.print()
+    if not report.purchases:
+        console.print("  No purchases in this time.")
+        return
     console.print(_rules(report))
+    console.print()
+    console.print(_months(report))
     console.print()
     print_named("purchases", f"{report.purchases:,}, refunds {report.refunds:,}")
     if report.refused:
@@ -113,7 +122,7 @@ def _span(report: Backtest) -> str:
 def _pair(report: Backtest, before: int, after: int) -> str:
     text = f"{before:,} → {after:,} ({after - before:+,})"
     cost = report.cost_minor(after - before)
-    return text if cost is None else f"{text}, {_money(report, cost)}"
+    return text if cost is None else f"{text}, {'+' if cost > 0 else ''}{_money(report, cost)}"
 
 
 def _money(report: Backtest, minor: int) -> str:
@@ -132,6 +141,16 @@ def _rules(report: Backtest) -> Table:
         cells = [f"{rule.purchases:,}", f"{rule.points:,}", _left_out(rule.wanted - rule.points)]
         money = [] if cost is None else [Money(cost, report.currency).to_text()]
         table.add_row(escape(rule.name), *cells, *money)
+    return table
+
+
+def _months(report: Backtest) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("Month")
+    for column in ("Before", "After", "Change"):
+        table.add_column(column, justify="right")
+    for month, (before, after) in sorted(report.months.items()):
+        table.add_row(month, f"{before:,}", f"{after:,}", f"{after - before:+,}")
     return table
 
 

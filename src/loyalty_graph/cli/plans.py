@@ -48,7 +48,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
     """Return a plan as JSON values."""
     return {
         "program": plan.slug,
-        "comparedWith": plan.version or None,
+        "compared_with": plan.version or None,
         "changes": [{**asdict(one), "sentence": one.sentence} for one in plan.changes],
         "reach": dict(plan.reach),
         "cards": {"changed": list(plan.cards), "members": plan.card_holders},

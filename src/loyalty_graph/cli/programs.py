@@ -273,7 +273,7 @@ def _print_applied(done: ProgramApplied, *, as_json: bool) -> None:
 def _history_json(one: StoredVersion) -> dict[str, Any]:
     return {
         "version": one.number,
-        "appliedAt": one.loaded_at,
+        "applied_at": one.loaded_at,
         "by": one.actor,
         "note": one.note,
         "changes": one.change_count,

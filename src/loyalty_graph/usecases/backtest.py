@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 from loyalty_graph.db.sets import fetch
 from loyalty_graph.earning.counters import Counters
 from loyalty_graph.earning.rule_book import RuleBook
+from loyalty_graph.earning.rule_settings import Offer
 from loyalty_graph.errors import InvalidInputError, ProgramFileError
 from loyalty_graph.ledger import reads as ledger
 from loyalty_graph.members import reads as members
@@ -289,12 +290,18 @@ class _Replay:
                     )
 
     def finish(self) -> None:
-        """Put the totals by rule into the report."""
-        for code, by_month in self._points.items():
+        """Put the totals by rule into the report, also of rules that never gave anything.
+
+        Offers that nobody used are left out: who would have activated them is not known.
+        """
+        bonuses = (one.settings for one in self._terms.book.bonuses)
+        rules = [one.code for one in bonuses if not isinstance(one, Offer)]
+        for code in dict.fromkeys([*self._points, *self._wanted, *rules]):
+            by_month = self._points.get(code, {})
             points = sum(by_month.values())
-            wanted = self._wanted.get(code, points)
+            wanted, purchases = self._wanted.get(code, points), self._purchases.get(code, 0)
             self._report.rules[code] = RuleTotal(
-                code, self._report.names[code], points, wanted, self._purchases[code], by_month
+                code, self._report.names[code], points, wanted, purchases, by_month
             )
 
     def _is_reported(self, purchase: PastPurchase) -> bool:

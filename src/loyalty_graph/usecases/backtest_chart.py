@@ -14,6 +14,8 @@ OTHERS = "#8f98a3"
 GRID_STEPS = 4
 LEGEND_COLUMNS = 2
 LEGEND_WIDTH, LEGEND_HEIGHT = 400, 18
+NAME_SHOWN_MAX = 50
+BAR_WIDTH_MAX = 120
 
 _STYLE = Markup(
     "text{font:12px system-ui,sans-serif;fill:#2b3137}"
@@ -33,19 +35,22 @@ def draw(report: Backtest, *, title: str) -> str:
     top = _round_up(max([*totals, *(report.months[one][0] for one in months), 1]))
     body = Markup("").join(
         [*_grid(top), *_bars(rules, months, top), *_line(report, months, top), *_legend(rules)]
+        if months
+        else [_nothing()]
     )
     what = f"{title}. Bars: points under the proposed version. Line: points that were given."
     return Markup(
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" role="img"'
         ' aria-label="{what}"><style>{style}</style>'
         '<rect class="back" width="{w}" height="{h}"/>'
-        '<text class="title" x="{left}" y="26">{title}</text>{body}</svg>\n'
+        '<text class="title" x="{left}" y="26">{title}: points by month</text>{body}</svg>\n'
     ).format(w=WIDTH, h=HEIGHT, what=what, style=_STYLE, left=LEFT, title=title, body=body)
 
 
 def _drawn(report: Backtest) -> list[tuple[str, str, Sequence[RuleTotal]]]:
     """Return (name, colour, rules) of what is drawn: the largest by themselves, the rest as one."""
-    largest = sorted(report.rules.values(), key=lambda one: -one.points)
+    given = [one for one in report.rules.values() if one.points]
+    largest = sorted(given, key=lambda one: -one.points)
     alone, others = largest[: len(COLORS)], largest[len(COLORS) :]
     drawn: list[tuple[str, str, Sequence[RuleTotal]]] = [
         (one.name, color, (one,)) for one, color in zip(alone, COLORS, strict=False)
@@ -85,7 +90,7 @@ def _bars(
     rules: Sequence[tuple[str, str, Sequence[RuleTotal]]], months: Sequence[str], top: int
 ) -> Iterator[Markup]:
     slot = (WIDTH - LEFT - RIGHT) // max(1, len(months))
-    width = max(2, slot * 2 // 3)
+    width = min(max(2, slot * 2 // 3), BAR_WIDTH_MAX)
     for place, month in enumerate(months):
         x, base = LEFT + place * slot + (slot - width) // 2, 0
         for name, color, points in _stack(rules, month):
@@ -129,4 +134,16 @@ def _legend(rules: Sequence[tuple[str, str, Sequence[RuleTotal]]]) -> Iterator[M
                 x, y - 10, color
             )
         )
-        yield mark + Markup('<text x="{}" y="{}">{}</text>').format(x + 18, y, name)
+        yield mark + Markup('<text x="{}" y="{}">{}</text>').format(x + 18, y, _short(name))
+
+
+def _short(name: str) -> str:
+    """Return a name that does not run into the next column; the bars' own titles have it whole."""
+    return name if len(name) <= NAME_SHOWN_MAX else f"{name[: NAME_SHOWN_MAX - 1].rstrip()}…"
+
+
+def _nothing() -> Markup:
+    middle = (LEFT + WIDTH - RIGHT) // 2
+    return Markup(
+        '<text x="{}" y="{}" text-anchor="middle">No purchases in this time.</text>'
+    ).format(middle, HEIGHT // 2)
