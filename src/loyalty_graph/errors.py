@@ -312,8 +312,8 @@ class ProgramFileError(LoyaltyError):
 
     code = "PROGRAM_FILE"
 
-    def __init__(self, *faults: str) -> None:
-        super().__init__("\n".join(faults), field="toml")
+    def __init__(self, *faults: str, field: str | None = "toml") -> None:
+        super().__init__("\n".join(faults), field=field)
         self.faults = faults
 
 

@@ -105,10 +105,27 @@ def test_a_whole_programme_is_tried_too(api: Api, number: str):
 @pytest.mark.parametrize(
     ("case", "rule", "told"),
     [
-        ("no TOML", "code = ", "no TOML"),
-        ("a misspelt name", TEA_TIME.replace("caps", "cap"), "did you mean caps?"),
-        ("a misspelt term", TEA_TIME.replace("product_type", "product_typ"), "product_type?"),
-        ("no effect", 'code = "A"\nname = "A"', "one of rate, multiplier, points or steps"),
+        ("no TOML", "code = ", "rule:1:8: is no TOML: Invalid value."),
+        (
+            "a misspelt name",
+            TEA_TIME.replace("caps", "cap"),
+            "rule: cap: there is no setting cap here; did you mean caps?",
+        ),
+        (
+            "a misspelt term",
+            TEA_TIME.replace("product_type", "product_typ"),
+            "did you mean product_type?",
+        ),
+        (
+            "no effect",
+            'code = "A"\nname = "A"',
+            "rule: say what it gives: one of rate, multiplier, points or steps.",
+        ),
+        (
+            "for an activity",
+            'code = "A"\nname = "A"\non = "REVIEW"\npoints = 5',
+            "rule: on: purchases are replayed, and no REVIEW.",
+        ),
     ],
 )
 def test_what_is_no_rule_is_refused_with_its_place(
@@ -118,8 +135,9 @@ def test_what_is_no_rule_is_refused_with_its_place(
 
     [error] = api.ask(RULE, {"rule": rule})["errors"]
 
-    assert (error["extensions"]["code"], case) == ("PROGRAM_FILE", case)
-    assert told in error["message"]
+    assert error["extensions"] == {"code": "PROGRAM_FILE", "field": "rule"}, case
+    assert error["message"].startswith("rule:")
+    assert error["message"].endswith(told)
     assert api.everything() == before
 
 

@@ -191,7 +191,7 @@ def test_members_of_another_programme_cannot_be_touched(
         assert api.error(history, {"r": ref}, token=stranger) == "NOT_FOUND"
         wanted = {"idempotencyKey": f"w{number}", "member": ref, "reward": "COFFEE"}
         assert api.refusal("redeemReward", wanted, token=stranger) == ("NOT_FOUND", "member")
-        clipped = {"idempotencyKey": f"o{number}", "member": ref, "offerCode": "BREAD"}
+        clipped = {"idempotencyKey": f"o{number}", "member": ref, "offer": "BREAD"}
         assert api.refusal("activateOffer", clipped, token=stranger) == ("NOT_FOUND", "member")
         did = {"idempotencyKey": f"a{number}", "member": ref, "kind": "REVIEW"}
         assert api.refusal("recordActivity", did, token=stranger) == ("NOT_FOUND", "member")
@@ -472,7 +472,7 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     (
         "purchases:write",
         "mutation ($i: ActivateOfferInput!) { activateOffer(input: $i) { replayed } }",
-        {"i": {"idempotencyKey": "k", "member": {"id": "x"}, "offerCode": "BREAD"}},
+        {"i": {"idempotencyKey": "k", "member": {"id": "x"}, "offer": "BREAD"}},
     ),
     (
         "purchases:write",

@@ -29,7 +29,7 @@ def bob(api: Api, shop: Shop) -> Member:
 
 
 def clip(member: Member, code: str = "BREAD", key: str = "k") -> dict[str, Any]:
-    return {"idempotencyKey": key, "member": {"id": member_id(member)}, "offerCode": code}
+    return {"idempotencyKey": key, "member": {"id": member_id(member)}, "offer": code}
 
 
 def test_a_member_sees_what_is_offered_and_what_it_gives(api: Api, ada: Member, bob: Member):
@@ -79,16 +79,16 @@ def test_what_cannot_be_activated_is_refused_and_changes_nothing(
     api.do("activateOffer", clip(ada), "replayed")
     token = api.member_token(bob)
 
-    assert api.refusal("activateOffer", clip(ada, key="2")) == ("OFFER_ACTIVATED", "offerCode")
-    assert api.refusal("activateOffer", clip(ada, "SOON", "3")) == ("OFFER_NOT_OPEN", "offerCode")
-    assert api.refusal("activateOffer", clip(ada, "NIX", "4")) == ("NOT_FOUND", "offerCode")
+    assert api.refusal("activateOffer", clip(ada, key="2")) == ("OFFER_ACTIVATED", "offer")
+    assert api.refusal("activateOffer", clip(ada, "SOON", "3")) == ("OFFER_NOT_OPEN", "offer")
+    assert api.refusal("activateOffer", clip(ada, "NIX", "4")) == ("NOT_FOUND", "offer")
     assert api.refusal("activateOffer", clip(ada, "LETTERS")) == (
         "IDEMPOTENCY_MISMATCH",
         "idempotencyKey",
     )
     assert api.refusal("activateOffer", clip(bob, "LETTERS"), token=token) == (
         "NOT_FOUND",
-        "offerCode",
+        "offer",
     )
     assert api.refusal("activateOffer", clip(ada, "LETTERS", "5"), token=token) == (
         "NOT_FOUND",
@@ -107,5 +107,5 @@ def test_offers_of_another_programme_are_nobodys_here(api: Api, ada: Member):
 
     assert shown == {"member": {"offers": []}}
     assert api.data(FIND, {"ref": {"id": member_id(ada)}}, token=token) == {"member": None}
-    assert api.refusal("activateOffer", clip(eve), token=token) == ("NOT_FOUND", "offerCode")
+    assert api.refusal("activateOffer", clip(eve), token=token) == ("NOT_FOUND", "offer")
     assert api.refusal("activateOffer", clip(ada), token=token) == ("NOT_FOUND", "member")

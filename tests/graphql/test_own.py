@@ -35,7 +35,7 @@ FOR_THE_PROGRAMME = {
     *("pauseRollout", "resumeRollout", "applyProgram"),
 }
 """Closing forfeits all points for good: more than a borrowed phone should be able to do."""
-SAID = {"plan": "PLUS", "reward": "NOTE", "consents": [], "offerCode": "BREAD"}
+SAID = {"plan": "PLUS", "reward": "NOTE", "consents": [], "offer": "BREAD"}
 """Values of inputs that must be given and name nothing of a member."""
 
 

@@ -42,7 +42,7 @@ def ada(api: Api) -> Member:
 
 
 def wish(member: Member, key: str = "clip") -> dict[str, Any]:
-    return {"idempotencyKey": key, "member": {"number": member.number}, "offerCode": "TEATIME"}
+    return {"idempotencyKey": key, "member": {"number": member.number}, "offer": "TEATIME"}
 
 
 def test_a_member_clips_an_offer_buys_and_gets_the_bonus(api: Api, ada: Member):
@@ -53,7 +53,7 @@ def test_a_member_clips_an_offer_buys_and_gets_the_bonus(api: Api, ada: Member):
     # She is shown the offer; he, who gave no address, is not, and cannot have it either.
     assert stands(api, her) == [("AVAILABLE", 0, 2)]
     assert stands(api, his) == []
-    assert api.refusal("activateOffer", wish(bob), token=his) == ("NOT_FOUND", "offerCode")
+    assert api.refusal("activateOffer", wish(bob), token=his) == ("NOT_FOUND", "offer")
 
     # What she buys before she clips it earns as ever.
     before = api.do("recordPurchase", receipt(ada), BOUGHT, token=till)
@@ -97,4 +97,4 @@ def test_what_comes_back_gives_the_use_back_until_the_offer_is_used_up(api: Api,
     assert points == [128, 128, 108]
     assert stands(api, her) == [("USED_UP", 2, 0)]
     again = wish(ada, "again")
-    assert api.refusal("activateOffer", again, token=her) == ("OFFER_USED_UP", "offerCode")
+    assert api.refusal("activateOffer", again, token=her) == ("OFFER_USED_UP", "offer")

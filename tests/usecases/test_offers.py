@@ -174,12 +174,12 @@ async def test_what_cannot_be_activated_is_refused_and_nothing_is_kept(
         refusals.append((type(refusal.value), refusal.value.field))
 
     assert refusals == [
-        (OfferActivatedError, "offerCode"),
-        (OfferUsedUpError, "offerCode"),
-        (OfferNotOpenError, "offerCode"),
-        (NotFoundError, "offerCode"),
-        (NotFoundError, "offerCode"),
-        (NotFoundError, "offerCode"),
+        (OfferActivatedError, "offer"),
+        (OfferUsedUpError, "offer"),
+        (OfferNotOpenError, "offer"),
+        (NotFoundError, "offer"),
+        (NotFoundError, "offer"),
+        (NotFoundError, "offer"),
     ]
     assert await OfferActivation.filter(member_id=bob.id).count() == 0
     assert await OfferActivation.filter(member_id=ada.id).count() == 2

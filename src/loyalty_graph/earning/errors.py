@@ -15,7 +15,7 @@ class OfferNotOpenError(LoyaltyError):
     code = "OFFER_NOT_OPEN"
 
     def __init__(self, offer: str) -> None:
-        super().__init__(f"The offer {offer} is not open now.", field="offerCode")
+        super().__init__(f"The offer {offer} is not open now.", field="offer")
 
 
 class OfferActivatedError(LoyaltyError):
@@ -25,7 +25,7 @@ class OfferActivatedError(LoyaltyError):
 
     def __init__(self, offer: str, *, uses_left: int) -> None:
         super().__init__(
-            f"The offer {offer} is activated already; uses left: {uses_left}.", field="offerCode"
+            f"The offer {offer} is activated already; uses left: {uses_left}.", field="offer"
         )
 
 
@@ -35,4 +35,4 @@ class OfferUsedUpError(LoyaltyError):
     code = "OFFER_USED_UP"
 
     def __init__(self, offer: str) -> None:
-        super().__init__(f"The offer {offer} is used up.", field="offerCode")
+        super().__init__(f"The offer {offer} is used up.", field="offer")

@@ -73,7 +73,7 @@ class RefusalsAsData(FieldExtension):
 def user_errors(error: LoyaltyError) -> list[UserError]:
     """Return the refusal as data: one, but of a programme file each fault by itself."""
     if isinstance(error, ProgramFileError):
-        return [user_error(ProgramFileError(one)) for one in error.faults]
+        return [user_error(ProgramFileError(one, field=error.field)) for one in error.faults]
     return [user_error(error)]
 
 

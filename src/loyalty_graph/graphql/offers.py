@@ -92,7 +92,7 @@ class ActivateOfferInput:
 
     idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     member: MemberRef = strawberry.field(description="Who wants it.")
-    offer_code: str = strawberry.field(description="The offer's code.")
+    offer: str = strawberry.field(description="Which one, by its code.")
 
     def command(self, context: Context) -> offering.ActivateOffer:
         """Return the use case's command.
@@ -104,7 +104,7 @@ class ActivateOfferInput:
             caller=context.caller,
             idempotency_key=context.idempotency_key(self.idempotency_key),
             member=self.member.reference(field="member"),
-            offer=self.offer_code,
+            offer=self.offer,
         )
 
 

@@ -7,6 +7,7 @@ hand or for activities stay what they are.
 """
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -127,20 +128,40 @@ async def try_rule(
     `rule` is TOML, as it stands under `[[earning.rules]]`.
 
     Raises:
-        ProgramFileError: It is no rule, or does not fit the programme.
+        ProgramFileError: It is no rule, does not fit the programme, or is for an activity.
         InvalidInputError: The time is empty.
     """
-    given = program_text.data_of(rule, name="rule")
+    try:
+        given = program_text.data_of(rule, name="rule")
+    except ProgramFileError as error:
+        raise ProgramFileError(*error.faults, field="rule") from error
     present = await programs.in_force(program_id, now, now=now)
     stored = await program_reads.version(program_id, present.number)
     data = program_file.as_written(stored.file)
     rules: list[dict[str, Any]] = [*data["earning"].get("rules", ())]
-    places = [place for place, one in enumerate(rules) if one["code"] == given.get("code")]
-    for place in places or [len(rules)]:
-        rules[place:] = [given, *rules[place + 1 :]]
+    codes = [one["code"] for one in rules]
+    place = codes.index(given["code"]) if given.get("code") in codes else len(rules)
+    rules[place:] = [given, *rules[place + 1 :]]
     data["earning"] = {**data["earning"], "rules": rules}
-    proposed = program_file.check(data, name="the programme with this rule")
+    proposed = _checked(data, f"earning.rules[{place}]")
+    if (on := proposed.earning.rules[place].on) != "PURCHASE":
+        raise ProgramFileError(f"rule: on: purchases are replayed, and no {on}.", field="rule")
     return await run(program_id, proposed, since=since, until=until, now=now)
+
+
+def _checked(data: dict[str, Any], place: str) -> ProgramFile:
+    """Return the programme with a rule at this place; faults of the rule are told without it.
+
+    Raises:
+        ProgramFileError: The rule cannot be used.
+    """
+    try:
+        return program_file.check(data, name="rule")
+    except ProgramFileError as error:
+        ahead = re.compile(rf"^rule: {re.escape(place)}(\.|: )")
+        raise ProgramFileError(
+            *(ahead.sub("rule: ", one) for one in error.faults), field="rule"
+        ) from error
 
 
 async def _give_reasons(program_id: UUID, report: Backtest) -> None:

@@ -153,4 +153,4 @@ async def _wanted(batch: posting.Batch, member_id: UUID, code: str) -> Offer:
             if not one.is_open(batch.now):
                 raise OfferNotOpenError(code)
             return one.settings
-    raise NotFoundError("offer", shown(code), place="what the member is offered", field="offerCode")
+    raise NotFoundError("offer", shown(code), place="what the member is offered", field="offer")
