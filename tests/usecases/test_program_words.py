@@ -22,6 +22,7 @@ WORDS = Words("USD", "point", "points", ZoneInfo("America/New_York"), counts_spe
         ("percent", 10, "takes 10% off"),
         ("uses", 1, "can be used once"),
         ("opens_at", "2026-12-01T05:00:00Z", "from 01 Dec 2026, 00:00"),
+        ("opens_at", "9999-12-31T23:59:59-12:00", "from 31 Dec 9999, 23:59"),
         ("is_loud", True, "is loud: yes"),
         ("is_loud", False, "is loud: no"),
         ("colour", None, "colour: None"),

@@ -1,5 +1,6 @@
 """How a programme's members earn, as its file says it."""
 
+from collections import Counter
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -73,7 +74,7 @@ class EarningSettings(BaseModel):
     @model_validator(mode="after")
     def _say_each_type_once(self) -> Self:
         rated = self._rated
-        if twice := sorted({name for name in rated if rated.count(name) > 1}):
+        if twice := sorted({name for name, times in Counter(rated).items() if times > 1}):
             raise ValueError(f"{', '.join(twice)} has two rates")
         if both := sorted(set(rated) & set(self.excluded_product_types)):
             raise ValueError(f"{', '.join(both)} cannot have a rate and be excluded")

@@ -184,11 +184,18 @@ class Words:
 
     def _text(self, name: str, value: str) -> str:
         if name.endswith("_at"):
-            return f"{datetime.fromisoformat(value).astimezone(self.zone):%d %b %Y, %H:%M}"
+            return f"{self._local(datetime.fromisoformat(value)):%d %b %Y, %H:%M}"
         if name in {"per", "interval"}:
             return value.lower()
         short = value if len(value) <= TEXT_SHOWN_MAX else f"{value[:TEXT_SHOWN_MAX]}…"
         return " ".join(short.split())
+
+    def _local(self, moment: datetime) -> datetime:
+        """Return a moment in the programme's zone; as it stands, at the calendar's very ends."""
+        try:
+            return moment.astimezone(self.zone)
+        except OverflowError:
+            return moment
 
     def _list(self, name: str, values: Sequence[Any], last: str = "and") -> str:
         told = [self.value(name, one) for one in values]
