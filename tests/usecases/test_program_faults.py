@@ -362,6 +362,58 @@ def test_what_is_named_and_not_there_is_told_at_its_place(before: str, after: st
     assert fault.startswith("shop.toml:")
 
 
+RULE = """
+[[earning.rules]]
+code = "EXTRA"
+name = "Extra"
+points = 5
+"""
+GROUPS = """
+[[segments]]
+code = "NEW"
+name = "New"
+when = { member = { purchase_count = { at_most = 3 } } }
+[[segments]]
+code = "OLD"
+name = "Old"
+when = { member = { purchase_count = { at_least = 30 } } }
+"""
+
+
+@pytest.mark.parametrize(
+    ("case", "asked", "told"),
+    [
+        (
+            "another tier",
+            'tiers = ["GOLD"]\nwhen = { tier = { code = "SILVER" } }',
+            "when: this can never be true: tier.code in GOLD and is SILVER exclude each other.",
+        ),
+        (
+            "another segment",
+            'segments = ["NEW"]\nwhen = { member = { purchase_count = { at_least = 9 } } }',
+            "when: this can never be true: member.purchase_count at_least 9 and at_most 3 exclude",
+        ),
+        (
+            "of an activity",
+            'on = "REVIEW"\nplans = ["PLUS"]\nwhen = { subscription = { plan = "PLUS_YEAR" } }',
+            "when: this can never be true: subscription.plan in PLUS and is PLUS_YEAR exclude",
+        ),
+    ],
+)
+def test_a_rule_for_those_whom_it_excludes_is_refused(case: str, asked: str, told: str):
+    [fault] = faults(text=f"{PRESET}{RULE}{asked}\n{GROUPS}")
+
+    assert f"earning.rules[0].{told}" in fault
+
+
+def test_a_rule_for_some_of_those_whom_it_is_for_stands():
+    asked = 'segments = ["NEW", "OLD"]\nwhen = { member = { purchase_count = { at_least = 9 } } }'
+
+    file = program_file.parse(f"{PRESET}{RULE}{asked}\n{GROUPS}", name="shop.toml")
+
+    assert [one.code for one in file.earning.rules] == ["EXTRA"]
+
+
 WORDS = [
     "0",
     "-1",

@@ -32,7 +32,7 @@ from loyalty_graph.tiers.rules import TierSettings
 from loyalty_graph.usecases import posting
 from loyalty_graph.usecases.program_changes import Change, changed_on_cards, changes
 from loyalty_graph.usecases.program_faults import Fault, Source, faults_of, mistyped, unstorable
-from loyalty_graph.usecases.program_references import strangers
+from loyalty_graph.usecases.program_references import never_held, strangers
 from loyalty_graph.usecases.program_schema import OWN_PARTS, json_schema
 from loyalty_graph.usecases.program_text import data_of, text_of
 from loyalty_graph.wallet import rollouts
@@ -137,6 +137,8 @@ def check(
     known = template_folders(templates_dir) if templates is None else templates
     if unknown := [*_unknown_template(file, known), *strangers(file)]:
         raise source.refusal(unknown)
+    if never := list(never_held(file)):
+        raise source.refusal(never)
     return file
 
 

@@ -1,11 +1,14 @@
 """What the parts of a programme file name of each other, and where they name what is not there."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from loyalty_graph.conditions.contradictions import impossible
 from loyalty_graph.conditions.reading import read, read_line
 from loyalty_graph.conditions.references import references
-from loyalty_graph.conditions.tree import Condition
+from loyalty_graph.conditions.tree import AllOf, Condition
+from loyalty_graph.conditions.vocabulary import Vocabulary
+from loyalty_graph.earning.bonuses import Bonus
 from loyalty_graph.earning.rule_settings import EarningRule, Offer
 from loyalty_graph.earning.settings import UnknownProductTypes
 from loyalty_graph.earning.vocabulary import ACTIVITIES, PURCHASES
@@ -82,8 +85,7 @@ def _in_bonus(path: Path, bonus: EarningRule | Offer) -> Iterator[Named]:
     yield from _listed((*path, "tiers"), "tier", bonus.tiers)
     yield from _listed((*path, "plans"), "plan", bonus.plans)
     yield from _listed((*path, "segments"), "segment", bonus.segments)
-    is_purchase = isinstance(bonus, Offer) or bonus.on == "PURCHASE"
-    vocabulary = PURCHASES if is_purchase else ACTIVITIES
+    vocabulary = _vocabulary(bonus)
     if bonus.when is not None:
         yield from _in_condition((*path, "when"), read(bonus.when, vocabulary))
     if bonus.lines is not None:
@@ -91,6 +93,31 @@ def _in_bonus(path: Path, bonus: EarningRule | Offer) -> Iterator[Named]:
     audience: dict[str, Any] | None = bonus.audience if isinstance(bonus, Offer) else None
     if audience is not None:
         yield from _in_condition((*path, "audience"), read(audience, MEMBERS))
+
+
+def never_held(file: "ProgramFile") -> Iterator[Fault]:
+    """Say which rules and offers ask of members what excludes whom they are for.
+
+    What the file names is there: `strangers` found none.
+    """
+    groups = {one.code: one.when for one in file.segments}
+    parts: tuple[tuple[str, Sequence[EarningRule | Offer]], ...] = (
+        ("rules", file.earning.rules),
+        ("offers", file.earning.offers),
+    )
+    for name, bonuses in parts:
+        for place, bonus in enumerate(bonuses):
+            one = Bonus(bonus, file.program.zone, groups, _vocabulary(bonus))
+            if one.target is None or one.condition is None:
+                continue
+            fault = impossible(AllOf((one.target, one.condition)))
+            if fault is not None:
+                yield Fault(("earning", name, place, "when"), fault.message)
+
+
+def _vocabulary(bonus: EarningRule | Offer) -> Vocabulary:
+    is_purchase = isinstance(bonus, Offer) or bonus.on == "PURCHASE"
+    return PURCHASES if is_purchase else ACTIVITIES
 
 
 def _listed(path: Path, kind: str, codes: Iterable[str]) -> Iterator[Named]:
