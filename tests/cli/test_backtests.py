@@ -132,6 +132,12 @@ def test_a_chart_that_cannot_be_written_is_told_in_words(
     assert told.err.endswith("months.svg cannot be written: No such file or directory.\n")
 
 
+def test_the_days_told_are_those_of_the_programme(call: CommandLine, ada: Member, file: Path):
+    told = call("program", "backtest", file, "--from", "2026-03-01", "--to", "2026-03-02")
+
+    assert told.out.startswith("Bean Club, from 2026-03-01 to 2026-03-02: nothing was written.")
+
+
 def test_an_empty_time_is_refused(call: CommandLine, ada: Member, file: Path):
     told = call("program", "backtest", file, "--from", "2026-03-02", "--to", "2026-03-01")
 

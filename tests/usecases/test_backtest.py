@@ -3,8 +3,9 @@
 import random
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from tortoise.functions import Sum
@@ -261,6 +262,24 @@ async def test_what_lies_before_the_time_counts_for_tiers_alone(shop: Shop):
 
     assert (report.purchases, report.points_before) == (1, 10)
     assert report.points_after == 10 * 5 // 4
+
+
+@pytest.mark.parametrize(
+    ("until", "purchases"), [(0, 1), (1, 2), (30, 2), ((date.max - NOON.date()).days, 2)]
+)
+async def test_the_last_day_is_reported_too(shop: Shop, until: int, purchases: int):
+    ada = await shop.enrol(external_id="a")
+    await shop.buy(ada, (Line("TEA", 1, 1000),))
+    await shop.later(timedelta(days=1)).buy(ada, (Line("TEA", 1, 1000),))
+
+    report = await tried(
+        shop, PROGRAM, since=NOON.date(), until=NOON.date() + timedelta(days=until)
+    )
+
+    assert report.purchases == purchases
+    assert report.since == datetime.combine(
+        NOON.date(), time(), tzinfo=ZoneInfo(PROGRAM["program"]["time_zone"])
+    )
 
 
 async def test_a_type_the_version_does_not_take_is_told(shop: Shop):

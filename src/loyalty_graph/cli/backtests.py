@@ -1,6 +1,6 @@
 """`loyalty-graph program backtest`: what a programme file would have cost on real purchases."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +31,7 @@ from loyalty_graph.usecases.backtest_report import Backtest, MemberChange, sorte
 
 RULES_SHOWN_PER_MEMBER = 3
 POINTS_SHOWN = 1000
+SECOND = timedelta(seconds=1)
 
 
 def backtest(
@@ -42,7 +43,7 @@ def backtest(
     ] = None,
     until: Annotated[
         datetime | None,
-        typer.Option("--to", formats=["%Y-%m-%d"], help="The day after the last one."),
+        typer.Option("--to", formats=["%Y-%m-%d"], help="The last day that is reported."),
     ] = None,
     chart: Annotated[
         Path | None, typer.Option(metavar="FILE.svg", help="Draw the months into this file.")
@@ -116,7 +117,7 @@ def _print(report: Backtest, *, name: str) -> None:
 
 def _span(report: Backtest) -> str:
     begins = f"from {report.since.date()}" if report.since else "from the beginning"
-    return f"{begins} to {report.until.date() if report.until else 'now'}"
+    return f"{begins} to {(report.until - SECOND).date() if report.until else 'now'}"
 
 
 def _pair(report: Backtest, before: int, after: int) -> str:

@@ -190,7 +190,7 @@ class PastInput:
         default=None, name="from", description="The first day that is reported, if not all are."
     )
     to_day: date | None = strawberry.field(
-        default=None, name="to", description="The first day that is not reported any more."
+        default=None, name="to", description="The last day that is reported, if not all are."
     )
 
 

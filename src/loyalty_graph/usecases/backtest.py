@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 from operator import itemgetter
 from typing import Any, TypeAlias
@@ -43,6 +43,7 @@ from loyalty_graph.usecases.backtest_report import (
 )
 from loyalty_graph.usecases.program_file import ProgramFile
 
+DAY = timedelta(days=1)
 PAGE_MEMBERS = 200
 PURCHASES_WITH_BUDGET_MAX = 2_000_000
 """Budgets are shared, so all purchases are decided in one order, from memory."""
@@ -71,7 +72,7 @@ async def run(
     now: datetime,
     tell: Tell = lambda *_: None,
 ) -> Backtest:
-    """Return what the purchases made from the day `since` to the day before `until` would earn.
+    """Return what the purchases made from the day `since` to the end of `until` would earn.
 
     Days are those of the programme's time zone. What lies before is replayed for tiers, caps and
     remainders, and not reported.
@@ -81,7 +82,7 @@ async def run(
     """
     terms = terms_of(proposed)
     begins = None if since is None else _midnight(since, terms.zone)
-    ends = None if until is None else _midnight(until, terms.zone)
+    ends = _midnight(until + DAY, terms.zone) if until and until <= now.date() else None
     if begins is not None and begins >= (ends or now):
         raise InvalidInputError("The time to look at is empty: it ends before it begins.")
     report = Backtest(begins, ends, point_cost(proposed), proposed.program.currency)
@@ -183,7 +184,7 @@ async def _give_reasons(program_id: UUID, report: Backtest) -> None:
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
+    return datetime.combine(day, time(), tzinfo=zone)
 
 
 def terms_of(proposed: ProgramFile) -> Terms:
