@@ -68,3 +68,10 @@ def test_what_cannot_be_is_refused(
 
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith(said)
+
+
+def test_a_kind_that_is_none_is_told_with_those_that_are(call: CommandLine, ada: Member):
+    done = call("activity", "record", ada.number, "REVIEWW")
+
+    assert (done.code, done.out) == (2, "")
+    assert "'REVIEWW' is none of SOCIAL_FOLLOW" in " ".join(done.err.split())

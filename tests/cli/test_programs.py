@@ -273,7 +273,9 @@ def test_a_copy_is_a_sandbox_with_the_same_comments(call: CommandLine, shop_url:
 def test_a_file_is_checked_without_a_database(call: CommandLine):
     done = call("program", "check", PRESET)
 
-    assert done.out == ("✓ Corner Grocer Rewards (corner-grocer): 4 tiers, 2 plans, 6 rewards.\n")
+    assert done.out == (
+        "✓ Corner Grocer Rewards (corner-grocer): 4 benefits, 4 tiers, 2 plans, 6 rewards.\n"
+    )
 
 
 def test_many_faults_are_a_line_each(call: CommandLine, tmp_path: Path):

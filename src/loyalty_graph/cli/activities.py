@@ -19,7 +19,7 @@ from loyalty_graph.config import load_settings
 from loyalty_graph.earning.activities import Hindrance
 from loyalty_graph.errors import LoyaltyError
 from loyalty_graph.programs import service as programs
-from loyalty_graph.purchases.rules import ActivityKind, Deed, one_network
+from loyalty_graph.purchases.rules import BY_ITSELF, ActivityKind, Deed, one_network
 from loyalty_graph.usecases import activities
 
 CALLER = "cli"
@@ -36,34 +36,45 @@ NOTHING = {
     Hindrance.CAP: "its rule gave the member all it may",
     Hindrance.BUDGET: "its rule gave all it may",
 }
+KINDS = tuple(one for one in ActivityKind if one not in BY_ITSELF)
 
 activity_app = typer.Typer(
     help="Activities: record what a member did beside buying.", no_args_is_help=True
 )
 
 
+def _kind(word: str) -> ActivityKind:
+    try:
+        return ActivityKind(word)
+    except ValueError as error:
+        raise typer.BadParameter(f"{word!r} is none of {', '.join(KINDS)}.") from error
+
+
 @activity_app.command()
 def record(  # noqa: PLR0913 - each is an option of the command
     member: MemberArgument,
-    kind: Annotated[ActivityKind, typer.Argument(help="What he did.")],
+    kind: Annotated[
+        str,
+        typer.Argument(metavar="KIND", help=f"What the member did: {', '.join(KINDS)}."),
+    ],
     *,
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Of CUSTOM: what, such as WORKOUT_DONE.")
     ] = None,
     network: Annotated[
-        str | None, typer.Option(metavar="NETWORK", help="Where he follows or shares.")
+        str | None, typer.Option(metavar="NETWORK", help="Of a follow or a share: where.")
     ] = None,
     proof: Annotated[
         str | None, typer.Option(metavar="TEXT", help="What shows it, such as an order.")
     ] = None,
-    store: Annotated[str | None, typer.Option(metavar="STORE", help="Where he was.")] = None,
+    store: Annotated[str | None, typer.Option(metavar="STORE", help="Where it happened.")] = None,
     as_json: JsonOption = False,
     program: ProgramOption = None,
     database: DatabaseOption = None,
 ) -> None:
     """Record something a member did now, and say what it earned, or why nothing."""
     now, key = utc_now(), secrets.token_hex(KEY_BYTES)
-    deed = Deed(kind, name, None if network is None else one_network(network), proof, store)
+    deed = Deed(_kind(kind), name, None if network is None else one_network(network), proof, store)
 
     async def work() -> dict[str, Any]:
         program_id = await chosen_program(program)

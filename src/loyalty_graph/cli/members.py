@@ -37,7 +37,7 @@ def show(
     program: ProgramOption = None,
     database: DatabaseOption = None,
 ) -> None:
-    """Print who a member is, what he has, and his newest entries."""
+    """Print who a member is, the points, and the newest entries."""
     now = utc_now()
 
     async def work() -> dict[str, Any]:
@@ -87,7 +87,7 @@ def status(
     program: ProgramOption = None,
     database: DatabaseOption = None,
 ) -> None:
-    """Suspend a member, make him active again, or close him for good: his points are forfeited."""
+    """Suspend a member, make one active again, or close one for good: the points are forfeited."""
 
     async def work() -> str:
         program_id, wanted, now = await chosen_program(program), reference_of(member), utc_now()

@@ -46,11 +46,20 @@ program_app = typer.Typer(
 def check(file: FileArgument) -> None:
     """Say what is wrong with a programme file, without a database."""
     found = _draft(file).file
-    levels = found.tiers.levels if found.tiers else ()
-    lists = {"tier": levels, "plan": found.subscription_plans, "reward": found.rewards}
-    told = [f"{len(one)} {name}{'' if len(one) == 1 else 's'}" for name, one in lists.items()]
+    lists = {
+        "rule": found.earning.rules,
+        "offer": found.earning.offers,
+        "benefit": found.benefits,
+        "tier": found.tiers.levels if found.tiers else (),
+        "plan": found.subscription_plans,
+        "segment": found.segments,
+        "reward": found.rewards,
+    }
+    told = [
+        f"{len(one)} {name}{'' if len(one) == 1 else 's'}" for name, one in lists.items() if one
+    ]
     name = escape(found.program.name)
-    console.print(f"[green]✓[/] {name} ({found.program.slug}): {', '.join(told)}.")
+    console.print(f"[green]✓[/] {name} ({found.program.slug}): {', '.join(told) or 'sound'}.")
 
 
 @program_app.command()

@@ -24,7 +24,8 @@ rates_app = typer.Typer(
 @rates_app.command("import")
 def import_file(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A CSV file: day,currency,rate in each line.")
+        Path,
+        typer.Argument(metavar="FILE", help="A CSV file; its first line is day,currency,rate."),
     ],
     *,
     dry_run: Annotated[
