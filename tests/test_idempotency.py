@@ -1,6 +1,7 @@
 from datetime import timedelta
 from typing import Any
 
+import asyncpg.pgproto.pgproto
 import pytest
 
 from loyalty_graph.db import transaction
@@ -29,6 +30,13 @@ async def keep(one: Claim, result: dict[str, Any]) -> None:
     batch = Answered([one], [[]])
     batch.keep(one, result)
     await store(PROGRAM, [batch.write(now=NOON)])
+
+
+def test_an_id_that_postgresql_returned_is_the_same_input():
+    returned = asyncpg.pgproto.pgproto.UUID(str(PROGRAM))
+
+    assert type(returned) is not type(PROGRAM)
+    assert asked(member=returned) == asked(member=PROGRAM)
 
 
 async def test_a_retry_gets_the_first_answer(database: object):
