@@ -20,7 +20,7 @@ from loyalty_graph.outbox import CardMark, FactRow
 from loyalty_graph.programs import service as programs
 from loyalty_graph.purchases import reads
 from loyalty_graph.purchases.models import Activity, ActivityCount, ActivityProof
-from loyalty_graph.purchases.rules import ActivityKind
+from loyalty_graph.purchases.rules import ActivityKind, Line
 from loyalty_graph.usecases import activations, activities, members
 from loyalty_graph.usecases.explanations import explain_entry
 from tests.shop import DAY, NOON, PROGRAM, Shop, by_id, only, open_shop
@@ -493,3 +493,24 @@ async def test_a_proof_that_counted_in_one_programme_counts_in_another(shop: Sho
     ]
 
     assert [one.points for one in done] == [15, 15]
+
+
+async def test_an_activity_told_late_earns_by_the_tier_of_its_moment(database: BaseDBAsyncClient):
+    levels = [
+        {"code": "GREEN", "name": "Green", "entry": 0},
+        {"code": "SILVER", "name": "Silver", "entry": 5000},
+    ]
+    ranks = {"basis": "SPEND", "window": "ROLLING_12_MONTHS", "levels": levels}
+    rules = [{**VISIT, "code": level["code"], "tiers": [level["code"]]} for level in levels]
+    shop = await open_shop({**earning_by(*rules), "tiers": ranks})
+    ada = await shop.enrol(email="ada@example.com")
+    await shop.at(NOON + 10 * DAY).buy(ada, (Line("TEA", 1, 6000),))
+    later = shop.at(NOON + 12 * DAY)
+
+    before = await later.do(ada, ActivityKind.CHECK_IN, store="S1", occurred_at=NOON + 5 * DAY)
+    after = await later.do(ada, ActivityKind.CHECK_IN, store="S1", occurred_at=NOON + 11 * DAY)
+
+    told = {one.occurred_at: one.verdicts for one in await Activity.all()}
+    earned = {at: [one["rule"] for one in of if one["points"]] for at, of in told.items()}
+    assert (before.points, after.points) == (5, 5)
+    assert earned == {NOON + 5 * DAY: ["GREEN"], NOON + 11 * DAY: ["SILVER"]}

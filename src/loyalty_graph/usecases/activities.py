@@ -21,6 +21,7 @@ from loyalty_graph.usecases import posting
 from loyalty_graph.usecases.activity_command import ActivityRecorded, RecordActivity
 from loyalty_graph.usecases.activity_deciding import Progress, decide
 from loyalty_graph.usecases.bonuses import Bonuses, settling_budgets
+from loyalty_graph.usecases.memberships import Memberships
 from loyalty_graph.usecases.purchase_terms import Terms, terms_at
 from loyalty_graph.usecases.tiering import Tiering
 
@@ -70,6 +71,7 @@ async def record_within(
     rules = await _rules_of(program_id, commands, terms)
     keys = _proof_keys(commands, rules)
     tiering = await Tiering.of(program_id, now=now)
+    memberships = await Memberships.of(program_id, now=now)
     bonuses = _bonuses(commands, terms, lock=lock)
     await bonuses.open(program_id)
     batch = await posting.load(
@@ -77,13 +79,19 @@ async def record_within(
         commands,
         now=now,
         besides=[activities.proofs(keys), *bonuses.lookups],
-        by_member=[activities.counts_of, *tiering.lookups, *bonuses.by_member],
+        by_member=[
+            activities.counts_of,
+            *tiering.lookups,
+            *memberships.lookups,
+            *bonuses.by_member,
+        ],
     )
     proofs, *budgets = batch.found
-    await tiering.take(batch)
+    await tiering.take(batch, zip(batch.members, times, strict=True))
+    await memberships.take(batch, zip(batch.members, times, strict=True))
     bonuses.take((row for rows in budgets for row in rows), batch.of_members)
     facts = await _facts(batch, terms.values())
-    so_far = Progress(_history(batch, keys, proofs), tiering, bonuses, facts)
+    so_far = Progress(_history(batch, keys, proofs), tiering, memberships, bonuses, facts)
     answers = posting.decide_each(
         commands,
         lambda place, command: decide(

@@ -19,6 +19,7 @@ from loyalty_graph.segments.facts import MemberFacts
 from loyalty_graph.usecases import posting, purchase_points
 from loyalty_graph.usecases.activity_command import ActivityRecorded, RecordActivity
 from loyalty_graph.usecases.bonuses import Bonuses
+from loyalty_graph.usecases.memberships import Memberships
 from loyalty_graph.usecases.purchase_terms import Terms
 from loyalty_graph.usecases.tiering import Tiering
 
@@ -29,6 +30,7 @@ class Progress:
 
     history: History
     tiering: Tiering
+    memberships: Memberships
     bonuses: Bonuses
     facts: dict[UUID, MemberFacts]
     decided: list[activities.Recorded] = field(default_factory=list)
@@ -54,14 +56,21 @@ class Progress:
         if proof is not None:
             self.proven[proof] = recorded
 
-    def known_of(self, account: ledger.Account, at: datetime) -> MemberFacts:
-        """Return what rules know of a member at a local moment, earlier ones of the batch too."""
-        known = self.facts.get(account.member_id)
+    def known_of(self, account: ledger.Account, terms: Terms, at: datetime) -> MemberFacts:
+        """Return what rules know of a member, earlier activities of the batch included.
+
+        Tier and plan are those of the activity's moment, as for a late receipt.
+        """
+        member_id, local = account.member_id, terms.local(at)
+        known = self.facts.get(member_id)
         if known is None:
-            return MemberFacts(at=at)
+            return MemberFacts(at=local)
         more = sum(one.points for one in account.posted if one.kind is ledger.Kind.EARN)
         balance = known.balance_points + more
-        return replace(known, at=at, balance_points=balance, lifetime_points=account.lifetime)
+        facts = replace(known, at=local, balance_points=balance, lifetime_points=account.lifetime)
+        tier, plan = self.tiering.tier_at(member_id, at), self.memberships.plan_at(member_id, at)
+        purchase_points.know_standing(facts, terms.scheme, tier, plan)
+        return facts
 
 
 def decide(
@@ -84,7 +93,7 @@ def decide(
     ledger.check_active(account)
     counted_by, history = rules.of(command.deed.kind), so_far.history
     hindered = history.hindrances(counted_by, account.member_id, command.deed, command.occurred_at)
-    occasion = _occasion(command, terms, so_far.known_of(account, terms.local(command.occurred_at)))
+    occasion = _occasion(command, terms, so_far.known_of(account, terms, command.occurred_at))
     occasion.hindered = frozenset(hindered)
     earned = terms.book.decide_activity(occasion, so_far.bonuses.counters(account.member_id))
     told = verdicts(counted_by, hindered, earned)
