@@ -213,6 +213,9 @@ def test_at_most_fifty_faults_are_shown():
         ("a name no database keeps", '"\\u0000" = 1', ":1:1: \0: the name holds the character"),
         ("a text too long", "#" * 1_000_001, "shop.toml: is longer than 1,000,000 bytes."),
         ("a control character", "a = 1 # \0", "shop.toml:1:9: is no TOML: Found invalid"),
+        ("a comma left out", 'a = ["x" "y"]', ":1:10: is no TOML: Unclosed array; is a comma or"),
+        ("a comma left out of a table", "a = { b = 1 c = 2 }", "; is a comma or a } missing here?"),
+        ("a quote left out", 'a = "x\nb = 1', "; is a quote missing at the end of the line?"),
         ("a date that is none", "a = 2026-02-30", "shop.toml:1:5: is no TOML: Invalid date"),
     ],
 )

@@ -222,7 +222,7 @@ def test_every_error_is_told_at_once():
     [
         (None, "shop.toml cannot be read: No such file"),
         (b"name = ", "shop.toml:1:8: is no TOML: Invalid value"),
-        (b"\xff", "shop.toml:1: is no TOML: 'utf-8' codec"),
+        (b"\xff", "shop.toml:1: is no text in UTF-8."),
         (b"", r"shop.toml:1:1: program: is missing\.\n.*shop.toml:1:1: earning: is missing"),
     ],
 )

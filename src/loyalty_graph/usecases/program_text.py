@@ -20,6 +20,13 @@ _LONG_NUMBER = re.compile(r"[0-9][0-9_]{4299,}")
 """Python reads no decimal number with more digits than that."""
 _SYNTAX_PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
+_HINTS = {
+    "Unclosed inline table": "; is a comma or a } missing here?",
+    "Unclosed array": "; is a comma or a ] missing here?",
+    "Illegal character '\\n'": "; is a quote missing at the end of the line?",
+}
+"""What tomllib stumbles over, and what people mostly forgot."""
+
 
 def text_of(path: Path) -> str:
     """Return the text of a programme file, as it stands.
@@ -37,7 +44,7 @@ def text_of(path: Path) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise ProgramFileError(f"{path}:{line}: is no TOML: {error}.") from error
+        raise ProgramFileError(f"{path}:{line}: is no text in UTF-8.") from error
 
 
 def data_of(text: str, *, name: str) -> dict[str, Any]:
@@ -79,4 +86,4 @@ def _syntax_fault(name: str, text: str, message: str) -> str:
     line, column = match[2], match[3]
     if line is None:
         line, column = line_and_column(text, len(text))
-    return f"{name}:{line}:{column}: is no TOML: {match[1]}."
+    return f"{name}:{line}:{column}: is no TOML: {match[1]}{_HINTS.get(match[1], '.')}"
