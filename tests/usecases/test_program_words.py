@@ -58,6 +58,13 @@ def test_a_setting_is_told_with_its_unit(name: str, value: Any, told: str):
             {"purchase": {"total_minor": {"at_least": 5000}, "channel": "MOBILE"}},
             "purchase total is at least 50.00 USD and purchase channel is MOBILE",
         ),
+        ({"time": {"weekday": ["SATURDAY"]}}, "time weekday is SATURDAY"),
+        ({"tier": {"code": {"not_in": ["GOLD"]}}}, "tier code is not GOLD"),
+        (
+            {"purchase": {"is_first": True}, "member": {"has_email": False}},
+            "purchase is first and member has no email",
+        ),
+        ({"subscription": {"is_active": {"is": False}}}, "subscription is not active"),
         ({"tier": {"code": ["GOLD", "PLATINUM"]}}, "tier code is one of GOLD or PLATINUM"),
         (
             {
@@ -68,8 +75,8 @@ def test_a_setting_is_told_with_its_unit(name: str, value: Any, told: str):
                 "not": {"subscription": {"is_active": True}},
             },
             (
-                "(time weekday is one of SATURDAY or SUNDAY or member is birthday is yes) and "
-                "not (subscription is active is yes)"
+                "(time weekday is one of SATURDAY or SUNDAY or member is birthday) and "
+                "not (subscription is active)"
             ),
         ),
         (

@@ -87,6 +87,9 @@ _COMPARISONS: Mapping[str, str] = {
     "has_any": "has any of {}",
     "has_all": "has all of {}",
 }
+_NEGATIONS = {"is": " not", "has": " no"}
+"""What makes a flag false: the names of flags begin with these verbs."""
+
 _CHOICES = frozenset({"in", "not_in", "has_any"})
 
 
@@ -237,6 +240,10 @@ class Words:
             return " and ".join(self._term(name, term, part) for term, part in given.items())
         if not isinstance(given, Mapping):
             given = {"in" if isinstance(given, list) else "is": given}
+        if isinstance(given.get("is"), bool):
+            verb, _, rest = name.partition("_")
+            negation = "" if given["is"] else _NEGATIONS.get(verb, " not")
+            return f"{group} {verb}{negation} {human(rest)}"
         subject = f"{group} {human(name)}".replace("_", " ").strip()
         told = [self._comparison(name, how, to) for how, to in given.items()]
         return f"{subject} {' and '.join(told)}"
@@ -252,6 +259,8 @@ class Words:
     def _comparison(self, name: str, how: str, to: Any) -> str:
         if how == "is_set":
             return "is known" if to else "is not known"
+        if how in {"in", "not_in"} and len(to) == 1:
+            how, to = ("is" if how == "in" else "is_not"), to[0]
         told = self._list(name, to, "or") if how in _CHOICES else self.value(name, to)
         return _COMPARISONS.get(how, f"{human(how)} {{}}").replace("{}", told)
 
