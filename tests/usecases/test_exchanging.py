@@ -85,10 +85,15 @@ async def test_rates_of_other_programmes_and_currencies_count_for_nothing(shop: 
         await converted(shop, "USD", NOON)
 
 
-async def test_a_purchase_worth_more_than_any_may_be_is_refused(shop: Shop):
+@pytest.mark.parametrize(
+    "line",
+    [Line("TEA", 1, AMOUNT_MINOR_MAX), Line("TEA", 1, 1, tax_minor=AMOUNT_MINOR_MAX)],
+    ids=["by its goods", "by its tax"],
+)
+async def test_a_purchase_worth_more_than_any_may_be_is_refused(shop: Shop, line: Line):
     await imports(shop, "2026-03-02,KWD,999999999.0")
 
     with pytest.raises(InvalidInputError, match="total is too large") as refusal:
-        await converted(shop, "KWD", NOON, (Line("TEA", 1, AMOUNT_MINOR_MAX),))
+        await converted(shop, "KWD", NOON, (line,))
 
     assert refusal.value.field == "lines"

@@ -83,6 +83,8 @@ class Exchanges:
             raise RateMissingError(currency, purchase.day)
         exchange = Exchange(currency, into, found.rate, found.day)
         exchanged = tuple(replace(line, exchange=exchange) for line in lines)
-        if sum(line.converted(line.net_minor) for line in exchanged) > AMOUNT_MINOR_MAX:
+        goods = sum(line.converted(line.net_minor) for line in exchanged)
+        tax = sum(line.converted(line.tax_minor) for line in exchanged)
+        if max(goods, tax) > AMOUNT_MINOR_MAX:
             raise InvalidInputError("The purchase's total is too large.", field="lines")
         return exchanged
