@@ -95,7 +95,7 @@ class Databases:
         if filled:
             # What may only be added to is guarded by triggers.
             await connection.execute("SET session_replication_role = replica")
-            await connection.execute(f"TRUNCATE {', '.join(filled)}")
+            await connection.execute(f"TRUNCATE {', '.join(filled)} CASCADE")
         return True
 
     async def _drop(self, name: str) -> None:
