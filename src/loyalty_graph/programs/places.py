@@ -9,16 +9,17 @@ from typing import TypeAlias
 Path: TypeAlias = tuple[str | int, ...]
 """The way to a part: names of keys, and places in lists from 0."""
 
-_BLANK = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+")
-_BARE = re.compile(r"[A-Za-z0-9_-]++")
-_DATE_AND_TIME = r"\d{4}-\d\d-\d\d [0-9:.Z+-]++"
+# Loops are written out, not possessive: those of groups stop too early in Python before 3.11.5.
+_BLANK = re.compile(r"[ \t\r\n]*(?:#[^\n]*[ \t\r\n]*)*")
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_DATE_AND_TIME = r"\d{4}-\d\d-\d\d [0-9:.Z+-]+"
 _SCALAR = re.compile(
-    r'"""(?:\\.|[^\\"]++|"(?!""))*+"""(?:"{0,2})'
-    r"|'''(?:[^']++|'(?!''))*+'''(?:'{0,2})"
-    r'|"(?:\\.|[^\\"]++)*+"'
-    r"|'[^']*+'"
+    r'"""[^\\"]*(?:(?:\\.|"(?!""))[^\\"]*)*"""(?:"{0,2})'
+    r"|'''[^']*(?:'(?!'')[^']*)*'''(?:'{0,2})"
+    r'|"[^\\"]*(?:\\.[^\\"]*)*"'
+    r"|'[^']*'"
     rf"|{_DATE_AND_TIME}"
-    r"|[^,\]}\s#]++",
+    r"|[^,\]}\s#]+",
     re.DOTALL,
 )
 

@@ -12,9 +12,9 @@ from loyalty_graph.usecases.program_faults import NESTING_MAX
 TEXT_BYTES_MAX = 1_000_000
 KEY_PARTS_MAX = 64
 """A longer key takes tomllib memory by the square of its parts, each anew."""
-_KEY_PART = r"""(?:"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+'|[A-Za-z0-9_-]++)"""
+_KEY_PART = r"""(?:"[^"\\\n]*(?:\\.[^"\\\n]*)*"|'[^'\n]*'|[A-Za-z0-9_-]+)"""
 _LONG_KEY = re.compile(
-    rf"""(?<![\w\-"'.\\]){_KEY_PART}(?:[ \t]*+\.[ \t]*+{_KEY_PART}){{{KEY_PARTS_MAX},}}"""
+    rf"""(?<![\w\-"'.\\]){_KEY_PART}(?:[ \t]*\.[ \t]*{_KEY_PART}){{{KEY_PARTS_MAX},}}"""
 )
 _LONG_NUMBER = re.compile(r"[0-9][0-9_]{4299,}")
 """Python reads no decimal number with more digits than that."""
