@@ -6,7 +6,7 @@ PYTHON_FOUND := $(shell for p in $(PYTHON) python3.13 python3.12 python3.11 pyth
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
 UV := $(shell command -v uv || echo .tools/bin/uv)
 RUN := .venv/bin/
-PYTEST := pytest -q -n auto --maxprocesses 8 -m ""
+PYTEST := pytest -q -n auto --maxprocesses 8 --dist worksteal -m ""
 # Tests of what is written for PostgreSQL alone. Measuring the rest there once more costs minutes and shows nothing new.
 POSTGRES_CODE := tests/db tests/outbox tests/ledger tests/test_idempotency.py tests/test_leases.py
 
