@@ -16,7 +16,7 @@ KEPT = "applied_migration"
 TABLES = """
 SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND n.nspname = 'public'"""
-CATALOGUE = f"""
+CATALOGUE = """
 SELECT md5(string_agg(entry, ' ' ORDER BY entry)) FROM (
     SELECT c.oid::text || c.relname || c.relkind::text FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'public'
@@ -26,8 +26,8 @@ SELECT md5(string_agg(entry, ' ' ORDER BY entry)) FROM (
     JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = 'public'
     UNION ALL SELECT attrelid::text || attname || attnum || ' ' || atttypid FROM pg_attribute
     WHERE attrelid >= 16384
-    UNION ALL SELECT row_to_json({KEPT})::text FROM {KEPT}
-) AS catalogue (entry)"""  # noqa: S608 - a name of our own
+    UNION ALL SELECT row_to_json(applied_migration)::text FROM applied_migration
+) AS catalogue (entry)"""
 OTHERS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()"""

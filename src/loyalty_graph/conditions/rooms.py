@@ -51,7 +51,8 @@ class Room:
             case Operator.IS_NOT | Operator.NOT_IN:
                 return replace(room, without=self.without | values)
             case Operator.BETWEEN:
-                low, high = (_number(end) for end in value)  # type: ignore[union-attr] # two ends
+                assert isinstance(value, tuple), "between has two ends"
+                low, high = (_number(end) for end in value)
                 return room._within(low, high)
             case Operator.HAS | Operator.HAS_ANY | Operator.HAS_ALL:
                 return room
