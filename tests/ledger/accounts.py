@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from loyalty_graph.ledger import chain, rules
-from loyalty_graph.ledger.rules import Account, Cause, Kind, Transfer
+from loyalty_graph.ledger.kinds import Kind
+from loyalty_graph.ledger.rules import Account, Cause, Transfer
 
 DAY_0 = datetime(2026, 1, 1, tzinfo=UTC)
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)

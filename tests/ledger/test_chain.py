@@ -19,6 +19,7 @@ FIELDS = chain.Fields(
     debit="ISSUED",
     credit="MEMBER",
     points=108,
+    qualifying=108,
     at=NOON,
     recorded_at=NOON,
     reference="receipt 1",
@@ -129,7 +130,7 @@ def test_the_hash_can_be_worked_out_with_any_sha_256():
     body = (
         '{"at":"2026-03-02T12:00:00.000000+00:00","credit":"MEMBER","debit":"ISSUED",'
         f'"details":"{"00" * 32}","kind":"EARN",'
-        '"opened":[108,"2026-03-02T12:00:00.000000+00:00"],"points":108,'
+        '"opened":[108,"2026-03-02T12:00:00.000000+00:00"],"points":108,"qualifying":108,'
         '"recorded_at":"2026-03-02T12:00:00.000000+00:00","reference":"receipt 1",'
         '"rule_version":1,"sequence":1,"uses":[[1,8]]}'
     )

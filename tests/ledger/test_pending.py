@@ -5,7 +5,8 @@ import pytest
 
 from loyalty_graph.errors import InsufficientPointsError, MemberNotActiveError
 from loyalty_graph.ledger import pending, rules
-from loyalty_graph.ledger.rules import Account, Book, Kind, Transfer
+from loyalty_graph.ledger.kinds import Book, Kind
+from loyalty_graph.ledger.rules import Account, Transfer
 from tests.ledger.accounts import NEVER, account, cause, day, earn, kinds, left
 
 PURCHASE = UUID(int=7)

@@ -3,7 +3,7 @@
 import pytest
 
 from loyalty_graph.ledger import returning, rules
-from loyalty_graph.ledger.rules import Book, Kind
+from loyalty_graph.ledger.kinds import Book, Kind
 from tests.ledger.accounts import account, cause, day, earn, kinds, left, three_lots
 
 
@@ -56,26 +56,26 @@ def test_a_debt_can_swallow_all_that_is_returned():
     ("case", "history", "sequence", "expected"),
     [
         ("nothing", [], 0, 0),
-        ("before it", [(Kind.FORGIVE, 3, 80)], 5, 0),
-        ("after it", [(Kind.FORGIVE, 3, 80)], 2, 80),
-        ("reclaimed", [(Kind.FORGIVE, 3, 80), (Kind.RECLAIM, 6, 80)], 2, 0),
-        ("partly", [(Kind.FORGIVE, 3, 80), (Kind.RECLAIM, 6, 30)], 2, 50),
+        ("before it", [(3, 80)], 5, 0),
+        ("after it", [(3, 80)], 2, 80),
+        ("reclaimed", [(3, 80), (6, -80)], 2, 0),
+        ("partly", [(3, 80), (6, -30)], 2, 50),
         (
             "the last first",
-            [(Kind.FORGIVE, 3, 80), (Kind.FORGIVE, 5, 50), (Kind.RECLAIM, 7, 60)],
+            [(3, 80), (5, 50), (7, -60)],
             2,
             70,
         ),
         (
             "of the last nothing is left",
-            [(Kind.FORGIVE, 3, 80), (Kind.FORGIVE, 5, 50), (Kind.RECLAIM, 7, 60)],
+            [(3, 80), (5, 50), (7, -60)],
             4,
             0,
         ),
     ],
 )
 def test_what_was_forgiven_after_an_entry(
-    case: str, history: list[tuple[Kind, int, int]], sequence: int, expected: int
+    case: str, history: list[returning.Forgiven], sequence: int, expected: int
 ):
     assert returning.forgiven_after(history, sequence) == expected
 
@@ -88,7 +88,7 @@ def test_returned_points_give_up_what_was_forgiven():
 
     returning.unredeem(one, spent.uses, cause(), forgiven=80)
 
-    assert kinds(one)[-2:] == [(Kind.UNREDEEM, 80), (Kind.RECLAIM, 80)]
+    assert kinds(one)[-2:] == [(Kind.UNREDEEM, 80), (Kind.UNREDEEM, 80)]
     assert (one.balance, left(one)) == (0, {1: 0})
 
 
@@ -122,7 +122,7 @@ def test_points_set_aside_are_out_of_reach_of_a_claw_back_until_they_come_back()
 
     assert (done.clawed_back, done.shortfall) == (20, 80)
     assert (one.balance, one.held, left(one)) == (0, 0, {1: 0})
-    assert kinds(one)[-2:] == [(Kind.RELEASE, 80), (Kind.RECLAIM, 80)]
+    assert kinds(one)[-2:] == [(Kind.RELEASE, 80), (Kind.RELEASE, 80)]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import pytest
 
 from loyalty_graph.errors import InsufficientPointsError, MemberNotActiveError
 from loyalty_graph.ledger import chain, rules
-from loyalty_graph.ledger.rules import Book, Kind, Lot, Reversal
+from loyalty_graph.ledger.kinds import Book, Kind
+from loyalty_graph.ledger.rules import Lot, Reversal
 from tests.ledger.accounts import NEVER, account, cause, day, earn, kinds, left, three_lots
 
 
@@ -43,7 +44,19 @@ def test_a_transfer_holds_both_legs_the_balance_and_its_place_in_the_chain():
     assert (first.sequence, second.sequence, one.sequence) == (1, 2, 2)
     details = chain.details_hash(b"s", "", "till", {"why": "coffee"})
     covered = chain.Fields(
-        2, "REDEEM", "MEMBER", "REDEEMED", 30, day(1), day(1), "coffee", 1, None, [(1, 30)], details
+        2,
+        "REDEEM",
+        "MEMBER",
+        "REDEEMED",
+        30,
+        0,
+        day(1),
+        day(1),
+        "coffee",
+        1,
+        None,
+        [(1, 30)],
+        details,
     )
     assert one.head == second.hash == chain.link(first.hash, covered)
     assert (second.kind, second.details_hash, second.cause) == (
@@ -129,7 +142,7 @@ def test_a_shortfall_is_forgiven_when_the_balance_stops_at_zero():
     done = rules.reverse(one, 100, cause(), origins={1}, may_go_negative=False)
 
     assert (done.clawed_back, done.shortfall) == (20, 80)
-    assert kinds(one)[2:] == [(Kind.REVERSE, 100), (Kind.FORGIVE, 80)]
+    assert kinds(one)[2:] == [(Kind.REVERSE, 100), (Kind.REVERSE, 80)]
     assert [each.balance_after for each in one.posted[2:]] == [-80, 0]
     assert (one.posted[3].debit, one.posted[3].credit) == (Book.FORGIVEN, Book.MEMBER)
     earn(one, 30)

@@ -8,8 +8,9 @@ from loyalty_graph.db.sets import Write, store
 from loyalty_graph.errors import NotFoundError
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import pending, rules, service
+from loyalty_graph.ledger.kinds import Book, Kind
 from loyalty_graph.ledger.models import AccountRow, LotRow
-from loyalty_graph.ledger.rules import Account, Cause, Kind
+from loyalty_graph.ledger.rules import Account, Cause
 from tests.shop import DAY, NOON
 
 PROGRAM, OTHER, ADA, BOB, CARL = (new_id(NOON + timedelta(seconds=n)) for n in range(5))
@@ -203,7 +204,7 @@ async def test_the_lots_of_a_purchase_are_found_while_they_wait_and_after():
     assert found == [{2, 4}, {3, 5}, set()]
 
 
-async def test_totals_are_told_by_kind_and_direction():
+async def test_every_book_tells_what_it_received_less_what_it_gave():
     await ada_earns((10, 3), (20, 1))
 
     @transaction
@@ -215,12 +216,13 @@ async def test_totals_are_told_by_kind_and_direction():
 
     await adjust()
 
-    assert await service.totals(PROGRAM) == {
-        (Kind.EARN, True): 30,
-        (Kind.ADJUST, True): 7,
-        (Kind.ADJUST, False): 3,
+    net = await service.net_of_books(PROGRAM)
+    assert {book: points for book, points in net.items() if points} == {
+        Book.MEMBER: 34,
+        Book.ISSUED: -30,
+        Book.ADJUSTED: -4,
     }
-    assert await service.totals(OTHER) == {}
+    assert set((await service.net_of_books(OTHER)).values()) == {0}
 
 
 async def test_accounts_are_loaded_in_a_transaction_only():

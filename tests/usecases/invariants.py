@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+from loyalty_graph.ledger.kinds import Kind, meaning
 from loyalty_graph.ledger.models import AccountRow, LotRow, LotUseRow, TransferRow
 from loyalty_graph.purchases.models import MemberSummary, Purchase, PurchaseLine, Refund
 from loyalty_graph.rewards.models import RedemptionRow, RewardStock
@@ -61,10 +62,15 @@ def check_purchases(tables: dict[Any, list[Any]]) -> None:
             assert sum(row.amount_minor for row in back) == bought.total_minor
 
 
+def kind_of(row: TransferRow) -> str:
+    """Return an entry's kind, or which forgiveness it is."""
+    return meaning(Kind(row.kind), row.points if row.credit == "MEMBER" else -row.points)
+
+
 def check_redemptions(tables: dict[Any, list[Any]]) -> None:
     """I6: what is given back was taken before, as much and once; what pays has its refunds."""
     moved = {
-        kind: {row.reference: row.points for row in tables[TransferRow] if row.kind == kind}
+        kind: {row.reference: row.points for row in tables[TransferRow] if kind_of(row) == kind}
         for kind in ("REDEEM", "UNREDEEM", "HOLD", "CAPTURE", "RELEASE")
     }
     refunds = {str(row.id): row.returned_points for row in tables[Refund] if row.returned_points}
@@ -73,7 +79,7 @@ def check_redemptions(tables: dict[Any, list[Any]]) -> None:
     assert not moved["CAPTURE"].keys() & moved["RELEASE"].keys()
     assert (moved["CAPTURE"] | moved["RELEASE"]).items() <= moved["HOLD"].items()
     for kind, of_kind in moved.items():
-        assert len(of_kind) == sum(row.kind == kind for row in tables[TransferRow])
+        assert len(of_kind) == sum(kind_of(row) == kind for row in tables[TransferRow])
 
 
 def check_rewards(tables: dict[Any, list[Any]]) -> None:
@@ -87,10 +93,10 @@ def check_totals(tables: dict[Any, list[Any]]) -> None:
     """I11: what was issued is held, spent, expired or taken back; debt is owed to the issue."""
     total: Counter[str] = Counter()
     for row in tables[TransferRow]:
-        total[f"{row.kind} {'in' if row.credit == 'MEMBER' else 'out'}"] += row.points
+        total[f"{kind_of(row)} {'in' if row.credit == 'MEMBER' else 'out'}"] += row.points
     held = sum(lot.remaining_points for lot in tables[LotRow])
     debt = sum(max(0, -account.balance_points) for account in tables[AccountRow])
-    forgiven = total["FORGIVE in"] - total["RECLAIM out"]
+    forgiven = total["FORGIVEN in"] - total["RECLAIMED out"]
     taken_back = total["REVERSE out"] - forgiven
     redeemed = total["REDEEM out"] + total["CAPTURE out"] - total["UNREDEEM in"]
     set_aside = sum(account.held_points for account in tables[AccountRow])
@@ -99,6 +105,6 @@ def check_totals(tables: dict[Any, list[Any]]) -> None:
     gone = redeemed + total["EXPIRE out"] + taken_back + total["ADJUST out"]
     earned = total["EARN in"] + total["EARN_PENDING out"]
     assert earned + total["ADJUST in"] == held + set_aside + gone - debt
-    at_first = total["REVERSE out"] + total["CANCEL out"] - total["FORGIVE in"]
+    at_first = total["REVERSE out"] + total["CANCEL out"] - total["FORGIVEN in"]
     assert at_first == sum(row.clawed_back_points for row in tables[Refund])
     assert earned == sum(row.points for row in tables[Purchase])

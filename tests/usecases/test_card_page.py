@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from loyalty_graph.errors import NotFoundError
-from loyalty_graph.ledger.rules import Kind
+from loyalty_graph.ledger.kinds import Kind
 from loyalty_graph.members.models import Member
 from loyalty_graph.members.rules import MemberStatus
 from loyalty_graph.purchases.rules import Line

@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
+from loyalty_graph.ledger.kinds import Forgiveness, Kind
 from loyalty_graph.ledger.reads import Entry
-from loyalty_graph.ledger.rules import Kind
 from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.usecases.explanations import SENTENCES, explain_entry
 from tests.shop import NOON, PROGRAM
@@ -179,9 +179,9 @@ def test_another_currency_says_what_it_was_worth():
             {"pending": -9, "explanation": {"by": "closing"}},
             "9 beans forfeited: the membership was closed.",
         ),
-        (Kind.FORGIVE, 5, {}, "5 beans forgiven: they were spent before the refund."),
+        (Kind.REVERSE, 5, {}, "5 beans forgiven: they were spent before the refund."),
         (
-            Kind.RECLAIM,
+            Kind.UNREDEEM,
             -5,
             {},
             "5 beans no longer forgiven: the redemption they were spent in was cancelled.",
@@ -211,4 +211,4 @@ def test_what_was_erased_is_not_explained():
 
 
 def test_no_kind_is_left_without_a_sentence():
-    assert set(SENTENCES) == set(Kind)
+    assert set(SENTENCES) == {*Kind, *Forgiveness}

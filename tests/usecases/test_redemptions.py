@@ -182,9 +182,9 @@ async def test_cancelling_after_a_refund_gives_nothing_for_nothing(shop: Shop, a
     kinds = await TransferRow.all().order_by("sequence").values_list("kind", "points")
     assert list(kinds)[2:] == [
         ("REVERSE", 100),
-        ("FORGIVE", 80),
+        ("REVERSE", 80),
         ("UNREDEEM", 80),
-        ("RECLAIM", 80),
+        ("UNREDEEM", 80),
     ]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from loyalty_graph.db import connection
 from loyalty_graph.errors import MemberNotActiveError, NotFoundError
-from loyalty_graph.ledger.rules import Kind
+from loyalty_graph.ledger.kinds import Forgiveness, Kind
 from loyalty_graph.members.models import Member
 from loyalty_graph.members.rules import MemberStatus
 from loyalty_graph.money import Money
@@ -218,7 +218,7 @@ async def test_debt_is_shown_below_zero(database: object):
     assert shown.last_change == "Mar 2, 2026: \N{MINUS SIGN}108 beans taken back for a return"
 
 
-async def change(shop: Shop, ada: Member, kind: Kind) -> None:
+async def change(shop: Shop, ada: Member, kind: Kind | Forgiveness) -> None:
     """Make this the newest entry of a member."""
     bought = await shop.buy(ada)
     match kind:
@@ -228,7 +228,7 @@ async def change(shop: Shop, ada: Member, kind: Kind) -> None:
             await shop.give_back(await shop.redeem(ada, 40))
         case Kind.REVERSE:
             await shop.bring_back(bought, {1: 3})
-        case Kind.FORGIVE:
+        case Forgiveness.FORGIVEN:
             await shop.redeem(ada, 100)
             await shop.bring_back(bought, None)
         case Kind.EXPIRE:
@@ -246,12 +246,14 @@ async def change(shop: Shop, ada: Member, kind: Kind) -> None:
         (Kind.REDEEM, "Mar 2, 2026: \N{MINUS SIGN}40 beans spent"),
         (Kind.UNREDEEM, "Mar 2, 2026: +40 beans given back"),
         (Kind.REVERSE, "Mar 2, 2026: \N{MINUS SIGN}27 beans taken back for a return"),
-        (Kind.FORGIVE, "Mar 2, 2026: +100 beans forgiven"),
+        (Forgiveness.FORGIVEN, "Mar 2, 2026: +100 beans forgiven"),
         (Kind.EXPIRE, "Sep 3, 2026: \N{MINUS SIGN}108 beans expired"),
         (Kind.ADJUST, "Mar 2, 2026: +5 beans adjusted by hand"),
     ],
 )
-async def test_the_card_says_what_changed_last(shop: Shop, ada: Member, kind: Kind, expected: str):
+async def test_the_card_says_what_changed_last(
+    shop: Shop, ada: Member, kind: Kind | Forgiveness, expected: str
+):
     await change(shop, ada, kind)
 
     assert (await face(shop, ada)).last_change == expected

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loyalty_graph.ledger.rules import Kind
+from loyalty_graph.ledger.kinds import Kind
 from loyalty_graph.subscriptions.rules import Status
 from loyalty_graph.wallet.words import LANGUAGES, language, word
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from starlette.testclient import TestClient
 
-from loyalty_graph.ledger.rules import Kind
+from loyalty_graph.ledger.kinds import Forgiveness, Kind
 from loyalty_graph.members.rules import MemberStatus
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.rewards.rules import Step
@@ -270,7 +270,7 @@ def test_asking_only_for_the_heads_of_a_stream_ends(api: Api, ada: Linked):
 
 
 def test_every_kind_of_entry_has_its_heading():
-    assert set(HAPPENED) == set(Kind)
+    assert set(HAPPENED) == {*Kind, *Forgiveness}
 
 
 def test_a_link_is_in_no_log(api: Api, ada: Linked, caplog: pytest.LogCaptureFixture):

@@ -21,8 +21,8 @@ from loyalty_graph.graphql.reasons import Explanation
 from loyalty_graph.graphql.scalars import Count, Points
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.ledger import audit, reads
+from loyalty_graph.ledger.kinds import Kind
 from loyalty_graph.ledger.pending import origin_of
-from loyalty_graph.ledger.rules import Kind
 from loyalty_graph.programs import service as programs
 from loyalty_graph.usecases import adjustments
 
@@ -45,13 +45,26 @@ describe_enum(
         Kind.ACTIVATE: "Points that waited and can be spent now.",
         Kind.CANCEL: "Points that waited, taken back, because goods were brought back.",
         Kind.REDEEM: "Points given for a reward.",
-        Kind.UNREDEEM: "Points given back, because a redemption was cancelled.",
+        Kind.UNREDEEM: (
+            "Points given back, because a redemption was cancelled; below zero those that had been "
+            "forgiven meanwhile."
+        ),
         Kind.HOLD: "Points set aside for a redemption that is not yet certain.",
         Kind.CAPTURE: "Points that were set aside, given for the reward; the balance stays.",
-        Kind.RELEASE: "Points that were set aside, given back: the redemption did not happen.",
-        Kind.REVERSE: "Points taken back, because goods were brought back.",
-        Kind.FORGIVE: "The part of a claw-back that was spent already, forgiven.",
-        Kind.RECLAIM: "Points that were forgiven, taken after all: a redemption was cancelled.",
+        Kind.RELEASE: (
+            "Points that were set aside, given back: the redemption did not happen; below zero "
+            "those that had been forgiven meanwhile."
+        ),
+        Kind.REVERSE: (
+            "Points taken back, because goods were brought back; above zero the part that was "
+            "spent already, forgiven."
+        ),
+        Kind.REINSTATE: "Points that had expired, and are valid again.",
+        Kind.TRANSFER_OUT: "Points given to another member, or the fee for it.",
+        Kind.TRANSFER_IN: "Points received from another member.",
+        Kind.MERGE_OUT: "Points that went to the account this one was merged into.",
+        Kind.MERGE_IN: "Points of an account that was merged into this one.",
+        Kind.MIGRATE: "Points brought along from another system.",
         Kind.EXPIRE: "Points whose date has passed, or whose member was closed.",
         Kind.ADJUST: "Points added or taken by hand, with a reason.",
     },

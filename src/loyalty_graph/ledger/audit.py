@@ -199,6 +199,7 @@ def _covered(
         debit=transfer.debit,
         credit=transfer.credit,
         points=transfer.points,
+        qualifying=transfer.qualifying,
         at=transfer.at,
         recorded_at=transfer.recorded_at,
         reference=transfer.reference,

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from loyalty_graph.db.sets import Lookup, fetch
 from loyalty_graph.ledger import chain
+from loyalty_graph.ledger.kinds import Book, Kind, earned
 from loyalty_graph.ledger.models import AccountRow, LotRow, LotUseRow, TransferRow
 from loyalty_graph.ledger.pending import activation
-from loyalty_graph.ledger.rules import Book, Kind
 
 ACCOUNT = (
     "balance_points",
@@ -56,6 +56,7 @@ class StoredTransfer:
     debit: str
     credit: str
     points: int
+    qualifying: int
     balance_after: int
     at: datetime
     recorded_at: datetime
@@ -100,7 +101,10 @@ class Books:
     uses: Sequence[tuple[int, int, int]]
 
 
-_TRANSFER = tuple(StoredTransfer.__dataclass_fields__)
+_TRANSFER = tuple(
+    "qualifying_points" if name == "qualifying" else name
+    for name in StoredTransfer.__dataclass_fields__
+)
 
 
 def as_row(account: StoredAccount) -> tuple[object, ...]:
@@ -174,11 +178,8 @@ def derive(program_id: UUID, books: Books) -> StoredAccount:
         balance += transfer.signed
         held += transfer.holding
         pending += transfer.waiting
-        if transfer.kind in {Kind.EARN, Kind.EARN_PENDING}:
-            qualifying += transfer.points
-            lifetime += transfer.points
-        elif transfer.kind in {Kind.REVERSE, Kind.CANCEL}:
-            qualifying -= transfer.points
+        qualifying += transfer.qualifying
+        lifetime += earned(Kind(transfer.kind), transfer.qualifying)
     if not books.transfers:
         return StoredAccount(0, 0, 0, 0, 0, 0, chain.genesis(program_id, books.member_id))
     last = books.transfers[-1]

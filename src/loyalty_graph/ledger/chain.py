@@ -28,6 +28,7 @@ class Fields:
     debit: str
     credit: str
     points: int
+    qualifying: int
     at: datetime
     recorded_at: datetime
     reference: str
@@ -67,6 +68,7 @@ def link(previous: bytes, given: Fields) -> bytes:
         "kind": given.kind,
         "opened": None if given.opened is None else _opened(given.opened),
         "points": given.points,
+        "qualifying": given.qualifying,
         "recorded_at": _instant(given.recorded_at),
         "reference": given.reference,
         "rule_version": given.rule_version,

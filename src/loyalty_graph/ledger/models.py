@@ -42,6 +42,7 @@ class AccountRow(Model):
 class TransferRow(Model):
     """Points moved from one account to another: one row is both legs.
 
+    `qualifying_points` is what it adds to what counts for a tier, or takes from it.
     `text`, `actor`, `explanation` and `salt` may be erased; `details_hash` keeps the chain whole.
     """
 
@@ -52,6 +53,7 @@ class TransferRow(Model):
     debit = fields.CharField(max_length=12)
     credit = fields.CharField(max_length=12)
     points: int = fields.BigIntField()
+    qualifying_points: int = fields.BigIntField()
     balance_after: int = fields.BigIntField()
     at: datetime = fields.DatetimeField()
     recorded_at: datetime = fields.DatetimeField()
@@ -70,7 +72,10 @@ class TransferRow(Model):
             PrimaryKey("program_id", "member_id", "sequence"),
             # The member comes last: references ascend, so the index grows at its end.
             Unique("program_id", "kind", "reference", "member_id", name="transfer_once"),
-            Check("points > 0", name="transfer_points_positive"),
+            Check(
+                "points > 0 OR (points = 0 AND qualifying_points <> 0)",
+                name="transfer_moves_something",
+            ),
             Check("debit <> credit", name="transfer_two_accounts"),
             AppendOnly(),
         ]

@@ -9,11 +9,10 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from loyalty_graph.ledger.kinds import PART, Book, Kind
 from loyalty_graph.ledger.rules import (
     Account,
-    Book,
     Cause,
-    Kind,
     Lot,
     Transfer,
     check_active,
@@ -22,17 +21,15 @@ from loyalty_graph.ledger.rules import (
     take,
 )
 
-_SEPARATOR = "/"
-
 
 def reference(origin_id: UUID, part: str) -> str:
     """Return the reference of a part of a purchase's or activity's points; it waits by itself."""
-    return f"{origin_id}{_SEPARATOR}{part}"
+    return f"{origin_id}{PART}{part}"
 
 
 def origin_of(entry_reference: str) -> str:
     """Return the id of what earned the points, from the reference of all or a part of them."""
-    return entry_reference.partition(_SEPARATOR)[0]
+    return entry_reference.partition(PART)[0]
 
 
 def activation(lot_sequence: int) -> str:
@@ -55,8 +52,6 @@ def earn_pending(
     """
     check_active(account)
     activates_at = min(activates_at, expires_at)
-    account.qualifying += points
-    account.lifetime += points
     lot = Lot(
         account.sequence + 1,
         points,
@@ -76,6 +71,7 @@ def earn_pending(
         replace(cause, explanation=told),
         (),
         opened=(points, expires_at, activates_at),
+        qualifying=points,
     )
     account.waiting.append(lot)
     activate_due(account, now=cause.recorded_at)
@@ -122,8 +118,16 @@ def cancel(account: Account, lots: Collection[int], points: int, cause: Cause) -
     cancelled = sum(amount for _, amount in uses)
     if not cancelled:
         return None
-    account.qualifying -= cancelled
-    return post(account, Kind.CANCEL, Book.PENDING, Book.CANCELLED, cancelled, cause, uses)
+    return post(
+        account,
+        Kind.CANCEL,
+        Book.PENDING,
+        Book.CANCELLED,
+        cancelled,
+        cause,
+        uses,
+        qualifying=-cancelled,
+    )
 
 
 def forfeit(account: Account, cause: Cause) -> Transfer | None:
@@ -132,7 +136,7 @@ def forfeit(account: Account, cause: Cause) -> Transfer | None:
     if not points:
         return None
     uses = _take(account, list(account.waiting), points)
-    apart = replace(cause, reference=f"{cause.reference}{_SEPARATOR}pending")
+    apart = replace(cause, reference=f"{cause.reference}{PART}pending")
     return post(account, Kind.EXPIRE, Book.PENDING, Book.EXPIRED, points, apart, uses)
 
 

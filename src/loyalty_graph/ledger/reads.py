@@ -9,8 +9,8 @@ from uuid import UUID
 from tortoise.functions import Sum
 
 from loyalty_graph.db.sets import Lookup, Row, fetch, keys_below
+from loyalty_graph.ledger.kinds import Book, Kind
 from loyalty_graph.ledger.models import AccountRow, LotRow, TransferRow
-from loyalty_graph.ledger.rules import Book, Kind
 from loyalty_graph.programs.rules import NEVER
 
 

@@ -1,22 +1,26 @@
 """Giving points back to the lots they came from: pure functions like those of `rules.py`."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from loyalty_graph.ledger.rules import Account, Book, Cause, Kind, Transfer, expire, post
+from loyalty_graph.ledger.kinds import PART, Book, Kind
+from loyalty_graph.ledger.rules import Account, Cause, Transfer, expire, post
+
+Forgiven = tuple[int, int]
+"""(sequence of the entry, points): below zero it took back what had been forgiven."""
 
 
-def forgiven_after(history: Iterable[tuple[Kind, int, int]], sequence: int) -> int:
+def forgiven_after(history: Iterable[Forgiven], sequence: int) -> int:
     """Return what was forgiven after an entry and not reclaimed since.
 
-    `history` are the member's FORGIVE and RECLAIM transfers as (kind, sequence, points), oldest
-    first. A reclaim concerns what was forgiven last.
+    `history` is oldest first. What is reclaimed was forgiven last.
     """
     open_: list[tuple[int, int]] = []
-    for kind, at, points in history:
-        if kind is Kind.FORGIVE:
+    for at, points in history:
+        if points > 0:
             open_.append((at, points))
             continue
-        left = points
+        left = -points
         while left:
             last, amount = open_.pop()
             if amount > left:
@@ -90,5 +94,6 @@ def _give_back(
             left -= step
     posted = [post(account, kind, source, Book.MEMBER, points, cause, sorted(returned))]
     if reclaimed:
-        posted.append(post(account, Kind.RECLAIM, Book.MEMBER, Book.FORGIVEN, reclaimed, cause, ()))
+        because = replace(cause, reference=f"{cause.reference}{PART}reclaimed")
+        posted.append(post(account, kind, Book.MEMBER, Book.FORGIVEN, reclaimed, because, ()))
     return [*posted, *expire(account, now=cause.recorded_at)]

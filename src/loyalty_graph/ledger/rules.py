@@ -5,54 +5,16 @@ Working accounts belong to one batch and are changed in place while it is decide
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from loyalty_graph.errors import InsufficientPointsError, MemberNotActiveError
 from loyalty_graph.ledger import chain
+from loyalty_graph.ledger.kinds import PART, Book, Kind, earned
 
 ACTIVE = "ACTIVE"
-
-
-class Kind(StrEnum):
-    """What a transfer is for."""
-
-    EARN = "EARN"
-    EARN_PENDING = "EARN_PENDING"
-    ACTIVATE = "ACTIVATE"
-    CANCEL = "CANCEL"
-    REDEEM = "REDEEM"
-    UNREDEEM = "UNREDEEM"
-    HOLD = "HOLD"
-    CAPTURE = "CAPTURE"
-    RELEASE = "RELEASE"
-    REVERSE = "REVERSE"
-    FORGIVE = "FORGIVE"
-    RECLAIM = "RECLAIM"
-    EXPIRE = "EXPIRE"
-    ADJUST = "ADJUST"
-
-
-class Book(StrEnum):
-    """Where points come from and go to. The programme's side is only ever added up.
-
-    `HELD` is the member's too: points set aside for a redemption that is not yet certain. So is
-    `PENDING`: points that were earned, but cannot be spent before their time has come.
-    """
-
-    MEMBER = "MEMBER"
-    HELD = "HELD"
-    PENDING = "PENDING"
-    ISSUED = "ISSUED"
-    REDEEMED = "REDEEMED"
-    CLAWED_BACK = "CLAWED_BACK"
-    FORGIVEN = "FORGIVEN"
-    EXPIRED = "EXPIRED"
-    CANCELLED = "CANCELLED"
-    ADJUSTED = "ADJUSTED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +60,17 @@ class Lot:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """One decided transfer, ready to be stored."""
+    """One decided transfer, ready to be stored.
+
+    `qualifying` is what it adds to what counts for a tier, or takes from it.
+    """
 
     sequence: int
     kind: Kind
     debit: Book
     credit: Book
     points: int
+    qualifying: int
     balance_after: int
     cause: Cause
     uses: tuple[tuple[int, int], ...]
@@ -152,9 +118,9 @@ def earn(account: Account, points: int, cause: Cause, *, expires_at: datetime) -
         MemberNotActiveError: The member may not earn now.
     """
     check_active(account)
-    account.qualifying += points
-    account.lifetime += points
-    return _credit(account, Kind.EARN, Book.ISSUED, points, cause, expires_at)
+    return credit(
+        account, Kind.EARN, Book.ISSUED, points, cause, expires_at=expires_at, qualifying=points
+    )
 
 
 def redeem(account: Account, points: int, cause: Cause) -> Transfer:
@@ -217,11 +183,13 @@ def reverse(
     expire(account, now=cause.recorded_at)
     uses = take(sorted(account.lots, key=lambda lot: lot.sequence not in origins), due)
     missing = due - sum(points for _, points in uses)
-    account.qualifying -= due
-    transfer = post(account, Kind.REVERSE, Book.MEMBER, Book.CLAWED_BACK, due, cause, uses)
+    transfer = post(
+        account, Kind.REVERSE, Book.MEMBER, Book.CLAWED_BACK, due, cause, uses, qualifying=-due
+    )
     if not missing or may_go_negative:
         return Reversal(due, 0, transfer)
-    post(account, Kind.FORGIVE, Book.FORGIVEN, Book.MEMBER, missing, cause, ())
+    because = replace(cause, reference=f"{cause.reference}{PART}forgiven")
+    post(account, Kind.REVERSE, Book.FORGIVEN, Book.MEMBER, missing, because, ())
     return Reversal(due - missing, missing, transfer)
 
 
@@ -256,7 +224,7 @@ def adjust(account: Account, points: int, cause: Cause, *, expires_at: datetime)
     check_active(account)
     assert points != 0, "an adjustment of nothing is refused at the door"
     if points > 0:
-        return _credit(account, Kind.ADJUST, Book.ADJUSTED, points, cause, expires_at)
+        return credit(account, Kind.ADJUST, Book.ADJUSTED, points, cause, expires_at=expires_at)
     uses = _spend(account, -points, cause.at)
     return post(account, Kind.ADJUST, Book.MEMBER, Book.ADJUSTED, -points, cause, uses)
 
@@ -292,14 +260,32 @@ def take(lots: Iterable[Lot], points: int) -> list[tuple[int, int]]:
     return uses
 
 
-def _credit(
-    account: Account, kind: Kind, source: Book, points: int, cause: Cause, expires_at: datetime
+def credit(  # noqa: PLR0913 - the columns of one transfer
+    account: Account,
+    kind: Kind,
+    source: Book,
+    points: int,
+    cause: Cause,
+    *,
+    expires_at: datetime,
+    qualifying: int = 0,
 ) -> Transfer:
+    """Add points to the balance in a lot of their own; debt is paid first."""
     paid = min(account.debt, points)
     lot = Lot(account.sequence + 1, points, points - paid, expires_at, is_new=True)
     uses = [(lot.sequence, paid)] if paid else []
     opened = (points, expires_at, None)
-    transfer = post(account, kind, source, Book.MEMBER, points, cause, uses, opened=opened)
+    transfer = post(
+        account,
+        kind,
+        source,
+        Book.MEMBER,
+        points,
+        cause,
+        uses,
+        opened=opened,
+        qualifying=qualifying,
+    )
     account.lots.append(lot)
     account.lots.sort(key=soonest_first)
     return transfer
@@ -335,9 +321,13 @@ def post(  # noqa: PLR0913, PLR0917 - the columns of one transfer
     uses: Iterable[tuple[int, int]],
     *,
     opened: chain.Opened | None = None,
+    qualifying: int = 0,
 ) -> Transfer:
-    """Append a transfer to the account and link it to the one before."""
-    assert points > 0, "a transfer moves points"
+    """Append a transfer to the account and link it to the one before.
+
+    One without points may still change what counts for a tier (`qualifying`).
+    """
+    assert points > 0 or (qualifying and not points), "a transfer moves points"
     sequence = account.sequence + 1
     sorted_uses = tuple(sorted(uses))
     details = chain.details_hash(cause.salt, cause.text, cause.actor, cause.explanation)
@@ -347,6 +337,7 @@ def post(  # noqa: PLR0913, PLR0917 - the columns of one transfer
         debit=debit,
         credit=credit,
         points=points,
+        qualifying=qualifying,
         at=cause.at,
         recorded_at=cause.recorded_at,
         reference=cause.reference,
@@ -359,6 +350,8 @@ def post(  # noqa: PLR0913, PLR0917 - the columns of one transfer
     account.balance += points * ((credit is Book.MEMBER) - (debit is Book.MEMBER))
     account.held += points * ((credit is Book.HELD) - (debit is Book.HELD))
     account.pending += points * ((credit is Book.PENDING) - (debit is Book.PENDING))
+    account.qualifying += qualifying
+    account.lifetime += earned(kind, qualifying)
     assert account.held >= 0, "only what was set aside can be captured or released"
     account.head = chain.link(account.head, covered)
     transfer = Transfer(
@@ -367,6 +360,7 @@ def post(  # noqa: PLR0913, PLR0917 - the columns of one transfer
         debit,
         credit,
         points,
+        qualifying,
         account.balance,
         cause,
         sorted_uses,

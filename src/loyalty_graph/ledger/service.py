@@ -6,12 +6,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from tortoise.expressions import Q
+
 from loyalty_graph.db import assert_in_transaction, connection
 from loyalty_graph.db.sets import Insert, Lookup, Row, Update, Write, fetch, table_name
 from loyalty_graph.errors import NotFoundError
-from loyalty_graph.ledger import chain, pending
+from loyalty_graph.ledger import chain, pending, returning
+from loyalty_graph.ledger.kinds import Book, Kind
 from loyalty_graph.ledger.models import AccountRow, LotRow, LotUseRow, TransferRow
-from loyalty_graph.ledger.rules import ACTIVE, Account, Kind, Lot, Transfer
+from loyalty_graph.ledger.rules import ACTIVE, Account, Lot, Transfer
 
 LOTS_AT_ONCE = 64
 
@@ -191,20 +194,17 @@ async def _add_lots(
 
 async def forgiveness(
     program_id: UUID, member_ids: Sequence[UUID]
-) -> dict[UUID, list[tuple[Kind, int, int]]]:
-    """Return what members were forgiven and what was reclaimed: (kind, sequence, points)."""
+) -> dict[UUID, list[returning.Forgiven]]:
+    """Return what members were forgiven, and what of it was reclaimed, oldest first."""
+    is_either = Q(debit=Book.FORGIVEN) | Q(credit=Book.FORGIVEN)
     rows: Any = (
-        await TransferRow.filter(
-            program_id=program_id,
-            member_id__in=list(member_ids),
-            kind__in=[Kind.FORGIVE, Kind.RECLAIM],
-        )
+        await TransferRow.filter(is_either, program_id=program_id, member_id__in=list(member_ids))
         .order_by("sequence")
-        .values_list("member_id", "kind", "sequence", "points")
+        .values_list("member_id", "credit", "sequence", "points")
     )
-    found: dict[UUID, list[tuple[Kind, int, int]]] = {one: [] for one in member_ids}
-    for member_id, kind, sequence, points in rows:
-        found[member_id].append((Kind(kind), sequence, points))
+    found: dict[UUID, list[returning.Forgiven]] = {one: [] for one in member_ids}
+    for member_id, credit, sequence, points in rows:
+        found[member_id].append((sequence, -points if credit == Book.FORGIVEN else points))
     return found
 
 
@@ -300,6 +300,7 @@ _TRANSFER = (
     "debit",
     "credit",
     "points",
+    "qualifying_points",
     "balance_after",
     "at",
     "recorded_at",
@@ -323,6 +324,7 @@ def _row(account: Account, transfer: Transfer) -> tuple[object, ...]:
         transfer.debit,
         transfer.credit,
         transfer.points,
+        transfer.qualifying,
         transfer.balance_after,
         cause.at,
         cause.recorded_at,
@@ -366,13 +368,17 @@ async def count(program_id: UUID, kind: Kind) -> int:
     return await TransferRow.filter(program_id=program_id, kind=kind).count()
 
 
-async def totals(program_id: UUID) -> dict[tuple[Kind, bool], int]:
-    """Return the points of all transfers by kind and direction (True: into members' accounts)."""
+async def net_of_books(program_id: UUID) -> dict[Book, int]:
+    """Return what every book has received, less what it has given: all of them add up to 0."""
     table = table_name(TransferRow)
     mark = "$1" if connection().capabilities.dialect == "postgres" else "?"
     rows = await connection().execute_query_dict(
-        f"select kind, credit = 'MEMBER' as inward, sum(points) as points from {table}"  # noqa: S608 - our own names
+        f"select debit, credit, sum(points) as points from {table}"  # noqa: S608 - our own names
         f" where program_id = {mark} group by 1, 2",
         [program_id if mark == "$1" else str(program_id)],
     )
-    return {(Kind(row["kind"]), bool(row["inward"])): int(row["points"]) for row in rows}
+    net = dict.fromkeys(Book, 0)
+    for row in rows:
+        net[Book(row["credit"])] += int(row["points"])
+        net[Book(row["debit"])] -= int(row["points"])
+    return net

@@ -688,6 +688,7 @@ CREATE TABLE "transfer" (
     "debit" VARCHAR(12) NOT NULL,
     "credit" VARCHAR(12) NOT NULL,
     "points" BIGINT NOT NULL,
+    "qualifying_points" BIGINT NOT NULL,
     "balance_after" BIGINT NOT NULL,
     "at" TIMESTAMP NOT NULL,
     "recorded_at" TIMESTAMP NOT NULL,
@@ -700,7 +701,7 @@ CREATE TABLE "transfer" (
     "details_hash" BLOB NOT NULL,
     "hash" BLOB NOT NULL,
     CONSTRAINT "transfer_pkey" PRIMARY KEY ("program_id", "member_id", "sequence"),
-    CONSTRAINT "transfer_points_positive" CHECK (points > 0),
+    CONSTRAINT "transfer_moves_something" CHECK (points > 0 OR (points = 0 AND qualifying_points <> 0)),
     CONSTRAINT "transfer_two_accounts" CHECK (debit <> credit)
 );
 CREATE UNIQUE INDEX "transfer_once" ON "transfer" ("program_id", "kind", "reference", "member_id");

@@ -20,7 +20,7 @@ from loyalty_graph.identity.rules import Scope, TokenMode
 from loyalty_graph.ledger import reads as ledger_reads
 from loyalty_graph.ledger import service as ledger
 from loyalty_graph.ledger.audit import Audit
-from loyalty_graph.ledger.rules import Kind
+from loyalty_graph.ledger.kinds import Book, Kind
 from loyalty_graph.members import reads as members
 from loyalty_graph.members import service as member_service
 from loyalty_graph.members.rules import Reference, ReferenceKind
@@ -249,26 +249,19 @@ async def _report(
 ) -> Report:
     program_id, wallets = program.program_id, following.wallets
     look = following.desk.printers[program.settings.branding.template].template.look
-    totals = await ledger.totals(program_id)
+    net = await ledger.net_of_books(program_id)
     rows = await purchases.counts(program_id)
-    forgiven = totals.get((Kind.FORGIVE, True), 0) - totals.get((Kind.RECLAIM, False), 0)
-    spent = totals.get((Kind.REDEEM, False), 0) + totals.get((Kind.CAPTURE, False), 0)
     cards = [one.member_id for one in wallets.holders]
-    by_hand = totals.get((Kind.ADJUST, True), 0) - totals.get((Kind.ADJUST, False), 0)
     return Report(
         members=audit.accounts,
         purchases=rows.purchases,
         purchase_lines=rows.lines,
-        points_issued=totals.get((Kind.EARN, True), 0)
-        + totals.get((Kind.EARN_PENDING, False), 0)
-        + by_hand,
-        points_redeemed=spent - totals.get((Kind.UNREDEEM, True), 0),
-        points_expired=totals.get((Kind.EXPIRE, False), 0),
-        points_clawed_back=totals.get((Kind.REVERSE, False), 0)
-        + totals.get((Kind.CANCEL, False), 0)
-        - forgiven,
+        points_issued=-net[Book.ISSUED] - net[Book.ADJUSTED],
+        points_redeemed=net[Book.REDEEMED],
+        points_expired=net[Book.EXPIRED],
+        points_clawed_back=net[Book.CLAWED_BACK] + net[Book.CANCELLED] + net[Book.FORGIVEN],
         points_outstanding=await ledger_reads.outstanding(program_id),
-        shortfall=forgiven,
+        shortfall=-net[Book.FORGIVEN],
         refunds=rows.refunds,
         redemptions=await ledger.count(program_id, Kind.REDEEM)
         + await ledger.count(program_id, Kind.CAPTURE),

@@ -13,6 +13,7 @@ from loyalty_graph.earning.rule_settings import EarningRule
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import pending
 from loyalty_graph.ledger import rules as ledger
+from loyalty_graph.ledger.kinds import Kind
 from loyalty_graph.purchases import activities
 from loyalty_graph.purchases.rules import Deed
 from loyalty_graph.segments.facts import MemberFacts
@@ -65,7 +66,7 @@ class Progress:
         known = self.facts.get(member_id)
         if known is None:
             return MemberFacts(at=local)
-        more = sum(one.points for one in account.posted if one.kind is ledger.Kind.EARN)
+        more = sum(one.points for one in account.posted if one.kind is Kind.EARN)
         balance = known.balance_points + more
         facts = replace(known, at=local, balance_points=balance, lifetime_points=account.lifetime)
         tier, plan = self.tiering.tier_at(member_id, at), self.memberships.plan_at(member_id, at)

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from loyalty_graph.errors import NotFoundError
 from loyalty_graph.ledger import reads as ledger
+from loyalty_graph.ledger.kinds import Forgiveness, Kind, meaning
 from loyalty_graph.ledger.reads import Entry
-from loyalty_graph.ledger.rules import Kind
 from loyalty_graph.members import reads as members
 from loyalty_graph.members.rules import MemberStatus
 from loyalty_graph.programs import service as programs
@@ -37,7 +37,7 @@ SHOWN_STATUSES = {MemberStatus.ACTIVE, MemberStatus.SUSPENDED}
 class Change:
     """One entry as its member reads it; `why` is None after an erasure."""
 
-    kind: Kind
+    kind: Kind | Forgiveness
     points: int
     day: date
     why: Explanation | None
@@ -188,4 +188,5 @@ def _change(entry: Entry, settings: ProgramSettings, script: Script) -> Change:
         date=lambda day: script.within(script.full_date(day)),
     )
     day = entry.at.astimezone(settings.zone).date()
-    return Change(entry.kind, entry.points, day, explain_entry(entry, settings, writing))
+    kind = meaning(entry.kind, entry.points)
+    return Change(kind, entry.points, day, explain_entry(entry, settings, writing))

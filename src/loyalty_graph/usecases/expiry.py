@@ -10,7 +10,7 @@ from loyalty_graph.db.sets import store
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import pending, rules
 from loyalty_graph.ledger import service as ledger
-from loyalty_graph.ledger.rules import Kind
+from loyalty_graph.ledger.kinds import Kind
 from loyalty_graph.usecases import activations
 
 MEMBERS_AT_ONCE = 200

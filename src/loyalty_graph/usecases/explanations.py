@@ -7,8 +7,8 @@ from typing import Any
 
 from loyalty_graph.benefits.rules import GrantSource
 from loyalty_graph.earning.rules import Granularity, Rounding
+from loyalty_graph.ledger.kinds import Forgiveness, Kind, meaning
 from loyalty_graph.ledger.reads import Entry
-from loyalty_graph.ledger.rules import Kind
 from loyalty_graph.money import Money as Amount
 from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.purchases.rules import ActivityKind
@@ -102,7 +102,8 @@ def explain_entry(
     points = abs(entry.points or entry.held or entry.pending)
     told = Told(points, entry.explanation, entry, settings, writing)
     return Explanation(
-        summary=SENTENCES[entry.kind](told), steps=_steps(entry.explanation, settings, writing)
+        summary=SENTENCES[meaning(entry.kind, entry.points)](told),
+        steps=_steps(entry.explanation, settings, writing),
     )
 
 
@@ -219,7 +220,7 @@ def _adjusted(told: Told) -> str:
     return f"{told.amount} {done} by hand: {told.entry.text}"
 
 
-SENTENCES: Mapping[Kind, Callable[[Told], str]] = {
+SENTENCES: Mapping[Kind | Forgiveness, Callable[[Told], str]] = {
     Kind.EARN: _for_what_was_done,
     Kind.EARN_PENDING: _waiting,
     Kind.ACTIVATE: _activated,
@@ -232,11 +233,19 @@ SENTENCES: Mapping[Kind, Callable[[Told], str]] = {
         f"{told.amount} that were set aside are back: the redemption did not happen."
     ),
     Kind.REVERSE: _taken_back,
-    Kind.FORGIVE: lambda told: f"{told.amount} forgiven: they were spent before the refund.",
-    Kind.RECLAIM: lambda told: (
+    Forgiveness.FORGIVEN: lambda told: (
+        f"{told.amount} forgiven: they were spent before the refund."
+    ),
+    Forgiveness.RECLAIMED: lambda told: (
         f"{told.amount} no longer forgiven: the redemption they were spent in was cancelled."
     ),
     Kind.EXPIRE: _expired,
+    Kind.REINSTATE: lambda told: f"{told.amount} {told.are} valid again.",
+    Kind.TRANSFER_OUT: lambda told: f"{told.amount} given to another member.",
+    Kind.TRANSFER_IN: lambda told: f"{told.amount} received from another member.",
+    Kind.MERGE_OUT: lambda told: f"{told.amount} moved to the account this one was joined to.",
+    Kind.MERGE_IN: lambda told: f"{told.amount} from the account that was joined to this one.",
+    Kind.MIGRATE: lambda told: f"{told.amount} brought along from the system before.",
     Kind.ADJUST: _adjusted,
 }
 

@@ -23,7 +23,8 @@ from loyalty_graph.idempotency import Answered, Claim, answers
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import pending
 from loyalty_graph.ledger import service as ledger
-from loyalty_graph.ledger.rules import Account, Kind, available
+from loyalty_graph.ledger.kinds import Kind
+from loyalty_graph.ledger.rules import Account, available
 from loyalty_graph.members import service as members
 from loyalty_graph.members.rules import Reference
 from loyalty_graph.usecases import activations

@@ -7,7 +7,7 @@ from uuid import UUID
 from loyalty_graph.ledger import returning
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.ledger import service as ledger_service
-from loyalty_graph.ledger.rules import Kind
+from loyalty_graph.ledger.kinds import Book, Kind
 from loyalty_graph.rewards.rules import Redemption, RedemptionState
 from loyalty_graph.rewards.service import Catalogue
 from loyalty_graph.usecases import posting
@@ -63,9 +63,9 @@ async def give_back(
         undo = returning.release if one.state is RedemptionState.HELD else returning.unredeem
         posted = undo(account, took.uses, cause(one), forgiven=forgiven)
         history[one.member_id] += [
-            (transfer.kind, transfer.sequence, transfer.points)
+            (transfer.sequence, -transfer.points)
             for transfer in posted
-            if transfer.kind is Kind.RECLAIM
+            if transfer.credit is Book.FORGIVEN
         ]
         transfers.append(posted[0])
     return transfers

@@ -14,6 +14,7 @@ from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import returning
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.ledger import service as ledger_service
+from loyalty_graph.ledger.kinds import Kind
 from loyalty_graph.members.rules import Reference
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import check_offset
@@ -164,9 +165,7 @@ async def return_points(program_id: UUID, command: ReturnPoints, *, now: datetim
     account = batch.account(0, command.member)
     reference = str(command.redemption_id)
     taken = await ledger_service.taken_by(program_id, account, reference)
-    if await ledger_service.is_posted(
-        program_id, account.member_id, ledger.Kind.UNREDEEM, reference
-    ):
+    if await ledger_service.is_posted(program_id, account.member_id, Kind.UNREDEEM, reference):
         raise InvalidInputError(
             f"The points of redemption {reference} were returned before.", field="redemption"
         )

@@ -10,6 +10,7 @@ from loyalty_graph.db.sets import Lookup, Row
 from loyalty_graph.errors import NotFoundError
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.ledger import service as ledger_service
+from loyalty_graph.ledger.kinds import Kind
 from loyalty_graph.members.rules import Reference, ReferenceKind
 from loyalty_graph.programs import service as programs
 from loyalty_graph.subscriptions import service as subscriptions
@@ -91,7 +92,7 @@ class Desk:
         if not (points and has_paid) or self.account.status != ledger.ACTIVE:
             return
         if await ledger_service.is_posted(
-            self.batch.program_id, self.account.member_id, ledger.Kind.ADJUST, WELCOME
+            self.batch.program_id, self.account.member_id, Kind.ADJUST, WELCOME
         ):
             return
         plan, now = self.terms.plan, self.batch.now

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from loyalty_graph.db.sets import Row, fetch
 from loyalty_graph.ledger import reads as ledger
+from loyalty_graph.ledger.kinds import meaning
 from loyalty_graph.ledger.reads import Move
 from loyalty_graph.members import reads as members
 from loyalty_graph.members.reads import Profile
@@ -187,7 +188,8 @@ def _last_change(move: Move, settings: ProgramSettings, locale: str) -> str:
     sign = "+" if points > 0 else MINUS
     day = write_date(move.at.astimezone(settings.zone).date(), locale)
     moved = f"{sign}{write_number(abs(points), locale)} {_unit(settings, points)}"
-    return f"{isolated(day, locale)}: {isolated(moved, locale)} {word(move.kind, locale)}"
+    happened = word(meaning(move.kind, points), locale)
+    return f"{isolated(day, locale)}: {isolated(moved, locale)} {happened}"
 
 
 def _unit(settings: ProgramSettings, points: int) -> str:

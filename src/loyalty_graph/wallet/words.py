@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import lru_cache
 
-from loyalty_graph.ledger.rules import Kind
+from loyalty_graph.ledger.kinds import Forgiveness, Kind
 from loyalty_graph.subscriptions.rules import Status
 
 FALLBACK = "en"
@@ -50,13 +50,29 @@ _WORDS: Mapping[str, tuple[str, str, str, str]] = {
         "iade nedeniyle geri alındı",
         "مخصومة بسبب إرجاع",
     ),
-    Kind.FORGIVE: ("forgiven", "erlassen", "silindi", "مُعفاة"),
-    Kind.RECLAIM: (
+    Forgiveness.FORGIVEN: ("forgiven", "erlassen", "silindi", "مُعفاة"),
+    Forgiveness.RECLAIMED: (
         "no longer forgiven",
         "nicht mehr erlassen",
         "artık silinmiş değil",
         "لم تعد مُعفاة",
     ),
+    Kind.TRANSFER_OUT: ("given away", "weitergegeben", "devredildi", "محوّلة إلى عضو آخر"),
+    Kind.TRANSFER_IN: ("received", "erhalten", "alındı", "مستلمة"),
+    Kind.MERGE_OUT: (
+        "moved to another account",
+        "auf ein anderes Konto übertragen",
+        "başka bir hesaba taşındı",
+        "منقولة إلى حساب آخر",
+    ),
+    Kind.MERGE_IN: (
+        "from another account",
+        "von einem anderen Konto",
+        "başka bir hesaptan",
+        "من حساب آخر",
+    ),
+    Kind.MIGRATE: ("brought along", "mitgebracht", "aktarıldı", "منقولة من النظام السابق"),
+    Kind.REINSTATE: ("valid again", "wieder gültig", "yeniden geçerli", "صالحة من جديد"),
     Kind.EXPIRE: ("expired", "verfallen", "süresi doldu", "منتهية"),
     Kind.ADJUST: ("adjusted by hand", "von Hand angepasst", "elle düzeltildi", "معدّلة يدويًا"),
     Status.INCOMPLETE: ("Awaiting payment", "Zahlung offen", "Ödeme bekleniyor", "بانتظار الدفع"),

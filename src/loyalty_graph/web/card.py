@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from loyalty_graph.benefits.rules import UsePeriod
 from loyalty_graph.errors import MemberNotActiveError, NotFoundError
-from loyalty_graph.ledger.rules import Kind
+from loyalty_graph.ledger.kinds import Forgiveness, Kind
 from loyalty_graph.rate_limits import NO_WAIT, RateLimit
 from loyalty_graph.tiers.rules import Window
 from loyalty_graph.usecases import card_page
@@ -58,8 +58,14 @@ HAPPENED = {
     Kind.CAPTURE: "Reward taken",
     Kind.RELEASE: "Points back",
     Kind.REVERSE: "Goods returned",
-    Kind.FORGIVE: "Points forgiven",
-    Kind.RECLAIM: "Points no longer forgiven",
+    Forgiveness.FORGIVEN: "Points forgiven",
+    Forgiveness.RECLAIMED: "Points no longer forgiven",
+    Kind.TRANSFER_OUT: "Points given away",
+    Kind.TRANSFER_IN: "Points received",
+    Kind.MERGE_OUT: "Accounts joined",
+    Kind.MERGE_IN: "Accounts joined",
+    Kind.MIGRATE: "Points brought along",
+    Kind.REINSTATE: "Points valid again",
     Kind.EXPIRE: "Points expired",
     Kind.ADJUST: "Points adjusted",
 }
