@@ -105,6 +105,16 @@ class Account:
         """Return the points the member owes; while there are any, no lot holds points."""
         return max(0, -self.balance)
 
+    def count(self, kind: Kind, debit: Book, credit: Book, points: int, qualifying: int) -> None:
+        """Count one more transfer and what it moves."""
+        self.sequence += 1
+        self.balance += points * ((credit is Book.MEMBER) - (debit is Book.MEMBER))
+        self.held += points * ((credit is Book.HELD) - (debit is Book.HELD))
+        self.pending += points * ((credit is Book.PENDING) - (debit is Book.PENDING))
+        self.qualifying += qualifying
+        self.lifetime += earned(kind, qualifying)
+        assert self.held >= 0, "only what was set aside can be captured or released"
+
 
 def available(lots: Iterable[Lot], at: datetime) -> int:
     """Return the points that can be spent at that time: those in lots that have not expired."""
@@ -323,16 +333,13 @@ def post(  # noqa: PLR0913, PLR0917 - the columns of one transfer
     opened: chain.Opened | None = None,
     qualifying: int = 0,
 ) -> Transfer:
-    """Append a transfer to the account and link it to the one before.
-
-    One without points may still change what counts for a tier (`qualifying`).
-    """
+    """Append a transfer, linked to the one before; without points it counts for tiers only."""
     assert points > 0 or (qualifying and not points), "a transfer moves points"
-    sequence = account.sequence + 1
+    account.count(kind, debit, credit, points, qualifying)
     sorted_uses = tuple(sorted(uses))
     details = chain.details_hash(cause.salt, cause.text, cause.actor, cause.explanation)
     covered = chain.Fields(
-        sequence=sequence,
+        sequence=account.sequence,
         kind=kind,
         debit=debit,
         credit=credit,
@@ -346,16 +353,9 @@ def post(  # noqa: PLR0913, PLR0917 - the columns of one transfer
         uses=sorted_uses,
         details_hash=details,
     )
-    account.sequence = sequence
-    account.balance += points * ((credit is Book.MEMBER) - (debit is Book.MEMBER))
-    account.held += points * ((credit is Book.HELD) - (debit is Book.HELD))
-    account.pending += points * ((credit is Book.PENDING) - (debit is Book.PENDING))
-    account.qualifying += qualifying
-    account.lifetime += earned(kind, qualifying)
-    assert account.held >= 0, "only what was set aside can be captured or released"
     account.head = chain.link(account.head, covered)
     transfer = Transfer(
-        sequence,
+        account.sequence,
         kind,
         debit,
         credit,
