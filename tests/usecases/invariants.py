@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from loyalty_graph.ledger.kinds import Kind, meaning
+from loyalty_graph.ledger.kinds import Book, Kind, meaning
 from loyalty_graph.ledger.models import AccountRow, LotRow, LotUseRow, TransferRow
 from loyalty_graph.purchases.models import MemberSummary, Purchase, PurchaseLine, Refund
 from loyalty_graph.rewards.models import RedemptionRow, RewardStock
@@ -64,7 +64,7 @@ def check_purchases(tables: dict[Any, list[Any]]) -> None:
 
 def kind_of(row: TransferRow) -> str:
     """Return an entry's kind, or which forgiveness it is."""
-    return meaning(Kind(row.kind), row.points if row.credit == "MEMBER" else -row.points)
+    return meaning(Kind(row.kind), Book(row.debit), Book(row.credit))
 
 
 def check_redemptions(tables: dict[Any, list[Any]]) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from loyalty_graph.ledger.kinds import Forgiveness, Kind
+from loyalty_graph.ledger.kinds import Book, Forgiveness, Kind
 from loyalty_graph.ledger.reads import Entry
 from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.usecases.explanations import SENTENCES, explain_entry
@@ -16,6 +16,8 @@ ENTRY = Entry(
     member_id=UUID(int=1),
     sequence=1,
     kind=Kind.EARN,
+    debit=Book.ISSUED,
+    credit=Book.MEMBER,
     points=27,
     held=0,
     pending=0,
@@ -179,11 +181,16 @@ def test_another_currency_says_what_it_was_worth():
             {"pending": -9, "explanation": {"by": "closing"}},
             "9 beans forfeited: the membership was closed.",
         ),
-        (Kind.REVERSE, 5, {}, "5 beans forgiven: they were spent before the refund."),
+        (
+            Kind.REVERSE,
+            5,
+            {"debit": Book.FORGIVEN},
+            "5 beans forgiven: they were spent before the refund.",
+        ),
         (
             Kind.UNREDEEM,
             -5,
-            {},
+            {"credit": Book.FORGIVEN},
             "5 beans no longer forgiven: the redemption they were spent in was cancelled.",
         ),
         (Kind.ADJUST, 5, {"text": "Welcome"}, "5 beans added by hand: Welcome"),

@@ -40,15 +40,6 @@ class Forgiveness(StrEnum):
     RECLAIMED = "RECLAIMED"
 
 
-def meaning(kind: Kind, points: int) -> Kind | Forgiveness:
-    """Return what an entry of a kind is for, by what it adds to the balance."""
-    if kind is Kind.REVERSE and points > 0:
-        return Forgiveness.FORGIVEN
-    if kind in {Kind.UNREDEEM, Kind.RELEASE} and points < 0:
-        return Forgiveness.RECLAIMED
-    return kind
-
-
 class Book(StrEnum):
     """Where points come from and go to. The programme's side is only ever added up.
 
@@ -75,3 +66,10 @@ class Book(StrEnum):
 def earned(kind: Kind, qualifying: int) -> int:
     """Return what an entry adds to everything that was ever earned: a claw-back takes nothing."""
     return 0 if kind in {Kind.REVERSE, Kind.CANCEL} else qualifying
+
+
+def meaning(kind: Kind, debit: Book, credit: Book) -> Kind | Forgiveness:
+    """Return what an entry between two books is for."""
+    if debit is Book.FORGIVEN:
+        return Forgiveness.FORGIVEN
+    return Forgiveness.RECLAIMED if credit is Book.FORGIVEN else kind

@@ -59,6 +59,8 @@ class Entry:
     member_id: UUID
     sequence: int
     kind: Kind
+    debit: Book
+    credit: Book
     points: int
     held: int
     pending: int
@@ -77,6 +79,8 @@ class Move:
     """The gist of an entry: what it did to the balance, to what is set aside, to what waits."""
 
     kind: Kind
+    debit: Book
+    credit: Book
     points: int
     held: int
     pending: int
@@ -163,7 +167,7 @@ def _spendable(account: Row, open_lots: Sequence[Row], now: datetime) -> list[tu
 def move_of(row: Row) -> Move:
     """Return the gist of an entry that the look-up found."""
     kind, debit, credit, points, at = row
-    return Move(Kind(kind), *_signed(debit, credit, points), at)
+    return Move(Kind(kind), Book(debit), Book(credit), *_signed(debit, credit, points), at)
 
 
 async def balances(
@@ -231,7 +235,8 @@ _ENTRY = (
 def _entry(member_id: UUID, row: tuple[Any, ...]) -> Entry:
     sequence, kind, debit, credit, points, *rest = row
     balance, held, waiting = _signed(debit, credit, points)
-    return Entry(member_id, sequence, Kind(kind), balance, held, waiting, *rest)
+    books = Book(debit), Book(credit)
+    return Entry(member_id, sequence, Kind(kind), *books, balance, held, waiting, *rest)
 
 
 def _signed(debit: str, credit: str, points: int) -> tuple[int, int, int]:

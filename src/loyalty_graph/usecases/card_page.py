@@ -188,5 +188,5 @@ def _change(entry: Entry, settings: ProgramSettings, script: Script) -> Change:
         date=lambda day: script.within(script.full_date(day)),
     )
     day = entry.at.astimezone(settings.zone).date()
-    kind = meaning(entry.kind, entry.points)
+    kind = meaning(entry.kind, entry.debit, entry.credit)
     return Change(kind, entry.points, day, explain_entry(entry, settings, writing))

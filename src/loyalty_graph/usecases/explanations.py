@@ -102,7 +102,7 @@ def explain_entry(
     points = abs(entry.points or entry.held or entry.pending)
     told = Told(points, entry.explanation, entry, settings, writing)
     return Explanation(
-        summary=SENTENCES[meaning(entry.kind, entry.points)](told),
+        summary=SENTENCES[meaning(entry.kind, entry.debit, entry.credit)](told),
         steps=_steps(entry.explanation, settings, writing),
     )
 

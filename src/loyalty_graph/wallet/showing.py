@@ -188,7 +188,7 @@ def _last_change(move: Move, settings: ProgramSettings, locale: str) -> str:
     sign = "+" if points > 0 else MINUS
     day = write_date(move.at.astimezone(settings.zone).date(), locale)
     moved = f"{sign}{write_number(abs(points), locale)} {_unit(settings, points)}"
-    happened = word(meaning(move.kind, points), locale)
+    happened = word(meaning(move.kind, move.debit, move.credit), locale)
     return f"{isolated(day, locale)}: {isolated(moved, locale)} {happened}"
 
 
