@@ -111,8 +111,8 @@ async def test_what_cannot_change_is_refused_and_nothing_is_stored(shop: Shop, p
         ),
         (
             "program.points.clawback",
-            "KEEP",
-            'program.points.clawback: "KEEP" is none of CLAMP_TO_ZERO, ALLOW_',
+            "TAKE",
+            'program.points.clawback: "TAKE" is none of CLAMP_TO_ZERO, ALLOW_',
         ),
         ("program.branding", {}, r"program.branding: write it as \[branding\]"),
         ("branding", {"label": "green"}, "branding.label: green is no colour"),

@@ -18,7 +18,7 @@ from loyalty_graph.members.models import Member
 from loyalty_graph.purchases import service as purchases
 from loyalty_graph.purchases.models import MemberSummary, PurchaseLine, Refund
 from loyalty_graph.purchases.rules import Line
-from loyalty_graph.usecases import program_file, refunds
+from loyalty_graph.usecases import program_file, proof, refunds
 from tests.shop import DAY, NOON, PROGRAM, Shop, open_shop, program
 
 IN_FIVE_PARTS = [(1, 1), (2, 1), (1, 2), (4, 2), (3, 1)]
@@ -122,6 +122,21 @@ async def test_points_spent_meanwhile_are_debt_when_the_programme_allows(databas
     assert (refund.clawed_back_points, refund.shortfall_points) == (108, 0)
     assert refund.balance_points == -80
     assert await shop.balance(ada) == -50
+
+
+async def test_a_generous_programme_takes_no_points_but_what_counts_for_the_tier(database: object):
+    shop = await open_shop(program(clawback="KEEP"))
+    ada = await shop.enrol()
+    bought = await shop.buy(ada)
+    await shop.redeem(ada, 80)
+
+    refund = await shop.bring_back(bought, None)
+
+    assert (refund.due_points, refund.clawed_back_points, refund.shortfall_points) == (108, 0, 108)
+    assert (refund.balance_points, await shop.balance(ada)) == (28, 28)
+    account = await AccountRow.get(member_id=ada.id)
+    assert (account.qualifying_points, account.lifetime_points) == (0, 108)
+    assert (await proof.verify(shop.program_id, now=NOON)).findings == []
 
 
 async def test_other_lots_give_when_the_purchases_own_is_spent(shop: Shop, ada: Member):

@@ -33,6 +33,10 @@ describe_enum(
     {
         ClawbackPolicy.CLAMP_TO_ZERO: "What is there is taken, the rest is forgiven.",
         ClawbackPolicy.ALLOW_NEGATIVE: "The rest becomes debt that the next purchases pay.",
+        ClawbackPolicy.PENDING_FIRST: (
+            "Whatever waits is taken before what can be spent; the rest is forgiven."
+        ),
+        ClawbackPolicy.KEEP: "The member keeps the points; what counts for a tier falls.",
     },
 )
 

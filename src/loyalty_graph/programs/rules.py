@@ -24,10 +24,17 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class ClawbackPolicy(StrEnum):
-    """What happens when a refund takes back points that were spent already."""
+    """What a refund takes when points that were earned are due back.
+
+    What is there is taken; if too little is, the rest is forgiven (CLAMP_TO_ZERO) or becomes debt
+    (ALLOW_NEGATIVE). PENDING_FIRST takes whatever waits before what can be spent, and forgives the
+    rest; KEEP leaves the member everything.
+    """
 
     CLAMP_TO_ZERO = "CLAMP_TO_ZERO"
     ALLOW_NEGATIVE = "ALLOW_NEGATIVE"
+    PENDING_FIRST = "PENDING_FIRST"
+    KEEP = "KEEP"
 
 
 def _known_zone(name: str) -> str:

@@ -249,15 +249,22 @@ class Player:
     def _take_back(self, purchase_id: UUID, points: int, now: datetime) -> None:
         """Take back what waits of the purchase, longest first, then what can be spent."""
         self._age(now)
-        own = [lot for lot in self.lots if lot.activates_at and lot.origin == purchase_id]
+        policy = self.terms.settings.points.clawback
+        if policy is ClawbackPolicy.KEEP:
+            return
+        waiting = [lot for lot in self.lots if lot.activates_at]
+        own = [lot for lot in waiting if lot.origin == purchase_id]
         own.sort(key=_waits_until, reverse=True)
+        if policy is ClawbackPolicy.PENDING_FIRST:
+            others = [lot for lot in waiting if lot.origin != purchase_id]
+            own += sorted(others, key=_waits_until, reverse=True)
         active = [lot for lot in self.lots if lot.activates_at is None]
         active.sort(key=lambda lot: (lot.origin != purchase_id, lot.expires_at))
         for lot in (*own, *active):
             taken = min(lot.points, points)
             lot.points -= taken
             points -= taken
-        if self.terms.settings.points.clawback is ClawbackPolicy.ALLOW_NEGATIVE:
+        if policy is ClawbackPolicy.ALLOW_NEGATIVE:
             self.debt += points
 
     def _age(self, now: datetime) -> None:

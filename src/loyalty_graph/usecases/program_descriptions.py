@@ -55,7 +55,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "unit_one": "One point, such as bean.",
         "unit_other": "Several points, such as beans.",
         "expiry_months": "So many months after the purchase points end; never, if not given.",
-        "clawback": "When goods come back but their points are spent: take what is there, or debt.",
+        "clawback": "What a return takes: what is there, the rest as debt, what waits first, none.",
         "payment": "What points pay of a basket; nothing, if not given.",
     },
     "PaymentSettings": {

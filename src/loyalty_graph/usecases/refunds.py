@@ -1,7 +1,7 @@
 """Recording refunds: what comes back is recomputed with the rules the purchase earned under."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,12 +13,12 @@ from loyalty_graph.earning.rule_book import RuleBook
 from loyalty_graph.errors import DuplicateRefundError, InvalidInputError
 from loyalty_graph.idempotency import Claim, claim
 from loyalty_graph.identifiers import new_id
-from loyalty_graph.ledger import pending
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.ledger import service as ledger_service
+from loyalty_graph.ledger.reversing import Origins, claw_back
 from loyalty_graph.members.rules import Reference, ReferenceKind
 from loyalty_graph.programs import service as programs
-from loyalty_graph.programs.rules import ClawbackPolicy, check_offset
+from loyalty_graph.programs.rules import check_offset
 from loyalty_graph.purchases import service as purchases
 from loyalty_graph.purchases.models import Purchase
 from loyalty_graph.purchases.rules import Line, bring_back, check_external_id
@@ -180,19 +180,12 @@ async def record(program_id: UUID, command: RecordRefund, *, now: datetime) -> R
 async def _reverse(
     program_id: UUID, account: ledger.Account, purchase: Purchase, due: int, cause: ledger.Cause
 ) -> ledger.Reversal:
-    """Take points back: first those of the purchase that are still pending."""
+    """Take points back by the policy of the purchase's day."""
     version = await programs.in_force(program_id, purchase.purchased_at, now=cause.recorded_at)
-    negative = version.settings.points.clawback is ClawbackPolicy.ALLOW_NEGATIVE
     own = await ledger_service.origins(program_id, account, purchase.id)
-    transfer = pending.cancel(account, own, due, cause)
-    cancelled = 0 if transfer is None else transfer.points
     origins = own if purchase.entry_sequence is None else {*own, purchase.entry_sequence}
-    done = ledger.reverse(
-        account, due - cancelled, cause, origins=origins, may_go_negative=negative
-    )
-    return replace(
-        done, clawed_back=cancelled + done.clawed_back, transfer=done.transfer or transfer
-    )
+    policy = version.settings.points.clawback
+    return claw_back(account, due, cause, origins=Origins(own, origins), policy=policy)
 
 
 async def _load(
