@@ -7,6 +7,7 @@ import pytest
 from loyalty_graph import errors
 from loyalty_graph.earning import errors as of_earning
 from loyalty_graph.graphql.schema import SCHEMA
+from loyalty_graph.ledger import errors as of_the_ledger
 from loyalty_graph.programs import errors as of_programs
 from loyalty_graph.rewards import errors as of_rewards
 from tools import error_table
@@ -26,7 +27,7 @@ OPERATORS = {
 def test_every_error_is_in_the_schema_but_the_operators():
     every = {
         kind.code
-        for module in (errors, of_programs, of_rewards, of_earning)
+        for module in (errors, of_programs, of_the_ledger, of_rewards, of_earning)
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, errors.LoyaltyError)
     }

@@ -481,6 +481,11 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     ),
     (
         "points:adjust",
+        "mutation ($i: ReverseEntryInput!) { reverseEntry(input: $i) { balance } }",
+        {"i": {"idempotencyKey": "k", "entryId": "x", "reason": "x"}},
+    ),
+    (
+        "points:adjust",
         "mutation ($i: AdjustPointsInput!) { adjustPoints(input: $i) { balance } }",
         {"i": {"idempotencyKey": "k", "member": {"id": "x"}, "points": 1, "reason": "x"}},
     ),

@@ -31,7 +31,15 @@ FOR_TILLS = {
 }
 """What happens where she pays; her word for it is not enough."""
 FOR_THE_PROGRAMME = {
-    *("enrolMember", "closeMember", "adjustPoints", "overrideTier", "voidPass", "refreshPass"),
+    *(
+        "enrolMember",
+        "closeMember",
+        "adjustPoints",
+        "reverseEntry",
+        "overrideTier",
+        "voidPass",
+        "refreshPass",
+    ),
     *("pauseRollout", "resumeRollout", "applyProgram"),
 }
 """Closing forfeits all points for good: more than a borrowed phone should be able to do."""

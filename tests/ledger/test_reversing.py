@@ -3,8 +3,9 @@
 import pytest
 
 from loyalty_graph.ledger import pending, rules
-from loyalty_graph.ledger.kinds import Kind
-from loyalty_graph.ledger.reversing import Origins, claw_back
+from loyalty_graph.ledger.kinds import Book, Kind
+from loyalty_graph.ledger.moving import Part, bring_in
+from loyalty_graph.ledger.reversing import Origins, claw_back, take_out
 from loyalty_graph.ledger.rules import Account
 from loyalty_graph.programs.rules import ClawbackPolicy
 from tests.ledger.accounts import NEVER, account, cause, day, earn, kinds
@@ -82,3 +83,32 @@ def test_what_waits_of_the_purchase_alone_may_be_enough():
 
     assert done.transfer is one.posted[0]
     assert (kinds(one), one.pending) == ([(Kind.CANCEL, 20)], 35)
+
+
+def test_what_was_brought_along_without_points_counts_no_more():
+    one = account()
+    bring_in(one, Kind.MIGRATE, Book.MIGRATED, [], cause(), qualifying=300)
+
+    done = take_out(
+        one, 0, cause(), origin=1, into=Book.MIGRATED, qualifying=300, may_go_negative=False
+    )
+
+    assert (done.clawed_back, done.shortfall, done.transfer) == (0, 0, one.posted[-1])
+    assert (one.qualifying, one.balance) == (0, 0)
+
+
+def test_what_was_brought_along_goes_back_where_it_came_from():
+    one = account()
+    bring_in(one, Kind.MIGRATE, Book.MIGRATED, [Part(50, NEVER)], cause(), qualifying=300)
+    rules.redeem(one, 20, cause())
+
+    done = take_out(
+        one, 50, cause(), origin=1, into=Book.MIGRATED, qualifying=300, may_go_negative=False
+    )
+
+    assert (done.clawed_back, done.shortfall) == (30, 20)
+    assert [(one.debit, one.credit, one.points) for one in one.posted[-2:]] == [
+        (Book.MEMBER, Book.MIGRATED, 50),
+        (Book.FORGIVEN, Book.MEMBER, 20),
+    ]
+    assert (one.qualifying, one.balance) == (0, 0)

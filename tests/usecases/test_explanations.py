@@ -21,6 +21,7 @@ ENTRY = Entry(
     points=27,
     held=0,
     pending=0,
+    qualifying=27,
     balance_after=27,
     at=NOON,
     recorded_at=NOON,

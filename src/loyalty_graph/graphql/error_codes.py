@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from loyalty_graph import errors
 from loyalty_graph.earning import errors as earning_errors
 from loyalty_graph.graphql.enums import describe_enum
+from loyalty_graph.ledger import errors as ledger_errors
 from loyalty_graph.programs import errors as program_errors
 from loyalty_graph.rewards import errors as reward_errors
 
 TOLD: dict[str, type[errors.LoyaltyError]] = {
     kind.code: kind
-    for module in (errors, program_errors, reward_errors, earning_errors)
+    for module in (errors, program_errors, ledger_errors, reward_errors, earning_errors)
     for kind in vars(module).values()
     if isinstance(kind, type)
     and issubclass(kind, errors.LoyaltyError)

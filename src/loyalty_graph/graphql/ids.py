@@ -48,6 +48,17 @@ class GlobalId:
         assert isinstance(own_id, UUID), "that was asked for"
         return member_id, own_id
 
+    def numbered(self, *, field: str = "id") -> tuple[UUID, int]:
+        """Return the key of a type whose key is a member's id and a number, such as an entry's.
+
+        Raises:
+            InvalidInputError: the key is something else.
+        """
+        member_id, number = self.parts(UUID, int, field=field)
+        assert isinstance(member_id, UUID), "that was asked for"
+        assert isinstance(number, int), "that was asked for"
+        return member_id, number
+
     def parts(self, *kinds: type[UUID | int], field: str = "id") -> tuple[UUID | int, ...]:
         """Return the parts of a key that is made of these kinds.
 

@@ -139,6 +139,9 @@ class LedgerEntry(Node):
     pending: Points = strawberry.field(
         description="What waits since then; below zero what waited before, and does no more."
     )
+    qualifying: Points = strawberry.field(
+        description="What it adds to what counts for a tier, or takes from it."
+    )
     balance_after: Points = strawberry.field(description="The balance right after it.")
     at: datetime = strawberry.field(description="When it happened.")
     recorded_at: datetime = strawberry.field(description="When it was written down.")
@@ -197,6 +200,7 @@ def entry_of(entry: reads.Entry) -> LedgerEntry:
         points=Points(entry.points),
         held=Points(entry.held),
         pending=Points(entry.pending),
+        qualifying=Points(entry.qualifying),
         balance_after=Points(entry.balance_after),
         at=entry.at,
         recorded_at=entry.recorded_at,

@@ -36,6 +36,7 @@ from loyalty_graph.graphql.recording import RecordingMutation
 from loyalty_graph.graphql.redeeming import RedemptionMutation
 from loyalty_graph.graphql.redemptions import RedemptionQuery
 from loyalty_graph.graphql.refunding import RefundMutation
+from loyalty_graph.graphql.reversing import ReversingMutation
 from loyalty_graph.graphql.rewards import RewardQuery
 from loyalty_graph.graphql.rollouts import RolloutMutation, RolloutQuery
 from loyalty_graph.graphql.scalars import SCALARS
@@ -134,6 +135,7 @@ class Mutation(
     ActivityMutation,
     OfferMutation,
     LedgerMutation,
+    ReversingMutation,
     PassMutation,
     CardLinkMutation,
     RolloutMutation,

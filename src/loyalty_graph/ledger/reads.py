@@ -53,7 +53,8 @@ class Entry:
     """One transfer, as a member reads it; `points` are signed by what they do to the balance.
 
     `held` are the points it set aside (above zero), or spent or gave back of those; `pending` those
-    that wait since then (above zero), or do not wait any more.
+    that wait since then (above zero), or do not wait any more; `qualifying` what it adds to what
+    counts for a tier, or takes from it.
     """
 
     member_id: UUID
@@ -64,6 +65,7 @@ class Entry:
     points: int
     held: int
     pending: int
+    qualifying: int
     balance_after: int
     at: datetime
     recorded_at: datetime
@@ -221,6 +223,7 @@ _ENTRY = (
     "debit",
     "credit",
     "points",
+    "qualifying_points",
     "balance_after",
     "at",
     "recorded_at",

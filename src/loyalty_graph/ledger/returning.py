@@ -43,6 +43,13 @@ def release(
     return _give_back(account, Kind.RELEASE, Book.HELD, taken, cause, forgiven=forgiven)
 
 
+def readjust(
+    account: Account, taken: Iterable[tuple[int, int]], cause: Cause, *, forgiven: int
+) -> list[Transfer]:
+    """Give back what was taken by hand to its lots; see `_give_back`."""
+    return _give_back(account, Kind.REVERSE, Book.ADJUSTED, taken, cause, forgiven=forgiven)
+
+
 def part_of(
     taken: Iterable[tuple[int, int]], points: int, *, returned: int
 ) -> list[tuple[int, int]]:

@@ -33,7 +33,7 @@ def claw_back(
     if not due:
         return Reversal(0, 0, None)
     if policy is ClawbackPolicy.KEEP:
-        return Reversal(0, due, _count_less(account, due, cause))
+        return Reversal(0, due, _count_less(account, due, cause, Book.CLAWED_BACK))
     cancelled = [cancel(account, origins.waited, due, cause)]
     if policy is ClawbackPolicy.PENDING_FIRST:
         others = replace(cause, reference=f"{cause.reference}{PART}{OTHERS}")
@@ -54,5 +54,32 @@ def _sum(transfers: Collection[Transfer | None]) -> int:
     return sum(one.points for one in transfers if one is not None)
 
 
-def _count_less(account: Account, due: int, cause: Cause) -> Transfer:
-    return post(account, Kind.REVERSE, Book.MEMBER, Book.CLAWED_BACK, 0, cause, (), qualifying=-due)
+def take_out(  # noqa: PLR0913 - what an entry did, to be undone
+    account: Account,
+    points: int,
+    cause: Cause,
+    *,
+    origin: int,
+    into: Book,
+    qualifying: int,
+    may_go_negative: bool,
+) -> Reversal:
+    """Take back what an entry (its sequence) had brought in, into the book it came from.
+
+    What it added to what counts for a tier is taken off, also when it brought no points.
+    """
+    if not points:
+        return Reversal(0, 0, _count_less(account, qualifying, cause, into))
+    return reverse(
+        account,
+        points,
+        cause,
+        origins={origin},
+        may_go_negative=may_go_negative,
+        into=into,
+        qualifying=qualifying,
+    )
+
+
+def _count_less(account: Account, qualifying: int, cause: Cause, into: Book) -> Transfer:
+    return post(account, Kind.REVERSE, Book.MEMBER, into, 0, cause, (), qualifying=-qualifying)

@@ -176,16 +176,23 @@ class Reversal:
     transfer: Transfer | None
 
 
-def reverse(
-    account: Account, due: int, cause: Cause, *, origins: Collection[int], may_go_negative: bool
+def reverse(  # noqa: PLR0913 - what an entry did, to be undone
+    account: Account,
+    due: int,
+    cause: Cause,
+    *,
+    origins: Collection[int],
+    may_go_negative: bool,
+    into: Book = Book.CLAWED_BACK,
+    qualifying: int | None = None,
 ) -> Reversal:
-    """Take back points that a purchase had earned.
+    """Take back points that a purchase had earned, or what had come from the book `into`.
 
     Lots past their date expire first, so that it does not matter when the expiry runs. Then the
     purchase's own lots (`origins`, their sequences) give, then those that expire first. What is
     missing becomes debt; unless the member `may_go_negative`, it is forgiven at once by a second
-    transfer, so that the books show what the programme lost. The account must hold all its open
-    lots.
+    transfer, so that the books show what the programme lost. What counts for a tier falls by what
+    is due, if not by `qualifying`. The account must hold all its open lots.
     """
     assert account.has_all_lots, "a claw-back may need every lot"
     if not due:
@@ -193,9 +200,8 @@ def reverse(
     expire(account, now=cause.recorded_at)
     uses = take(sorted(account.lots, key=lambda lot: lot.sequence not in origins), due)
     missing = due - sum(points for _, points in uses)
-    transfer = post(
-        account, Kind.REVERSE, Book.MEMBER, Book.CLAWED_BACK, due, cause, uses, qualifying=-due
-    )
+    counted = due if qualifying is None else qualifying
+    transfer = post(account, Kind.REVERSE, Book.MEMBER, into, due, cause, uses, qualifying=-counted)
     if not missing or may_go_negative:
         return Reversal(due, 0, transfer)
     because = replace(cause, reference=f"{cause.reference}{PART}forgiven")

@@ -197,6 +197,9 @@ def _given_back(told: Told) -> str:
 
 
 def _taken_back(told: Told) -> str:
+    if "entry" in told.why:
+        done = "given back" if told.entry.points > 0 else "taken back"
+        return f"{told.amount} {done}: {told.entry.text}"
     return f"{told.amount} taken back: {_worth_less(told)}"
 
 
