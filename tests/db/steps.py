@@ -10,6 +10,7 @@ from loyalty_graph.db.constraints import (
     Check,
     FillFactor,
     Index,
+    Personal,
     PrimaryKey,
     Unique,
 )
@@ -91,6 +92,7 @@ def second_step() -> Models:
                 PrimaryKey("program_id", "member", "sequence"),
                 Check("points > 0", name="entry_points_positive"),
                 AppendOnly(),
+                Personal("note"),
             )
             indexes = (Index("id"),)
 

@@ -38,6 +38,28 @@ def test_a_page_filled_less_is_no_change_on_sqlite():
     assert changes([MEMBER], [replace(MEMBER, fill_factor=80)], "sqlite") == []
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_another_column_that_may_be_emptied_is_another_trigger(dialect: Dialect):
+    kept = replace(MEMBER, append_only=True)
+
+    statements = changes([kept], [replace(kept, erasable=("email",))], dialect)
+
+    verbs = [statement.split('"')[0].strip() for statement in statements]
+    assert (
+        verbs
+        == {
+            "sqlite": ["DROP TRIGGER", "DROP TRIGGER", "CREATE TRIGGER", "CREATE TRIGGER"],
+            "postgres": [
+                "DROP TRIGGER",
+                "DROP TRIGGER",
+                "CREATE OR REPLACE FUNCTION",
+                "CREATE TRIGGER",
+                "CREATE TRIGGER",
+            ],
+        }[dialect]
+    )
+
+
 def test_postgres_changes_a_table_in_one_statement():
     wanted = replace(
         MEMBER,

@@ -18,6 +18,7 @@ from loyalty_graph.db.constraints import (
     Constraint,
     FillFactor,
     Index,
+    Personal,
     PrimaryKey,
     Unique,
 )
@@ -246,6 +247,72 @@ async def test_replacing_a_row_is_a_change_too_with_recursive_triggers(client: B
         await client.execute_query("REPLACE INTO transfer SELECT * FROM transfer")
 
     assert await all_points(client) == [5]
+
+
+def letters() -> type[Model]:
+    class Letter(Model):
+        id: int = fields.IntField(primary_key=True, generated=False)
+        stamp: str | None = fields.CharField(max_length=20, null=True)
+        text: str = fields.TextField()
+        data: dict[str, Any] | None = fields.JSONField(null=True)
+        salt: bytes = fields.BinaryField()
+
+        class Meta(Model.Meta):
+            table = "letter"
+            constraints = (AppendOnly(), Personal("text", "data", "salt"))
+
+    return Letter
+
+
+@pytest.fixture
+async def letter(url: str) -> AsyncIterator[BaseDBAsyncClient]:
+    """A database with a letter, which may be emptied and not be changed otherwise."""
+    async with opened(url, letters()) as opened_client:
+        generator = SchemaGenerator(opened_client)
+        await generator.generate_from_string(generator.get_create_schema_sql())
+        salt = "X'6162'" if BACKEND == "sqlite" else "'ab'::bytea"
+        values = f"(1, NULL, 'Dear Ada', '{{\"a\": 1}}', {salt})"
+        await opened_client.execute_query(f"INSERT INTO letter VALUES {values}")  # noqa: S608 - tests
+        yield opened_client
+
+
+async def kept_letter(client: BaseDBAsyncClient) -> list[object]:
+    [row] = await client.execute_query_dict(
+        "SELECT id, stamp, text, data IS NULL AS blank, length(salt) AS bytes FROM letter"
+    )
+    return list(row.values())
+
+
+NO_SALT = "X''" if BACKEND == "sqlite" else "''::bytea"
+EMPTIED = f"text = '', data = NULL, salt = {NO_SALT}"
+
+
+async def test_what_is_personal_may_be_emptied_again_and_again(letter: BaseDBAsyncClient):
+    for _ in range(2):
+        await letter.execute_query(f"UPDATE letter SET {EMPTIED}")  # noqa: S608 - tests
+
+    assert await kept_letter(letter) == [1, None, "", 1, 0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE letter SET text = ''",
+        f"UPDATE letter SET text = '', data = NULL, salt = {NO_SALT}, stamp = 'new'",  # noqa: S608 - tests
+        f"UPDATE letter SET text = '', data = NULL, salt = {NO_SALT}, id = 2",  # noqa: S608 - tests
+        f"UPDATE letter SET text = 'Dear Eve', data = NULL, salt = {NO_SALT}",  # noqa: S608 - tests
+        f"UPDATE letter SET text = '', data = '{{}}', salt = {NO_SALT}",  # noqa: S608 - tests
+        "UPDATE letter SET stamp = 'new'",
+        "DELETE FROM letter",
+    ],
+)
+async def test_what_is_personal_can_be_emptied_only_as_a_whole(
+    letter: BaseDBAsyncClient, change: str
+):
+    with pytest.raises(IntegrityError, match="letter is append-only"):
+        await letter.execute_query(change)
+
+    assert await kept_letter(letter) == [1, None, "Dear Ada", 0, 2]
 
 
 def model_with(

@@ -71,7 +71,11 @@ def _sorted(table: Table) -> Table:
 def _remake_or_patch(old: Table, new: Table) -> list[str]:
     """SQLite: a new table under the same name, or only other indexes and triggers."""
     patched = replace(
-        old, indexes=new.indexes, append_only=new.append_only, fill_factor=new.fill_factor
+        old,
+        indexes=new.indexes,
+        append_only=new.append_only,
+        erasable=new.erasable,
+        fill_factor=new.fill_factor,
     )
     if not same(patched, new):
         return _remake(old, new)
@@ -185,6 +189,9 @@ def _index_changes(old: Table, new: Table, dialect: Dialect) -> tuple[list[str],
 
 
 def _trigger_changes(old: Table, new: Table, dialect: Dialect) -> list[str]:
-    if old.append_only == new.append_only:
+    if (old.append_only, old.erasable) == (new.append_only, new.erasable):
         return []
-    return (ddl.create_triggers if new.append_only else ddl.drop_triggers)(new, dialect)
+    return [
+        *(ddl.drop_triggers(old, dialect) if old.append_only else []),
+        *(ddl.create_triggers(new, dialect) if new.append_only else []),
+    ]

@@ -1,6 +1,6 @@
 """What a model says in its `Meta` about its table, beyond what Tortoise's fields can say.
 
-`Meta.constraints` holds `PrimaryKey`, `Check`, `Unique`, `AppendOnly` and `FillFactor`,
+`Meta.constraints` holds `PrimaryKey`, `Check`, `Unique`, `AppendOnly`, `Personal` and `FillFactor`,
 `Meta.indexes` holds `Index`. Columns are named by their field or by their column, in SQL text by
 their column. SQL text is the same on SQLite and PostgreSQL.
 """
@@ -76,9 +76,24 @@ class Index(indexes.Index):
 class AppendOnly:
     """Rows are added, never changed: triggers refuse UPDATE, DELETE and PostgreSQL's TRUNCATE.
 
-    On SQLite, INSERT OR REPLACE removes a row without asking them, unless the connection has
-    `PRAGMA recursive_triggers = ON`.
+    One change is let through: emptying columns that the model calls `Personal`, all of them at once
+    and nothing else. On SQLite, INSERT OR REPLACE removes a row without asking them, unless the
+    connection has `PRAGMA recursive_triggers = ON`.
     """
+
+
+@dataclass(frozen=True)
+class Personal:
+    """Columns that tell something of a person, and are emptied when the person is erased.
+
+    Empty means NULL where the column may be that, otherwise a text or bytes of no length.
+    """
+
+    columns: tuple[str, ...]
+
+    def __init__(self, *columns: str) -> None:
+        assert columns, "name what is personal"
+        object.__setattr__(self, "columns", columns)
 
 
 @dataclass(frozen=True)
@@ -91,4 +106,4 @@ class FillFactor:
         assert FILL_FACTOR_MIN <= self.percent <= FILL_FACTOR_MAX, "a fill factor is 10 to 100"
 
 
-Constraint = PrimaryKey | Check | Unique | AppendOnly | FillFactor
+Constraint = PrimaryKey | Check | Unique | AppendOnly | Personal | FillFactor

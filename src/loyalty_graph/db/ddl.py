@@ -3,6 +3,7 @@
 A statement has no semicolon at its end. `changes.py` strings them together into migrations.
 """
 
+import json
 from collections.abc import Iterable
 
 from tortoise.backends.base.client import BaseDBAsyncClient
@@ -21,8 +22,14 @@ REFUSAL = "is append-only: its rows are never changed or removed"
 REFUSE_FUNCTION = f"""CREATE OR REPLACE FUNCTION "refuse_change"() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
+    IF TG_OP = 'UPDATE' AND TG_NARGS = 1 THEN
+        IF to_jsonb(NEW) = to_jsonb(OLD) || TG_ARGV[0]::jsonb THEN
+            RETURN NEW;
+        END IF;
+    END IF;
     RAISE EXCEPTION '% {REFUSAL}', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
 END $$"""
+"""Its only argument, if any, holds what the erasable columns may become, as JSON."""
 
 
 class SchemaGenerator(BaseSchemaGenerator):
@@ -121,25 +128,47 @@ def create_index(table: Table, index: TableIndex, dialect: Dialect) -> str:
 
 def create_triggers(table: Table, dialect: Dialect) -> list[str]:
     """Return the statements that make a table append-only."""
-    name = table.name
     if dialect == "sqlite":
-        return [
-            f'CREATE TRIGGER "{name}_refuses_{verb}" BEFORE {verb.upper()} ON "{name}" BEGIN\n'
-            f"    SELECT RAISE(ABORT, '{name} {REFUSAL}');\nEND"
-            for verb in ("update", "delete")
-        ]
-    call = 'EXECUTE FUNCTION "refuse_change"()'
+        return [_refusal_on_sqlite(table, "UPDATE"), _refusal_on_sqlite(table, "DELETE")]
+    name = table.name
+    erased = json.dumps({one.name: _empty(one, "postgres") for one in _erasable(table)})
+    argument = f"'{erased}'" if table.erasable else ""
     return [
         REFUSE_FUNCTION,
         (
             f'CREATE TRIGGER "{name}_refuses_change" BEFORE UPDATE OR DELETE ON "{name}"'
-            f" FOR EACH ROW {call}"
+            f' FOR EACH ROW EXECUTE FUNCTION "refuse_change"({argument})'
         ),
         (
             f'CREATE TRIGGER "{name}_refuses_truncate" BEFORE TRUNCATE ON "{name}"'
-            f" FOR EACH STATEMENT {call}"
+            ' FOR EACH STATEMENT EXECUTE FUNCTION "refuse_change"()'
         ),
     ]
+
+
+def _refusal_on_sqlite(table: Table, verb: str) -> str:
+    name, condition = table.name, ""
+    if verb == "UPDATE" and table.erasable:
+        erased = {one.name: _empty(one, "sqlite") for one in _erasable(table)}
+        kept = {one.name: f'OLD."{one.name}"' for one in table.columns}
+        same = " AND ".join(f'NEW."{one}" IS {value}' for one, value in {**kept, **erased}.items())
+        condition = f" WHEN NOT ({same})"
+    return (
+        f'CREATE TRIGGER "{name}_refuses_{verb.lower()}" BEFORE {verb} ON "{name}"{condition}'
+        f" BEGIN\n    SELECT RAISE(ABORT, '{name} {REFUSAL}');\nEND"
+    )
+
+
+def _erasable(table: Table) -> list[Column]:
+    return [column for column in table.columns if column.name in table.erasable]
+
+
+def _empty(column: Column, dialect: Dialect) -> str | None:
+    """Return what an erased column holds: SQL for SQLite, a JSON value for PostgreSQL."""
+    is_bytes = column.type in {"BLOB", "BYTEA"}
+    if dialect == "sqlite":
+        return "NULL" if column.null else "X''" if is_bytes else "''"
+    return None if column.null else "\\x" if is_bytes else ""
 
 
 def drop_triggers(table: Table, dialect: Dialect) -> list[str]:

@@ -18,6 +18,7 @@ from loyalty_graph.db.constraints import (
     Constraint,
     FillFactor,
     Index,
+    Personal,
     PrimaryKey,
     Unique,
 )
@@ -65,7 +66,10 @@ class TableIndex:
 
 @dataclass(frozen=True)
 class Table:
-    """Everything the catalogue of one database is to say about a table."""
+    """Everything the catalogue of one database is to say about a table.
+
+    `erasable` columns may be emptied, all of them at once, though the table is append-only.
+    """
 
     name: str
     columns: tuple[Column, ...]
@@ -74,6 +78,7 @@ class Table:
     foreign_keys: tuple[ForeignKey, ...] = ()
     indexes: tuple[TableIndex, ...] = ()
     append_only: bool = False
+    erasable: tuple[str, ...] = ()
     fill_factor: int | None = None
 
 
@@ -109,8 +114,15 @@ def describe(model: type[Model], dialect: Dialect) -> Table:
         foreign_keys=tuple(_foreign_keys(model)),
         indexes=tuple(_indexes(model, constraints)),
         append_only=bool(_of(AppendOnly, constraints)),
+        erasable=_erasable(model, constraints),
         fill_factor=next((factor.percent for factor in _of(FillFactor, constraints)), None),
     )
+
+
+def _erasable(model: type[Model], constraints: Iterable[Constraint]) -> tuple[str, ...]:
+    if not _of(AppendOnly, constraints):
+        return ()
+    return _columns(model, (name for one in _of(Personal, constraints) for name in one.columns))
 
 
 def _targets(table: Table) -> set[str]:

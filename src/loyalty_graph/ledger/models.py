@@ -7,7 +7,15 @@ from uuid import UUID
 from tortoise import fields
 from tortoise.models import Model
 
-from loyalty_graph.db.constraints import AppendOnly, Check, FillFactor, Index, PrimaryKey, Unique
+from loyalty_graph.db.constraints import (
+    AppendOnly,
+    Check,
+    FillFactor,
+    Index,
+    Personal,
+    PrimaryKey,
+    Unique,
+)
 
 
 class AccountRow(Model):
@@ -78,6 +86,7 @@ class TransferRow(Model):
             ),
             Check("debit <> credit", name="transfer_two_accounts"),
             AppendOnly(),
+            Personal("text", "actor", "explanation", "salt"),
         ]
 
 

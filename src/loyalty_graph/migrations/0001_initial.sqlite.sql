@@ -653,7 +653,7 @@ CREATE TABLE "tier_change" (
     "reason" TEXT NOT NULL,
     CONSTRAINT "tier_change_pkey" PRIMARY KEY ("program_id", "member_id", "sequence")
 );
-CREATE TRIGGER "tier_change_refuses_update" BEFORE UPDATE ON "tier_change" BEGIN
+CREATE TRIGGER "tier_change_refuses_update" BEFORE UPDATE ON "tier_change" WHEN NOT (NEW."member_id" IS OLD."member_id" AND NEW."program_id" IS OLD."program_id" AND NEW."sequence" IS OLD."sequence" AND NEW."kind" IS OLD."kind" AND NEW."tier_before" IS OLD."tier_before" AND NEW."tier_after" IS OLD."tier_after" AND NEW."at" IS OLD."at" AND NEW."recorded_at" IS OLD."recorded_at" AND NEW."rule_version" IS OLD."rule_version" AND NEW."actor" IS OLD."actor" AND NEW."reason" IS '') BEGIN
     SELECT RAISE(ABORT, 'tier_change is append-only: its rows are never changed or removed');
 END;
 CREATE TRIGGER "tier_change_refuses_delete" BEFORE DELETE ON "tier_change" BEGIN
@@ -705,7 +705,7 @@ CREATE TABLE "transfer" (
     CONSTRAINT "transfer_two_accounts" CHECK (debit <> credit)
 );
 CREATE UNIQUE INDEX "transfer_once" ON "transfer" ("program_id", "kind", "reference", "member_id");
-CREATE TRIGGER "transfer_refuses_update" BEFORE UPDATE ON "transfer" BEGIN
+CREATE TRIGGER "transfer_refuses_update" BEFORE UPDATE ON "transfer" WHEN NOT (NEW."member_id" IS OLD."member_id" AND NEW."program_id" IS OLD."program_id" AND NEW."sequence" IS OLD."sequence" AND NEW."kind" IS OLD."kind" AND NEW."debit" IS OLD."debit" AND NEW."credit" IS OLD."credit" AND NEW."points" IS OLD."points" AND NEW."qualifying_points" IS OLD."qualifying_points" AND NEW."balance_after" IS OLD."balance_after" AND NEW."at" IS OLD."at" AND NEW."recorded_at" IS OLD."recorded_at" AND NEW."reference" IS OLD."reference" AND NEW."rule_version" IS OLD."rule_version" AND NEW."text" IS '' AND NEW."actor" IS '' AND NEW."explanation" IS NULL AND NEW."salt" IS X'' AND NEW."details_hash" IS OLD."details_hash" AND NEW."hash" IS OLD."hash") BEGIN
     SELECT RAISE(ABORT, 'transfer is append-only: its rows are never changed or removed');
 END;
 CREATE TRIGGER "transfer_refuses_delete" BEFORE DELETE ON "transfer" BEGIN

@@ -7,7 +7,7 @@ from uuid import UUID
 from tortoise import fields
 from tortoise.models import Model
 
-from loyalty_graph.db.constraints import AppendOnly, FillFactor, Index, PrimaryKey
+from loyalty_graph.db.constraints import AppendOnly, FillFactor, Index, Personal, PrimaryKey
 
 
 class TierRules(Model):
@@ -67,4 +67,8 @@ class TierChange(Model):
 
     class Meta(Model.Meta):
         table = "tier_change"
-        constraints = [PrimaryKey("program_id", "member_id", "sequence"), AppendOnly()]
+        constraints = [
+            PrimaryKey("program_id", "member_id", "sequence"),
+            AppendOnly(),
+            Personal("reason"),
+        ]
