@@ -16,6 +16,7 @@ MARK = "<!-- reference -->\n"
 HEADERS = {
     "program": "[program]",
     "points": "[program.points]",
+    "expiry": "[program.points.expiry]",
     "payment": "[program.points.payment]",
     "branding": "[branding]",
     "stores": "[[stores]]",

@@ -37,6 +37,19 @@ WORDS = Words("USD", "point", "points", ZoneInfo("America/New_York"), counts_spe
             [{"points": 500, "times": None, "per": "MONTH"}, {"times": 2, "per": "EVER"}],
             "at most 500 points per month; 2 times ever",
         ),
+        ("expiry", {"policy": "NONE"}, "points live for ever"),
+        ("expiry", {"policy": "ROLLING", "months": 1, "end": "DAY"}, "points live 1 month"),
+        (
+            "expiry",
+            {"policy": "ROLLING", "months": 12, "end": "YEAR"},
+            "points live 12 months, to the end of the year",
+        ),
+        ("expiry", {"policy": "FIXED", "dates": ["12-31"]}, "points live to the next 12-31"),
+        (
+            "expiry",
+            {"policy": "FIXED", "dates": ["06-30", "12-31"], "minimum_months": 3},
+            "points live to the next 06-30 or 12-31, 3 months old at least",
+        ),
         ("budget", {"points": 10_000, "per": "EVER"}, "with a budget of 10,000 points ever"),
         (
             "schedule",

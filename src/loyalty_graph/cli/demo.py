@@ -184,7 +184,7 @@ def _print_report(finished: Finished) -> None:
 
 
 def _expiry(preset: str) -> str:
-    months = sandbox.settings_of(preset).points.expiry_months
+    months = sandbox.settings_of(preset).points.lives.months
     return f"after {months} months" if months else "they never do"
 
 

@@ -17,6 +17,7 @@ from loyalty_graph.graphql.nodes import Node, loads
 from loyalty_graph.graphql.permissions import Everybody
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.programs import service as programs
+from loyalty_graph.programs.expiry import ExpiryPolicy, PeriodEnd
 from loyalty_graph.programs.rules import ClawbackPolicy, ProgramSettings
 
 Slug = Annotated[
@@ -39,6 +40,43 @@ describe_enum(
         ClawbackPolicy.KEEP: "The member keeps the points; what counts for a tier falls.",
     },
 )
+
+
+describe_enum(
+    ExpiryPolicy,
+    "When points expire.",
+    {
+        ExpiryPolicy.NONE: "Never.",
+        ExpiryPolicy.ROLLING: "So many months after they were earned.",
+        ExpiryPolicy.FIXED: "On certain days of every year.",
+    },
+)
+describe_enum(
+    PeriodEnd,
+    "To the end of what points live, once their months are over.",
+    {
+        PeriodEnd.DAY: "Of that day.",
+        PeriodEnd.MONTH: "Of that month.",
+        PeriodEnd.YEAR: "Of that year.",
+    },
+)
+
+
+@strawberry.type(description="How long points live.")
+class PointExpiry:
+    """A programme's policy."""
+
+    policy: ExpiryPolicy = strawberry.field(description="When points expire.")
+    months: int | None = strawberry.field(
+        description="How many months they live; null where they do not expire by months."
+    )
+    end: PeriodEnd = strawberry.field(description="To the end of what they live then.")
+    dates: list[str] = strawberry.field(
+        description="Days of the year such as 12-31; empty where points do not expire by dates."
+    )
+    minimum_months: int = strawberry.field(
+        description="Points younger than that many months live on to the next date."
+    )
 
 
 @strawberry.type(description="How the programme looks on cards and pages; CSS colours.")
@@ -90,8 +128,9 @@ class Program(Node):
     point_name: str = strawberry.field(description="One point, such as bean.")
     point_name_plural: str = strawberry.field(description="Several points, such as beans.")
     expiry_months: int | None = strawberry.field(
-        description="How many months points live; null when they never expire."
+        description="How many months points live; null when they do not expire by months."
     )
+    expiry: PointExpiry = strawberry.field(description="How long points live.")
     point_payment: PointPayment | None = strawberry.field(
         description="What points pay of a purchase; null when they do not pay."
     )
@@ -119,7 +158,8 @@ def program_of(version: programs.Version) -> Program:
         time_zone=settings.time_zone,
         point_name=settings.points.unit_one,
         point_name_plural=settings.points.unit_other,
-        expiry_months=settings.points.expiry_months,
+        expiry_months=settings.points.lives.months,
+        expiry=_expiry_of(settings),
         point_payment=_payment_of(settings),
         clawback=settings.points.clawback,
         version=version.number,
@@ -142,6 +182,17 @@ def program_of(version: programs.Version) -> Program:
             )
             for one in settings.stores
         ],
+    )
+
+
+def _expiry_of(settings: ProgramSettings) -> PointExpiry:
+    lives = settings.points.lives
+    return PointExpiry(
+        policy=lives.policy,
+        months=lives.months,
+        end=lives.end,
+        dates=list(lives.dates),
+        minimum_months=lives.minimum_months,
     )
 
 

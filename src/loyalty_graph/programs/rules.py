@@ -2,25 +2,26 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.numbers import list_currencies
-from dateutil.relativedelta import relativedelta
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from loyalty_graph.errors import InvalidInputError
+from loyalty_graph.programs import expiry as lives
 from loyalty_graph.programs.exchange import RATES_MAX, DatedRate, ExchangeRate, check_rates
+from loyalty_graph.programs.expiry import ExpiryPolicy, ExpirySettings
 
 STORES_MAX = 500
 STORE_LABELS_MAX = 20
 CLOCK_SKEW_MAX = timedelta(minutes=5)
-EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ClawbackPolicy(StrEnum):
@@ -94,9 +95,25 @@ class PointSettings(_Settings):
 
     unit_one: str = Field(min_length=1, max_length=20)
     unit_other: str = Field(min_length=1, max_length=20)
-    expiry_months: int | None = Field(default=None, ge=1, le=120)
+    expiry_months: int | None = Field(default=None, ge=1, le=lives.MONTHS_MAX)
+    expiry: ExpirySettings | None = None
     clawback: ClawbackPolicy = ClawbackPolicy.CLAMP_TO_ZERO
     payment: PaymentSettings | None = None
+
+    @model_validator(mode="after")
+    def _expire_by_one_policy(self) -> Self:
+        if self.expiry is not None and self.expiry_months is not None:
+            raise ValueError("expiry_months is short for an expiry; write one of them")
+        return self
+
+    @cached_property
+    def lives(self) -> ExpirySettings:
+        """Return how long points live, however the file says it."""
+        if self.expiry is not None:
+            return self.expiry
+        if self.expiry_months is None:
+            return ExpirySettings(policy=ExpiryPolicy.NONE)
+        return ExpirySettings(policy=ExpiryPolicy.ROLLING, months=self.expiry_months)
 
 
 class Branding(_Settings):
@@ -179,12 +196,10 @@ class ProgramSettings(_Settings):
     def expires_at(self, earned_at: datetime) -> datetime:
         """Return the instant from which points earned at `earned_at` cannot be spent any more.
 
-        They live through the local day `expiry_months` later; `NEVER` when they do not expire.
+        They live through their last local day; `NEVER` when they do not expire.
         """
-        if self.points.expiry_months is None:
-            return NEVER
         local_day = earned_at.astimezone(self.zone).date()
-        return _end_of_day_after(local_day, self.points.expiry_months, self.time_zone)
+        return lives.expires_at(self.points.lives, local_day, self.time_zone) or NEVER
 
     def check_time(self, at: datetime, *, now: datetime, field: str) -> None:
         """Refuse a time that is ahead of now, or older than the programme accepts.
@@ -247,9 +262,3 @@ def _check_not_ahead(at: datetime, *, now: datetime, field: str) -> None:
         raise InvalidInputError(
             f"{at.isoformat()} lies in the future; it is {now.isoformat()}.", field=field
         )
-
-
-@lru_cache(maxsize=4096)
-def _end_of_day_after(day: date, months: int, zone: str) -> datetime:
-    following = day + relativedelta(months=months) + timedelta(days=1)
-    return datetime.combine(following, time(), tzinfo=ZoneInfo(zone)).astimezone(UTC)

@@ -54,9 +54,17 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     "PointSettings": {
         "unit_one": "One point, such as bean.",
         "unit_other": "Several points, such as beans.",
-        "expiry_months": "So many months after the purchase points end; never, if not given.",
+        "expiry_months": "Points live so many months: short for a ROLLING expiry.",
+        "expiry": "When points expire; never, if neither this nor expiry_months is given.",
         "clawback": "What a return takes: what is there, the rest as debt, what waits first, none.",
         "payment": "What points pay of a basket; nothing, if not given.",
+    },
+    "ExpirySettings": {
+        "policy": "ROLLING: by the months; FIXED: on dates of the year; NONE: never.",
+        "months": "So many months after the day of the purchase: ROLLING.",
+        "end": "To the end of what they live then: ROLLING.",
+        "dates": 'Their last day, the first of such days of every year: FIXED, ["12-31"].',
+        "minimum_months": "Younger points live to the next date: FIXED.",
     },
     "PaymentSettings": {
         "points": "So many points ...",

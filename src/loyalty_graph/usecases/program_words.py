@@ -14,7 +14,7 @@ from loyalty_graph.money import Money
 
 TEXT_SHOWN_MAX = 60
 CONDITIONS = frozenset({"when", "where", "lines", "audience"})
-TOLD_WHOLE = CONDITIONS | {"budget", "schedule"}
+TOLD_WHOLE = CONDITIONS | {"budget", "schedule", "expiry"}
 """Tables that are told as one, also when a part of them differs."""
 
 EMPTY: tuple[Any, ...] = (None, "", [], {})
@@ -49,6 +49,7 @@ _PHRASES: Mapping[str, str] = {
     "from_minor": "from {} on",
     "accept_days": "accepts purchases up to {} old",
     "expiry_months": "points live {}",
+    "expiry": "points {}",
     "excluded_product_types": "nothing is earned by {}",
     "basket_percent_max": "points pay at most {} of a basket",
     "when": "when {}",
@@ -220,9 +221,22 @@ class Words:
             return f"{amount} {'ever' if per == 'ever' else f'per {per}'}"
         if name == "schedule":
             return f"{told['rrule']}, from {told['begins']} on, {told['minutes']} minutes each"
+        if name == "expiry":
+            return self._expiry(told)
         if name == "tier_costs":
             return ", ".join(f"{self.points(cost)} for {tier}" for tier, cost in told.items())
         return ", ".join(self.phrase(part, value) for part, value in told.items())
+
+    def _expiry(self, told: Mapping[str, Any]) -> str:
+        if dates := told.get("dates"):
+            young = told.get("minimum_months")
+            old_enough = f", {self.value('months', young)} old at least" if young else ""
+            return f"live to the next {self._list('dates', dates, 'or')}{old_enough}"
+        if told.get("months") is None:
+            return "live for ever"
+        end = str(told.get("end", "DAY")).lower()
+        to_the_end = "" if end == "day" else f", to the end of the {end}"
+        return f"live {self.value('months', told['months'])}{to_the_end}"
 
     def condition(self, tree: Mapping[str, Any]) -> str:
         """Return a condition as a sentence's part; everything in one table must hold."""
