@@ -24,7 +24,7 @@ from loyalty_graph.idempotency import IdempotencyRow
 from loyalty_graph.identity import service as identity
 from loyalty_graph.identity.development_issuer import sign_in
 from loyalty_graph.identity.rules import Role, TokenMode
-from loyalty_graph.ledger.models import AccountRow, LotRow, LotUseRow, TransferRow
+from loyalty_graph.ledger.models import AccountRow, HoldRow, LotRow, LotUseRow, TransferRow
 from loyalty_graph.members.models import Consent, Member, MemberReference
 from loyalty_graph.outbox import CardMark, FactRow
 from loyalty_graph.purchases.models import (
@@ -62,6 +62,7 @@ TABLES: tuple[type[Model], ...] = (
     EarningBudget,
     EarningCounter,
     FactRow,
+    HoldRow,
     IdempotencyRow,
     LotRow,
     LotUseRow,

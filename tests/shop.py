@@ -20,6 +20,7 @@ from loyalty_graph.usecases import (
     activities,
     members,
     membership,
+    points_holds,
     program_file,
     purchases,
     redemption_steps,
@@ -241,6 +242,22 @@ class Shop:
         key = f"unuse-{next(_numbers)}"
         command = vouchers.RefundVoucher("partner:till", key, of.member_id, of.redemption_id, use)
         return await vouchers.refund(self.program_id, replace(command, **changes), now=self.now)
+
+    async def hold(
+        self, member: Member, points: int, minutes: int = 30, **changes: Any
+    ) -> points_holds.HoldMoved:
+        key, reason = f"hold-{next(_numbers)}", "a table for two"
+        command = points_holds.HoldPoints(
+            "partner:till", key, by_id(member), points, minutes, reason
+        )
+        return await points_holds.hold(self.program_id, replace(command, **changes), now=self.now)
+
+    async def end_hold(
+        self, step: points_holds.HoldStep, of: points_holds.HoldMoved, **changes: Any
+    ) -> points_holds.HoldMoved:
+        key = f"end-{next(_numbers)}"
+        command = points_holds.EndHold("partner:till", key, step, of.member_id, of.hold_id)
+        return await points_holds.end(self.program_id, replace(command, **changes), now=self.now)
 
     async def redemption(self, of: redemptions.PointsMoved) -> Redemption:
         """Return the redemption as it is stored."""

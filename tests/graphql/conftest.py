@@ -251,6 +251,8 @@ def ids(api: Api, ada: Member) -> dict[str, str]:
     api.now += DAY
     wish = {"idempotencyKey": "note", "member": {"id": member_id(ada)}, "reward": "NOTE"}
     done = api.do("redeemReward", wish, "redemption { id voucher { id } }")["redemption"]
+    aside = {"idempotencyKey": "hold", "member": {"id": member_id(ada)}, "points": 1}
+    held = api.do("holdPoints", {**aside, "minutes": 5, "reason": "x"}, "hold { id }")["hold"]
     [reward, _] = api.data("{ rewards { id } }")["rewards"]
     return {
         "Program": encode_id("Program", api.shop.program_id),
@@ -266,6 +268,7 @@ def ids(api: Api, ada: Member) -> dict[str, str]:
         "Reward": reward["id"],
         "Redemption": done["id"],
         "Voucher": done["voucher"]["id"],
+        "PointsHold": held["id"],
     }
 
 

@@ -15,7 +15,7 @@ from tests.shop import NOTE, giving
 NODE = "query ($id: ID!) { node(id: $id) { __typename id } }"
 NODE_TYPES = {
     *("Program", "Member", "Purchase", "LedgerEntry", "CardLink", "MemberSubscription"),
-    *("Reward", "Redemption", "Voucher", "Pass", "Activity"),
+    *("Reward", "Redemption", "Voucher", "Pass", "Activity", "PointsHold"),
 }
 
 
@@ -111,6 +111,7 @@ def test_a_member_sees_all_of_herself_and_nobody_else(
 
     her = {"id": member_id(ada)}
     assert me["entries"]["nodes"] == [
+        {"points": -1, "purchase": None},
         {"points": -50, "purchase": None},
         {"points": 108, "purchase": {"member": her}},
     ]
@@ -283,6 +284,18 @@ def test_redemptions_and_vouchers_of_another_programme_cannot_be_touched(
     assert asked == {"redemption": None}
 
 
+def test_points_of_another_programme_cannot_be_set_aside_or_spent(
+    api: Api, ada: Member, ids: dict[str, str], stranger: str
+):
+    for number, ref in enumerate(refs(ada)):
+        aside = {"idempotencyKey": f"h{number}", "member": ref, "points": 1, "minutes": 5}
+        aside["reason"] = "x"
+        assert api.refusal("holdPoints", aside, token=stranger) == ("NOT_FOUND", "member")
+    for mutation in ("captureHold", "releaseHold"):
+        given = {"idempotencyKey": "k", "holdId": ids["PointsHold"]}
+        assert api.refusal(mutation, given, token=stranger)[0] == "NOT_FOUND"
+
+
 def test_keys_receipts_and_addresses_of_another_programme_are_free(
     api: Api, ada: Member, ids: dict[str, str], stranger: str
 ):
@@ -384,6 +397,29 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
         {"r": {"id": "x"}},
     ),
     ("rewards:redeem", "query ($c: String!) { redemption(code: $c) { id } }", {"c": "x"}),
+    (
+        "rewards:redeem",
+        "mutation ($i: HoldPointsInput!) { holdPoints(input: $i) { balance } }",
+        {
+            "i": {
+                "idempotencyKey": "k",
+                "member": {"id": "x"},
+                "points": 1,
+                "minutes": 5,
+                "reason": "x",
+            }
+        },
+    ),
+    (
+        "rewards:redeem",
+        "mutation ($i: CaptureHoldInput!) { captureHold(input: $i) { balance } }",
+        {"i": {"idempotencyKey": "k", "holdId": "x"}},
+    ),
+    (
+        "rewards:redeem",
+        "mutation ($i: ReleaseHoldInput!) { releaseHold(input: $i) { balance } }",
+        {"i": {"idempotencyKey": "k", "holdId": "x"}},
+    ),
     (
         "rewards:redeem",
         "mutation ($i: RedeemRewardInput!) { redeemReward(input: $i) { balance } }",

@@ -141,6 +141,24 @@ def test_another_currency_says_what_it_was_worth():
             "5 beans that were set aside are back: the redemption did not happen.",
         ),
         (
+            Kind.HOLD,
+            -5,
+            {"held": 5, "explanation": {"hold": "h"}, "text": "a table for two"},
+            "5 beans set aside: a table for two",
+        ),
+        (
+            Kind.CAPTURE,
+            0,
+            {"held": -5, "explanation": {"hold": "h"}},
+            "5 beans that were set aside are spent.",
+        ),
+        (
+            Kind.RELEASE,
+            5,
+            {"held": -5, "explanation": {"hold": "h", "by": "time"}},
+            "5 beans that were set aside are back: the time was over.",
+        ),
+        (
             Kind.EARN_PENDING,
             0,
             {

@@ -109,14 +109,23 @@ async def test_points_said_to_be_set_aside_are_worked_out_and_mended(shop: Shop,
     assert (mended, await problems(shop, ada)) == (1, [])
 
 
-@pytest.mark.parametrize("statement", ["reference = 'reward:2'", "points = 39"])
-async def test_an_end_without_its_hold_is_found(shop: Shop, ada: Member, statement: str):
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("reference = 'reward:2'", "it ends a hold that is not open, or more than the whole of it"),
+        ("points = 41", "it ends a hold that is not open, or more than the whole of it"),
+        ("points = 39", "it ends a hold in part, and the rest of it stays set aside"),
+    ],
+)
+async def test_an_end_without_its_hold_is_found(
+    shop: Shop, ada: Member, statement: str, problem: str
+):
     await held_and_captured(shop, ada, capture=True)
     await sabotage(f"UPDATE transfer SET {statement} WHERE sequence = 3")  # noqa: S608 - our own
 
     found = await problems(shop, ada)
 
-    assert (3, "it ends a hold that is not open, or not the whole of it") in found
+    assert (3, problem) in found
 
 
 async def waiting(shop: Shop, ada: Member) -> None:

@@ -31,6 +31,7 @@ from tests.wallet.holding import install, issue
 
 KINDS = {
     "cards.age",
+    "holds.release",
     "members.anniversaries",
     "points.activate",
     "points.expire",

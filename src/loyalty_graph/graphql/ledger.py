@@ -28,6 +28,7 @@ from loyalty_graph.usecases import adjustments
 
 if TYPE_CHECKING:
     from loyalty_graph.graphql.activities import Activity
+    from loyalty_graph.graphql.holds import PointsHold
     from loyalty_graph.graphql.purchases import Purchase
     from loyalty_graph.graphql.redemptions import Redemption
 
@@ -49,10 +50,10 @@ describe_enum(
             "Points given back, because a redemption was cancelled; below zero those that had been "
             "forgiven meanwhile."
         ),
-        Kind.HOLD: "Points set aside for a redemption that is not yet certain.",
-        Kind.CAPTURE: "Points that were set aside, given for the reward; the balance stays.",
+        Kind.HOLD: "Points set aside for what is not yet certain.",
+        Kind.CAPTURE: "Points that were set aside, and are spent; the balance stays.",
         Kind.RELEASE: (
-            "Points that were set aside, given back: the redemption did not happen; below zero "
+            "Points that were set aside, given back: they were not needed; below zero "
             "those that had been forgiven meanwhile."
         ),
         Kind.REVERSE: (
@@ -100,7 +101,7 @@ class Wallet:
     available: Points = strawberry.field(description="What can be spent now. Show this one.")
     balance: Points = strawberry.field(description="The sum of all entries; below zero it is debt.")
     held: Points = strawberry.field(
-        description="Set aside for redemptions that are not yet certain; not part of the balance."
+        description="Set aside for what is not yet certain; not part of the balance."
     )
     pending: Points = strawberry.field(
         description="Earned, but not to be spent yet; not part of the balance."
@@ -187,6 +188,16 @@ class LedgerEntry(Node):
         found: Redemption | None = await load(
             info, "Redemption", self.entry.member_id, redemption_id
         )
+        return found
+
+    @strawberry.field(description="The hold it set points aside for, or ended.")
+    async def hold(
+        self, info: Info
+    ) -> Annotated["PointsHold", strawberry.lazy("loyalty_graph.graphql.holds")] | None:
+        hold_id = _told_id(self.entry, "hold")
+        if hold_id is None:
+            return None
+        found: PointsHold | None = await load(info, "PointsHold", self.entry.member_id, hold_id)
         return found
 
 

@@ -15,6 +15,7 @@ from loyalty_graph.graphql.card_links import CardLink, link_of, working_links
 from loyalty_graph.graphql.connections import Connection, connection
 from loyalty_graph.graphql.context import Info
 from loyalty_graph.graphql.enums import describe_enum
+from loyalty_graph.graphql.holds import HoldingMember
 from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.graphql.inputs import MemberRef
 from loyalty_graph.graphql.ledger import LedgerEntry, Wallet, entry_of, wallets
@@ -91,6 +92,7 @@ class Member(
     SubscribedMember,
     RewardedMember,
     RedeemingMember,
+    HoldingMember,
     VoucherMember,
     ActiveMember,
     OfferedMember,

@@ -18,6 +18,7 @@ from loyalty_graph.graphql.deliveries import DeliveryQuery
 from loyalty_graph.graphql.doing import ActivityMutation
 from loyalty_graph.graphql.errors import TellErrors, log_errors
 from loyalty_graph.graphql.exchange_rates import ExchangeRateQuery
+from loyalty_graph.graphql.holding import HoldMutation
 from loyalty_graph.graphql.leaves import LeavesFirst, mark_plain_fields
 from loyalty_graph.graphql.ledger import LedgerMutation, LedgerQuery
 from loyalty_graph.graphql.limits import DocumentGate
@@ -144,6 +145,7 @@ class Mutation(
     BenefitMutation,
     SubscriptionMutation,
     RedemptionMutation,
+    HoldMutation,
     VoucherMutation,
 ):
     """The root of mutations; each subject brings its own."""

@@ -14,7 +14,7 @@ from tortoise.models import Model
 
 from loyalty_graph.db.sets import Insert, Update, store
 from loyalty_graph.identifiers import new_id
-from loyalty_graph.ledger import chain
+from loyalty_graph.ledger import chain, holding
 from loyalty_graph.ledger.books import (
     ACCOUNT,
     Books,
@@ -152,7 +152,7 @@ def _check(program_id: UUID, books: Books) -> Iterator[Finding]:
 def _problems(program_id: UUID, books: Books) -> Iterator[tuple[int | None, str]]:
     yield from _chain_problems(program_id, books)
     yield from _balance_problems(books)
-    yield from _hold_problems(books)
+    yield from holding.problems(books.transfers)
     yield from _lot_problems(books)
     if books.account is None:
         yield None, "the account is missing"
@@ -227,16 +227,6 @@ def _balance_problems(books: Books) -> Iterator[tuple[int | None, str]]:
                 f"the balance after it is {transfer.balance_after}, not {balance}",
             )
             return
-
-
-def _hold_problems(books: Books) -> Iterator[tuple[int | None, str]]:
-    """Check that each hold ends once at most, as a whole, and that nothing else ends."""
-    open_: dict[str, int] = {}
-    for transfer in books.transfers:
-        if transfer.holding > 0:
-            open_[transfer.reference] = open_.get(transfer.reference, 0) + transfer.points
-        elif transfer.holding < 0 and open_.pop(transfer.reference, 0) != transfer.points:
-            yield transfer.sequence, "it ends a hold that is not open, or not the whole of it"
 
 
 def _lot_problems(books: Books) -> Iterator[tuple[int | None, str]]:

@@ -155,6 +155,33 @@ class LotUseRow(Model):
         ]
 
 
+class HoldRow(Model):
+    """Points set aside for a while; why, is the text of the transfer `entry_sequence`."""
+
+    id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    member_id: UUID = fields.UUIDField()
+    state = fields.CharField(max_length=8)
+    points: int = fields.BigIntField()
+    captured_points: int = fields.BigIntField()
+    entry_sequence: int = fields.IntField()
+    created_at: datetime = fields.DatetimeField()
+    ends_at: datetime = fields.DatetimeField()
+    ended_at: datetime | None = fields.DatetimeField(null=True)
+
+    class Meta(Model.Meta):
+        table = "points_hold"
+        constraints = [
+            PrimaryKey("program_id", "member_id", "id"),
+            Check(
+                "captured_points >= 0 AND captured_points <= points AND points > 0",
+                name="points_hold_captured_in_range",
+            ),
+            FillFactor(80),
+        ]
+        indexes = [Index("program_id", "ends_at", name="points_hold_open", where="state = 'HELD'")]
+
+
 class AuditRow(Model):
     """The outcome of one audit of a programme's ledger."""
 

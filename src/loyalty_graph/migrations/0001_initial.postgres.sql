@@ -451,6 +451,21 @@ CREATE TABLE "pass" (
 CREATE UNIQUE INDEX "pass_held" ON "pass" ("program_id", "member_id", "platform") WHERE voided_at IS NULL;
 CREATE UNIQUE INDEX "pass_serial" ON "pass" ("serial");
 CREATE INDEX "pass_holds_until" ON "pass" ("holds_until") WHERE holds_until IS NOT NULL;
+CREATE TABLE "points_hold" (
+    "id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "member_id" UUID NOT NULL,
+    "state" VARCHAR(8) NOT NULL,
+    "points" BIGINT NOT NULL,
+    "captured_points" BIGINT NOT NULL,
+    "entry_sequence" INT NOT NULL,
+    "created_at" TIMESTAMPTZ NOT NULL,
+    "ends_at" TIMESTAMPTZ NOT NULL,
+    "ended_at" TIMESTAMPTZ,
+    CONSTRAINT "points_hold_pkey" PRIMARY KEY ("program_id", "member_id", "id"),
+    CONSTRAINT "points_hold_captured_in_range" CHECK (captured_points >= 0 AND captured_points <= points AND points > 0)
+) WITH (fillfactor = 80);
+CREATE INDEX "points_hold_open" ON "points_hold" ("program_id", "ends_at") WHERE state = 'HELD';
 CREATE TABLE "program" (
     "id" UUID NOT NULL,
     "slug" VARCHAR(60) NOT NULL,

@@ -433,6 +433,21 @@ CREATE TABLE "pass" (
 CREATE UNIQUE INDEX "pass_held" ON "pass" ("program_id", "member_id", "platform") WHERE voided_at IS NULL;
 CREATE UNIQUE INDEX "pass_serial" ON "pass" ("serial");
 CREATE INDEX "pass_holds_until" ON "pass" ("holds_until") WHERE holds_until IS NOT NULL;
+CREATE TABLE "points_hold" (
+    "id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "member_id" CHAR(36) NOT NULL,
+    "state" VARCHAR(8) NOT NULL,
+    "points" BIGINT NOT NULL,
+    "captured_points" BIGINT NOT NULL,
+    "entry_sequence" INT NOT NULL,
+    "created_at" TIMESTAMP NOT NULL,
+    "ends_at" TIMESTAMP NOT NULL,
+    "ended_at" TIMESTAMP,
+    CONSTRAINT "points_hold_pkey" PRIMARY KEY ("program_id", "member_id", "id"),
+    CONSTRAINT "points_hold_captured_in_range" CHECK (captured_points >= 0 AND captured_points <= points AND points > 0)
+);
+CREATE INDEX "points_hold_open" ON "points_hold" ("program_id", "ends_at") WHERE state = 'HELD';
 CREATE TABLE "program" (
     "id" CHAR(36) NOT NULL,
     "slug" VARCHAR(60) NOT NULL,

@@ -189,6 +189,30 @@ def _spent(told: Told) -> str:
     return f"{told.amount} spent{_for_reward(told)}."
 
 
+def _set_aside(told: Told) -> str:
+    reason = f": {told.entry.text}" if "hold" in told.why else f"{_for_reward(told)}."
+    return f"{told.amount} set aside{reason}"
+
+
+def _captured(told: Told) -> str:
+    for_ = f": {told.entry.text}" if told.entry.text else f"{_for_reward(told)}."
+    return f"{told.amount} that were set aside {told.are} spent{for_}"
+
+
+RELEASED: Mapping[str, str] = {
+    "capture": "they were not needed",
+    "hand": "they were not needed",
+    "time": "the time was over",
+    "closing": "the membership was closed",
+}
+"""What ended a hold, or the part of it that was not captured."""
+
+
+def _released(told: Told) -> str:
+    because = RELEASED[told.why["by"]] if "hold" in told.why else "the redemption did not happen"
+    return f"{told.amount} that were set aside {told.are} back: {because}."
+
+
 def _given_back(told: Told) -> str:
     if "paid" in told.why:
         amount = _money(told.why["paid"], told.settings, told.writing)
@@ -230,11 +254,9 @@ SENTENCES: Mapping[Kind | Forgiveness, Callable[[Told], str]] = {
     Kind.CANCEL: _cancelled,
     Kind.REDEEM: _spent,
     Kind.UNREDEEM: _given_back,
-    Kind.HOLD: lambda told: f"{told.amount} set aside{_for_reward(told)}.",
-    Kind.CAPTURE: lambda told: f"{told.amount} that were set aside are spent{_for_reward(told)}.",
-    Kind.RELEASE: lambda told: (
-        f"{told.amount} that were set aside are back: the redemption did not happen."
-    ),
+    Kind.HOLD: _set_aside,
+    Kind.CAPTURE: _captured,
+    Kind.RELEASE: _released,
     Kind.REVERSE: _taken_back,
     Forgiveness.FORGIVEN: lambda told: (
         f"{told.amount} forgiven: they were spent before the refund."

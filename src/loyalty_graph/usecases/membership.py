@@ -26,7 +26,7 @@ from loyalty_graph.members.rules import (
     check_next_status,
 )
 from loyalty_graph.rewards import service as rewards
-from loyalty_graph.usecases import leaving, occasions, posting
+from loyalty_graph.usecases import held_points, leaving, occasions, posting
 from loyalty_graph.wallet import voiding
 
 GIVEN_ONCE = ("birthday",)
@@ -162,6 +162,7 @@ async def close(program_id: UUID, command: CloseMember, *, now: datetime) -> Mem
         check_next_status(MemberStatus(account.status), MemberStatus.CLOSED)
         await leaving.end_subscription(batch, account)
         back = await leaving.end_redemptions(batch, account, actor=command.caller)
+        await held_points.end_all(batch, account, actor=command.caller)
         forfeited = await _end(batch, account, command)
     kept = {"member": str(account.member_id), "forfeited": forfeited}
     batch.answer(0, kept)

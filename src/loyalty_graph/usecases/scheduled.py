@@ -11,6 +11,7 @@ from loyalty_graph.subscriptions.billing import LOCAL, BillingProvider, LocalBil
 from loyalty_graph.usecases import (
     activations,
     expiry,
+    hold_deadlines,
     occasions,
     redemption_deadlines,
     renewals,
@@ -31,6 +32,7 @@ def runner(clock: Callable[[], datetime]) -> Runner:
         {
             "cards.age": _handler(aging.mark_outdated, every=minute),
             "subscriptions.renew": _handler(renewals.run, every=minute, billing=billing(clock)),
+            "holds.release": _handler(hold_deadlines.release_all, every=minute),
             "redemptions.release": _handler(redemption_deadlines.release_all, every=minute),
             "redemptions.expire": _handler(redemption_deadlines.expire_all, every=hour),
             "tiers.review": _handler(tier_reviews.run, every=hour),

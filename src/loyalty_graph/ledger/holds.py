@@ -1,0 +1,108 @@
+"""Holds as they are stored: many at once, one statement each."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from tortoise.functions import Count
+
+from loyalty_graph.db.sets import Insert, Lookup, Row, Update, fetch, keys_below
+from loyalty_graph.errors import NotFoundError
+from loyalty_graph.ledger.holding import Hold, HoldState
+from loyalty_graph.ledger.models import HoldRow
+
+Key = tuple[UUID, UUID]
+"""(member id, hold id)"""
+
+_HOLD = tuple(Hold.__dataclass_fields__)
+_ENDED = ("state", "captured_points", "ended_at")
+
+
+def _hold(row: Row) -> Hold:
+    member_id, id_, state, *rest = row
+    return Hold(member_id, id_, HoldState(state), *rest)
+
+
+def new(holds: Sequence[Hold]) -> Insert:
+    """Return what stores new holds."""
+    return Insert(HoldRow, _HOLD, [tuple(getattr(one, name) for name in _HOLD) for one in holds])
+
+
+def ended(holds: Sequence[Hold]) -> Update:
+    """Return what stores holds that have ended."""
+    rows = [(one.member_id, one.id, *(getattr(one, name) for name in _ENDED)) for one in holds]
+    return Update(HoldRow, ("member_id", "id"), _ENDED, rows)
+
+
+async def found(program_id: UUID, keys: Sequence[Key]) -> dict[Key, Hold]:
+    """Return the holds with these keys; unknown ones are absent."""
+    [rows_of] = await fetch(program_id, Lookup(HoldRow, ("member_id", "id"), keys, _HOLD))
+    return {key: _hold(rows[0]) for key, rows in zip(keys, rows_of, strict=True) if rows}
+
+
+async def load(program_id: UUID, member_id: UUID, hold_id: UUID) -> Hold:
+    """Return a hold; its member's account is locked, so it stays as it is.
+
+    Raises:
+        NotFoundError: The member has no such hold.
+    """
+    key = (member_id, hold_id)
+    holds = await found(program_id, [key])
+    if key not in holds:
+        raise NotFoundError("hold", hold_id, field="holdId")
+    return holds[key]
+
+
+async def open_of(program_id: UUID, member_id: UUID) -> list[Hold]:
+    """Return the member's holds that have not ended, oldest first.
+
+    So they are stored: the time of some may be over. The member's account is locked.
+    """
+    lookup = Lookup(
+        HoldRow, ("member_id",), [(member_id,)], _HOLD, where="state = 'HELD'", order_by="id"
+    )
+    [[rows]] = await fetch(program_id, lookup)
+    return [_hold(row) for row in rows]
+
+
+async def newest(
+    program_id: UUID, member_ids: Sequence[UUID], *, limit: int, before: UUID | None = None
+) -> dict[UUID, list[Hold]]:
+    """Return each member's newest holds, at most `limit`, those before an id if given."""
+    lookup = Lookup(
+        HoldRow,
+        ("member_id",),
+        keys_below(member_ids, before),
+        _HOLD,
+        order_by="id DESC",
+        limit=limit,
+        below=None if before is None else "id",
+    )
+    [rows_of] = await fetch(program_id, lookup)
+    return {
+        member_id: [_hold(row) for row in rows]
+        for member_id, rows in zip(member_ids, rows_of, strict=True)
+    }
+
+
+async def counts(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Return how many holds these members had; who had none is absent."""
+    rows: Any = (
+        await HoldRow.filter(program_id=program_id, member_id__in=list(member_ids))
+        .annotate(total=Count("id"))
+        .group_by("member_id")
+        .values_list("member_id", "total")
+    )
+    return dict(rows)
+
+
+async def due(program_id: UUID, *, now: datetime, limit: int) -> list[Key]:
+    """Return holds whose time is over, at most `limit`, the longest over first."""
+    rows = (
+        await HoldRow.filter(program_id=program_id, state=HoldState.HELD, ends_at__lte=now)
+        .order_by("ends_at", "id")
+        .limit(limit)
+        .values_list("member_id", "id")
+    )
+    return [(member_id, hold_id) for member_id, hold_id in rows]
