@@ -18,6 +18,7 @@ HEADERS = {
     "points": "[program.points]",
     "expiry": "[program.points.expiry]",
     "payment": "[program.points.payment]",
+    "transfers": "[program.points.transfers]",
     "branding": "[branding]",
     "stores": "[[stores]]",
     "exchange_rates": "[[exchange_rates]]",

@@ -1,9 +1,12 @@
 """Points that come into an account whole, with the dates they had."""
 
+import pytest
+
+from loyalty_graph.errors import InsufficientPointsError, MemberNotActiveError
 from loyalty_graph.ledger import rules
 from loyalty_graph.ledger.kinds import Book, Kind
-from loyalty_graph.ledger.moving import Part, bring_in
-from tests.ledger.accounts import account, cause, day, earn, kinds, left
+from loyalty_graph.ledger.moving import Part, bring_in, send
+from tests.ledger.accounts import account, cause, day, earn, kinds, left, three_lots
 
 PARTS = [Part(50, day(30)), Part(20, day(90))]
 
@@ -52,3 +55,50 @@ def test_debt_is_paid_first():
     bring_in(one, Kind.MIGRATE, Book.MIGRATED, PARTS, cause())
 
     assert (one.balance, left(one)) == (10, {1: 0, 4: 0, 5: 10})
+
+
+def test_points_leave_with_the_dates_they_had_and_the_fee_comes_after():
+    one = three_lots()
+
+    parts = send(one, 70, cause(reference="t"), fee=90)
+
+    assert parts == [Part(50, day(30)), Part(20, day(90))]
+    out, fee = one.posted[3:]
+    assert (out.debit, out.credit, out.points, out.uses) == (
+        *(Book.MEMBER, Book.CLEARING),
+        *(70, ((1, 20), (2, 50))),
+    )
+    assert (fee.debit, fee.credit, fee.points, fee.uses) == (
+        *(Book.MEMBER, Book.FEES),
+        *(90, ((1, 80), (3, 10))),
+    )
+    assert (fee.kind, fee.cause.reference) == (Kind.TRANSFER_OUT, "t/fee")
+    assert (one.balance, left(one)) == (30, {1: 0, 2: 0, 3: 30})
+
+
+def test_lots_of_one_date_are_one_part():
+    one = account()
+    earn(one, 10, day(30))
+    earn(one, 10, day(30))
+
+    assert send(one, 15, cause(), fee=0) == [Part(15, day(30))]
+    assert kinds(one)[2:] == [(Kind.TRANSFER_OUT, 15)]
+
+
+@pytest.mark.parametrize(("points", "fee"), [(191, 0), (190, 1)])
+def test_points_and_fee_must_both_be_there(points: int, fee: int):
+    one = three_lots()
+
+    with pytest.raises(InsufficientPointsError, match="needs 191 points; 190 are available"):
+        send(one, points, cause(), fee=fee)
+
+    assert (len(one.posted), one.balance, left(one)) == (3, 190, {1: 100, 2: 50, 3: 40})
+
+
+def test_who_is_not_active_gives_nothing():
+    one = account("SUSPENDED")
+
+    with pytest.raises(MemberNotActiveError):
+        send(one, 1, cause(), fee=0)
+
+    assert one.posted == []

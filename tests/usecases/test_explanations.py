@@ -104,6 +104,20 @@ def test_another_currency_says_what_it_was_worth():
     [
         (Kind.REDEEM, -1, {}, "1 bean spent."),
         (Kind.UNREDEEM, 5, {}, "5 beans given back: a redemption was cancelled."),
+        (Kind.TRANSFER_OUT, -5, {}, "5 beans given to another member."),
+        (
+            Kind.TRANSFER_OUT,
+            -1,
+            {"explanation": {"fee": True}},
+            "1 bean for giving points to another member.",
+        ),
+        (Kind.TRANSFER_IN, 5, {}, "5 beans received from another member."),
+        (
+            Kind.TRANSFER_IN,
+            5,
+            {"explanation": {"returned": True}},
+            "5 beans given back: they could not reach the other member.",
+        ),
         (
             Kind.REDEEM,
             -5,

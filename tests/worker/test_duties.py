@@ -39,6 +39,7 @@ KINDS = {
     "redemptions.release",
     "subscriptions.renew",
     "tiers.review",
+    "transfers.deliver",
 }
 WORK = ["numbering", "roll-outs", "jobs"]
 

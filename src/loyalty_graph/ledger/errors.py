@@ -1,11 +1,15 @@
-"""What can go wrong with entries of the ledger, each failure with its stable code.
+"""What can go wrong in the ledger, each failure with its stable code.
 
 LoyaltyError
 ├── EntryReversedError            ENTRY_REVERSED            it was reversed before
 ├── EntryNotReversibleError       ENTRY_NOT_REVERSIBLE      something else undoes such an entry
 ├── HoldExpiredError              HOLD_EXPIRED              its time is over, its points are back
 ├── HoldEndedError                HOLD_ENDED                it was captured or released before
-└── HoldAmountError               HOLD_AMOUNT               more points than it sets aside
+├── HoldAmountError               HOLD_AMOUNT               more points than it sets aside
+├── TransfersOffError             TRANSFERS_OFF             members give each other nothing here
+├── TransferToSelfError           TRANSFER_TO_SELF          giver and recipient are one member
+├── TransferLimitError            TRANSFER_LIMIT            more, or fewer, than may be given
+└── RecipientNotActiveError       RECIPIENT_NOT_ACTIVE      who cannot receive points now
 """
 
 from loyalty_graph.errors import LoyaltyError
@@ -55,3 +59,39 @@ class HoldAmountError(LoyaltyError):
     def __init__(self, *, asked: int, held: int) -> None:
         super().__init__(f"The hold sets {held} points aside, not {asked}.", field="points")
         self.held = held
+
+
+class TransfersOffError(LoyaltyError):
+    """In this programme members cannot give each other points."""
+
+    code = "TRANSFERS_OFF"
+
+    def __init__(self) -> None:
+        super().__init__("In this programme members cannot give each other points.")
+
+
+class TransferToSelfError(LoyaltyError):
+    """Points can only be given to another member."""
+
+    code = "TRANSFER_TO_SELF"
+
+    def __init__(self) -> None:
+        super().__init__("Points can only be given to another member.", field="to")
+
+
+class TransferLimitError(LoyaltyError):
+    """More points than a member may give, or fewer than one has to."""
+
+    code = "TRANSFER_LIMIT"
+
+    def __init__(self, limit: str, *, asked: int) -> None:
+        super().__init__(f"{limit}; these are {asked} points.", field="points")
+
+
+class RecipientNotActiveError(LoyaltyError):
+    """The recipient cannot receive points now."""
+
+    code = "RECIPIENT_NOT_ACTIVE"
+
+    def __init__(self) -> None:
+        super().__init__("The recipient cannot receive points now.", field="to")

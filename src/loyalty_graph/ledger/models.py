@@ -196,3 +196,34 @@ class AuditRow(Model):
     class Meta(Model.Meta):
         table = "ledger_audit"
         constraints = [PrimaryKey("program_id", "id")]
+
+
+class PointsTransferRow(Model):
+    """Points on their way from one member to another, or arrived, or returned.
+
+    Which lots they came from, and why, is told by the sender's entries; `parts` are the points
+    that arrive with each date, as pairs in JSON.
+    """
+
+    id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    member_id: UUID = fields.UUIDField()
+    recipient_id: UUID = fields.UUIDField()
+    state = fields.CharField(max_length=8)
+    points: int = fields.BigIntField()
+    fee_points: int = fields.BigIntField()
+    parts: list[list[Any]] = fields.JSONField()
+    sent_at: datetime = fields.DatetimeField()
+    settled_at: datetime | None = fields.DatetimeField(null=True)
+
+    class Meta(Model.Meta):
+        table = "points_transfer"
+        constraints = [
+            PrimaryKey("program_id", "member_id", "id"),
+            Check("points > 0 AND fee_points >= 0", name="points_transfer_moves_points"),
+            FillFactor(90),
+        ]
+        indexes = [
+            Index("program_id", "member_id", "sent_at", name="points_transfer_sent"),
+            Index("program_id", "sent_at", name="points_transfer_open", where="state = 'SENT'"),
+        ]

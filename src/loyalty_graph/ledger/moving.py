@@ -8,7 +8,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from loyalty_graph.ledger.kinds import PART, Book, Kind
-from loyalty_graph.ledger.rules import Account, Cause, Transfer, credit, post
+from loyalty_graph.ledger.rules import (
+    Account,
+    Cause,
+    Transfer,
+    check_active,
+    credit,
+    post,
+    spend,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +25,49 @@ class Part:
 
     points: int
     expires_at: datetime
+
+
+def send(account: Account, points: int, cause: Cause, *, fee: int) -> list[Part]:
+    """Take points for another member, and the fee beside them; return what is under way.
+
+    They leave the lots that expire first; the fee is the second transfer, `reference/fee`.
+
+    Raises:
+        MemberNotActiveError: The member may not spend now.
+        InsufficientPointsError: Fewer points can be spent at `cause.at` than both together.
+    """
+    check_active(account)
+    uses = spend(account, points + fee, cause.at)
+    sent, paid = _divided(uses, points)
+    post(account, Kind.TRANSFER_OUT, Book.MEMBER, Book.CLEARING, points, cause, sent)
+    if fee:
+        told = {**cause.explanation, "fee": True}
+        apart = replace(cause, reference=fee_reference(cause.reference), explanation=told)
+        post(account, Kind.TRANSFER_OUT, Book.MEMBER, Book.FEES, fee, apart, paid)
+    dates = {lot.sequence: lot.expires_at for lot in account.lots}
+    together: dict[datetime, int] = {}
+    for sequence, amount in sent:
+        together[dates[sequence]] = together.get(dates[sequence], 0) + amount
+    return [Part(amount, expires_at) for expires_at, amount in together.items()]
+
+
+def fee_reference(reference: str) -> str:
+    """Return the reference of what a transfer costs."""
+    return f"{reference}{PART}fee"
+
+
+def _divided(
+    uses: Sequence[tuple[int, int]], points: int
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Return the uses that make up the first `points`, and the others."""
+    first: list[tuple[int, int]] = []
+    others: list[tuple[int, int]] = []
+    for sequence, amount in uses:
+        step = min(amount, points)
+        points -= step
+        first += [(sequence, step)] if step else []
+        others += [(sequence, amount - step)] if amount > step else []
+    return first, others
 
 
 def bring_in(

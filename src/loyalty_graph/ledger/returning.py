@@ -50,6 +50,13 @@ def readjust(
     return _give_back(account, Kind.REVERSE, Book.ADJUSTED, taken, cause, forgiven=forgiven)
 
 
+def send_back(
+    account: Account, source: Book, taken: Iterable[tuple[int, int]], cause: Cause, *, forgiven: int
+) -> list[Transfer]:
+    """Give back what did not reach another member, or its fee, to its lots; see `_give_back`."""
+    return _give_back(account, Kind.TRANSFER_IN, source, taken, cause, forgiven=forgiven)
+
+
 def part_of(
     taken: Iterable[tuple[int, int]], points: int, *, returned: int
 ) -> list[tuple[int, int]]:

@@ -141,7 +141,7 @@ def redeem(account: Account, points: int, cause: Cause) -> Transfer:
         InsufficientPointsError: Fewer points can be spent at `cause.at`.
     """
     check_active(account)
-    uses = _spend(account, points, cause.at)
+    uses = spend(account, points, cause.at)
     return post(account, Kind.REDEEM, Book.MEMBER, Book.REDEEMED, points, cause, uses)
 
 
@@ -153,7 +153,7 @@ def hold(account: Account, points: int, cause: Cause) -> Transfer:
         InsufficientPointsError: Fewer points can be spent at `cause.at`.
     """
     check_active(account)
-    uses = _spend(account, points, cause.at)
+    uses = spend(account, points, cause.at)
     return post(account, Kind.HOLD, Book.MEMBER, Book.HELD, points, cause, uses)
 
 
@@ -241,7 +241,7 @@ def adjust(account: Account, points: int, cause: Cause, *, expires_at: datetime)
     assert points != 0, "an adjustment of nothing is refused at the door"
     if points > 0:
         return credit(account, Kind.ADJUST, Book.ADJUSTED, points, cause, expires_at=expires_at)
-    uses = _spend(account, -points, cause.at)
+    uses = spend(account, -points, cause.at)
     return post(account, Kind.ADJUST, Book.MEMBER, Book.ADJUSTED, -points, cause, uses)
 
 
@@ -255,7 +255,12 @@ def check_active(account: Account) -> None:
         raise MemberNotActiveError(account.member_id, account.status)
 
 
-def _spend(account: Account, points: int, at: datetime) -> list[tuple[int, int]]:
+def spend(account: Account, points: int, at: datetime) -> list[tuple[int, int]]:
+    """Take points from the lots that expire first, and return what each gave.
+
+    Raises:
+        InsufficientPointsError: Fewer points can be spent at `at`; no lot has changed.
+    """
     spendable = [lot for lot in account.lots if lot.remaining and lot.expires_at > at]
     can_be_spent = sum(lot.remaining for lot in spendable)
     assert account.has_all_lots or can_be_spent >= points, "more lots had to be loaded"

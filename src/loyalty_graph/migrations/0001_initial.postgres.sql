@@ -466,6 +466,22 @@ CREATE TABLE "points_hold" (
     CONSTRAINT "points_hold_captured_in_range" CHECK (captured_points >= 0 AND captured_points <= points AND points > 0)
 ) WITH (fillfactor = 80);
 CREATE INDEX "points_hold_open" ON "points_hold" ("program_id", "ends_at") WHERE state = 'HELD';
+CREATE TABLE "points_transfer" (
+    "id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "member_id" UUID NOT NULL,
+    "recipient_id" UUID NOT NULL,
+    "state" VARCHAR(8) NOT NULL,
+    "points" BIGINT NOT NULL,
+    "fee_points" BIGINT NOT NULL,
+    "parts" JSONB NOT NULL,
+    "sent_at" TIMESTAMPTZ NOT NULL,
+    "settled_at" TIMESTAMPTZ,
+    CONSTRAINT "points_transfer_pkey" PRIMARY KEY ("program_id", "member_id", "id"),
+    CONSTRAINT "points_transfer_moves_points" CHECK (points > 0 AND fee_points >= 0)
+) WITH (fillfactor = 90);
+CREATE INDEX "points_transfer_sent" ON "points_transfer" ("program_id", "member_id", "sent_at");
+CREATE INDEX "points_transfer_open" ON "points_transfer" ("program_id", "sent_at") WHERE state = 'SENT';
 CREATE TABLE "program" (
     "id" UUID NOT NULL,
     "slug" VARCHAR(60) NOT NULL,

@@ -16,6 +16,7 @@ from loyalty_graph.errors import InvalidInputError
 from loyalty_graph.programs import expiry as lives
 from loyalty_graph.programs.exchange import RATES_MAX, DatedRate, ExchangeRate, check_rates
 from loyalty_graph.programs.expiry import ExpiryPolicy, ExpirySettings
+from loyalty_graph.programs.transfers import TransferSettings
 
 STORES_MAX = 500
 STORE_LABELS_MAX = 20
@@ -99,6 +100,7 @@ class PointSettings(_Settings):
     expiry: ExpirySettings | None = None
     clawback: ClawbackPolicy = ClawbackPolicy.CLAMP_TO_ZERO
     payment: PaymentSettings | None = None
+    transfers: TransferSettings | None = None
 
     @model_validator(mode="after")
     def _expire_by_one_policy(self) -> Self:

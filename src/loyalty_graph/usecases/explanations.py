@@ -247,6 +247,18 @@ def _adjusted(told: Told) -> str:
     return f"{told.amount} {done} by hand: {told.entry.text}"
 
 
+def _given_to_another(told: Told) -> str:
+    if told.why.get("fee"):
+        return f"{told.amount} for giving points to another member."
+    return f"{told.amount} given to another member."
+
+
+def _from_another(told: Told) -> str:
+    if told.why.get("returned"):
+        return f"{told.amount} given back: they could not reach the other member."
+    return f"{told.amount} received from another member."
+
+
 SENTENCES: Mapping[Kind | Forgiveness, Callable[[Told], str]] = {
     Kind.EARN: _for_what_was_done,
     Kind.EARN_PENDING: _waiting,
@@ -266,8 +278,8 @@ SENTENCES: Mapping[Kind | Forgiveness, Callable[[Told], str]] = {
     ),
     Kind.EXPIRE: _expired,
     Kind.REINSTATE: lambda told: f"{told.amount} {told.are} valid again.",
-    Kind.TRANSFER_OUT: lambda told: f"{told.amount} given to another member.",
-    Kind.TRANSFER_IN: lambda told: f"{told.amount} received from another member.",
+    Kind.TRANSFER_OUT: _given_to_another,
+    Kind.TRANSFER_IN: _from_another,
     Kind.MERGE_OUT: lambda told: f"{told.amount} moved to the account this one was joined to.",
     Kind.MERGE_IN: lambda told: f"{told.amount} from the account that was joined to this one.",
     Kind.MIGRATE: lambda told: f"{told.amount} brought along from the system before.",

@@ -58,6 +58,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "expiry": "When points expire; never, if neither this nor expiry_months is given.",
         "clawback": "What a return takes: what is there, the rest as debt, what waits first, none.",
         "payment": "What points pay of a basket; nothing, if not given.",
+        "transfers": "What members may give each other; nothing, if not given.",
     },
     "ExpirySettings": {
         "policy": "ROLLING: by the months; FIXED: on dates of the year; NONE: never.",
@@ -70,6 +71,16 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "points": "So many points ...",
         "worth_minor": f"... are worth this much, {MINOR}.",
         "basket_percent_max": "They pay at most this part of a basket.",
+    },
+    "TransferSettings": {
+        "min_points": "One transfer gives at least so many.",
+        "max_points": "One transfer gives at most so many.",
+        "max_points_per_day": "A member gives at most so many in a day of the time zone.",
+        "max_points_per_year": "A member gives at most so many in a year of the time zone.",
+        "fee_points": "Giving costs so many points beside those that are given.",
+        "fee_percent": "Giving costs this part of them, too.",
+        "fee_rounding": "What becomes of a part of a point.",
+        "keeps_dates": "Whether points end when they would have ended, or live as if earned anew.",
     },
     "Branding": {
         "template": "The folder of the card template; see docs/templates.md.",

@@ -52,6 +52,12 @@ _PHRASES: Mapping[str, str] = {
     "expiry": "points {}",
     "excluded_product_types": "nothing is earned by {}",
     "basket_percent_max": "points pay at most {} of a basket",
+    "min_points": "at least {} at once",
+    "max_points": "at most {} at once",
+    "max_points_per_day": "at most {} a day",
+    "max_points_per_year": "at most {} a year",
+    "fee_points": "costs {}",
+    "fee_percent": "costs {} of what is given",
     "when": "when {}",
     "lines": "for lines where {}",
     "audience": "for members with {}",
@@ -71,6 +77,7 @@ _YES_OR_NO: Mapping[str, tuple[str, str]] = {
     "refundable": ("can be brought back", "cannot be brought back"),
     "needs_proof": ("needs a proof", "needs no proof"),
     "carry": ("carries over what a step leaves", "carries nothing over"),
+    "keeps_dates": ("points keep the dates they had", "points live as if earned anew"),
     "sandbox": ("is a sandbox: nothing is real", "is real"),
 }
 _AHEAD: Mapping[str, str] = {"not": "not", "any_line": "any line", "all_lines": "every line"}

@@ -16,6 +16,7 @@ from loyalty_graph.usecases import (
     redemption_deadlines,
     renewals,
     tier_reviews,
+    transfers,
 )
 from loyalty_graph.wallet import aging
 
@@ -40,6 +41,7 @@ def runner(clock: Callable[[], datetime]) -> Runner:
             "points.activate": _handler(activations.run, every=15 * minute),
             "members.anniversaries": _handler(occasions.run, every=hour),
             "points.expire": _handler(expiry.run, every=hour),
+            "transfers.deliver": _handler(transfers.deliver_all, every=minute),
         },
         programs=programs.all_ids,
     )
