@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from loyalty_graph.benefits.rules import Multiplier
 from loyalty_graph.earning.counters import CARRY, BudgetKey, Count, Counters
 from loyalty_graph.earning.outcomes import pinned_counters
+from loyalty_graph.purchases.reductions import reduce, spread
 from loyalty_graph.purchases.rules import Line, bring_back
 from loyalty_graph.segments.facts import MemberFacts
 from tests.earning.books import ADA, NOON, Shop, book, by_rule, rule
@@ -53,9 +54,16 @@ def of_all_kinds() -> Shop:
 
 
 def one_by_one(data: st.DataObject, lines: Sequence[Line]) -> list[list[Line]]:
-    """Return the lines after each of some refunds, in any split and order, until none is left."""
+    """Return the lines after each of some refunds, in any split and order, until none is left.
+
+    They are by units, or by amount.
+    """
     states = [list(lines)]
     while any(line.left for line in states[-1]):
+        if (total := sum(one.net_minor for one in states[-1])) and data.draw(st.booleans()):
+            amount = data.draw(st.integers(1, total))
+            states.append(reduce(states[-1], spread(states[-1], amount)))
+            continue
         left = [number for number, line in enumerate(states[-1], 1) if line.left]
         number = data.draw(st.sampled_from(left))
         units = data.draw(st.integers(1, states[-1][number - 1].left))

@@ -77,6 +77,32 @@ def test_without_lines_everything_that_is_left_comes_back(api: Api, ada: Member,
     assert done == {"userErrors": [], "pointsTakenBack": 99, "balance": 0}
 
 
+def test_an_amount_is_given_back_of_all_that_is_left(api: Api, ada: Member, purchase_id: str):
+    given = refund(amount="10.50", reason="A scratch")
+    fields = """amount { amount currencyCode } pointsDue balance replayed
+        purchase { lines { refundedQuantity refundedAmount { amount } } }"""
+
+    done = api.do("refundPurchase", given, fields)
+    again = api.do("refundPurchase", given, fields)
+
+    assert done == {
+        "userErrors": [],
+        "amount": {"amount": "10.50", "currencyCode": "EUR"},
+        "pointsDue": 18,
+        "balance": 90,
+        "replayed": False,
+        "purchase": {
+            "lines": [
+                {"refundedQuantity": 0, "refundedAmount": {"amount": amount}}
+                for amount in ("2.33", "2.58", "4.30", "1.29")
+            ]
+        },
+    }
+    assert again == {**done, "replayed": True}
+    other = refund(amount="10.51", reason="A scratch")
+    assert api.refusal("refundPurchase", other) == ("IDEMPOTENCY_MISMATCH", "idempotencyKey")
+
+
 def test_what_was_spent_is_a_shortfall(api: Api, ada: Member, purchase_id: str):
     api.run(api.shop.redeem, ada, 100)
 
@@ -151,6 +177,11 @@ def test_a_retry_gets_the_first_answer_though_time_has_passed(
             {"lines": [{"number": 1, "quantity": 1}] * 2}, "INVALID_INPUT", "lines", id="twice"
         ),
         pytest.param({"lines": []}, "INVALID_INPUT", "lines", id="no lines"),
+        pytest.param({"amount": "61"}, "REFUND_AMOUNT_TOO_LARGE", "amount", id="too much"),
+        pytest.param({"amount": "0"}, "INVALID_INPUT", "amount", id="no amount"),
+        pytest.param({"amount": "-1"}, "INVALID_INPUT", "amount", id="below zero"),
+        pytest.param({"amount": "1.005"}, "INVALID_INPUT", "amount", id="half a cent"),
+        pytest.param({"amount": "1", "lines": []}, "INVALID_INPUT", "amount", id="both"),
         pytest.param(
             {"refundedAt": "2026-03-02T12:05:01Z"}, "INVALID_INPUT", "refundedAt", id="ahead"
         ),

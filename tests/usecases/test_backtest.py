@@ -97,7 +97,7 @@ class Bought:
     at: datetime
     lines: tuple[Line, ...]
     channel: Channel
-    back: tuple[tuple[datetime, dict[int, int]], ...]
+    back: tuple[tuple[datetime, dict[int, int] | int], ...]
 
 
 def proposal(slug: str = "bean-club", *more_rules: dict[str, Any]) -> dict[str, Any]:
@@ -110,7 +110,10 @@ def proposal(slug: str = "bean-club", *more_rules: dict[str, Any]) -> dict[str, 
 
 
 def past(seed: int, *, members: int = 6, purchases: int = 90) -> list[Bought]:
-    """Return purchases of members within three hundred days, a third brought back in parts."""
+    """Return purchases of members within three hundred days.
+
+    A third became cheaper and was brought back in parts.
+    """
     chance = random.Random(seed)  # noqa: S311 - a shop, not a secret
     found = []
     for _ in range(purchases):
@@ -119,9 +122,10 @@ def past(seed: int, *, members: int = 6, purchases: int = 90) -> list[Bought]:
             Line(kind, chance.randint(1, 3), chance.randint(50, 4000))
             for kind in chance.sample(SHELF, chance.randint(1, 3))
         )
-        back: list[tuple[datetime, dict[int, int]]] = []
+        back: list[tuple[datetime, dict[int, int] | int]] = []
         if chance.random() < 0.35:
             later = at + timedelta(days=chance.randint(1, 15))
+            back.append((later - timedelta(hours=1), chance.randint(1, 40)))
             back.append((later, {1: 1}))
             if lines[0].quantity > 1:
                 back.append((later + timedelta(hours=1), {1: lines[0].quantity - 1}))
@@ -150,7 +154,11 @@ async def play(shop: Shop, bought: list[Bought], *, members: int = 6) -> list[Me
                 people[one.who], one.lines, channel=one.channel, purchased_at=at
             )
         else:
-            await shop.at(at).bring_back(recorded[place], one.back[part][1], refunded_at=at)
+            what = one.back[part][1]
+            units, amount = (None, what) if isinstance(what, int) else (what, None)
+            await shop.at(at).bring_back(
+                recorded[place], units, refunded_at=at, amount_minor=amount
+            )
     return people
 
 

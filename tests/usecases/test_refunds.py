@@ -16,7 +16,8 @@ from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger.models import AccountRow, LotRow, TransferRow
 from loyalty_graph.members.models import Member
 from loyalty_graph.purchases import service as purchases
-from loyalty_graph.purchases.models import MemberSummary, PurchaseLine, Refund
+from loyalty_graph.purchases.errors import RefundAmountTooLargeError
+from loyalty_graph.purchases.models import MemberSummary, PurchaseLine, Refund, RefundLine
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.usecases import program_file, proof, refunds
 from tests.shop import DAY, NOON, PROGRAM, Shop, open_shop, program
@@ -61,6 +62,52 @@ async def test_a_whole_refund_brings_back_all_that_is_left(shop: Shop, ada: Memb
 
     assert (refund.due_points, refund.amount_minor) == (90, 6099 - 900)
     assert await shop.balance(ada) == 0
+
+
+async def test_an_amount_takes_back_what_it_had_earned(shop: Shop, ada: Member):
+    bought = await shop.buy(ada, (Line("COFFEE", 3, 500), Line("MUG", 1, 1500)))
+
+    refund = await shop.bring_back(bought, None, amount_minor=1000)
+
+    assert (refund.amount_minor, refund.due_points) == (1000, 10 + 25)
+    assert await shop.balance(ada) == 30 + 75 - 35
+    lines = (
+        await PurchaseLine.all()
+        .order_by("number")
+        .values_list("refunded_quantity", "reduced_minor")
+    )
+    assert list(lines) == [(0, 500), (0, 500)]
+    back = await RefundLine.all().order_by("number").values_list("quantity", "amount_minor")
+    assert list(back) == [(0, 500), (0, 500)]
+
+
+async def test_refunds_by_amount_line_and_whole_add_up_in_any_order(shop: Shop, ada: Member):
+    for order in permutations([{"amount_minor": 1111}, {1: 2}, {"amount_minor": 700}, {4: 1}]):
+        bought = await shop.buy(ada)
+
+        done = [
+            await shop.bring_back(bought, None, **part)
+            if "amount_minor" in part
+            else await shop.bring_back(bought, part)
+            for part in order
+        ]
+        done.append(await shop.bring_back(bought, None))
+
+        assert sum(refund.clawed_back_points for refund in done) == 108
+        assert sum(refund.amount_minor for refund in done) == 6099
+        assert await shop.balance(ada) == 0
+    summary = await MemberSummary.get(member_id=ada.id)
+    assert summary.spend_minor == 0
+
+
+async def test_the_whole_amount_can_be_given_back_while_the_goods_stay(shop: Shop, ada: Member):
+    bought = await shop.buy(ada)
+
+    refund = await shop.bring_back(bought, None, amount_minor=6099)
+
+    assert (refund.due_points, await shop.balance(ada)) == (108, 0)
+    with pytest.raises(RefundAmountTooLargeError, match="only 0 are left"):
+        await shop.bring_back(bought, None, amount_minor=1)
 
 
 async def test_a_discount_is_spread_over_the_units_to_the_minor_unit(shop: Shop, ada: Member):
@@ -190,6 +237,9 @@ async def test_a_retried_refund_counts_once(shop: Shop, ada: Member):
         ("zero", {1: 0}, {}, InvalidInputError, "quantity is 0"),
         ("beyond 64 bits", {1: 2**64}, {}, InvalidInputError, "cannot be kept: Integer exceeds"),
         ("nothing", {}, {}, InvalidInputError, "at least one line"),
+        ("no amount", None, {"amount_minor": 0}, InvalidInputError, "above zero"),
+        ("dear", None, {"amount_minor": 6100}, RefundAmountTooLargeError, "only 6099 are left"),
+        ("both", {1: 1}, {"amount_minor": 100}, InvalidInputError, "not both"),
         ("blank id", {1: 1}, {"external_id": ""}, InvalidInputError, "external id needs"),
         ("long reason", {1: 1}, {"reason": "r" * 501}, InvalidInputError, "At most 500"),
         ("reason with NUL", {1: 1}, {"reason": "r\0"}, InvalidInputError, "character NUL"),
@@ -205,7 +255,7 @@ async def test_a_refused_refund_changes_nothing(  # noqa: PLR0913, PLR0917 - one
     shop: Shop,
     ada: Member,
     case: str,
-    quantities: dict[int, int],
+    quantities: dict[int, int] | None,
     changes: dict[str, object],
     error: type[LoyaltyError],
     message: str,

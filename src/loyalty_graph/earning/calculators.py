@@ -99,7 +99,7 @@ class ProductTypeRewardCalculator(RewardCalculator):
 
     def _paid(self, line: Line) -> int:
         """Return what money paid for what is left of a line, in the purchase's currency."""
-        tax = line.tax_minor * line.left // line.quantity if self._counts_tax else 0
+        tax = line.tax_left_minor if self._counts_tax else 0
         return line.money_minor + tax
 
     def excludes(self, line: Line) -> bool:

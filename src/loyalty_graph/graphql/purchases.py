@@ -52,6 +52,9 @@ class PurchaseLine:
     labels: list[str] = strawberry.field(description="What else rules may know it by.")
     quantity: int = strawberry.field(description="How many units were bought.")
     refunded_quantity: int = strawberry.field(description="How many of them were brought back.")
+    refunded_amount: Money = strawberry.field(
+        description="What came back of it so far, by units or by amount, net of its discount."
+    )
     unit_amount: Money = strawberry.field(description="The price of one unit, without tax.")
     discount: Money = strawberry.field(description="Taken off the whole line.")
     tax: Money = strawberry.field(description="On the whole line.")
@@ -226,6 +229,7 @@ def _line(line: reads.BoughtLine, currency: str) -> PurchaseLine:
         labels=list(line.labels or ()),
         quantity=line.quantity,
         refunded_quantity=line.refunded_quantity,
+        refunded_amount=money_of(line.refunded_minor, currency),
         unit_amount=money_of(line.unit_minor, currency),
         discount=money_of(line.discount_minor, currency),
         tax=money_of(line.tax_minor, currency),

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from datetime import datetime
+from decimal import Decimal
 
 import strawberry
 
-from loyalty_graph.errors import InvalidInputError
+from loyalty_graph.errors import InvalidInputError, NotFoundError
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.errors import RefusalsAsData
 from loyalty_graph.graphql.inputs import (
@@ -16,11 +17,12 @@ from loyalty_graph.graphql.inputs import (
     PurchaseRef,
     bounded,
 )
-from loyalty_graph.graphql.money import Money, money_of
+from loyalty_graph.graphql.money import Money, minor_of, money_of
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.graphql.purchases import PurchasePayload
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
+from loyalty_graph.purchases import reads
 from loyalty_graph.purchases.rules import EXTERNAL_ID_LENGTH_MAX
 from loyalty_graph.usecases import refunds
 
@@ -33,14 +35,24 @@ class RefundLineInput:
     quantity: int = strawberry.field(description="How many units.")
 
 
-@strawberry.input(description="Goods of a purchase that were brought back.")
+@strawberry.input(
+    description="Goods of a purchase that were brought back, or a part of what they had cost."
+)
 class RefundPurchaseInput:
     """The input of refundPurchase."""
 
     idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     purchase: PurchaseRef = strawberry.field(description="The purchase they are from.")
     lines: list[RefundLineInput] | None = strawberry.field(
-        default=None, description="What came back; everything that is left, if not given."
+        default=None,
+        description="What came back; everything that is left, if neither this nor amount is given.",
+    )
+    amount: Decimal | None = strawberry.field(
+        default=None,
+        description=(
+            "Instead of lines: what is given back of the price of all that is left, without tax, "
+            "in the purchase's currency; its lines share it in proportion."
+        ),
     )
     refunded_at: datetime | None = strawberry.field(
         default=None, description="When it came back; now, if not given."
@@ -66,10 +78,19 @@ class RefundPurchaseInput:
             purchase_id=purchase_id,
             refunded_at=self.refunded_at or context.now,
             quantities=self._quantities(),
+            amount_minor=await self._amount_minor(context, (member_id, purchase_id)),
             external_id=bounded(self.external_id, EXTERNAL_ID_LENGTH_MAX, field="externalId"),
             reason=reason or "",
             is_dated=self.refunded_at is not None,
         )
+
+    async def _amount_minor(self, context: Context, key: reads.Key) -> int | None:
+        if self.amount is None:
+            return None
+        found = await reads.purchases(context.program_id, [key])
+        if key not in found:
+            raise NotFoundError("purchase", key[1], field="purchase")
+        return minor_of(self.amount, found[key].currency, field="amount")
 
     def _quantities(self) -> dict[int, int] | None:
         if self.lines is None:
@@ -124,7 +145,9 @@ class RefundMutation:
     """Mutations of refunds."""
 
     @strawberry.mutation(
-        description="Takes back the points of goods that were brought back, exactly.",
+        description=(
+            "Takes back the points of goods that were brought back, or became cheaper, exactly."
+        ),
         extensions=[NeedsScope(Scope.PURCHASES_WRITE), RefusalsAsData(RefundPurchasePayload)],
     )
     async def refund_purchase(

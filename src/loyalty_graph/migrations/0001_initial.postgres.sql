@@ -544,9 +544,11 @@ CREATE TABLE "purchase_line" (
     "paid_minor" BIGINT NOT NULL,
     "paid_points" BIGINT NOT NULL,
     "labels" JSONB,
+    "reduced_minor" BIGINT NOT NULL,
     CONSTRAINT "purchase_line_pkey" PRIMARY KEY ("program_id", "member_id", "purchase_id", "number"),
     CONSTRAINT "purchase_line_quantity_positive" CHECK (quantity > 0),
-    CONSTRAINT "purchase_line_refunded_in_range" CHECK (refunded_quantity >= 0 AND refunded_quantity <= quantity)
+    CONSTRAINT "purchase_line_refunded_in_range" CHECK (refunded_quantity >= 0 AND refunded_quantity <= quantity),
+    CONSTRAINT "purchase_line_reduced_not_negative" CHECK (reduced_minor >= 0)
 ) WITH (fillfactor = 90);
 CREATE TABLE "purchase_reference" (
     "external_id" VARCHAR(100) NOT NULL,
@@ -608,8 +610,9 @@ CREATE TABLE "refund_line" (
     "member_id" UUID NOT NULL,
     "number" SMALLINT NOT NULL,
     "quantity" INT NOT NULL,
+    "amount_minor" BIGINT NOT NULL,
     CONSTRAINT "refund_line_pkey" PRIMARY KEY ("program_id", "member_id", "refund_id", "number"),
-    CONSTRAINT "refund_line_quantity_positive" CHECK (quantity > 0)
+    CONSTRAINT "refund_line_something" CHECK (quantity >= 0 AND amount_minor >= 0 AND quantity + amount_minor > 0)
 );
 CREATE TABLE "reward_rules" (
     "program_id" UUID NOT NULL,

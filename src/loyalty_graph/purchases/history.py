@@ -9,17 +9,26 @@ from uuid import UUID
 from loyalty_graph.db.sets import Lookup, Row, fetch
 from loyalty_graph.programs.exchange import Exchange
 from loyalty_graph.purchases.models import Purchase, PurchaseLine, Refund, RefundLine
-from loyalty_graph.purchases.rules import Line
+from loyalty_graph.purchases.reductions import reduce
+from loyalty_graph.purchases.rules import Line, bring_back
 
 
 @dataclass(frozen=True, slots=True)
 class PastRefund:
-    """Units of lines (line number from 1 -> units) that came back; points the programme wanted."""
+    """What came back, line by line (number from 1), and the points the programme wanted.
+
+    `quantities` are units; `shares` what lines became cheaper by, in minor units.
+    """
 
     id: UUID
     recorded_at: datetime
     due_points: int
     quantities: dict[int, int]
+    shares: dict[int, int]
+
+    def after(self, lines: Sequence[Line]) -> list[Line]:
+        """Return the lines after this came back."""
+        return reduce(lines, self.shares) if self.shares else bring_back(lines, self.quantities)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,7 @@ _LINE = (
     "labels",
 )
 _REFUND = ("purchase_id", "id", "recorded_at", "due_points")
-_BACK = ("refund_id", "number", "quantity")
+_BACK = ("refund_id", "number", "quantity", "amount_minor")
 
 
 async def purchases(program_id: UUID, member_ids: Sequence[UUID]) -> list[PastPurchase]:
@@ -108,9 +117,14 @@ def _lines(rows: Sequence[Row]) -> defaultdict[UUID, list[Line]]:
 
 def _refunds(rows: Sequence[Row], back: Sequence[Row]) -> defaultdict[UUID, list[PastRefund]]:
     quantities: defaultdict[UUID, dict[int, int]] = defaultdict(dict)
-    for refund_id, number, quantity in back:
-        quantities[refund_id][number] = quantity
+    shares: defaultdict[UUID, dict[int, int]] = defaultdict(dict)
+    for refund_id, number, quantity, amount in back:
+        if quantity:
+            quantities[refund_id][number] = quantity
+        else:
+            shares[refund_id][number] = amount
     refunds: defaultdict[UUID, list[PastRefund]] = defaultdict(list)
     for key, refund_id, recorded_at, due in rows:
-        refunds[key].append(PastRefund(refund_id, recorded_at, due, quantities[refund_id]))
+        came = quantities[refund_id], shares[refund_id]
+        refunds[key].append(PastRefund(refund_id, recorded_at, due, *came))
     return refunds

@@ -63,7 +63,8 @@ class PurchaseReference(Model):
 class PurchaseLine(Model):
     """One line of a receipt; `number` counts from 1.
 
-    `discount_minor` and what was paid with points are for the whole line.
+    `discount_minor`, what was paid with points, and what was taken off the price afterwards
+    (`reduced_minor`) are for the whole line.
     """
 
     purchase_id: UUID = fields.UUIDField(primary_key=True)
@@ -81,6 +82,7 @@ class PurchaseLine(Model):
     paid_minor: int = fields.BigIntField()
     paid_points: int = fields.BigIntField()
     labels: list[str] | None = fields.JSONField(null=True)
+    reduced_minor: int = fields.BigIntField()
 
     class Meta(Model.Meta):
         table = "purchase_line"
@@ -91,6 +93,7 @@ class PurchaseLine(Model):
                 "refunded_quantity >= 0 AND refunded_quantity <= quantity",
                 name="purchase_line_refunded_in_range",
             ),
+            Check("reduced_minor >= 0", name="purchase_line_reduced_not_negative"),
             FillFactor(90),
         ]
 
@@ -136,19 +139,26 @@ class Refund(Model):
 
 
 class RefundLine(Model):
-    """How many units of a purchase's line were brought back."""
+    """What came back of a purchase's line: so many units, or none where it became cheaper.
+
+    `amount_minor` is what that had cost, in minor units of the purchase's currency.
+    """
 
     refund_id: UUID = fields.UUIDField(primary_key=True)
     program_id: UUID = fields.UUIDField()
     member_id: UUID = fields.UUIDField()
     number: int = fields.SmallIntField()
     quantity: int = fields.IntField()
+    amount_minor: int = fields.BigIntField()
 
     class Meta(Model.Meta):
         table = "refund_line"
         constraints = [
             PrimaryKey("program_id", "member_id", "refund_id", "number"),
-            Check("quantity > 0", name="refund_line_quantity_positive"),
+            Check(
+                "quantity >= 0 AND amount_minor >= 0 AND quantity + amount_minor > 0",
+                name="refund_line_something",
+            ),
         ]
 
 

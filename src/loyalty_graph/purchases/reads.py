@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,7 @@ from loyalty_graph.purchases.models import (
     PurchaseLine,
     Refund,
 )
+from loyalty_graph.purchases.rules import Line
 
 Key = tuple[UUID, UUID]
 """(member id, purchase id)"""
@@ -72,6 +73,16 @@ class BoughtLine:
     paid_minor: int
     paid_points: int
     labels: Sequence[str] | None
+    reduced_minor: int
+
+    @property
+    def refunded_minor(self) -> int:
+        """Return what came back of it so far, net of discounts."""
+        units = self.quantity, self.unit_minor, self.discount_minor, self.tax_minor, self.sku
+        now = Line(
+            self.product_type, *units, self.refunded_quantity, reduced_minor=self.reduced_minor
+        )
+        return replace(now, refunded=0, reduced_minor=0).net_minor - now.net_minor
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,8 +82,9 @@ class Line:
     """One line: `quantity` units at `unit_minor` each, less `discount_minor` for the whole line.
 
     Amounts are minor units of the purchase's currency, without tax. Of the whole line,
-    `paid_minor` was paid with `paid_points` instead of money. What they are worth in the
-    programme's currency says the `exchange`; without one the two are the same.
+    `paid_minor` was paid with `paid_points` instead of money. `reduced_minor` was taken off the
+    whole line's price afterwards: it counts as if the line had always cost less. What amounts are
+    worth in the programme's currency says the `exchange`; without one the two are the same.
     """
 
     product_type: str
@@ -96,6 +97,7 @@ class Line:
     paid_minor: int = 0
     paid_points: int = 0
     labels: tuple[str, ...] = ()
+    reduced_minor: int = 0
     exchange: Exchange | None = None
 
     @property
@@ -110,16 +112,21 @@ class Line:
         The discount is spread over the units by whole minor units, rounded down; the amounts of
         partial refunds therefore add up to the line's amount exactly.
         """
-        return self.left * self.unit_minor - self.discount_minor * self.left // self.quantity
+        less = self.discount_minor + self.reduced_minor
+        return self.left * self.unit_minor - less * self.left // self.quantity
 
     @property
     def money_minor(self) -> int:
         """Return what was paid with money for the units that were not brought back.
 
         Points pay like a discount, spread over the units in the same way: what they paid for earns
-        nothing, and partial refunds add up exactly.
+        nothing, and partial refunds add up exactly. A lower price lowers what money and what points
+        paid in the same proportion.
         """
         less = self.discount_minor + self.paid_minor
+        if self.reduced_minor:
+            paid_for = -(-self.paid_minor * self._still_costs // self._cost)
+            less = self.discount_minor + self.reduced_minor + paid_for
         return self.left * self.unit_minor - less * self.left // self.quantity
 
     @property
@@ -134,7 +141,28 @@ class Line:
     @property
     def paid_left_points(self) -> int:
         """Return the points that pay for the units that were not brought back, rounded down."""
-        return self.paid_points * self.left // self.quantity
+        return self._for_what_is_left(self.paid_points)
+
+    @property
+    def tax_left_minor(self) -> int:
+        """Return the tax on the units that were not brought back, rounded down."""
+        return self._for_what_is_left(self.tax_minor)
+
+    def _for_what_is_left(self, of_whole_line: int) -> int:
+        if not self.reduced_minor:
+            return of_whole_line * self.left // self.quantity
+        share = of_whole_line * self._still_costs * self.left
+        return share // (self._cost * self.quantity)
+
+    @property
+    def _cost(self) -> int:
+        """Return what the whole line had cost."""
+        return self.unit_minor * self.quantity - self.discount_minor
+
+    @property
+    def _still_costs(self) -> int:
+        """Return what the whole line would cost at the price it has now."""
+        return self._cost - self.reduced_minor
 
 
 def check_lines(lines: Sequence[Line]) -> None:

@@ -31,6 +31,7 @@ _LINE = (
     "paid_minor",
     "paid_points",
     "labels",
+    "reduced_minor",
 )
 
 
@@ -86,7 +87,10 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """A refund that was decided; `quantities` maps line numbers to units.
+    """A refund that was decided.
+
+    `quantities` maps line numbers to units that came back, `amounts` to what came back of each
+    line, in minor units of the purchase's currency.
 
     What had been paid with money for what came back is `spend_minor` in the programme's currency.
     `pinned` takes the place of what was pinned with the purchase, if that is something else now.
@@ -107,8 +111,14 @@ class Returned:
     entry_sequence: int | None
     spend_minor: int
     quantities: Mapping[int, int]
+    amounts: Mapping[int, int]
     lines_after: tuple[Line, ...]
     pinned: dict[str, Any] | None = None
+
+    @property
+    def numbers(self) -> list[int]:
+        """Return the numbers of the lines of which something came back."""
+        return sorted({*self.quantities, *self.amounts})
 
 
 def receipts(keys: Sequence[tuple[str, str]]) -> Lookup:
@@ -247,6 +257,7 @@ def _line_row(line: Line) -> tuple[object, ...]:
         line.paid_minor,
         line.paid_points,
         list(line.labels) or None,
+        line.reduced_minor,
     )
 
 
@@ -286,21 +297,28 @@ def refund_writes(returned: Sequence[Returned]) -> list[Write]:
         ),
         Insert(
             RefundLine,
-            ("member_id", "refund_id", "number", "quantity"),
+            ("member_id", "refund_id", "number", "quantity", "amount_minor"),
             [
-                (one.member_id, one.id, number, quantity)
+                (
+                    one.member_id,
+                    one.id,
+                    number,
+                    one.quantities.get(number, 0),
+                    one.amounts.get(number, 0),
+                )
                 for one in returned
-                for number, quantity in sorted(one.quantities.items())
+                for number in one.numbers
             ],
         ),
         Update(
             PurchaseLine,
             ("member_id", "purchase_id", "number"),
-            ("refunded_quantity",),
+            ("refunded_quantity", "reduced_minor"),
             [
-                (one.member_id, one.purchase_id, number, one.lines_after[number - 1].refunded)
+                (one.member_id, one.purchase_id, number, line.refunded, line.reduced_minor)
                 for one in returned
-                for number in sorted(one.quantities)
+                for number in one.numbers
+                for line in (one.lines_after[number - 1],)
             ],
         ),
         Update(

@@ -18,7 +18,7 @@ from loyalty_graph.errors import InvalidInputError, UnknownProductTypeError
 from loyalty_graph.members.rules import MemberStatus
 from loyalty_graph.programs.rules import ClawbackPolicy, ProgramSettings
 from loyalty_graph.purchases.history import PastPurchase, PastRefund
-from loyalty_graph.purchases.rules import Line, bring_back
+from loyalty_graph.purchases.rules import Line
 from loyalty_graph.segments.facts import NOBODY, MemberFacts
 from loyalty_graph.tiers.standing import Change, Scheme, Standing, advance, begin, count, tier_at
 from loyalty_graph.usecases.backtest_report import LINES, MULTIPLIERS
@@ -126,7 +126,7 @@ class Player:
             return None
         now, purchase = refund.recorded_at, bought.purchase
         self._advance(now)
-        after = bring_back(bought.lines, refund.quantities)
+        after = refund.after(bought.lines)
         book = self.terms.book
         amounts = book.calculator.amounts(after)
         calculation = book.calculator.calculate(after)

@@ -1,9 +1,7 @@
 """Recording refunds: what comes back is recomputed with the rules the purchase earned under."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from loyalty_graph.db import transaction
@@ -11,116 +9,22 @@ from loyalty_graph.earning import service as earning
 from loyalty_graph.earning.outcomes import Worth, pinned_counters
 from loyalty_graph.earning.rule_book import RuleBook
 from loyalty_graph.errors import DuplicateRefundError, InvalidInputError
-from loyalty_graph.idempotency import Claim, claim
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.ledger import service as ledger_service
 from loyalty_graph.ledger.reversing import Origins, claw_back
-from loyalty_graph.members.rules import Reference, ReferenceKind
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import check_offset
 from loyalty_graph.purchases import service as purchases
 from loyalty_graph.purchases.models import Purchase
+from loyalty_graph.purchases.reductions import reduce, spread
 from loyalty_graph.purchases.rules import Line, bring_back, check_external_id
 from loyalty_graph.usecases import payments, posting, purchase_points
 from loyalty_graph.usecases.bonuses import Bonuses
+from loyalty_graph.usecases.refund_command import RecordRefund, RefundRecorded
 from loyalty_graph.usecases.tiering import Tiering
 
-
-@dataclass(frozen=True, slots=True)
-class RecordRefund:
-    """Units of a purchase's lines (line number from 1 -> units) that were brought back.
-
-    `quantities` None brings back everything that is left. When its caller gave no time, `is_dated`
-    is False and `refunded_at` is the request's moment, which another try cannot repeat.
-    """
-
-    caller: str
-    idempotency_key: str
-    member_id: UUID
-    purchase_id: UUID
-    refunded_at: datetime
-    quantities: Mapping[int, int] | None = None
-    external_id: str | None = None
-    reason: str = ""
-    is_dated: bool = True
-
-    @property
-    def member(self) -> Reference:
-        """Whose points move."""
-        return Reference(ReferenceKind.ID, str(self.member_id))
-
-    @property
-    def claim(self) -> Claim:
-        """The wish to count once."""
-        lines = None if self.quantities is None else sorted(self.quantities.items())
-        given = {
-            "refundPurchase": [self.member_id, self.purchase_id],
-            "refund": [
-                self.external_id,
-                self.refunded_at if self.is_dated else None,
-                self.reason,
-            ],
-            "lines": lines,
-        }
-        return claim(self.caller, self.idempotency_key, given)
-
-
-@dataclass(frozen=True, slots=True)
-class RefundRecorded:
-    """The answer: points due, those taken back, and those that could not be.
-
-    Of the amount, `returned_minor` had been paid with `returned_points`: these came back. Amounts
-    are in the purchase's `currency`.
-    """
-
-    member_id: UUID
-    purchase_id: UUID
-    refund_id: UUID
-    amount_minor: int
-    due_points: int
-    clawed_back_points: int
-    shortfall_points: int
-    balance_points: int
-    entry_sequence: int | None
-    currency: str
-    returned_minor: int = 0
-    returned_points: int = 0
-    replayed: bool = False
-
-    def kept(self) -> dict[str, Any]:
-        """Return the answer as it is kept for retries."""
-        return {
-            "ids": [str(self.member_id), str(self.purchase_id), str(self.refund_id)],
-            "amount": self.amount_minor,
-            "points": [self.due_points, self.clawed_back_points, self.shortfall_points],
-            "balance": self.balance_points,
-            "entry": self.entry_sequence,
-            "returned": [self.returned_minor, self.returned_points],
-            "currency": self.currency,
-        }
-
-    @classmethod
-    def replay(cls, kept: dict[str, Any]) -> "RefundRecorded":
-        """Return the first answer to a retry."""
-        member_id, purchase_id, refund_id = map(UUID, kept["ids"])
-        due, clawed_back, shortfall = kept["points"]
-        returned_minor, returned_points = kept["returned"]
-        return cls(
-            member_id,
-            purchase_id,
-            refund_id,
-            amount_minor=kept["amount"],
-            due_points=due,
-            clawed_back_points=clawed_back,
-            shortfall_points=shortfall,
-            balance_points=kept["balance"],
-            entry_sequence=kept["entry"],
-            currency=kept["currency"],
-            returned_minor=returned_minor,
-            returned_points=returned_points,
-            replayed=True,
-        )
+__all__ = ["RecordRefund", "RefundRecorded", "record"]
 
 
 @posting.settling_conflicts
@@ -136,6 +40,7 @@ async def record(program_id: UUID, command: RecordRefund, *, now: datetime) -> R
         NotFoundError: No such member or purchase.
         InvalidInputError: Lines, quantities or time cannot be used.
         RefundTooLargeError: More units than are left.
+        RefundAmountTooLargeError: The amount is more than what is left cost.
         DuplicateRefundError: The purchase has a refund with this external id.
         IdempotencyMismatchError: The key was used with other input.
     """
@@ -147,20 +52,33 @@ async def record(program_id: UUID, command: RecordRefund, *, now: datetime) -> R
     purchase, before = await purchases.load(program_id, command.member_id, command.purchase_id)
     await _check_times(program_id, command, purchase, now)
     await _check_new(program_id, command, purchase)
-    quantities = _all_that_is_left(before) if command.quantities is None else command.quantities
-    after = bring_back(before, quantities)
-    book, worth = await _worth(program_id, purchase, before, after, now=now)
+    return await _take_back(batch, tiering, account, purchase, before, command)
+
+
+async def _take_back(
+    batch: posting.Batch,
+    tiering: Tiering,
+    account: ledger.Account,
+    purchase: Purchase,
+    before: list[Line],
+    command: RecordRefund,
+) -> RefundRecorded:
+    quantities = _brought_back(command, before)
+    after = _after(command, before, quantities)
+    book, worth = await _worth(batch.program_id, purchase, before, after, now=batch.now)
     bonuses = await _given_back(batch, purchase, book, worth)
-    cause = _cause(command, purchase, worth, now=now)
-    paid_back = await payments.give_back(program_id, account, purchase.id, before, after, cause)
-    done = await _reverse(program_id, account, purchase, worth.due_points, cause)
+    cause = _cause(command, purchase, worth, now=batch.now)
+    paid_back = await payments.give_back(
+        batch.program_id, account, purchase.id, before, after, cause
+    )
+    done = await _reverse(batch.program_id, account, purchase, worth.due_points, cause)
     returned = purchases.Returned(
         id=UUID(cause.reference),
         member_id=account.member_id,
         purchase_id=purchase.id,
         external_id=command.external_id,
         refunded_at=command.refunded_at,
-        recorded_at=now,
+        recorded_at=batch.now,
         amount_minor=_net(before) - _net(after),
         spend_minor=_spend(before) - _spend(after),
         due_points=worth.due_points,
@@ -170,6 +88,7 @@ async def record(program_id: UUID, command: RecordRefund, *, now: datetime) -> R
         returned_points=paid_back.points,
         entry_sequence=None if done.transfer is None else done.transfer.sequence,
         quantities=quantities,
+        amounts=_amounts(before, after),
         lines_after=tuple(after),
         pinned=worth.pinned if worth.given_back else None,
     )
@@ -209,6 +128,8 @@ def _check(command: RecordRefund) -> None:
     posting.check_text(command.reason, field="reason")
     if command.external_id is not None:
         check_external_id(command.external_id)
+    if command.amount_minor is not None and command.quantities is not None:
+        raise InvalidInputError("Give an amount or lines, not both.", field="amount")
 
 
 async def _check_times(
@@ -228,6 +149,25 @@ async def _check_new(program_id: UUID, command: RecordRefund, purchase: Purchase
         program_id, purchase, command.external_id
     ):
         raise DuplicateRefundError(command.external_id)
+
+
+def _brought_back(command: RecordRefund, before: list[Line]) -> Mapping[int, int]:
+    """Return the units of each line that come back; none where it only becomes cheaper."""
+    if command.amount_minor is not None:
+        return {}
+    return _all_that_is_left(before) if command.quantities is None else command.quantities
+
+
+def _after(command: RecordRefund, before: list[Line], quantities: Mapping[int, int]) -> list[Line]:
+    if command.amount_minor is not None:
+        return reduce(before, spread(before, command.amount_minor))
+    return bring_back(before, quantities)
+
+
+def _amounts(before: list[Line], after: list[Line]) -> dict[int, int]:
+    """Return what comes back of each line (line number from 1 -> minor units), where it does."""
+    less = (one.net_minor - other.net_minor for one, other in zip(before, after, strict=True))
+    return {number: amount for number, amount in enumerate(less, 1) if amount}
 
 
 def _all_that_is_left(lines: list[Line]) -> dict[int, int]:
