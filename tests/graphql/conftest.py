@@ -260,6 +260,7 @@ def ids(api: Api, ada: Member) -> dict[str, str]:
         "Purchase": encode_id("Purchase", ada.id, bought.purchase_id),
         "Activity": encode_id("Activity", ada.id, did.activity_id),
         "LedgerEntry": encode_id("LedgerEntry", ada.id, 1),
+        "Lot": encode_id("Lot", ada.id, 1),
         "CardLink": api.do("createCardLink", card_link(ada), "link { id }")["link"]["id"],
         "Pass": api.do("issuePass", {"member": {"id": member_id(ada)}}, "pass { id }")["pass"][
             "id"

@@ -16,6 +16,7 @@ NODE = "query ($id: ID!) { node(id: $id) { __typename id } }"
 NODE_TYPES = {
     *("Program", "Member", "Purchase", "LedgerEntry", "CardLink", "MemberSubscription"),
     *("Reward", "Redemption", "Voucher", "Pass", "Activity", "PointsHold"),
+    *("Reward", "Redemption", "Voucher", "Pass", "Activity", "Lot"),
 }
 
 

@@ -22,6 +22,11 @@ PAGE = """query ($first: Int!) { members(first: $first) { totalCount pageInfo { 
 PARTS = [
     """number purchaseCount spend { amount } lastPurchaseAt consents { purpose }
     wallet { available balance debt qualifying lifetime expirations { points expiresAt } }""",
+    """wallet { lots(first: 2, spent: true) { totalCount nodes { remaining state
+      consumedBy(first: 2) { totalCount nodes { points } } } } }
+    entries(first: 3) { nodes { lots(first: 2) { totalCount nodes { points } } } }""",
+    """wallet(asOf: "2026-03-02T12:00:00Z") { available
+    lots(first: 2) { totalCount nodes { remaining } } }""",
     """tier { tier { benefits { code } } since until progress next { code } risk { at } }
     tierHistory(first: 2) { totalCount nodes { sequence kind } }
     entitlements { benefit { code } sources { until } left }""",

@@ -14,13 +14,14 @@ from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.errors import RefusalsAsData
 from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.graphql.inputs import KEY, REASON, Input, MemberRef
+from loyalty_graph.graphql.lots import EntryOfLots, WalletOfLots
 from loyalty_graph.graphql.nodes import Node, batched, load, loads
 from loyalty_graph.graphql.permissions import Everybody, NeedsScope
 from loyalty_graph.graphql.programs import Slug, program_asked_for
 from loyalty_graph.graphql.reasons import Explanation
 from loyalty_graph.graphql.scalars import Count, Points
 from loyalty_graph.identity.rules import Scope
-from loyalty_graph.ledger import audit, reads
+from loyalty_graph.ledger import audit, past, reads
 from loyalty_graph.ledger.kinds import Kind
 from loyalty_graph.ledger.pending import origin_of
 from loyalty_graph.programs import service as programs
@@ -93,11 +94,10 @@ class Activation:
     )
 
 
-@strawberry.type(description="A member's points at this moment.")
-class Wallet:
+@strawberry.type(description="A member's points at this moment, or at the one that was asked for.")
+class Wallet(WalletOfLots):
     """What a member has."""
 
-    member_id: strawberry.Private[UUID]
     available: Points = strawberry.field(description="What can be spent now. Show this one.")
     balance: Points = strawberry.field(description="The sum of all entries; below zero it is debt.")
     held: Points = strawberry.field(
@@ -117,20 +117,23 @@ class Wallet:
 
     @strawberry.field(description="What expires when, soonest first; points that never do are out.")
     async def expirations(self, info: Info) -> list[Expiration]:
+        if self.past is not None:
+            return [_expiration(one) for one in self.past.expirations]
         return await batched(info, _expirations, self.member_id)
 
     @strawberry.field(
         description="What can be spent from when on, soonest first; it adds up to `pending`."
     )
     async def activations(self, info: Info) -> list[Activation]:
+        if self.past is not None:
+            return [_activation(one) for one in self.past.activations]
         return await batched(info, _activations, self.member_id)
 
 
 @strawberry.type(description="One change of a member's points. Entries never change.")
-class LedgerEntry(Node):
+class LedgerEntry(EntryOfLots, Node):
     """A transfer, as the member reads it."""
 
-    entry: strawberry.Private[reads.Entry]
     sequence: int = strawberry.field(description="Counts the member's entries from 1.")
     kind: Kind = strawberry.field(description="What it is for.")
     points: Points = strawberry.field(description="Above zero added, below zero taken.")
@@ -253,9 +256,19 @@ async def wallets(member_ids: Sequence[UUID], *, program_id: UUID, now: datetime
     return [_wallet(member_id, found[member_id]) for member_id in member_ids]
 
 
-def _wallet(member_id: UUID, balance: reads.Balance) -> Wallet:
+async def wallets_then(
+    member_ids: Sequence[UUID], *, program_id: UUID, now: datetime, as_of: datetime
+) -> list[Wallet]:
+    """Return what these members had at an instant, as was answered then."""
+    del now
+    found = await past.accounts(program_id, member_ids, at=as_of)
+    return [_wallet(one, found[one].wallet, found[one]) for one in member_ids]
+
+
+def _wallet(member_id: UUID, balance: reads.Balance, was: past.Past | None = None) -> Wallet:
     return Wallet(
         member_id=member_id,
+        past=was,
         available=Points(balance.available),
         balance=Points(balance.balance),
         held=Points(balance.held),
@@ -271,23 +284,22 @@ async def _expirations(
     member_ids: Sequence[UUID], *, program_id: UUID, now: datetime
 ) -> list[list[Expiration]]:
     found = await reads.expirations(program_id, member_ids, now=now)
-    return [
-        [Expiration(points=Points(one.points), expires_at=one.expires_at) for one in found[member]]
-        for member in member_ids
-    ]
+    return [[_expiration(one) for one in found[member]] for member in member_ids]
+
+
+def _expiration(one: reads.Expiration) -> Expiration:
+    return Expiration(points=Points(one.points), expires_at=one.expires_at)
 
 
 async def _activations(
     member_ids: Sequence[UUID], *, program_id: UUID, now: datetime
 ) -> list[list[Activation]]:
     found = await reads.activations(program_id, member_ids, now=now)
-    return [
-        [
-            Activation(points=Points(one.points), activates_at=one.activates_at)
-            for one in found[member]
-        ]
-        for member in member_ids
-    ]
+    return [[_activation(one) for one in found[member]] for member in member_ids]
+
+
+def _activation(one: reads.Activation) -> Activation:
+    return Activation(points=Points(one.points), activates_at=one.activates_at)
 
 
 async def _explanations(

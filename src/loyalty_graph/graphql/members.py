@@ -18,7 +18,8 @@ from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.holds import HoldingMember
 from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.graphql.inputs import MemberRef
-from loyalty_graph.graphql.ledger import LedgerEntry, Wallet, entry_of, wallets
+from loyalty_graph.graphql.ledger import LedgerEntry, Wallet, entry_of, wallets, wallets_then
+from loyalty_graph.graphql.moments import AsOf, moment
 from loyalty_graph.graphql.money import Money, money_of
 from loyalty_graph.graphql.nodes import Node, batched, load, loads
 from loyalty_graph.graphql.offers import OfferedMember
@@ -116,8 +117,11 @@ class Member(
     async def consents(self, info: Info) -> list[Consent]:
         return await batched(info, _consents, self.key)
 
-    @strawberry.field(description="The points, now.")
-    async def wallet(self, info: Info) -> Wallet:
+    @strawberry.field(description="The points, now or at an instant that has passed.")
+    async def wallet(self, info: Info, as_of: AsOf = None) -> Wallet:
+        then = moment(info, as_of)
+        if then is not None:
+            return await batched(info, wallets_then, self.key, as_of=then)
         return await batched(info, wallets, self.key)
 
     @strawberry.field(description="Every change of the points, newest first.")
