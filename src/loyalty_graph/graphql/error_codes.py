@@ -9,11 +9,21 @@ from loyalty_graph.earning import errors as earning_errors
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.ledger import errors as ledger_errors
 from loyalty_graph.programs import errors as program_errors
+from loyalty_graph.purchases import errors as purchase_errors
 from loyalty_graph.rewards import errors as reward_errors
 
+MODULES = (
+    errors,
+    program_errors,
+    ledger_errors,
+    purchase_errors,
+    reward_errors,
+    earning_errors,
+)
+"""Where errors stand, in the order of the house."""
 TOLD: dict[str, type[errors.LoyaltyError]] = {
     kind.code: kind
-    for module in (errors, program_errors, ledger_errors, reward_errors, earning_errors)
+    for module in MODULES
     for kind in vars(module).values()
     if isinstance(kind, type)
     and issubclass(kind, errors.LoyaltyError)
