@@ -9,8 +9,12 @@ LoyaltyError
 ├── TransfersOffError             TRANSFERS_OFF             members give each other nothing here
 ├── TransferToSelfError           TRANSFER_TO_SELF          giver and recipient are one member
 ├── TransferLimitError            TRANSFER_LIMIT            more, or fewer, than may be given
-└── RecipientNotActiveError       RECIPIENT_NOT_ACTIVE      who cannot receive points now
+├── RecipientNotActiveError       RECIPIENT_NOT_ACTIVE      who cannot receive points now
+└── BalanceFileError              BALANCE_FILE              rows of an import that cannot be used
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 from loyalty_graph.errors import LoyaltyError
 
@@ -95,3 +99,15 @@ class RecipientNotActiveError(LoyaltyError):
 
     def __init__(self) -> None:
         super().__init__("The recipient cannot receive points now.", field="to")
+
+
+class BalanceFileError(LoyaltyError):
+    """Rows of a file of balances cannot be used; nothing of it was imported."""
+
+    code = "BALANCE_FILE"
+
+    def __init__(self, faults: Sequence[Any], *, faulty: int, rows: int) -> None:
+        super().__init__(
+            f"{faulty:,} of {rows:,} rows cannot be used; nothing was imported.", field="content"
+        )
+        self.faults, self.faulty, self.rows = faults, faulty, rows

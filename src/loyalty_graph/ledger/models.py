@@ -182,6 +182,35 @@ class HoldRow(Model):
         indexes = [Index("program_id", "ends_at", name="points_hold_open", where="state = 'HELD'")]
 
 
+class BalanceImportRow(Model):
+    """Balances of another system on their way into the ledger: how far the import has come.
+
+    `done` of its `rows` are behind it. `content` is kept while it is under way where no file can
+    be read again. `faults` are the first of the rows that were `refused` meanwhile.
+    """
+
+    id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    source = fields.CharField(max_length=30)
+    form = fields.CharField(max_length=8)
+    digest: bytes = fields.BinaryField()
+    caller = fields.CharField(max_length=80)
+    content: str | None = fields.TextField(null=True)
+    rows: int = fields.IntField()
+    done: int = fields.IntField()
+    known: int = fields.IntField()
+    joined: int = fields.IntField()
+    points: int = fields.BigIntField()
+    refused: int = fields.IntField()
+    faults: list[dict[str, Any]] = fields.JSONField()
+    begun_at: datetime = fields.DatetimeField()
+    ended_at: datetime | None = fields.DatetimeField(null=True)
+
+    class Meta(Model.Meta):
+        table = "balance_import"
+        constraints = [PrimaryKey("program_id", "id")]
+
+
 class AuditRow(Model):
     """The outcome of one audit of a programme's ledger."""
 

@@ -81,6 +81,25 @@ CREATE TABLE "apple_registration" (
     CONSTRAINT "apple_registration_pkey" PRIMARY KEY ("program_id", "member_id", "serial", "device")
 );
 CREATE INDEX "apple_registration_of_device" ON "apple_registration" ("pass_type", "device");
+CREATE TABLE "balance_import" (
+    "id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "source" VARCHAR(30) NOT NULL,
+    "form" VARCHAR(8) NOT NULL,
+    "digest" BLOB NOT NULL,
+    "caller" VARCHAR(80) NOT NULL,
+    "content" TEXT,
+    "rows" INT NOT NULL,
+    "done" INT NOT NULL,
+    "known" INT NOT NULL,
+    "joined" INT NOT NULL,
+    "points" BIGINT NOT NULL,
+    "refused" INT NOT NULL,
+    "faults" JSON NOT NULL,
+    "begun_at" TIMESTAMP NOT NULL,
+    "ended_at" TIMESTAMP,
+    CONSTRAINT "balance_import_pkey" PRIMARY KEY ("program_id", "id")
+);
 CREATE TABLE "benefit_rules" (
     "program_id" CHAR(36) NOT NULL,
     "version" INT NOT NULL,

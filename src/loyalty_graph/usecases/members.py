@@ -95,6 +95,21 @@ async def _enrol_once(
 async def _enrol(
     program_id: UUID, enrolments: Sequence[Enrolment], *, now: datetime
 ) -> list[Member]:
+    enrolled = await bring_along(program_id, enrolments, now=now)
+    await occasions.see(program_id, enrolled, joined=True, now=now)
+    return enrolled
+
+
+@transaction
+async def bring_along(
+    program_id: UUID, enrolments: Sequence[Enrolment], *, now: datetime
+) -> list[Member]:
+    """Enrol members who joined long ago elsewhere: nothing is earned by it.
+
+    Raises:
+        InvalidInputError: A field cannot be used.
+        MemberExistsError: An e-mail, phone number or external id belongs to a member already.
+    """
     assert len(enrolments) <= ENROL_MAX, "the door limits the batch"
     profiles = [one.profile.checked() for one in enrolments]
     enrolled, rows = await members.add(program_id, profiles, now=now)
@@ -116,7 +131,6 @@ async def _enrol(
             outbox.facts(facts),
         ],
     )
-    await occasions.see(program_id, enrolled, joined=True, now=now)
     return enrolled
 
 

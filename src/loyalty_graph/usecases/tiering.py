@@ -11,7 +11,16 @@ from loyalty_graph.db.sets import Write, store
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.programs import service as programs
 from loyalty_graph.tiers import service as tiers
-from loyalty_graph.tiers.standing import Change, Scheme, Standing, Step, advance, count, tier_at
+from loyalty_graph.tiers.standing import (
+    Change,
+    Scheme,
+    Standing,
+    Step,
+    advance,
+    count,
+    override,
+    tier_at,
+)
 from loyalty_graph.usecases import posting
 
 SYSTEM = "system"
@@ -155,11 +164,17 @@ class Tiering:
             case.take(count(self._scheme, case.standing, amount, at=at, now=self._now))
             case.is_counted = True
 
-    def add_to(self, batch: posting.Batch) -> None:
+    def give(self, member_id: UUID, tier: str, *, until: datetime) -> None:
+        """Give a member a tier by hand until then; the programme must have it."""
+        case = self._cases[member_id]
+        case.take(override(case.standing, tier, until=until, now=self._now))
+        case.is_counted = True
+
+    def add_to(self, batch: posting.Batch, *, actor: str = SYSTEM, reason: str = "") -> None:
         """Store what was counted, and what it changed, together with the batch."""
         if self._scheme is None:
             return
-        changes = TierChanges(self._version, self._scheme, batch.now)
+        changes = TierChanges(self._version, self._scheme, batch.now, actor, reason)
         for member_id, case in self._cases.items():
             if case.is_counted:
                 changes.add(member_id, (case.standing, case.changes))
