@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     # As JSON. While there is none, a development key in the data folder signs members in.
     member_issuers: tuple[MemberIssuer, ...] = ()
 
+    # A folder of keys that sign the ledger's checkpoints, oldest first by name: the last one signs.
+    checkpoint_keys: Path | None = None
+
     # To how many members a second a change of the look is brought.
     rollout_per_s: int = Field(default=200, ge=1, le=100_000)
     # As JSON, oldest first; passes in phones need theirs for ever, so keys are only added.

@@ -36,7 +36,7 @@ def test_the_commands_are_these():
         *("activity", "activity record"),
         *("device", "device add", "device poll", "device show", "device watch", "device remove"),
         *("jobs", "jobs run", "jobs dead"),
-        *("ledger", "ledger verify", "ledger rebuild"),
+        *("ledger", "ledger verify", "ledger rebuild", "ledger checkpoint", "ledger rotate-key"),
         *("member", "member show", "member status"),
         *("pass", "pass build", "pass preview", "pass verify", "pass show"),
         *("pass certs", "pass logs", "pass pause", "pass resume", "pass rollouts"),

@@ -1,9 +1,11 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from unittest.mock import AsyncMock
 
 import pytest
 
+from loyalty_graph.config import Settings
 from loyalty_graph.errors import InsufficientPointsError
 from loyalty_graph.ledger import reads
 from loyalty_graph.ledger import service as ledger
@@ -233,9 +235,9 @@ async def test_a_late_receipt_whose_time_to_wait_is_over_can_be_spent_at_once(
     assert await is_proven(shop)
 
 
-async def test_the_scheduled_job_activates_them(shop: Shop, waits: Member):
+async def test_the_scheduled_job_activates_them(shop: Shop, waits: Member, data_dir: Path):
     now = DUE - 2 * DAY
-    runner = scheduled.runner(lambda: now)
+    runner = scheduled.runner(lambda: now, Settings(data_dir=data_dir))
 
     for now in (DUE - 2 * DAY, DUE - MOMENT, DUE):
         await runner.run_due(now, 99)

@@ -1,9 +1,11 @@
 """Time passes: what the job does, and that nothing depends on when it comes by."""
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from loyalty_graph.config import Settings
 from loyalty_graph.members.models import Member
 from loyalty_graph.outbox import CardMark, FactRow
 from loyalty_graph.subscriptions import reads
@@ -202,10 +204,10 @@ async def test_without_our_provider_nothing_is_collected(sandbox: Club):
     assert await sandbox.status(done.key) == "PAST_DUE"
 
 
-async def test_the_scheduled_jobs_renew_and_expire(sandbox: Club):
+async def test_the_scheduled_jobs_renew_and_expire(sandbox: Club, data_dir: Path):
     ada = await sandbox.shop.enrol()
     done = await sandbox.subscribe(ada, card="ok")
-    runner = scheduled.runner(lambda: sandbox.now)
+    runner = scheduled.runner(lambda: sandbox.now, Settings(data_dir=data_dir))
 
     for _ in range(40):
         await runner.run_due(sandbox.now, 99)

@@ -32,6 +32,7 @@ from tests.wallet.holding import install, issue
 KINDS = {
     "cards.age",
     "holds.release",
+    "ledger.checkpoint",
     "members.anniversaries",
     "points.activate",
     "points.expire",
@@ -98,13 +99,14 @@ async def test_a_purchase_is_told_to_the_phone_whichever_process_numbers_it(
     assert [push.token for push in fake.pushes] == ["token of phone"]
 
 
-async def test_two_workers_do_what_is_due_once_and_stop(database: object):
+async def test_two_workers_do_what_is_due_once_and_stop(database: object, data_dir: Path):
     opened = utc_now() - timedelta(days=2)
     shop = await open_shop(giving(), now=opened)
     ada = await shop.enrol()
     await shop.buy(ada)
     held = await shop.want(ada, "COFFEE", hold_minutes=5)
-    duties = [worker_duties(Settings(), clock=utc_now) for _ in range(2)]
+    settings = Settings(data_dir=data_dir)
+    duties = [worker_duties(settings, clock=utc_now) for _ in range(2)]
 
     async def is_done() -> bool:
         numbered = not await FactRow.filter(sequence=None).exists()
@@ -123,7 +125,7 @@ async def test_two_workers_do_what_is_due_once_and_stop(database: object):
 
 @pytest.mark.sqlite
 async def test_an_idle_process_neither_waits_for_writers_nor_holds_them_up(
-    database: object, database_url: str
+    database: object, database_url: str, data_dir: Path
 ):
     now = utc_now()
     await open_shop(now=now)
@@ -131,7 +133,7 @@ async def test_an_idle_process_neither_waits_for_writers_nor_holds_them_up(
     def clock() -> datetime:
         return now
 
-    duties = serving_duties(Settings(), Live(), clock=clock)
+    duties = serving_duties(Settings(data_dir=data_dir), Live(), clock=clock)
     for _ in range(3):
         await asyncio.gather(*(one.step() for one in duties))
     path = database_url.removeprefix("sqlite://").partition("?")[0]

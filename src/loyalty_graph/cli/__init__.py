@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from loyalty_graph import __version__
-from loyalty_graph.cli import rollouts
+from loyalty_graph.cli import checkpoints, rollouts
 from loyalty_graph.cli.activities import activity_app
 from loyalty_graph.cli.backtests import backtest
 from loyalty_graph.cli.certificates import certs
@@ -57,6 +57,8 @@ pass_app.command("resume")(rollouts.resume)
 pass_app.command()(certs)
 program_app.command("presets")(show_presets)
 program_app.command()(backtest)
+ledger_app.command("checkpoint")(checkpoints.make)
+ledger_app.command("rotate-key")(checkpoints.rotate_key)
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(member_app, name="member")

@@ -22,10 +22,11 @@ def run_due(
     database: DatabaseOption = None,
 ) -> None:
     """Run the jobs that are due now, once, where no worker runs them."""
-    url = database or load_settings().database_url
+    settings = load_settings()
+    url = database or settings.database_url
 
     async def work() -> int:
-        return await scheduled.runner(utc_now).run_due(utc_now(), limit)
+        return await scheduled.runner(utc_now, settings).run_due(utc_now(), limit)
 
     ran = run(in_database(url, work))
     console.print(f"[green]✓[/] {ran:,} jobs were run.")

@@ -85,7 +85,7 @@ async def staged(preset: str, begins: datetime, settings: Settings) -> AsyncIter
 
     clock = MovedClock(begins)
     app = create_app(settings, clock=clock)
-    jobs = scheduled.runner(clock)
+    jobs = scheduled.runner(clock, settings)
 
     async def wait(days: int) -> None:
         # Whoever reads lets time run on to now, so jobs that come seldom change nothing.

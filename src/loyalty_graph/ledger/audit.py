@@ -34,17 +34,22 @@ FINDINGS_KEPT_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as it must be; `sequence` is None when it concerns the account."""
+    """One thing that is not as it must be; `sequence` is None when it concerns the account.
 
-    member_id: UUID
+    What is wrong with a checkpoint concerns no member.
+    """
+
+    member_id: UUID | None
     sequence: int | None
     problem: str
+    checkpoint: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the finding as JSON values."""
         return {
-            "member": str(self.member_id),
+            "member": self.member_id and str(self.member_id),
             "sequence": self.sequence,
+            "checkpoint": self.checkpoint,
             "problem": self.problem,
         }
 
@@ -59,12 +64,12 @@ class Audit:
 
 
 async def audit(program_id: UUID, member_ids: Sequence[UUID]) -> Audit:
-    """Audit these members' books; the caller's transaction holds their accounts still."""
+    """Audit these members' books; each is read as of one moment, and nobody is held up."""
     result = Audit()
     for books in await read(program_id, member_ids):
         result.accounts += 1
         result.transfers += len(books.transfers)
-        result.findings.extend(_check(program_id, books))
+        result.findings.extend(_check(books))
     return result
 
 
@@ -121,7 +126,7 @@ async def rebuild(program_id: UUID, member_ids: Sequence[UUID]) -> int:
     lots: list[tuple[object, ...]] = []
     owners = await members.members(program_id, member_ids)
     for books in await read(program_id, member_ids):
-        derived = derive(program_id, books)
+        derived = derive(books)
         if books.account is None and books.member_id in owners:
             status = owners[books.member_id].status
             missing.append((books.member_id, status, *as_row(derived)))
@@ -144,20 +149,21 @@ async def rebuild(program_id: UUID, member_ids: Sequence[UUID]) -> int:
     return len(missing) + len(accounts) + len(lots)
 
 
-def _check(program_id: UUID, books: Books) -> Iterator[Finding]:
-    for sequence, problem in _problems(program_id, books):
+def _check(books: Books) -> Iterator[Finding]:
+    for sequence, problem in _problems(books):
         yield Finding(books.member_id, sequence, problem)
 
 
-def _problems(program_id: UUID, books: Books) -> Iterator[tuple[int | None, str]]:
-    yield from _chain_problems(program_id, books)
+def _problems(books: Books) -> Iterator[tuple[int | None, str]]:
+    yield from _chain_problems(books)
     yield from _balance_problems(books)
     yield from holding.problems(books.transfers)
     yield from _lot_problems(books)
+    yield from _head_problems(books)
     if books.account is None:
         yield None, "the account is missing"
     else:
-        yield from _account_problems(books.account, derive(program_id, books))
+        yield from _account_problems(books.account, derive(books))
 
 
 def _account_problems(stored: StoredAccount, derived: StoredAccount) -> Iterator[tuple[None, str]]:
@@ -169,9 +175,9 @@ def _account_problems(stored: StoredAccount, derived: StoredAccount) -> Iterator
         yield None, "the account's hash is not that of the last transfer"
 
 
-def _chain_problems(program_id: UUID, books: Books) -> Iterator[tuple[int | None, str]]:
+def _chain_problems(books: Books) -> Iterator[tuple[int | None, str]]:
     """Follow the chain; after a break go on from the stored hash, so that each break is told."""
-    previous = chain.genesis(program_id, books.member_id)
+    previous = books.genesis
     uses = _uses_by_transfer(books)
     for expected, transfer in enumerate(books.transfers, 1):
         if transfer.sequence != expected:
@@ -215,6 +221,19 @@ def _uses_by_transfer(books: Books) -> dict[int, list[tuple[int, int]]]:
     for sequence, lot_sequence, points in books.uses:
         found.setdefault(sequence, []).append((lot_sequence, points))
     return found
+
+
+def _head_problems(books: Books) -> Iterator[tuple[int, str]]:
+    """Check that the chain still leads through every head that was put under a checkpoint."""
+    links = {transfer.sequence: transfer.hash for transfer in books.transfers}
+    links[0] = books.genesis
+    before = -1
+    for number, sequence, head in books.heads:
+        if links.get(sequence) != head:
+            yield sequence, f"the chain does not lead through what checkpoint {number} covers"
+        if sequence <= before:
+            yield sequence, f"checkpoint {number} covers no more than the one before it"
+        before = sequence
 
 
 def _balance_problems(books: Books) -> Iterator[tuple[int | None, str]]:

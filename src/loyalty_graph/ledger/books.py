@@ -9,7 +9,13 @@ from uuid import UUID
 from loyalty_graph.db.sets import Lookup, fetch
 from loyalty_graph.ledger import chain
 from loyalty_graph.ledger.kinds import Book, Kind, earned
-from loyalty_graph.ledger.models import AccountRow, LotRow, LotUseRow, TransferRow
+from loyalty_graph.ledger.models import (
+    AccountRow,
+    CheckpointHeadRow,
+    LotRow,
+    LotUseRow,
+    TransferRow,
+)
 from loyalty_graph.ledger.pending import activation
 
 ACCOUNT = (
@@ -92,13 +98,23 @@ class StoredTransfer:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Everything stored of one member; uses are (sequence, lot sequence, points)."""
+    """Everything stored of one member; uses are (sequence, lot sequence, points).
 
+    `heads` are (checkpoint number, sequence, hash): where its chain stood at checkpoints.
+    """
+
+    program_id: UUID
     member_id: UUID
     account: StoredAccount | None
     transfers: Sequence[StoredTransfer]
     lots: dict[int, StoredLot]
     uses: Sequence[tuple[int, int, int]]
+    heads: Sequence[tuple[int, int, bytes]]
+
+    @property
+    def genesis(self) -> bytes:
+        """Return what the first transfer is linked to."""
+        return chain.genesis(self.program_id, self.member_id)
 
 
 _TRANSFER = tuple(
@@ -123,7 +139,7 @@ def as_row(account: StoredAccount) -> tuple[object, ...]:
 async def read(program_id: UUID, member_ids: Sequence[UUID]) -> list[Books]:
     """Return these members' books, in order."""
     keys = [(one,) for one in member_ids]
-    accounts, transfers, lots, uses = await fetch(
+    accounts, transfers, lots, uses, heads = await fetch(
         program_id,
         Lookup(AccountRow, ("member_id",), keys, ACCOUNT),
         Lookup(TransferRow, ("member_id",), keys, _TRANSFER, order_by="sequence"),
@@ -141,14 +157,23 @@ async def read(program_id: UUID, member_ids: Sequence[UUID]) -> list[Books]:
             ("sequence", "lot_sequence", "points"),
             order_by="sequence, lot_sequence",
         ),
+        Lookup(
+            CheckpointHeadRow,
+            ("member_id",),
+            keys,
+            ("number", "sequence", "hash"),
+            order_by="number",
+        ),
     )
     return [
         Books(
+            program_id,
             member_id,
             StoredAccount(*accounts[place][0]) if accounts[place] else None,
             [StoredTransfer(*row) for row in transfers[place]],
             {row[0]: StoredLot(*row[1:]) for row in lots[place]},
             [(row[0], row[1], row[2]) for row in uses[place]],
+            [(row[0], row[1], row[2]) for row in heads[place]],
         )
         for place, member_id in enumerate(member_ids)
     ]
@@ -171,7 +196,7 @@ def lots_by_uses(books: Books) -> dict[int, tuple[int, bool]]:
     }
 
 
-def derive(program_id: UUID, books: Books) -> StoredAccount:
+def derive(books: Books) -> StoredAccount:
     """Return the account that the transfers add up to."""
     balance = held = pending = qualifying = lifetime = 0
     for transfer in books.transfers:
@@ -181,6 +206,6 @@ def derive(program_id: UUID, books: Books) -> StoredAccount:
         qualifying += transfer.qualifying
         lifetime += earned(Kind(transfer.kind), transfer.qualifying)
     if not books.transfers:
-        return StoredAccount(0, 0, 0, 0, 0, 0, chain.genesis(program_id, books.member_id))
+        return StoredAccount(0, 0, 0, 0, 0, 0, books.genesis)
     last = books.transfers[-1]
     return StoredAccount(balance, held, pending, qualifying, lifetime, last.sequence, last.hash)

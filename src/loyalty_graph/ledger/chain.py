@@ -61,7 +61,7 @@ def details_hash(salt: bytes, text: str, actor: str, explanation: dict[str, Any]
 def link(previous: bytes, given: Fields) -> bytes:
     """Return the hash of a transfer whose predecessor has the hash `previous`."""
     body = {
-        "at": _instant(given.at),
+        "at": instant(given.at),
         "credit": given.credit,
         "debit": given.debit,
         "details": given.details_hash.hex(),
@@ -69,7 +69,7 @@ def link(previous: bytes, given: Fields) -> bytes:
         "opened": None if given.opened is None else _opened(given.opened),
         "points": given.points,
         "qualifying": given.qualifying,
-        "recorded_at": _instant(given.recorded_at),
+        "recorded_at": instant(given.recorded_at),
         "reference": given.reference,
         "rule_version": given.rule_version,
         "sequence": given.sequence,
@@ -80,8 +80,9 @@ def link(previous: bytes, given: Fields) -> bytes:
 
 def _opened(lot: Opened) -> list[int | str]:
     points, *times = lot
-    return [points, *(_instant(one) for one in times if one is not None)]
+    return [points, *(instant(one) for one in times if one is not None)]
 
 
-def _instant(value: datetime) -> str:
+def instant(value: datetime) -> str:
+    """Return a moment as everything that is hashed or signed has it."""
     return value.astimezone(UTC).isoformat(timespec="microseconds")

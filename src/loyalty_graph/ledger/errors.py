@@ -10,13 +10,17 @@ LoyaltyError
 ├── TransferToSelfError           TRANSFER_TO_SELF          giver and recipient are one member
 ├── TransferLimitError            TRANSFER_LIMIT            more, or fewer, than may be given
 ├── RecipientNotActiveError       RECIPIENT_NOT_ACTIVE      who cannot receive points now
-└── BalanceFileError              BALANCE_FILE              rows of an import that cannot be used
+├── BalanceFileError              BALANCE_FILE              rows of an import that cannot be used
+├── CheckpointFileError           CHECKPOINT_FILE           not a published checkpoint
+├── CheckpointOfOthersError       CHECKPOINT_OF_OTHERS      a checkpoint of another programme
+└── NoCheckpointError             NO_CHECKPOINT             the member is in no checkpoint yet
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 from loyalty_graph.errors import LoyaltyError
+from uuid import UUID
 
 
 class EntryReversedError(LoyaltyError):
@@ -111,3 +115,35 @@ class BalanceFileError(LoyaltyError):
             f"{faulty:,} of {rows:,} rows cannot be used; nothing was imported.", field="content"
         )
         self.faults, self.faulty, self.rows = faults, faulty, rows
+
+
+class CheckpointFileError(LoyaltyError):
+    """A file that is not a checkpoint as it was published."""
+
+    code = "CHECKPOINT_FILE"
+    is_told = False
+
+    def __init__(self) -> None:
+        super().__init__("This is not a checkpoint that `ledger checkpoint --publish` has written.")
+
+
+class CheckpointOfOthersError(LoyaltyError):
+    """The checkpoint is another programme's."""
+
+    code = "CHECKPOINT_OF_OTHERS"
+    is_told = False
+
+    def __init__(self, program_id: UUID) -> None:
+        super().__init__(f"This checkpoint is of another programme, {program_id}.")
+
+
+class NoCheckpointError(LoyaltyError):
+    """The member is in no checkpoint yet."""
+
+    code = "NO_CHECKPOINT"
+    is_told = False
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This member is in no checkpoint yet; make one with `loyalty-graph ledger checkpoint`."
+        )

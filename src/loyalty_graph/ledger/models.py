@@ -256,3 +256,36 @@ class PointsTransferRow(Model):
             Index("program_id", "member_id", "sent_at", name="points_transfer_sent"),
             Index("program_id", "sent_at", name="points_transfer_open", where="state = 'SENT'"),
         ]
+
+
+class CheckpointRow(Model):
+    """A signed hash over the heads of all chains of a programme; see `checkpoints.Checkpoint`."""
+
+    program_id: UUID = fields.UUIDField(primary_key=True)
+    number: int = fields.IntField()
+    at: datetime = fields.DatetimeField()
+    heads: int = fields.BigIntField()
+    transfers: int = fields.BigIntField()
+    root: bytes = fields.BinaryField()
+    previous: bytes | None = fields.BinaryField(null=True)
+    public_key: bytes = fields.BinaryField()
+    signature: bytes = fields.BinaryField()
+
+    class Meta(Model.Meta):
+        table = "checkpoint"
+        constraints = [PrimaryKey("program_id", "number"), AppendOnly()]
+
+
+class CheckpointHeadRow(Model):
+    """Where a member's chain stood at a checkpoint; written only if it had grown since the last."""
+
+    member_id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    number: int = fields.IntField()
+    sequence: int = fields.IntField()
+    hash: bytes = fields.BinaryField()
+
+    class Meta(Model.Meta):
+        table = "checkpoint_head"
+        constraints = [PrimaryKey("program_id", "member_id", "number"), AppendOnly()]
+        indexes = [Index("program_id", "number", name="checkpoint_head_number")]

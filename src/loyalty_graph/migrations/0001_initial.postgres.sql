@@ -189,6 +189,51 @@ CREATE TABLE "card_template" (
     "digest" VARCHAR(64) NOT NULL,
     CONSTRAINT "card_template_pkey" PRIMARY KEY ("program_id")
 );
+CREATE TABLE "checkpoint" (
+    "program_id" UUID NOT NULL,
+    "number" INT NOT NULL,
+    "at" TIMESTAMPTZ NOT NULL,
+    "heads" BIGINT NOT NULL,
+    "transfers" BIGINT NOT NULL,
+    "root" BYTEA NOT NULL,
+    "previous" BYTEA,
+    "public_key" BYTEA NOT NULL,
+    "signature" BYTEA NOT NULL,
+    CONSTRAINT "checkpoint_pkey" PRIMARY KEY ("program_id", "number")
+);
+CREATE OR REPLACE FUNCTION "refuse_change"() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND TG_NARGS = 1 THEN
+        IF to_jsonb(NEW) = to_jsonb(OLD) || TG_ARGV[0]::jsonb THEN
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE EXCEPTION '% is append-only: its rows are never changed or removed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER "checkpoint_refuses_change" BEFORE UPDATE OR DELETE ON "checkpoint" FOR EACH ROW EXECUTE FUNCTION "refuse_change"();
+CREATE TRIGGER "checkpoint_refuses_truncate" BEFORE TRUNCATE ON "checkpoint" FOR EACH STATEMENT EXECUTE FUNCTION "refuse_change"();
+CREATE TABLE "checkpoint_head" (
+    "member_id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "number" INT NOT NULL,
+    "sequence" INT NOT NULL,
+    "hash" BYTEA NOT NULL,
+    CONSTRAINT "checkpoint_head_pkey" PRIMARY KEY ("program_id", "member_id", "number")
+);
+CREATE INDEX "checkpoint_head_number" ON "checkpoint_head" ("program_id", "number");
+CREATE OR REPLACE FUNCTION "refuse_change"() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND TG_NARGS = 1 THEN
+        IF to_jsonb(NEW) = to_jsonb(OLD) || TG_ARGV[0]::jsonb THEN
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE EXCEPTION '% is append-only: its rows are never changed or removed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER "checkpoint_head_refuses_change" BEFORE UPDATE OR DELETE ON "checkpoint_head" FOR EACH ROW EXECUTE FUNCTION "refuse_change"();
+CREATE TRIGGER "checkpoint_head_refuses_truncate" BEFORE TRUNCATE ON "checkpoint_head" FOR EACH STATEMENT EXECUTE FUNCTION "refuse_change"();
 CREATE TABLE "consent" (
     "id" UUID NOT NULL,
     "program_id" UUID NOT NULL,

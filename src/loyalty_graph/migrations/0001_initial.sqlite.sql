@@ -183,6 +183,39 @@ CREATE TABLE "card_template" (
     "digest" VARCHAR(64) NOT NULL,
     CONSTRAINT "card_template_pkey" PRIMARY KEY ("program_id")
 );
+CREATE TABLE "checkpoint" (
+    "program_id" CHAR(36) NOT NULL,
+    "number" INT NOT NULL,
+    "at" TIMESTAMP NOT NULL,
+    "heads" BIGINT NOT NULL,
+    "transfers" BIGINT NOT NULL,
+    "root" BLOB NOT NULL,
+    "previous" BLOB,
+    "public_key" BLOB NOT NULL,
+    "signature" BLOB NOT NULL,
+    CONSTRAINT "checkpoint_pkey" PRIMARY KEY ("program_id", "number")
+);
+CREATE TRIGGER "checkpoint_refuses_update" BEFORE UPDATE ON "checkpoint" BEGIN
+    SELECT RAISE(ABORT, 'checkpoint is append-only: its rows are never changed or removed');
+END;
+CREATE TRIGGER "checkpoint_refuses_delete" BEFORE DELETE ON "checkpoint" BEGIN
+    SELECT RAISE(ABORT, 'checkpoint is append-only: its rows are never changed or removed');
+END;
+CREATE TABLE "checkpoint_head" (
+    "member_id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "number" INT NOT NULL,
+    "sequence" INT NOT NULL,
+    "hash" BLOB NOT NULL,
+    CONSTRAINT "checkpoint_head_pkey" PRIMARY KEY ("program_id", "member_id", "number")
+);
+CREATE INDEX "checkpoint_head_number" ON "checkpoint_head" ("program_id", "number");
+CREATE TRIGGER "checkpoint_head_refuses_update" BEFORE UPDATE ON "checkpoint_head" BEGIN
+    SELECT RAISE(ABORT, 'checkpoint_head is append-only: its rows are never changed or removed');
+END;
+CREATE TRIGGER "checkpoint_head_refuses_delete" BEFORE DELETE ON "checkpoint_head" BEGIN
+    SELECT RAISE(ABORT, 'checkpoint_head is append-only: its rows are never changed or removed');
+END;
 CREATE TABLE "consent" (
     "id" CHAR(36) NOT NULL,
     "program_id" CHAR(36) NOT NULL,

@@ -1,6 +1,6 @@
 """Proving and rebuilding a programme's ledger, member by member."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -8,8 +8,10 @@ from loyalty_graph import outbox
 from loyalty_graph.db import transaction
 from loyalty_graph.db.sets import store
 from loyalty_graph.ledger import audit as ledger_audit
+from loyalty_graph.ledger import checkpoint_audit
 from loyalty_graph.ledger import service as ledger
 from loyalty_graph.ledger.audit import Audit
+from loyalty_graph.ledger.checkpoints import Signed
 
 MEMBERS_AT_ONCE = 100
 
@@ -22,16 +24,34 @@ async def verify(
     now: datetime,
     member_id: UUID | None = None,
     progress: Progress | None = None,
+    keys: Collection[bytes] = (),
+    published: Signed | None = None,
 ) -> Audit:
     """Work every member's books out again and compare; keep the outcome when all were audited.
 
-    `progress` is told how many accounts are done so far.
+    Nobody is held up meanwhile. Checkpoints are proven too, unless only one member is audited and
+    none that was `published` is given.
+
+    Args:
+        program_id: Whose ledger.
+        now: The moment.
+        member_id: Audit only this member.
+        progress: Is told how many accounts are done so far.
+        keys: The public keys that may have signed checkpoints; none at all, and any may.
+        published: A checkpoint that must still hold.
+
+    Raises:
+        CheckpointOfOthersError: It is another programme's.
     """
-    if member_id is not None:
-        return await _audit(program_id, [member_id])
     result = Audit()
+    if member_id is None or published is not None:
+        result.findings = await checkpoint_audit.audit(program_id, keys=keys, published=published)
+    if member_id is not None:
+        part = await ledger_audit.audit(program_id, [member_id])
+        part.findings = [*result.findings, *part.findings]
+        return part
     async for members in _pages(program_id):
-        part = await _audit(program_id, members)
+        part = await ledger_audit.audit(program_id, members)
         result.accounts += part.accounts
         result.transfers += part.transfers
         result.findings.extend(part.findings)
@@ -62,13 +82,6 @@ async def _pages(program_id: UUID) -> AsyncIterator[list[UUID]]:
     ):
         yield members
         after = members[-1]
-
-
-@transaction
-async def _audit(program_id: UUID, members: Sequence[UUID]) -> Audit:
-    # Locked, so that all rows of a member are read as of one moment.
-    await ledger.load_accounts(program_id, members)
-    return await ledger_audit.audit(program_id, members)
 
 
 @transaction

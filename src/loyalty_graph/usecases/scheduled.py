@@ -4,12 +4,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from loyalty_graph.config import Settings
 from loyalty_graph.jobs.rules import Handler, Job
 from loyalty_graph.jobs.running import Runner
+from loyalty_graph.ledger.checkpoint_keys import key_folder
 from loyalty_graph.programs import service as programs
 from loyalty_graph.subscriptions.billing import LOCAL, BillingProvider, LocalBilling
 from loyalty_graph.usecases import (
     activations,
+    checkpoints,
     expiry,
     hold_deadlines,
     occasions,
@@ -26,8 +29,8 @@ def billing(clock: Callable[[], datetime]) -> Mapping[str, BillingProvider]:
     return {LOCAL: LocalBilling(clock)}
 
 
-def runner(clock: Callable[[], datetime]) -> Runner:
-    """Return what runs the jobs of all programmes."""
+def runner(clock: Callable[[], datetime], settings: Settings) -> Runner:
+    """Return what runs the jobs of all programmes; settings say where keys are."""
     minute, hour = timedelta(minutes=1), timedelta(hours=1)
     return Runner(
         {
@@ -42,6 +45,7 @@ def runner(clock: Callable[[], datetime]) -> Runner:
             "members.anniversaries": _handler(occasions.run, every=hour),
             "points.expire": _handler(expiry.run, every=hour),
             "transfers.deliver": _handler(transfers.deliver_all, every=minute),
+            "ledger.checkpoint": Handler(_checkpoint(settings), every=24 * hour),
         },
         programs=programs.all_ids,
     )
@@ -54,3 +58,12 @@ def _handler(work: Callable[..., Awaitable[object]], *, every: timedelta, **give
         await work(job.program_id, now=job.now, **given)
 
     return Handler(run, every=every)
+
+
+def _checkpoint(settings: Settings) -> Callable[[Job], Awaitable[None]]:
+    """Return what signs a programme's ledger; the first time, it may make the key."""
+
+    async def run(job: Job) -> None:
+        await checkpoints.run(job.program_id, now=job.now, keys=key_folder(settings))
+
+    return run

@@ -79,7 +79,7 @@ def _work(
             if one is not None:
                 one.wake()
 
-    jobs = scheduled.runner(clock)
+    jobs = scheduled.runner(clock, settings)
     return [
         Numbering(
             clock=clock,
