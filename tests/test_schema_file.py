@@ -24,6 +24,7 @@ def test_every_root_field_needs_a_scope_but_the_public_ones():
         "version",
         "program",
         "ledgerIntegrity",
+        "ledgerCheckpoints",
         "tiers",
         "subscriptionPlans",
         "rewards",

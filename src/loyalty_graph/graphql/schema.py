@@ -13,6 +13,7 @@ from loyalty_graph import __version__
 from loyalty_graph.graphql.backtests import BacktestQuery
 from loyalty_graph.graphql.benefits import BenefitMutation, BenefitQuery
 from loyalty_graph.graphql.card_links import CardLinkMutation
+from loyalty_graph.graphql.checkpoints import CheckpointQuery
 from loyalty_graph.graphql.context import OperationContext
 from loyalty_graph.graphql.deliveries import DeliveryQuery
 from loyalty_graph.graphql.doing import ActivityMutation
@@ -106,6 +107,7 @@ class Query(
     PurchaseQuery,
     SimulatingQuery,
     LedgerQuery,
+    CheckpointQuery,
     TierQuery,
     SubscriptionQuery,
     RewardQuery,
