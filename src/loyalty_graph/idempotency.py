@@ -16,6 +16,7 @@ import orjson
 from tortoise import fields
 from tortoise.models import Model
 
+from loyalty_graph.db import statements
 from loyalty_graph.db.constraints import PrimaryKey
 from loyalty_graph.db.sets import Insert, Lookup
 from loyalty_graph.errors import IdempotencyMismatchError, InvalidInputError
@@ -135,3 +136,16 @@ class Answered:
             ("caller", "key", "input_hash", "result", "created_at"),
             [(one.caller, one.key, one.input_hash, result, now) for one, result in self._new],
         )
+
+
+async def forget(program_id: UUID, member_id: UUID) -> None:
+    """Remove every answer that a member got or that names him, with the hash of what was asked.
+
+    A retry of one is decided anew.
+    """
+    await statements.execute(
+        "delete from idempotency where program_id = $1 and (caller = $2 or result::text like $3)",
+        program_id,
+        f"member:{member_id}",
+        f"%{member_id}%",
+    )

@@ -35,6 +35,7 @@ FOR_THE_PROGRAMME = {
     *(
         "enrolMember",
         "closeMember",
+        "eraseMember",
         "adjustPoints",
         "reverseEntry",
         "overrideTier",

@@ -86,14 +86,20 @@ class AppendOnly:
 class Personal:
     """Columns that tell something of a person, and are emptied when the person is erased.
 
-    Empty means NULL where the column may be that, otherwise a text or bytes of no length.
+    Empty means NULL where the column may be that, otherwise a text, bytes or JSON object of no
+    length. Where `rows` is true, the whole row tells of the person, and is removed. Whose the row
+    is stands in the column `of`.
     """
 
     columns: tuple[str, ...]
+    rows: bool = False
+    of: str = "member_id"
 
-    def __init__(self, *columns: str) -> None:
+    def __init__(self, *columns: str, rows: bool = False, of: str = "member_id") -> None:
         assert columns, "name what is personal"
         object.__setattr__(self, "columns", columns)
+        object.__setattr__(self, "rows", rows)
+        object.__setattr__(self, "of", of)
 
 
 @dataclass(frozen=True)

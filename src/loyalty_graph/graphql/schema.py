@@ -17,6 +17,7 @@ from loyalty_graph.graphql.checkpoints import CheckpointQuery
 from loyalty_graph.graphql.context import OperationContext
 from loyalty_graph.graphql.deliveries import DeliveryQuery
 from loyalty_graph.graphql.doing import ActivityMutation
+from loyalty_graph.graphql.erasing import PersonMutation
 from loyalty_graph.graphql.errors import TellErrors, log_errors
 from loyalty_graph.graphql.exchange_rates import ExchangeRateQuery
 from loyalty_graph.graphql.holding import HoldMutation
@@ -133,6 +134,7 @@ class Query(
 @strawberry.type(description="Everything that can be done. One input each; refusals are data.")
 class Mutation(
     MembershipMutation,
+    PersonMutation,
     RecordingMutation,
     RefundMutation,
     ActivityMutation,

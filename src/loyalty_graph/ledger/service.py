@@ -8,7 +8,7 @@ from uuid import UUID
 
 from tortoise.expressions import Q
 
-from loyalty_graph.db import assert_in_transaction, connection
+from loyalty_graph.db import assert_in_transaction, connection, personal
 from loyalty_graph.db.sets import Insert, Lookup, Row, Update, Write, fetch, table_name
 from loyalty_graph.errors import NotFoundError
 from loyalty_graph.ledger import chain, pending, returning
@@ -361,6 +361,13 @@ def _counters(account: Account) -> tuple[object, ...]:
         account.sequence,
         account.head,
     )
+
+
+async def forget(program_id: UUID, member_id: UUID) -> None:
+    """Empty what a member's transfers tell of a person; their hashes go on to hold."""
+    said = personal.personal(TransferRow)
+    assert said is not None, "texts and explanations are personal"
+    await personal.erase_from(TransferRow, said, program_id, member_id)
 
 
 async def count(program_id: UUID, kind: Kind) -> int:

@@ -6,7 +6,7 @@ from uuid import UUID
 from tortoise import fields
 from tortoise.models import Model
 
-from loyalty_graph.db.constraints import AppendOnly, Index, PrimaryKey
+from loyalty_graph.db.constraints import AppendOnly, Index, Personal, PrimaryKey
 
 
 class Member(Model):
@@ -27,7 +27,12 @@ class Member(Model):
 
     class Meta(Model.Meta):
         table = "member"
-        constraints = [PrimaryKey("program_id", "id")]
+        constraints = [
+            PrimaryKey("program_id", "id"),
+            Personal(
+                "external_id", "email", "phone", "first_name", "last_name", "birthday", of="id"
+            ),
+        ]
         indexes = [
             Index("program_id", "birthday", name="member_birthday", where="birthday IS NOT NULL"),
             Index("program_id", "enrolled_at", name="member_enrolled"),
@@ -44,7 +49,7 @@ class MemberReference(Model):
 
     class Meta(Model.Meta):
         table = "member_reference"
-        constraints = [PrimaryKey("program_id", "kind", "value")]
+        constraints = [PrimaryKey("program_id", "kind", "value"), Personal("value", rows=True)]
 
 
 class Consent(Model):

@@ -7,7 +7,7 @@ from uuid import UUID
 from tortoise import fields
 from tortoise.models import Model
 
-from loyalty_graph.db.constraints import FillFactor, Index, PrimaryKey, Unique
+from loyalty_graph.db.constraints import FillFactor, Index, Personal, PrimaryKey, Unique
 
 
 class FactRow(Model):
@@ -26,6 +26,7 @@ class FactRow(Model):
         constraints = [
             PrimaryKey("program_id", "id"),
             Unique("program_id", "sequence", name="fact_sequence", where="sequence IS NOT NULL"),
+            Personal("payload"),
         ]
         # Only the first costs anything when a fact is written; the others begin with its number.
         indexes = [

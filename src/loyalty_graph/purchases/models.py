@@ -7,7 +7,7 @@ from uuid import UUID
 from tortoise import fields
 from tortoise.models import Model
 
-from loyalty_graph.db.constraints import Check, FillFactor, PrimaryKey, Unique
+from loyalty_graph.db.constraints import Check, FillFactor, Personal, PrimaryKey, Unique
 
 
 class Purchase(Model):
@@ -211,6 +211,7 @@ class Activity(Model):
                 name="activity_occasion_once",
                 where="occasion IS NOT NULL",
             ),
+            Personal("proof"),
         ]
 
 
@@ -245,4 +246,4 @@ class ActivityProof(Model):
 
     class Meta(Model.Meta):
         table = "activity_proof"
-        constraints = [PrimaryKey("program_id", "rule", "proof")]
+        constraints = [PrimaryKey("program_id", "rule", "proof"), Personal("proof", rows=True)]

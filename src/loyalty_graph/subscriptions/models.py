@@ -7,7 +7,7 @@ from uuid import UUID
 from tortoise import fields
 from tortoise.models import Model
 
-from loyalty_graph.db.constraints import Check, FillFactor, Index, PrimaryKey, Unique
+from loyalty_graph.db.constraints import Check, FillFactor, Index, Personal, PrimaryKey, Unique
 
 
 class SubscriptionPlans(Model):
@@ -65,6 +65,7 @@ class MemberSubscription(Model):
             ),
             Check("credit_minor >= 0", name="member_subscription_credit_not_negative"),
             FillFactor(70),
+            Personal("card"),
         ]
         indexes = [
             Index(

@@ -160,10 +160,7 @@ async def close(program_id: UUID, command: CloseMember, *, now: datetime) -> Mem
     forfeited, back = 0, Counter[str]()
     if account.status != MemberStatus.CLOSED:
         check_next_status(MemberStatus(account.status), MemberStatus.CLOSED)
-        await leaving.end_subscription(batch, account)
-        back = await leaving.end_redemptions(batch, account, actor=command.caller)
-        await held_points.end_all(batch, account, actor=command.caller)
-        forfeited = await _end(batch, account, command)
+        forfeited, back = await end(batch, account, actor=command.caller)
     kept = {"member": str(account.member_id), "forfeited": forfeited}
     batch.answer(0, kept)
     await batch.store()
@@ -171,13 +168,27 @@ async def close(program_id: UUID, command: CloseMember, *, now: datetime) -> Mem
     return MemberClosed(account.member_id, forfeited)
 
 
-async def _end(batch: posting.Batch, account: ledger_rules.Account, command: CloseMember) -> int:
+async def end(
+    batch: posting.Batch, account: ledger_rules.Account, *, actor: str
+) -> tuple[int, Counter[str]]:
+    """End the membership of an account with all its lots, and all that ends with it.
+
+    Returns the forfeited points, and how many of each reward go back on the shelf: moving the stock
+    must be the transaction's last statement.
+    """
+    await leaving.end_subscription(batch, account)
+    back = await leaving.end_redemptions(batch, account, actor=actor)
+    await held_points.end_all(batch, account, actor=actor)
+    return await _forfeit(batch, account, actor=actor), back
+
+
+async def _forfeit(batch: posting.Batch, account: ledger_rules.Account, *, actor: str) -> int:
     member_id, now = account.member_id, batch.now
     cause = ledger_rules.Cause(
         reference=str(member_id),
         at=now,
         recorded_at=now,
-        actor=command.caller,
+        actor=actor,
         explanation={"by": "closing"},
         salt=posting.salt(),
     )

@@ -123,6 +123,12 @@ async def revoke(
     return _link(row), bool(stopped)
 
 
+async def revoke_all(program_id: UUID, member_id: UUID, *, now: datetime) -> None:
+    """Stop every link of a member from working, from now on."""
+    of_member = CardLinkRow.filter(program_id=program_id, member_id=member_id)
+    await of_member.filter(revoked_at__isnull=True).update(revoked_at=now)
+
+
 def _link(row: CardLinkRow) -> CardLink:
     return CardLink(
         row.program_id, row.member_id, row.id, row.token_sha256, row.created_at, row.revoked_at
