@@ -61,6 +61,12 @@ GOLDEN = (
 )
 """Earns 27 + 74 + 0 + 7 = 108 points."""
 
+GUARDED: dict[str, Any] = {
+    "expiry_months": None,
+    "expiry": {"policy": "ROLLING", "months": 6, "notice_days": 14},
+}
+"""Points end only after their owner was told."""
+
 CODES = Codes(b"k" * 32)
 COFFEE: dict[str, Any] = {
     "code": "COFFEE",

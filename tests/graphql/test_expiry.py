@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from loyalty_graph.members.models import Member
-from loyalty_graph.usecases import expiry
+from loyalty_graph.outbox import FactRow
+from loyalty_graph.usecases import expiry, notices
 from tests.api import Api, member_id, receipt
-from tests.shop import DAY, program
+from tests.shop import DAY, GUARDED, NOON, program
 
 MUG = [{"productType": "MUG", "quantity": 1, "unitAmount": "10.00"}]
 """Earns 50 points."""
@@ -22,7 +23,7 @@ WALLET = """query ($ref: MemberRef!) { member(ref: $ref) { wallet {
     available balance neverExpiring expirations { points expiresAt } } } }"""
 ENTRIES = """query ($ref: MemberRef!) { member(ref: $ref) { entries(first: 20) { nodes {
     kind points at explanation { summary } } } } }"""
-POLICY = "{ program { expiryMonths expiry { policy months end dates minimumMonths } } }"
+POLICY = "{ program { expiryMonths expiry { policy months end dates minimumMonths noticeDays } } }"
 FIXED = {"policy": "FIXED", "dates": ["06-30", "12-31"], "minimum_months": 3}
 
 
@@ -152,6 +153,36 @@ def test_points_expire_however_they_were_earned(api: Api, case: str, how: str):
     }
 
 
+def test_points_do_not_vanish_silently(api: Api, ada: Member):
+    """Customers are angry when points are gone that nobody spoke of; here they end after a notice.
+
+    Sources: tc-soft.com on points that expired silently; mashed.com/1270884.
+    """
+    api.open_shop(program(**GUARDED))
+    buy(api, ada)
+    program_id = api.shop.program_id
+    api.now = NOON + 300 * DAY
+
+    untold = api.run(expiry.run, program_id, now=api.now), wallet(api, ada)
+    api.run(notices.run, program_id, now=api.now)
+    told = api.run(expiry.run, program_id, now=api.now), wallet(api, ada)
+    api.now += 15 * DAY
+    over = api.run(expiry.run, program_id, now=api.now), wallet(api, ada)
+
+    end = "2027-01-10T23:00:00Z"
+    still = {
+        "available": 50,
+        "balance": 50,
+        "neverExpiring": 0,
+        "expirations": [{"points": 50, "expiresAt": end}],
+    }
+    assert untold == told == (0, still)
+    assert over == (50, {"available": 0, "balance": 0, "neverExpiring": 0, "expirations": []})
+    assert entries(api, ada)[0]["at"] == end
+    fact = api.run(FactRow.get, kind="points.expiring")
+    assert fact.payload == {"points": 50, "expiresAt": "2027-01-10T23:00:00+00:00"}
+
+
 def test_the_programme_tells_its_policy(api: Api):
     api.open_shop(living(**FIXED))
 
@@ -163,5 +194,6 @@ def test_the_programme_tells_its_policy(api: Api):
             "end": "DAY",
             "dates": ["06-30", "12-31"],
             "minimumMonths": 3,
+            "noticeDays": None,
         },
     }

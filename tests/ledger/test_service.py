@@ -7,10 +7,11 @@ from loyalty_graph.db import transaction
 from loyalty_graph.db.sets import Write, store
 from loyalty_graph.errors import NotFoundError
 from loyalty_graph.identifiers import new_id
-from loyalty_graph.ledger import pending, rules, service
+from loyalty_graph.ledger import due, pending, rules, service
 from loyalty_graph.ledger.kinds import Book, Kind
 from loyalty_graph.ledger.models import AccountRow, LotRow
 from loyalty_graph.ledger.rules import Account, Cause
+from loyalty_graph.ledger.terms import PLAIN
 from tests.shop import DAY, NOON
 
 PROGRAM, OTHER, ADA, BOB, CARL = (new_id(NOON + timedelta(seconds=n)) for n in range(5))
@@ -64,7 +65,7 @@ async def test_spenders_come_with_the_lots_that_expire_first(monkeypatch: pytest
     monkeypatch.setattr(service, "LOTS_AT_ONCE", 2)
     await ada_earns((10, 3), (20, 1), (30, 2))
 
-    found = await load(spenders=[ADA, BOB, CARL])
+    found = await load(spenders=[ADA, BOB, CARL], terms=PLAIN)
 
     assert [lot.sequence for lot in found[ADA].lots] == [2, 3]
     assert (found[ADA].has_all_lots, found[BOB].has_all_lots) == (False, True)
@@ -76,7 +77,7 @@ async def test_a_claw_back_comes_with_all_open_lots(monkeypatch: pytest.MonkeyPa
     await ada_earns((10, 3), (20, 1), (30, 2))
     await LotRow.filter(sequence=3).update(remaining_points=0)
 
-    found = await load(spenders=[ADA], whole=[ADA])
+    found = await load(spenders=[ADA], whole=[ADA], terms=PLAIN)
 
     assert [lot.sequence for lot in found[ADA].lots] == [2, 1]
     assert found[ADA].has_all_lots
@@ -93,13 +94,13 @@ async def test_what_a_redemption_took_is_found_with_its_empty_lots():
 
     @transaction
     async def spend() -> None:
-        found = await service.load_accounts(PROGRAM, [ADA], whole=[ADA])
+        found = await service.load_accounts(PROGRAM, [ADA], whole=[ADA], terms=PLAIN)
         rules.redeem(found[ADA], 55, cause("coffee"))
         await store(PROGRAM, service.writes(found.values()))
 
     @transaction
     async def taken() -> tuple[service.Taken, Account]:
-        found = await service.load_accounts(PROGRAM, [ADA], spenders=[ADA])
+        found = await service.load_accounts(PROGRAM, [ADA], spenders=[ADA], terms=PLAIN)
         return await service.taken_by(PROGRAM, found[ADA], "coffee"), found[ADA]
 
     await spend()
@@ -128,10 +129,10 @@ async def test_members_with_points_past_their_date_are_found():
     await ada_earns((10, 1), (20, 2))
 
     found = [
-        await service.members_with_due_lots(PROGRAM, now=NOON + days, limit=5)
+        await due.members_with_due_lots(PROGRAM, terms=PLAIN, now=NOON + days, limit=5)
         for days in (DAY - timedelta(microseconds=1), DAY, 2 * DAY)
     ]
-    others = await service.members_with_due_lots(OTHER, now=NOON + 9 * DAY, limit=5)
+    others = await due.members_with_due_lots(OTHER, terms=PLAIN, now=NOON + 9 * DAY, limit=5)
 
     assert found == [[], [ADA], [ADA]]
     assert others == []
@@ -151,7 +152,7 @@ async def ada_waits(*lots: tuple[str, int, int]) -> None:
 
 @transaction
 async def ada_activates(now: datetime) -> None:
-    found = await service.load_accounts(PROGRAM, [ADA], whole=[ADA])
+    found = await service.load_accounts(PROGRAM, [ADA], whole=[ADA], terms=PLAIN)
     pending.activate_due(found[ADA], now=now)
     await store(PROGRAM, service.writes(found.values()))
 
@@ -160,9 +161,9 @@ async def test_lots_that_wait_are_loaded_apart():
     await ada_earns((10, 3))
     await ada_waits(("a", 20, 7), ("b", 30, 14))
 
-    before = (await load(spenders=[ADA]))[ADA]
+    before = (await load(spenders=[ADA], terms=PLAIN))[ADA]
     await ada_activates(NOON + 7 * DAY)
-    after = (await load(whole=[ADA]))[ADA]
+    after = (await load(whole=[ADA], terms=PLAIN))[ADA]
 
     assert [lot.sequence for lot in before.lots] == [1]
     assert [lot.sequence for lot in before.waiting] == [2, 3]
@@ -197,7 +198,7 @@ async def test_the_lots_of_a_purchase_are_found_while_they_wait_and_after():
         (str(second), 30, 14),
     )
     await ada_activates(NOON + 7 * DAY)
-    account = (await load(whole=[ADA]))[ADA]
+    account = (await load(whole=[ADA], terms=PLAIN))[ADA]
 
     found = [await service.origins(PROGRAM, account, one) for one in (first, second, UUID(int=3))]
 
@@ -209,7 +210,7 @@ async def test_every_book_tells_what_it_received_less_what_it_gave():
 
     @transaction
     async def adjust() -> None:
-        found = await service.load_accounts(PROGRAM, [ADA], whole=[ADA])
+        found = await service.load_accounts(PROGRAM, [ADA], whole=[ADA], terms=PLAIN)
         rules.adjust(found[ADA], 7, cause("gift"), expires_at=NOON + DAY)
         rules.adjust(found[ADA], -3, cause("correction"), expires_at=NOON)
         await store(PROGRAM, service.writes(found.values()))

@@ -44,7 +44,7 @@ class Person:
     phone: str | None
     purchases: tuple[int, int, timedelta] | None
     points: tuple[int, int] | None
-    lots: tuple[tuple[int, timedelta, timedelta | None], ...]
+    lots: tuple[tuple[int, timedelta, timedelta | None, timedelta | None], ...]
     tier: tuple[str | None, str | None] | None
     plan: tuple[str, str, timedelta] | None
 
@@ -61,7 +61,10 @@ people = st.builds(
     points=st.none() | st.tuples(st.integers(-2, 3), st.integers(0, 3)),
     lots=st.lists(
         st.tuples(
-            st.integers(0, 2), st.sampled_from(MOMENTS), st.none() | st.sampled_from(MOMENTS)
+            st.integers(0, 2),
+            st.sampled_from(MOMENTS),
+            st.none() | st.sampled_from(MOMENTS),
+            st.none() | st.sampled_from(MOMENTS),
         ),
         max_size=3,
     ).map(tuple),
@@ -148,9 +151,10 @@ def _points(numbered: list[tuple[UUID, Person]], now: datetime) -> list[Insert]:
             now + left,
             waits if waits is None else now + waits,
             waits is not None,
+            told if told is None else now + max(told, left),
         )
         for one_id, one in numbered
-        for place, (points, left, waits) in enumerate(one.lots if one.points else ())
+        for place, (points, left, waits, told) in enumerate(one.lots if one.points else ())
     ]
     points = ("balance_points", "held_points", "qualifying_points", "lifetime_points")
     points += ("pending_points",)
@@ -166,6 +170,7 @@ def _points(numbered: list[tuple[UUID, Person]], now: datetime) -> list[Insert]:
                 "expires_at",
                 "activates_at",
                 "is_pending",
+                "told_expires_at",
             ),
             lots,
         ),

@@ -21,7 +21,7 @@ from loyalty_graph.db import open_database
 from loyalty_graph.segments import loading, reads
 from loyalty_graph.segments.vocabulary import MEMBER_TERMS, MEMBERS
 from tests.segments.people import CLUB, Person, key, people, replace_all
-from tests.shop import open_shop
+from tests.shop import GUARDED, open_shop, program
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MOMENTS = {
@@ -33,6 +33,9 @@ MOMENTS = {
     "28 February": datetime(2026, 2, 28, 12, tzinfo=UTC),
     "29 February": datetime(2028, 2, 29, 12, tzinfo=UTC),
 }
+TOLD_FIRST = {"an ordinary noon", "28 February"}
+"""Where points end only after their owner was told."""
+
 TEXTS: Mapping[str, list[str]] = {
     "member.language": ["en", "de", "gsw", "pt", "de-AT", "'"],
     "tier.code": ["BASE", "SILVER", "GOLD", "TIN"],
@@ -101,7 +104,8 @@ def test_python_and_sql_find_the_same_members(database_url: str, moment: str):
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         runner.run(stack.enter_async_context(open_database(database_url)))
-        shop = runner.run(open_shop(CLUB, now=datetime(2026, 1, 1, tzinfo=UTC)))
+        club = {**CLUB, **program(**GUARDED)} if moment in TOLD_FIRST else CLUB
+        shop = runner.run(open_shop(club, now=datetime(2026, 1, 1, tzinfo=UTC)))
 
         @settings(
             max_examples=12,

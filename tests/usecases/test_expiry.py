@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from loyalty_graph.ledger import service as ledger
+from loyalty_graph.ledger import due
 from loyalty_graph.ledger.models import AccountRow, TransferRow
 from loyalty_graph.members.models import Member
 from loyalty_graph.outbox import FactRow
@@ -58,7 +58,7 @@ async def test_points_used_up_meanwhile_leave_no_fact(
     later = shop.now + 200 * DAY
     await expiry.run(shop.program_id, now=later)
     facts = await FactRow.all().count()
-    monkeypatch.setattr(ledger, "members_with_due_lots", AsyncMock(return_value=[ada.id]))
+    monkeypatch.setattr(due, "members_with_due_lots", AsyncMock(return_value=[ada.id]))
 
     expired = await expiry.run(shop.program_id, now=later)
 

@@ -44,6 +44,11 @@ WORDS = Words("USD", "point", "points", ZoneInfo("America/New_York"), counts_spe
             {"policy": "ROLLING", "months": 12, "end": "YEAR"},
             "points live 12 months, to the end of the year",
         ),
+        (
+            "expiry",
+            {"policy": "ROLLING", "months": 12, "notice_days": 14},
+            "points live 12 months, and end 14 days after a notice",
+        ),
         ("expiry", {"policy": "FIXED", "dates": ["12-31"]}, "points live to the next 12-31"),
         (
             "expiry",

@@ -5,6 +5,7 @@ from loyalty_graph.db.sets import store
 from loyalty_graph.ledger import pending, rules, service
 from loyalty_graph.ledger.audit import Audit, latest
 from loyalty_graph.ledger.models import AccountRow, AuditRow, LotRow, LotUseRow, TransferRow
+from loyalty_graph.ledger.terms import PLAIN
 from loyalty_graph.members.models import Member
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.usecases import proof
@@ -80,7 +81,7 @@ async def held_and_captured(shop: Shop, ada: Member, *, capture: bool) -> None:
 
     @transaction
     async def post() -> None:
-        found = await service.load_accounts(shop.program_id, [ada.id], whole=[ada.id])
+        found = await service.load_accounts(shop.program_id, [ada.id], whole=[ada.id], terms=PLAIN)
         why = rules.Cause("reward:1", shop.now, shop.now, "till", {})
         rules.hold(found[ada.id], 40, why)
         if capture:
@@ -133,7 +134,7 @@ async def waiting(shop: Shop, ada: Member) -> None:
 
     @transaction
     async def post() -> None:
-        found = await service.load_accounts(shop.program_id, [ada.id], whole=[ada.id])
+        found = await service.load_accounts(shop.program_id, [ada.id], whole=[ada.id], terms=PLAIN)
         for points, days in ((40, 7), (30, 14)):
             pending.earn_pending(
                 found[ada.id],

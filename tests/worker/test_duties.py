@@ -36,6 +36,7 @@ KINDS = {
     "members.anniversaries",
     "points.activate",
     "points.expire",
+    "points.notice",
     "redemptions.expire",
     "redemptions.release",
     "subscriptions.renew",

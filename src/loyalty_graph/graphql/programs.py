@@ -77,6 +77,12 @@ class PointExpiry:
     minimum_months: int = strawberry.field(
         description="Points younger than that many months live on to the next date."
     )
+    notice_days: int | None = strawberry.field(
+        description=(
+            "Points end only after their owner was told so many days before; null where they end "
+            "by their date alone."
+        )
+    )
 
 
 @strawberry.type(description="How the programme looks on cards and pages; CSS colours.")
@@ -193,6 +199,7 @@ def _expiry_of(settings: ProgramSettings) -> PointExpiry:
         end=lives.end,
         dates=list(lives.dates),
         minimum_months=lives.minimum_months,
+        notice_days=lives.notice_days,
     )
 
 

@@ -18,9 +18,9 @@ LoyaltyError
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from loyalty_graph.errors import LoyaltyError
-from uuid import UUID
 
 
 class EntryReversedError(LoyaltyError):

@@ -94,7 +94,8 @@ class LotRow(Model):
     """Points that came in together and expire together; `sequence` is that of their transfer.
 
     `remaining_points` is a projection: `points` less the lot's uses. So is `is_pending`: what is
-    left cannot be spent before the transfer that activates it, due at `activates_at`.
+    left cannot be spent before the transfer that activates it, due at `activates_at`; and
+    `told_expires_at`, the end that the owner was told of last.
     """
 
     member_id: UUID = fields.UUIDField(primary_key=True)
@@ -105,6 +106,7 @@ class LotRow(Model):
     expires_at: datetime = fields.DatetimeField()
     activates_at: datetime | None = fields.DatetimeField(null=True)
     is_pending = fields.BooleanField()
+    told_expires_at: datetime | None = fields.DatetimeField(null=True)
 
     class Meta(Model.Meta):
         table = "lot"
@@ -209,6 +211,26 @@ class BalanceImportRow(Model):
     class Meta(Model.Meta):
         table = "balance_import"
         constraints = [PrimaryKey("program_id", "id")]
+
+
+class ExpiryNoticeRow(Model):
+    """The owner of a lot was told that these points of it end at `expires_at`."""
+
+    member_id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    lot_sequence: int = fields.IntField()
+    points: int = fields.BigIntField()
+    expires_at: datetime = fields.DatetimeField()
+    told_at: datetime = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "expiry_notice"
+        constraints = [
+            PrimaryKey("program_id", "member_id", "lot_sequence", "expires_at"),
+            Check("points > 0", name="expiry_notice_of_points"),
+            Check("told_at < expires_at", name="expiry_notice_ahead"),
+            AppendOnly(),
+        ]
 
 
 class AuditRow(Model):

@@ -61,6 +61,7 @@ def earn_pending(
         is_pending=True,
         is_new=True,
     )
+    account.dated(lot)
     told = {**cause.explanation, "activates_at": activates_at.isoformat()}
     transfer = post(
         account,

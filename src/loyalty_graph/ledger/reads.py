@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from tortoise.functions import Sum
@@ -11,6 +11,8 @@ from tortoise.functions import Sum
 from loyalty_graph.db.sets import Lookup, Row, fetch, keys_below
 from loyalty_graph.ledger.kinds import Book, Kind
 from loyalty_graph.ledger.models import AccountRow, LotRow, TransferRow
+from loyalty_graph.ledger.terms import Terms, terms_of
+from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import NEVER
 
 
@@ -38,6 +40,24 @@ class Expiration:
 
     points: int
     expires_at: datetime
+
+
+class OpenLot(NamedTuple):
+    """What is left of a lot, in the order of the look-up."""
+
+    expires_at: datetime
+    points: int
+    activates_at: datetime | None
+    is_pending: bool
+    told_expires_at: datetime | None
+
+    def waits(self, now: datetime) -> bool:
+        """Return whether the points cannot be spent yet."""
+        return self.is_pending and self.activates_at is not None and self.activates_at > now
+
+    def has_ended(self, terms: Terms, now: datetime) -> bool:
+        """Return whether the points cannot be spent any more."""
+        return terms.ends_at(self.expires_at, self.told_expires_at) <= now
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +124,7 @@ def open_lots_of(member_ids: Sequence[UUID]) -> Lookup:
         LotRow,
         ("member_id",),
         [(one,) for one in member_ids],
-        ("expires_at", "remaining_points", "activates_at", "is_pending"),
+        ("expires_at", "remaining_points", "activates_at", "is_pending", "told_expires_at"),
         where="remaining_points > 0",
         order_by="expires_at, sequence",
     )
@@ -116,14 +136,15 @@ def last_moves_of(member_ids: Sequence[UUID]) -> Lookup:
     return Lookup(TransferRow, ("member_id",), keys, _MOVE, order_by="sequence DESC", limit=1)
 
 
-def balance_of(account: Row, open_lots: Sequence[Row], *, now: datetime) -> Balance:
+def balance_of(account: Row, open_lots: Sequence[Row], *, terms: Terms, now: datetime) -> Balance:
     """Return what a member has, by the rows that the look-ups found."""
-    spendable = _spendable(account, open_lots, now)
+    lots = [OpenLot(*row) for row in open_lots]
+    spendable = _spendable(account, lots, terms, now)
     return Balance(
         balance=account[0],
         available=sum(points for _, points in spendable),
         held=account[1],
-        pending=sum(row[1] for row in open_lots if _waits(row, now)),
+        pending=sum(lot.points for lot in lots if lot.waits(now)),
         qualifying=account[2],
         lifetime=account[3],
         sequence=account[4],
@@ -131,38 +152,38 @@ def balance_of(account: Row, open_lots: Sequence[Row], *, now: datetime) -> Bala
     )
 
 
-def expirations_of(account: Row, open_lots: Sequence[Row], *, now: datetime) -> list[Expiration]:
+def expirations_of(
+    account: Row, open_lots: Sequence[Row], *, terms: Terms, now: datetime
+) -> list[Expiration]:
     """Return when the points a member can spend expire, by the rows that the look-ups found."""
-    spendable = _spendable(account, open_lots, now)
-    found = _together((expires_at, points) for expires_at, points in spendable)
-    return [Expiration(points, at) for at, points in found if at < NEVER]
+    spendable = _spendable(account, [OpenLot(*row) for row in open_lots], terms, now)
+    return [Expiration(points, at) for at, points in _together(spendable) if at < NEVER]
 
 
 def activations_of(open_lots: Sequence[Row], *, now: datetime) -> list[Activation]:
     """Return when a member's pending points can be spent, by the rows that the look-up found."""
-    found = _together((row[2], row[1]) for row in open_lots if _waits(row, now))
+    lots = [OpenLot(*row) for row in open_lots]
+    found = _together((lot.activates_at or now, lot.points) for lot in lots if lot.waits(now))
     return [Activation(points, at) for at, points in sorted(found)]
 
 
-def _waits(open_lot: Row, now: datetime) -> bool:
-    *_, activates_at, is_pending = open_lot
-    return bool(is_pending and activates_at > now)
-
-
-def _spendable(account: Row, open_lots: Sequence[Row], now: datetime) -> list[tuple[datetime, int]]:
-    """Return the points of each lot that can be spent now, soonest to expire first.
+def _spendable(
+    account: Row, lots: Sequence[OpenLot], terms: Terms, now: datetime
+) -> list[tuple[datetime, int]]:
+    """Return when the points of each lot that can be spent now will end, soonest first.
 
     Points whose waiting is over can be, whether or not they have been activated; they pay debt
     first, those whose time came first at first.
     """
     debt = max(0, -account[0])
     left: list[tuple[datetime, int]] = []
-    mine = [row for row in open_lots if not _waits(row, now)]
-    for expires_at, points, *_ in sorted(mine, key=lambda row: row[2] or now) if debt else mine:
-        paid = min(debt, points)
+    mine = [lot for lot in lots if not lot.waits(now)]
+    for lot in sorted(mine, key=lambda lot: lot.activates_at or now) if debt else mine:
+        paid = min(debt, lot.points)
         debt -= paid
-        if expires_at > now and points > paid:
-            left.append((expires_at, points - paid))
+        if lot.points > paid and not lot.has_ended(terms, now):
+            end = terms.expected(lot.expires_at, lot.told_expires_at, now=now)
+            left.append((end, lot.points - paid))
     return sorted(left)
 
 
@@ -172,6 +193,16 @@ def move_of(row: Row) -> Move:
     return Move(Kind(kind), Book(debit), Book(credit), *_signed(debit, credit, points), at)
 
 
+async def terms_in_force(program_id: UUID, *, now: datetime) -> Terms:
+    """Return when points end in a programme, as things stand.
+
+    Raises:
+        NotFoundError: No such programme.
+    """
+    version = await programs.in_force(program_id, now, now=now)
+    return terms_of(version.settings)
+
+
 async def balances(
     program_id: UUID, member_ids: Sequence[UUID], *, now: datetime
 ) -> dict[UUID, Balance]:
@@ -179,9 +210,10 @@ async def balances(
 
     Points past their date are not available, whether or not the expiry has run.
     """
+    terms = await terms_in_force(program_id, now=now)
     accounts, lots = await fetch(program_id, accounts_of(member_ids), open_lots_of(member_ids))
     return {
-        member_id: balance_of(rows[0], open_lots, now=now)
+        member_id: balance_of(rows[0], open_lots, terms=terms, now=now)
         for member_id, rows, open_lots in zip(member_ids, accounts, lots, strict=True)
         if rows
     }
@@ -191,9 +223,10 @@ async def expirations(
     program_id: UUID, member_ids: Sequence[UUID], *, now: datetime
 ) -> dict[UUID, list[Expiration]]:
     """Return when these members' points expire, soonest first, without those that never do."""
+    terms = await terms_in_force(program_id, now=now)
     accounts, lots = await fetch(program_id, accounts_of(member_ids), open_lots_of(member_ids))
     return {
-        member_id: expirations_of(rows[0], open_lots, now=now)
+        member_id: expirations_of(rows[0], open_lots, terms=terms, now=now)
         for member_id, rows, open_lots in zip(member_ids, accounts, lots, strict=True)
         if rows
     }

@@ -13,6 +13,7 @@ from uuid import UUID
 from loyalty_graph.errors import InsufficientPointsError, MemberNotActiveError
 from loyalty_graph.ledger import chain
 from loyalty_graph.ledger.kinds import PART, Book, Kind, earned
+from loyalty_graph.ledger.terms import PLAIN, Terms
 
 ACTIVE = "ACTIVE"
 
@@ -39,7 +40,8 @@ class Cause:
 class Lot:
     """Points that came in together; `remaining` of them are left.
 
-    While they are pending they cannot be spent; `activates_at` is None if they never were.
+    While they are pending they cannot be spent; `activates_at` is None if they never were. Nor can
+    they from `ends_at` on: their date, or what the account's terms make of it.
     """
 
     sequence: int
@@ -48,8 +50,13 @@ class Lot:
     expires_at: datetime
     activates_at: datetime | None = None
     is_pending: bool = False
+    told_expires_at: datetime | None = None
     is_new: bool = False
     is_changed: bool = False
+    ends_at: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ends_at = self.expires_at
 
     def move(self, points: int) -> None:
         """Take points from the lot, or give them back with a number below zero."""
@@ -99,11 +106,17 @@ class Account:
     waiting: list[Lot] = field(default_factory=list)
     has_all_lots: bool = True
     posted: list[Transfer] = field(default_factory=list)
+    terms: Terms = PLAIN
 
     @property
     def debt(self) -> int:
         """Return the points the member owes; while there are any, no lot holds points."""
         return max(0, -self.balance)
+
+    def dated(self, lot: Lot) -> Lot:
+        """Return a lot that ends by the account's terms."""
+        lot.ends_at = self.terms.ends_at(lot.expires_at, lot.told_expires_at)
+        return lot
 
     def count(self, kind: Kind, debit: Book, credit: Book, points: int, qualifying: int) -> None:
         """Count one more transfer and what it moves."""
@@ -117,8 +130,8 @@ class Account:
 
 
 def available(lots: Iterable[Lot], at: datetime) -> int:
-    """Return the points that can be spent at that time: those in lots that have not expired."""
-    return sum(lot.remaining for lot in lots if lot.expires_at > at)
+    """Return the points that can be spent at that time: those in lots that have not ended."""
+    return sum(lot.remaining for lot in lots if lot.ends_at > at)
 
 
 def earn(account: Account, points: int, cause: Cause, *, expires_at: datetime) -> Transfer:
@@ -210,8 +223,8 @@ def reverse(  # noqa: PLR0913 - what an entry did, to be undone
 
 
 def expire(account: Account, *, now: datetime) -> list[Transfer]:
-    """Empty every lot past its date, each by a transfer of its own dated to the lot's expiry."""
-    due = [lot for lot in account.lots if lot.remaining and lot.expires_at <= now]
+    """Empty every lot that has ended, each by a transfer of its own dated to the lot's end."""
+    due = [lot for lot in account.lots if lot.remaining and lot.ends_at <= now]
     return [_expire_lot(account, lot, now) for lot in due]
 
 
@@ -261,7 +274,7 @@ def spend(account: Account, points: int, at: datetime) -> list[tuple[int, int]]:
     Raises:
         InsufficientPointsError: Fewer points can be spent at `at`; no lot has changed.
     """
-    spendable = [lot for lot in account.lots if lot.remaining and lot.expires_at > at]
+    spendable = [lot for lot in account.lots if lot.remaining and lot.ends_at > at]
     can_be_spent = sum(lot.remaining for lot in spendable)
     assert account.has_all_lots or can_be_spent >= points, "more lots had to be loaded"
     if can_be_spent < points:
@@ -294,6 +307,7 @@ def credit(  # noqa: PLR0913 - the columns of one transfer
     """Add points to the balance in a lot of their own; debt is paid first."""
     paid = min(account.debt, points)
     lot = Lot(account.sequence + 1, points, points - paid, expires_at, is_new=True)
+    account.dated(lot)
     uses = [(lot.sequence, paid)] if paid else []
     opened = (points, expires_at, None)
     transfer = post(
@@ -322,7 +336,7 @@ def _expire_lot(account: Account, lot: Lot, now: datetime) -> Transfer:
     lot.move(points)
     cause = Cause(
         reference=f"lot:{lot.sequence}:{account.sequence + 1}",
-        at=lot.expires_at,
+        at=lot.ends_at,
         recorded_at=now,
         actor="system",
         explanation={"lot": lot.sequence, "points": points},

@@ -15,6 +15,7 @@ from loyalty_graph.ledger import chain, pending, returning
 from loyalty_graph.ledger.kinds import Book, Kind
 from loyalty_graph.ledger.models import AccountRow, LotRow, LotUseRow, TransferRow
 from loyalty_graph.ledger.rules import ACTIVE, Account, Lot, Transfer
+from loyalty_graph.ledger.terms import PLAIN, Terms
 
 LOTS_AT_ONCE = 64
 
@@ -31,7 +32,15 @@ _ACCOUNT = (
     "sequence",
     "head",
 )
-_LOT = ("sequence", "points", "remaining_points", "expires_at", "activates_at", "is_pending")
+_LOT = (
+    "sequence",
+    "points",
+    "remaining_points",
+    "expires_at",
+    "activates_at",
+    "is_pending",
+    "told_expires_at",
+)
 _OPEN = "remaining_points > 0"
 _SOONEST_FIRST = "expires_at, sequence"
 
@@ -51,7 +60,8 @@ class Wanted:
     """Accounts to be locked and loaded, perhaps beside other look-ups of the same batch.
 
     Spenders come with their first open lots, soonest to expire first; the members of `whole` with
-    all their open lots; the others without any. Unknown members are absent.
+    all their open lots; the others without any. Unknown members are absent. Lots end by the
+    programme's `terms`; whoever loads lots says them.
     """
 
     def __init__(
@@ -61,11 +71,14 @@ class Wanted:
         spenders: Iterable[UUID] = (),
         whole: Iterable[UUID] = (),
         lots_at_once: int | None = None,
+        terms: Terms | None = None,
     ) -> None:
         self._members = sorted(set(member_ids))
         self._with_all = sorted(set(whole))
         self._with_some = sorted(set(spenders) - set(self._with_all))
         self._lots_at_once = lots_at_once or LOTS_AT_ONCE
+        assert terms or not (self._with_all or self._with_some), "lots end by some terms"
+        self._terms = terms or PLAIN
 
     def lookups(self) -> list[Lookup]:
         """Return the look-ups to be fetched first, in a transaction: they lock the accounts."""
@@ -81,7 +94,7 @@ class Wanted:
         """Return the accounts from what these look-ups found."""
         rows_of, some, every = found
         accounts = {
-            member: _account(member, rows[0])
+            member: _account(member, rows[0], self._terms)
             for member, rows in zip(self._members, rows_of, strict=True)
             if rows
         }
@@ -89,7 +102,7 @@ class Wanted:
         for group, lots_of, limit in groups:
             for member, rows in zip(group, lots_of, strict=True):
                 if member in accounts:
-                    lots = [Lot(*row) for row in rows]
+                    lots = [accounts[member].dated(Lot(*row)) for row in rows]
                     accounts[member].lots = [lot for lot in lots if not lot.is_pending]
                     accounts[member].waiting = [lot for lot in lots if lot.is_pending]
                     accounts[member].has_all_lots = limit is None or len(rows) < limit
@@ -103,14 +116,18 @@ async def load_accounts(
     spenders: Iterable[UUID] = (),
     whole: Iterable[UUID] = (),
     lots_at_once: int | None = None,
+    terms: Terms | None = None,
 ) -> dict[UUID, Account]:
     """Lock and return the accounts of these members; see `Wanted`."""
-    wanted = Wanted(member_ids, spenders=spenders, whole=whole, lots_at_once=lots_at_once)
+    wanted = Wanted(
+        member_ids, spenders=spenders, whole=whole, lots_at_once=lots_at_once, terms=terms
+    )
     return wanted.accounts(await fetch(program_id, *wanted.lookups()))
 
 
-def _account(member_id: UUID, row: tuple[Any, ...]) -> Account:
+def _account(member_id: UUID, row: tuple[Any, ...], terms: Terms) -> Account:
     account = Account(member_id, *row)
+    account.terms = terms
     account.has_all_lots = False
     return account
 
@@ -187,7 +204,7 @@ async def _add_lots(
     missing = sorted(wanted - held)
     [lots] = await fetch(program_id, Lookup(LotRow, ("member_id", "sequence"), missing, _LOT))
     for (member_id, _), rows in zip(missing, lots, strict=True):
-        accounts[member_id].lots.append(Lot(*rows[0]))
+        accounts[member_id].lots.append(accounts[member_id].dated(Lot(*rows[0])))
     for member_id in {member_id for member_id, _ in missing}:
         accounts[member_id].lots.sort(key=lambda lot: (lot.expires_at, lot.sequence))
 
@@ -215,17 +232,6 @@ async def is_posted(program_id: UUID, member_id: UUID, kind: Kind, reference: st
         program_id, Lookup(TransferRow, ("member_id", "kind", "reference"), [key], ("sequence",))
     )
     return bool(found)
-
-
-async def members_with_due_lots(program_id: UUID, *, now: datetime, limit: int) -> list[UUID]:
-    """Return members who hold points in lots past their date, at most `limit` of them."""
-    rows = (
-        await LotRow.filter(program_id=program_id, expires_at__lte=now, remaining_points__gt=0)
-        .distinct()
-        .limit(limit)
-        .values_list("member_id", flat=True)
-    )
-    return list(rows)  # type: ignore[arg-type] # `flat=True` gives values, not tuples
 
 
 async def members_with_points_to_activate(
@@ -348,6 +354,7 @@ def _lot(account: Account, lot: Lot) -> tuple[object, ...]:
         lot.expires_at,
         lot.activates_at,
         lot.is_pending,
+        lot.told_expires_at,
     )
 
 

@@ -287,6 +287,29 @@ CREATE TABLE "exchange_rate" (
     "imported_at" TIMESTAMPTZ NOT NULL,
     CONSTRAINT "exchange_rate_pkey" PRIMARY KEY ("program_id", "currency", "day")
 );
+CREATE TABLE "expiry_notice" (
+    "member_id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "lot_sequence" INT NOT NULL,
+    "points" BIGINT NOT NULL,
+    "expires_at" TIMESTAMPTZ NOT NULL,
+    "told_at" TIMESTAMPTZ NOT NULL,
+    CONSTRAINT "expiry_notice_pkey" PRIMARY KEY ("program_id", "member_id", "lot_sequence", "expires_at"),
+    CONSTRAINT "expiry_notice_of_points" CHECK (points > 0),
+    CONSTRAINT "expiry_notice_ahead" CHECK (told_at < expires_at)
+);
+CREATE OR REPLACE FUNCTION "refuse_change"() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND TG_NARGS = 1 THEN
+        IF to_jsonb(NEW) = to_jsonb(OLD) || TG_ARGV[0]::jsonb THEN
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE EXCEPTION '% is append-only: its rows are never changed or removed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER "expiry_notice_refuses_change" BEFORE UPDATE OR DELETE ON "expiry_notice" FOR EACH ROW EXECUTE FUNCTION "refuse_change"();
+CREATE TRIGGER "expiry_notice_refuses_truncate" BEFORE TRUNCATE ON "expiry_notice" FOR EACH STATEMENT EXECUTE FUNCTION "refuse_change"();
 CREATE TABLE "fact" (
     "id" UUID NOT NULL,
     "program_id" UUID NOT NULL,
@@ -384,6 +407,7 @@ CREATE TABLE "lot" (
     "expires_at" TIMESTAMPTZ NOT NULL,
     "activates_at" TIMESTAMPTZ,
     "is_pending" BOOL NOT NULL,
+    "told_expires_at" TIMESTAMPTZ,
     CONSTRAINT "lot_pkey" PRIMARY KEY ("program_id", "member_id", "sequence"),
     CONSTRAINT "lot_remaining_in_range" CHECK (remaining_points >= 0 AND remaining_points <= points)
 ) WITH (fillfactor = 80);

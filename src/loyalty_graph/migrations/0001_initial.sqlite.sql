@@ -263,6 +263,23 @@ CREATE TABLE "exchange_rate" (
     "imported_at" TIMESTAMP NOT NULL,
     CONSTRAINT "exchange_rate_pkey" PRIMARY KEY ("program_id", "currency", "day")
 );
+CREATE TABLE "expiry_notice" (
+    "member_id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "lot_sequence" INT NOT NULL,
+    "points" BIGINT NOT NULL,
+    "expires_at" TIMESTAMP NOT NULL,
+    "told_at" TIMESTAMP NOT NULL,
+    CONSTRAINT "expiry_notice_pkey" PRIMARY KEY ("program_id", "member_id", "lot_sequence", "expires_at"),
+    CONSTRAINT "expiry_notice_of_points" CHECK (points > 0),
+    CONSTRAINT "expiry_notice_ahead" CHECK (told_at < expires_at)
+);
+CREATE TRIGGER "expiry_notice_refuses_update" BEFORE UPDATE ON "expiry_notice" BEGIN
+    SELECT RAISE(ABORT, 'expiry_notice is append-only: its rows are never changed or removed');
+END;
+CREATE TRIGGER "expiry_notice_refuses_delete" BEFORE DELETE ON "expiry_notice" BEGIN
+    SELECT RAISE(ABORT, 'expiry_notice is append-only: its rows are never changed or removed');
+END;
 CREATE TABLE "fact" (
     "id" CHAR(36) NOT NULL,
     "program_id" CHAR(36) NOT NULL,
@@ -360,6 +377,7 @@ CREATE TABLE "lot" (
     "expires_at" TIMESTAMP NOT NULL,
     "activates_at" TIMESTAMP,
     "is_pending" INT NOT NULL,
+    "told_expires_at" TIMESTAMP,
     CONSTRAINT "lot_pkey" PRIMARY KEY ("program_id", "member_id", "sequence"),
     CONSTRAINT "lot_remaining_in_range" CHECK (remaining_points >= 0 AND remaining_points <= points)
 );

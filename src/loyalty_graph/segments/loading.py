@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from loyalty_graph.db.sets import Lookup, Row, fetch
 from loyalty_graph.ledger import reads as ledger
+from loyalty_graph.ledger.terms import Terms, terms_of
 from loyalty_graph.members.models import Member
 from loyalty_graph.programs import service as programs
 from loyalty_graph.purchases.models import MemberSummary
@@ -39,6 +40,7 @@ async def facts_of(
         subscriptions.of_members(member_ids, limit=1),
     )
     version = await programs.in_force(program_id, now, now=now)
+    terms = terms_of(version.settings)
     standing = await _tiers(version, dict(zip(member_ids, standings, strict=True)), now)
     newest = [row for rows in subscribed for row in rows]
     plans = await subscription_reads.newest_of(version, newest, now=now)
@@ -47,7 +49,7 @@ async def facts_of(
     for member_id, person, account, open_lots, summary in rows:
         if person:
             facts = found[member_id] = _profile(person[0], at.astimezone(zone))
-            _add_points(facts, account, open_lots, now)
+            _add_points(facts, account, [ledger.OpenLot(*row) for row in open_lots], terms, now)
             if summary:
                 facts.purchase_count, facts.spend_minor, facts.last_purchase_at = summary[0]
             facts.tier, facts.tier_rank = standing.get(member_id, (None, None))
@@ -69,20 +71,24 @@ def _profile(row: Row, at: datetime) -> MemberFacts:
 
 
 def _add_points(
-    facts: MemberFacts, account: Sequence[Row], open_lots: Sequence[Row], now: datetime
+    facts: MemberFacts,
+    account: Sequence[Row],
+    open_lots: Sequence[ledger.OpenLot],
+    terms: Terms,
+    now: datetime,
 ) -> None:
     for row in account:
-        balance = ledger.balance_of(row, open_lots, now=now)
-        facts.balance_points = balance.balance + sum(_by_time(lot, now) for lot in open_lots)
+        balance = ledger.balance_of(row, open_lots, terms=terms, now=now)
+        facts.balance_points = balance.balance + sum(_by_time(one, terms, now) for one in open_lots)
         facts.lifetime_points = balance.lifetime
 
 
-def _by_time(open_lot: Row, now: datetime) -> int:
+def _by_time(lot: ledger.OpenLot, terms: Terms, now: datetime) -> int:
     """Return what time alone did to the balance since the jobs have seen this lot."""
-    expires_at, points, activates_at, is_pending = open_lot
-    if is_pending:
-        return int(points) if activates_at <= now < expires_at else 0
-    return 0 if now < expires_at else -int(points)
+    has_ended = lot.has_ended(terms, now)
+    if lot.is_pending:
+        return 0 if has_ended or lot.waits(now) else lot.points
+    return -lot.points if has_ended else 0
 
 
 async def _tiers(

@@ -18,7 +18,9 @@ from loyalty_graph.conditions.tree import Condition
 from loyalty_graph.db import connection
 from loyalty_graph.db.sets import Row
 from loyalty_graph.db.statements import read
+from loyalty_graph.ledger.terms import terms_of
 from loyalty_graph.programs import service as programs
+from loyalty_graph.programs.rules import NEVER
 from loyalty_graph.segments import service
 from loyalty_graph.segments.facts import birthdays
 from loyalty_graph.segments.rules import SegmentSettings
@@ -32,9 +34,11 @@ _JOINS: Mapping[str, str] = {
     " and account.member_id = member.id",
     "timed_lots": "(select member_id, sum(points)::bigint as points from ("
     "select member_id, -remaining_points as points from lot where program_id = {program}"
-    " and remaining_points > 0 and expires_at <= {now} and not is_pending"
+    " and remaining_points > 0 and not is_pending"
+    " and expires_at <= {now} and coalesce(told_expires_at, {untold}) <= {now}"
     " union all select member_id, remaining_points from lot where program_id = {program}"
-    " and activates_at <= {now} and expires_at > {now} and is_pending"
+    " and activates_at <= {now} and is_pending"
+    " and (expires_at > {now} or coalesce(told_expires_at, {untold}) > {now})"
     ") as timed group by member_id) as timed_lots on timed_lots.member_id = member.id",
     "member_summary": "member_summary on member_summary.program_id = member.program_id"
     " and member_summary.member_id = member.id",
@@ -140,6 +144,7 @@ async def _moment(program_id: UUID, now: datetime) -> _Moment:
     params = {
         "program": program_id,
         "now": now,
+        "untold": now if terms_of(version.settings).notice_days is None else NEVER,
         "birthdays": [f"{month:02}-{day:02}" for month, day in birthdays(today)],
         "tiers": levels,
         "first_tier": first,

@@ -8,7 +8,7 @@ from loyalty_graph import outbox
 from loyalty_graph.db import transaction
 from loyalty_graph.db.sets import store
 from loyalty_graph.identifiers import new_id
-from loyalty_graph.ledger import pending, rules
+from loyalty_graph.ledger import pending, reads, rules
 from loyalty_graph.ledger import service as ledger
 from loyalty_graph.ledger.kinds import Kind
 
@@ -30,7 +30,8 @@ async def _activate_some(program_id: UUID, *, now: datetime) -> int:
     )
     if not members:
         return 0
-    found = await ledger.load_accounts(program_id, members, whole=members)
+    terms = await reads.terms_in_force(program_id, now=now)
+    found = await ledger.load_accounts(program_id, members, whole=members, terms=terms)
     transfers = [
         transfer
         for account in found.values()

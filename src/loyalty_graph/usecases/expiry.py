@@ -8,7 +8,7 @@ from loyalty_graph import outbox
 from loyalty_graph.db import transaction
 from loyalty_graph.db.sets import store
 from loyalty_graph.identifiers import new_id
-from loyalty_graph.ledger import pending, rules
+from loyalty_graph.ledger import due, pending, reads, rules
 from loyalty_graph.ledger import service as ledger
 from loyalty_graph.ledger.kinds import Kind
 from loyalty_graph.usecases import activations
@@ -28,11 +28,20 @@ async def run(program_id: UUID, *, now: datetime) -> int:
 
 @transaction
 async def _expire_some(program_id: UUID, *, now: datetime) -> int:
-    members = await ledger.members_with_due_lots(program_id, now=now, limit=MEMBERS_AT_ONCE)
+    terms = await reads.terms_in_force(program_id, now=now)
+    members = await due.members_with_due_lots(
+        program_id, terms=terms, now=now, limit=MEMBERS_AT_ONCE
+    )
     if not members:
         return 0
     found = await ledger.load_accounts(
-        program_id, members, spenders=members, lots_at_once=LOTS_AT_ONCE
+        program_id,
+        members,
+        spenders=members,
+        # Lots that their owner was not told of yet stand before others that have ended.
+        whole=[] if terms.notice_days is None else members,
+        lots_at_once=LOTS_AT_ONCE,
+        terms=terms,
     )
     for account in found.values():
         pending.activate_due(account, now=now)

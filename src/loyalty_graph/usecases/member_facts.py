@@ -54,7 +54,7 @@ class FactsOfMembers:
         What conditions do not read is left out; tier and plan are for the caller to add. A balance
         that conditions read is right only when the account has all its lots.
         """
-        past = sum(lot.remaining for lot in account.lots if lot.expires_at <= now)
+        past = sum(lot.remaining for lot in account.lots if lot.ends_at <= now)
         facts = MemberFacts(
             at=at, balance_points=account.balance - past, lifetime_points=account.lifetime
         )

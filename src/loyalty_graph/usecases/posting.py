@@ -22,6 +22,7 @@ from loyalty_graph.errors import (
 from loyalty_graph.idempotency import Answered, Claim, answers
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import pending
+from loyalty_graph.ledger import reads as ledger_reads
 from loyalty_graph.ledger import service as ledger
 from loyalty_graph.ledger.kinds import Kind
 from loyalty_graph.ledger.rules import Account, available
@@ -185,7 +186,8 @@ async def _load(  # noqa: PLR0913 - all that one statement may look up
     spends = repeat(spending) if isinstance(spending, bool) else spending
     spenders = [one for one, yes in zip(members_found, spends, strict=False) if one and yes]
     entire = (known if whole else ()) if isinstance(whole, bool) else whole
-    wanted = ledger.Wanted(known, spenders=spenders, whole=entire)
+    terms = await ledger_reads.terms_in_force(program_id, now=now)
+    wanted = ledger.Wanted(known, spenders=spenders, whole=entire, terms=terms)
     claims = [command.claim for command in commands]
     first = wanted.lookups()
     each = sorted(set(known))

@@ -235,6 +235,11 @@ class Words:
         return ", ".join(self.phrase(part, value) for part, value in told.items())
 
     def _expiry(self, told: Mapping[str, Any]) -> str:
+        days = told.get("notice_days")
+        notice = f", and end {self.value('notice_days', days)} after a notice" if days else ""
+        return f"{self._life(told)}{notice}"
+
+    def _life(self, told: Mapping[str, Any]) -> str:
         if dates := told.get("dates"):
             young = told.get("minimum_months")
             old_enough = f", {self.value('months', young)} old at least" if young else ""

@@ -12,6 +12,7 @@ from loyalty_graph import outbox
 from loyalty_graph.db import transaction
 from loyalty_graph.db.sets import Write, store
 from loyalty_graph.identifiers import new_id
+from loyalty_graph.ledger import reads as ledger_reads
 from loyalty_graph.ledger import service as ledger
 from loyalty_graph.ledger.rules import Account
 from loyalty_graph.rewards import reads
@@ -61,7 +62,7 @@ async def _release_some(program_id: UUID, now: datetime, limit: int) -> int:
     keys = await rewards.due_holds(program_id, now=now, limit=limit)
     if not keys:
         return 0
-    accounts = await _accounts(program_id, keys)
+    accounts = await _accounts(program_id, keys, now=now)
     overdue = await _still(program_id, keys, RedemptionState.RELEASED, now=now)
     released = await _end(program_id, accounts, overdue, Step.RELEASE, now, returns=lambda _: True)
     return len(released)
@@ -72,7 +73,7 @@ async def _expire_some(program_id: UUID, now: datetime, limit: int) -> int:
     keys = await rewards.due_codes(program_id, now=now, limit=limit)
     if not keys:
         return 0
-    accounts = await _accounts(program_id, keys)
+    accounts = await _accounts(program_id, keys, now=now)
     overdue = await _still(program_id, keys, RedemptionState.EXPIRED, now=now)
     expired = await _end(program_id, accounts, overdue, Step.EXPIRE, now, returns=_comes_back)
     vouchers = await reads.vouchers(program_id, [(one.member_id, one.id) for one in expired])
@@ -90,7 +91,7 @@ async def _expire_vouchers(program_id: UUID, now: datetime, limit: int) -> int:
     keys = await rewards.due_vouchers(program_id, now=now, limit=limit)
     if not keys:
         return 0
-    await _accounts(program_id, keys)
+    await _accounts(program_id, keys, now=now)
     found = await reads.vouchers(program_id, keys)
     ended = [
         one.ended(VoucherState.EXPIRED)
@@ -103,10 +104,13 @@ async def _expire_vouchers(program_id: UUID, now: datetime, limit: int) -> int:
     return len(ended)
 
 
-async def _accounts(program_id: UUID, keys: Sequence[reads.Key]) -> dict[UUID, Account]:
+async def _accounts(
+    program_id: UUID, keys: Sequence[reads.Key], *, now: datetime
+) -> dict[UUID, Account]:
     """Lock the accounts of what is due: its state is read again after that."""
     members = sorted({member_id for member_id, _ in keys})
-    return await ledger.load_accounts(program_id, members, spenders=members)
+    terms = await ledger_reads.terms_in_force(program_id, now=now)
+    return await ledger.load_accounts(program_id, members, spenders=members, terms=terms)
 
 
 async def _still(

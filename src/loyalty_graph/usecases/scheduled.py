@@ -15,6 +15,7 @@ from loyalty_graph.usecases import (
     checkpoints,
     expiry,
     hold_deadlines,
+    notices,
     occasions,
     redemption_deadlines,
     renewals,
@@ -43,6 +44,7 @@ def runner(clock: Callable[[], datetime], settings: Settings) -> Runner:
             # In every zone of the world midnight is on a full quarter of an hour.
             "points.activate": _handler(activations.run, every=15 * minute),
             "members.anniversaries": _handler(occasions.run, every=hour),
+            "points.notice": _handler(notices.run, every=hour),
             "points.expire": _handler(expiry.run, every=hour),
             "transfers.deliver": _handler(transfers.deliver_all, every=minute),
             "ledger.checkpoint": Handler(_checkpoint(settings), every=24 * hour),

@@ -10,6 +10,7 @@ from loyalty_graph.db.sets import Row, fetch
 from loyalty_graph.ledger import reads as ledger
 from loyalty_graph.ledger.kinds import meaning
 from loyalty_graph.ledger.reads import Move
+from loyalty_graph.ledger.terms import terms_of
 from loyalty_graph.members import reads as members
 from loyalty_graph.members.reads import Profile
 from loyalty_graph.members.rules import MemberStatus
@@ -96,9 +97,8 @@ def _face(
 ) -> CardFace:
     profile = Profile(*found.profile[0])
     locale = known_locale(profile.locale)
-    balance = ledger.balance_of(found.account[0], found.lots, now=now)
+    balance, expirations = _points(settings, found, now)
     points = balance.available or min(0, balance.balance)
-    expirations = ledger.expirations_of(found.account[0], found.lots, now=now)
     activations = ledger.activations_of(found.lots, now=now)
     soon = [one for one in expirations[:1] if one.expires_at <= now + EXPIRING_SOON]
     is_over = profile.status in OVER
@@ -137,6 +137,14 @@ def _face(
             value.expires_at,
         ),
     )
+
+
+def _points(
+    settings: ProgramSettings, found: _Found, now: datetime
+) -> tuple[ledger.Balance, list[ledger.Expiration]]:
+    terms, rows = terms_of(settings), (found.account[0], found.lots)
+    ends = ledger.expirations_of(*rows, terms=terms, now=now)
+    return ledger.balance_of(*rows, terms=terms, now=now), ends
 
 
 def _expiry_shows(expires_at: datetime, now: datetime) -> datetime:

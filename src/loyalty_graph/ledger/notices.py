@@ -1,0 +1,59 @@
+"""Who was told when which points end: kept for ever, and beside the lot for whoever reads it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from loyalty_graph.db.sets import Insert, Update, Write
+from loyalty_graph.ledger.models import ExpiryNoticeRow, LotRow
+from loyalty_graph.ledger.rules import Account
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """The owner of a lot is told that these points of it end at `expires_at`."""
+
+    member_id: UUID
+    lot_sequence: int
+    points: int
+    expires_at: datetime
+    told_at: datetime
+
+
+def tell(account: Account, until: datetime, *, now: datetime) -> list[Notice]:
+    """Tell the owner of an account of every lot with a date up to `until`, once; soonest first.
+
+    The account must hold all its open lots.
+    """
+    assert account.has_all_lots, "one notice tells of all that ends"
+    told = []
+    for lot in account.lots:
+        if lot.remaining and lot.expires_at <= until and lot.told_expires_at is None:
+            lot.told_expires_at = account.terms.announced(lot.expires_at, now=now)
+            account.dated(lot)
+            notice = Notice(
+                account.member_id, lot.sequence, lot.remaining, lot.told_expires_at, now
+            )
+            told.append(notice)
+    return told
+
+
+def writes(told: Sequence[Notice]) -> list[Write]:
+    """Return what stores these notices."""
+    return [
+        Insert(
+            ExpiryNoticeRow,
+            ("member_id", "lot_sequence", "points", "expires_at", "told_at"),
+            [
+                (one.member_id, one.lot_sequence, one.points, one.expires_at, one.told_at)
+                for one in told
+            ],
+        ),
+        Update(
+            LotRow,
+            ("member_id", "sequence"),
+            ("told_expires_at",),
+            [(one.member_id, one.lot_sequence, one.expires_at) for one in told],
+        ),
+    ]

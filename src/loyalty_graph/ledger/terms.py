@@ -1,0 +1,51 @@
+"""From when on points cannot be spent: by their date, and only after their owner was told."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from loyalty_graph.programs.expiry import end_of
+from loyalty_graph.programs.rules import NEVER, ProgramSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What decides in a programme when its points end.
+
+    With `notice_days`, points end so many days after their owner was told at the earliest, and not
+    before: not even past their date.
+    """
+
+    notice_days: int | None
+    zone: str
+
+    def ends_at(self, expires_at: datetime, told: datetime | None) -> datetime:
+        """Return the instant from which points with this date cannot be spent, as things stand.
+
+        `told` is the end that their owner was told of: it holds, whatever the programme asks since.
+        """
+        if told is not None and told >= expires_at:
+            return told
+        return expires_at if self.notice_days is None else NEVER
+
+    def announced(self, expires_at: datetime, *, now: datetime) -> datetime:
+        """Return the end to tell of now, for points with this date."""
+        assert self.notice_days is not None, "nobody needs to be told"
+        last_day = (now + timedelta(days=self.notice_days)).astimezone(ZoneInfo(self.zone)).date()
+        return max(expires_at, end_of(last_day, self.zone))
+
+    def expected(self, expires_at: datetime, told: datetime | None, *, now: datetime) -> datetime:
+        """Return when points will end, their owner being told in time."""
+        end = self.ends_at(expires_at, told)
+        if end < NEVER or self.notice_days is None or expires_at >= NEVER:
+            return end
+        return self.announced(expires_at, now=now)
+
+
+PLAIN = Terms(notice_days=None, zone="UTC")
+"""Points end by their date."""
+
+
+def terms_of(settings: ProgramSettings) -> Terms:
+    """Return the terms of a programme."""
+    return Terms(settings.points.lives.notice_days, settings.time_zone)
