@@ -24,7 +24,14 @@ from loyalty_graph.idempotency import IdempotencyRow
 from loyalty_graph.identity import service as identity
 from loyalty_graph.identity.development_issuer import sign_in
 from loyalty_graph.identity.rules import Role, TokenMode
-from loyalty_graph.ledger.models import AccountRow, HoldRow, LotRow, LotUseRow, TransferRow
+from loyalty_graph.ledger.models import (
+    AccountRow,
+    HoldRow,
+    LotRow,
+    LotUseRow,
+    PointsTransferRow,
+    TransferRow,
+)
 from loyalty_graph.members.models import Consent, Member, MemberReference
 from loyalty_graph.outbox import CardMark, FactRow
 from loyalty_graph.purchases.models import (
@@ -72,6 +79,7 @@ TABLES: tuple[type[Model], ...] = (
     MemberSummary,
     OfferActivation,
     PassRow,
+    PointsTransferRow,
     Purchase,
     PurchaseLine,
     PurchaseReference,

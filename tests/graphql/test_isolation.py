@@ -185,6 +185,8 @@ def test_members_of_another_programme_cannot_be_touched(
 
         assert api.refusal("recordPurchase", bought, token=stranger) == ("NOT_FOUND", "member")
         assert api.refusal("adjustPoints", adjusted, token=stranger) == ("NOT_FOUND", "member")
+        moved = {"idempotencyKey": f"t{number}", "member": ref, "to": ref, "points": 5}
+        assert api.refusal("transferPoints", moved, token=stranger) == ("NOT_FOUND", "member")
         assert api.refusal("overrideTier", overridden, token=stranger) == ("NOT_FOUND", "member")
         assert api.refusal("useEntitlement", used, token=stranger) == ("NOT_FOUND", "member")
         wanted = {"idempotencyKey": f"s{number}", "member": ref, "plan": "TRY"}
@@ -525,6 +527,11 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
         "points:adjust",
         "mutation ($i: AdjustPointsInput!) { adjustPoints(input: $i) { balance } }",
         {"i": {"idempotencyKey": "k", "member": {"id": "x"}, "points": 1, "reason": "x"}},
+    ),
+    (
+        "points:adjust",
+        "mutation ($i: TransferPointsInput!) { transferPoints(input: $i) { balance } }",
+        {"i": {"idempotencyKey": "k", "member": {"id": "x"}, "to": {"id": "x"}, "points": 1}},
     ),
     (
         "passes:issue",

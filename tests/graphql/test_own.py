@@ -21,7 +21,7 @@ FOR_MEMBERS = {
     *("updateMember", "setConsent", "issuePass", "createCardLink", "revokeCardLink"),
     *("redeemReward", "confirmRedemption", "cancelRedemption"),
     *("subscribe", "pauseSubscription", "resumeSubscription", "cancelSubscription"),
-    *("reactivateSubscription", "changePlan", "activateOffer"),
+    *("reactivateSubscription", "changePlan", "activateOffer", "transferPoints"),
 }
 """What an app lets her do herself."""
 FOR_TILLS = {
@@ -45,7 +45,14 @@ FOR_THE_PROGRAMME = {
     *("pauseRollout", "resumeRollout", "applyProgram"),
 }
 """Closing forfeits all points for good: more than a borrowed phone should be able to do."""
-SAID = {"plan": "PLUS", "reward": "NOTE", "consents": [], "offer": "BREAD"}
+SAID = {
+    "plan": "PLUS",
+    "reward": "NOTE",
+    "consents": [],
+    "offer": "BREAD",
+    "points": 5,
+    "to": {"number": "900000000009"},
+}
 """Values of inputs that must be given and name nothing of a member."""
 
 

@@ -105,6 +105,25 @@ class PointPayment:
     )
 
 
+@strawberry.type(description="What members may give each other, and what it costs.")
+class PointTransfers:
+    """Limits are null where there is none."""
+
+    min_points: Points = strawberry.field(description="The fewest points of one transfer.")
+    max_points: Points | None = strawberry.field(description="The most points of one transfer.")
+    max_points_per_day: Points | None = strawberry.field(
+        description="The most that a member gives in a day of the programme's time zone."
+    )
+    max_points_per_year: Points | None = strawberry.field(
+        description="The most that a member gives in a year of the programme's time zone."
+    )
+    fee_points: Points = strawberry.field(description="What giving costs beside what is given.")
+    fee_percent: int = strawberry.field(description="What it costs too, of the points given.")
+    keeps_dates: bool = strawberry.field(
+        description="Points end when they would have ended; else they live as if earned anew."
+    )
+
+
 @strawberry.type(description="A shop of the programme.")
 class Store:
     """A store."""
@@ -140,6 +159,9 @@ class Program(Node):
     point_payment: PointPayment | None = strawberry.field(
         description="What points pay of a purchase; null when they do not pay."
     )
+    point_transfers: PointTransfers | None = strawberry.field(
+        description="What members may give each other; null when they may not."
+    )
     clawback: ClawbackPolicy = strawberry.field(
         description="What happens when points to be taken back are spent already."
     )
@@ -167,6 +189,7 @@ def program_of(version: programs.Version) -> Program:
         expiry_months=settings.points.lives.months,
         expiry=_expiry_of(settings),
         point_payment=_payment_of(settings),
+        point_transfers=_transfers_of(settings),
         clawback=settings.points.clawback,
         version=version.number,
         sandbox=settings.sandbox,
@@ -200,6 +223,25 @@ def _expiry_of(settings: ProgramSettings) -> PointExpiry:
         dates=list(lives.dates),
         minimum_months=lives.minimum_months,
         notice_days=lives.notice_days,
+    )
+
+
+def _transfers_of(settings: ProgramSettings) -> PointTransfers | None:
+    terms = settings.points.transfers
+    if terms is None:
+        return None
+
+    def most(points: int | None) -> Points | None:
+        return None if points is None else Points(points)
+
+    return PointTransfers(
+        min_points=Points(terms.min_points),
+        max_points=most(terms.max_points),
+        max_points_per_day=most(terms.max_points_per_day),
+        max_points_per_year=most(terms.max_points_per_year),
+        fee_points=Points(terms.fee_points),
+        fee_percent=terms.fee_percent,
+        keeps_dates=terms.keeps_dates,
     )
 
 

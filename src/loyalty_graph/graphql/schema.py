@@ -48,6 +48,7 @@ from loyalty_graph.graphql.simulating import SimulatingQuery
 from loyalty_graph.graphql.subscribing import SubscriptionMutation
 from loyalty_graph.graphql.subscriptions import SubscriptionQuery
 from loyalty_graph.graphql.tiers import TierQuery
+from loyalty_graph.graphql.transferring import TransferMutation
 from loyalty_graph.graphql.vouchers import VoucherMutation, VoucherQuery
 
 
@@ -140,6 +141,7 @@ class Mutation(
     ActivityMutation,
     OfferMutation,
     LedgerMutation,
+    TransferMutation,
     ReversingMutation,
     PassMutation,
     CardLinkMutation,
