@@ -28,6 +28,7 @@ from loyalty_graph.usecases import (
     refunds,
     rewards,
     simulating,
+    voids,
     vouchers,
 )
 
@@ -162,6 +163,14 @@ class Shop:
             quantities=quantities,
         )
         return await refunds.record(self.program_id, replace(command, **changes), now=self.now)
+
+    async def void(
+        self, bought: purchases.PurchaseRecorded, **changes: Any
+    ) -> refunds.RefundRecorded:
+        command = voids.VoidPurchase(
+            "partner:till", f"void-{next(_numbers)}", bought.member_id, bought.purchase_id
+        )
+        return await voids.void(self.program_id, replace(command, **changes), now=self.now)
 
     async def do(
         self, member: Member, kind: ActivityKind, /, **changes: Any

@@ -224,8 +224,9 @@ def test_purchases_of_another_programme_cannot_be_refunded(
 
     for ref in ({"id": ids["Purchase"]}, of_receipt):
         given = {"idempotencyKey": "back", "purchase": ref}
-        code, _field = api.refusal("refundPurchase", given, token=stranger)
-        assert code == "NOT_FOUND"
+        for mutation in ("refundPurchase", "voidPurchase"):
+            code, _field = api.refusal(mutation, given, token=stranger)
+            assert code == "NOT_FOUND"
 
 
 def test_links_of_another_programme_can_neither_be_made_nor_revoked(
@@ -516,6 +517,11 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     (
         "purchases:write",
         "mutation ($i: RefundPurchaseInput!) { refundPurchase(input: $i) { balance } }",
+        {"i": {"idempotencyKey": "k", "purchase": {"id": "x"}}},
+    ),
+    (
+        "purchases:write",
+        "mutation ($i: VoidPurchaseInput!) { voidPurchase(input: $i) { balance } }",
         {"i": {"idempotencyKey": "k", "purchase": {"id": "x"}}},
     ),
     (

@@ -26,7 +26,7 @@ FOR_MEMBERS = {
 """What an app lets her do herself."""
 FOR_TILLS = {
     *("recordPurchase", "recordPurchases", "refundPurchase", "recordSubscriptionPayment"),
-    *("recordActivity", "recordActivities"),
+    *("recordActivity", "recordActivities", "voidPurchase"),
     *("useRedemption", "refundRedemption", "useVoucher", "refundVoucher", "useEntitlement"),
     *("holdPoints", "captureHold", "releaseHold"),
 }

@@ -219,3 +219,53 @@ def test_one_refund_of_a_till_counts_once(api: Api, purchase_id: str):
     refused = api.refusal("refundPurchase", refund(**part, idempotencyKey="another"))
 
     assert refused == ("DUPLICATE_REFUND", "externalId")
+
+
+VOIDED = """amount { amount } pointsDue pointsTakenBack pointsReturned balance replayed
+    entry { kind points } purchase { status refunds { isVoid amount { amount } } }"""
+
+
+def test_a_void_undoes_a_purchase_as_a_whole(api: Api, ada: Member, purchase_id: str):
+    given = {"idempotencyKey": "void", "purchase": {"id": purchase_id}, "reason": "Wrong card"}
+
+    done = api.do("voidPurchase", given, VOIDED)
+    again = api.do("voidPurchase", given, VOIDED)
+
+    assert done == {
+        "userErrors": [],
+        "amount": {"amount": "60.99"},
+        "pointsDue": 108,
+        "pointsTakenBack": 108,
+        "pointsReturned": 0,
+        "balance": 0,
+        "replayed": False,
+        "entry": {"kind": "REVERSE", "points": -108},
+        "purchase": {
+            "status": "VOIDED",
+            "refunds": [{"isVoid": True, "amount": {"amount": "60.99"}}],
+        },
+    }
+    assert again == {**done, "replayed": True}
+    mismatch = api.refusal("voidPurchase", {**given, "reason": "Another"})
+    assert mismatch == ("IDEMPOTENCY_MISMATCH", "idempotencyKey")
+    assert api.refusal("refundPurchase", refund()) == ("PURCHASE_VOIDED", "purchase")
+    assert api.refusal("voidPurchase", {**given, "idempotencyKey": "2"}) == (
+        "PURCHASE_VOIDED",
+        "purchase",
+    )
+
+
+def test_a_purchase_says_where_it_stands(api: Api, purchase_id: str):
+    states = [api.data(STATUS, {"id": purchase_id})["purchase"]["status"]]
+
+    for key, what in (("part", {"amount": "1"}), ("rest", {})):
+        given = refund(idempotencyKey=key, **what)
+        done = api.do("refundPurchase", given, "purchase { status }")
+        states.append(done["purchase"]["status"])
+
+    assert states == ["RECORDED", "PARTIALLY_REFUNDED", "REFUNDED"]
+    void = {"idempotencyKey": "void", "purchase": {"id": purchase_id}}
+    assert api.refusal("voidPurchase", void) == ("PURCHASE_REFUNDED", "purchase")
+
+
+STATUS = "query ($id: ID!) { purchase(ref: {id: $id}) { status } }"

@@ -25,11 +25,23 @@ from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.exchange import Exchange
 from loyalty_graph.purchases import reads
 from loyalty_graph.purchases.rules import Channel
+from loyalty_graph.purchases.states import PurchaseState
 from loyalty_graph.usecases.purchase_points import given_by_rule
 
 if TYPE_CHECKING:
     from loyalty_graph.graphql.members import Member
 
+describe_enum(
+    PurchaseState,
+    "Where a purchase stands.",
+    {
+        PurchaseState.RECORDED: "Nothing of it came back.",
+        PurchaseState.PARTIALLY_REFUNDED: "Some of it came back, by units or by amount.",
+        PurchaseState.REFUNDED: "All of it came back.",
+        PurchaseState.VOIDED: "It was undone as a whole and counts for nothing.",
+    },
+    name="PurchaseStatus",
+)
 describe_enum(
     Channel,
     "Where a purchase was made.",
@@ -71,6 +83,7 @@ class Refund:
 
     member_id: strawberry.Private[UUID]
     entry_sequence: strawberry.Private[int | None]
+    is_void: bool = strawberry.field(description="It undid the purchase as a whole.")
     external_id: str | None = strawberry.field(description="Its id in the system it came from.")
     refunded_at: datetime = strawberry.field(description="When they were brought back.")
     amount: Money = strawberry.field(description="What they had cost, net of discounts, no tax.")
@@ -108,6 +121,7 @@ class Purchase(Node):
     key: strawberry.Private[reads.Key]
     currency: strawberry.Private[str]
     entry_sequence: strawberry.Private[int | None]
+    status: PurchaseState = strawberry.field(description="Where it stands.")
     source: str = strawberry.field(description="The system that wrote it, such as till or shop.")
     external_id: str = strawberry.field(description="The id that system gave it.")
     store: str | None = strawberry.field(description="The shop it was made in.")
@@ -176,6 +190,7 @@ def _purchase(bought: reads.Bought) -> Purchase:
         key=(bought.member_id, bought.id),
         currency=bought.currency,
         entry_sequence=bought.entry_sequence,
+        status=bought.state,
         source=bought.source,
         external_id=bought.external_id,
         store=bought.store,
@@ -251,6 +266,7 @@ def _refund(back: reads.BroughtBack, purchase: Purchase) -> Refund:
     return Refund(
         member_id=purchase.key[0],
         entry_sequence=back.entry_sequence,
+        is_void=back.is_void,
         external_id=back.external_id,
         refunded_at=back.refunded_at,
         amount=money_of(back.amount_minor, purchase.currency),

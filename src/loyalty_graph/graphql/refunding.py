@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import datetime
 from decimal import Decimal
+from typing import TypeVar
 
 import strawberry
 
@@ -24,7 +25,9 @@ from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.purchases import reads
 from loyalty_graph.purchases.rules import EXTERNAL_ID_LENGTH_MAX
-from loyalty_graph.usecases import refunds
+from loyalty_graph.usecases import refunds, voids
+
+Told = TypeVar("Told", bound="TakenBackPayload")
 
 
 @strawberry.input(description="Units of a line that were brought back.")
@@ -101,9 +104,33 @@ class RefundPurchaseInput:
         return {line.number: line.quantity for line in self.lines}
 
 
-@strawberry.type(description="What refundPurchase did.")
-class RefundPurchasePayload(PurchasePayload):
-    """The answer of refundPurchase."""
+@strawberry.input(description="A purchase that should never have been recorded.")
+class VoidPurchaseInput:
+    """The input of voidPurchase."""
+
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
+    purchase: PurchaseRef = strawberry.field(description="Which one.")
+    reason: str | None = strawberry.field(default=None, description=REASON)
+
+    async def command(self, context: Context) -> voids.VoidPurchase:
+        """Return the use case's command.
+
+        Raises:
+            InvalidInputError: a reference or text cannot be used.
+            NotFoundError: no such receipt.
+        """
+        key = await self.purchase.key(context, field="purchase")
+        return voids.VoidPurchase(
+            context.caller,
+            context.idempotency_key(self.idempotency_key),
+            *key,
+            reason=bounded(self.reason, REASON_CHARACTERS_MAX, field="reason") or "",
+        )
+
+
+@strawberry.type
+class TakenBackPayload(PurchasePayload):
+    """What the payloads of refundPurchase and voidPurchase have in common."""
 
     amount: Money | None = strawberry.field(
         default=None, description="What the goods had cost, net of discounts, without tax."
@@ -125,8 +152,18 @@ class RefundPurchasePayload(PurchasePayload):
     )
 
 
-def _refunded(done: refunds.RefundRecorded) -> RefundPurchasePayload:
-    return RefundPurchasePayload(
+@strawberry.type(description="What refundPurchase did.")
+class RefundPurchasePayload(TakenBackPayload):
+    """The answer of refundPurchase."""
+
+
+@strawberry.type(description="What voidPurchase did.")
+class VoidPurchasePayload(TakenBackPayload):
+    """The answer of voidPurchase."""
+
+
+def _told(payload: type[Told], done: refunds.RefundRecorded) -> Told:
+    return payload(
         key=(done.member_id, done.purchase_id),
         entry_sequence=done.entry_sequence,
         amount=money_of(done.amount_minor, done.currency),
@@ -156,4 +193,19 @@ class RefundMutation:
         context = info.context
         command = await given.command(context)
         done = await refunds.record(context.program_id, command, now=context.now)
-        return _refunded(done)
+        return _told(RefundPurchasePayload, done)
+
+    @strawberry.mutation(
+        description=(
+            "Undoes a purchase as a whole, as if it had never been made. One of which some came "
+            "back is refunded instead. Its receipt cannot be recorded again."
+        ),
+        extensions=[NeedsScope(Scope.PURCHASES_WRITE), RefusalsAsData(VoidPurchasePayload)],
+    )
+    async def void_purchase(
+        self, info: Info, given: Input[VoidPurchaseInput]
+    ) -> VoidPurchasePayload | None:
+        context = info.context
+        command = await given.command(context)
+        done = await voids.void(context.program_id, command, now=context.now)
+        return _told(VoidPurchasePayload, done)

@@ -614,6 +614,7 @@ CREATE TABLE "purchase" (
     "pinned" JSONB,
     "spend_minor" BIGINT NOT NULL,
     "exchange" JSONB,
+    "state" VARCHAR(20) NOT NULL,
     CONSTRAINT "purchase_pkey" PRIMARY KEY ("program_id", "member_id", "id")
 );
 CREATE TABLE "purchase_line" (
@@ -688,6 +689,7 @@ CREATE TABLE "refund" (
     "returned_points" BIGINT NOT NULL,
     "spend_minor" BIGINT NOT NULL,
     "entry_sequence" INT,
+    "is_void" BOOL NOT NULL,
     CONSTRAINT "refund_pkey" PRIMARY KEY ("program_id", "member_id", "purchase_id", "id"),
     CONSTRAINT "refund_points_add_up" CHECK (due_points = clawed_back_points + shortfall_points)
 );

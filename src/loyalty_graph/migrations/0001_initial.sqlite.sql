@@ -578,6 +578,7 @@ CREATE TABLE "purchase" (
     "pinned" JSON,
     "spend_minor" BIGINT NOT NULL,
     "exchange" JSON,
+    "state" VARCHAR(20) NOT NULL,
     CONSTRAINT "purchase_pkey" PRIMARY KEY ("program_id", "member_id", "id")
 );
 CREATE TABLE "purchase_line" (
@@ -652,6 +653,7 @@ CREATE TABLE "refund" (
     "returned_points" BIGINT NOT NULL,
     "spend_minor" BIGINT NOT NULL,
     "entry_sequence" INT,
+    "is_void" INT NOT NULL,
     CONSTRAINT "refund_pkey" PRIMARY KEY ("program_id", "member_id", "purchase_id", "id"),
     CONSTRAINT "refund_points_add_up" CHECK (due_points = clawed_back_points + shortfall_points)
 );

@@ -1,10 +1,32 @@
 """What can go wrong with purchases, each failure with its stable code.
 
 LoyaltyError
+├── PurchaseVoidedError           PURCHASE_VOIDED           it was undone as a whole
+├── PurchaseRefundedError         PURCHASE_REFUNDED         some of it came back already
 └── RefundAmountTooLargeError     REFUND_AMOUNT_TOO_LARGE   more than is left of the purchase
 """
 
 from loyalty_graph.errors import LoyaltyError
+
+
+class PurchaseVoidedError(LoyaltyError):
+    """The purchase was voided: nothing of it is left to refund or to undo."""
+
+    code = "PURCHASE_VOIDED"
+
+    def __init__(self) -> None:
+        super().__init__("This purchase was voided.", field="purchase")
+
+
+class PurchaseRefundedError(LoyaltyError):
+    """Some of the purchase came back already, so it cannot be undone as a whole."""
+
+    code = "PURCHASE_REFUNDED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Some of this purchase was refunded; refund the rest of it.", field="purchase"
+        )
 
 
 class RefundAmountTooLargeError(LoyaltyError):

@@ -23,6 +23,7 @@ class PastRefund:
     id: UUID
     recorded_at: datetime
     due_points: int
+    is_void: bool
     quantities: dict[int, int]
     shares: dict[int, int]
 
@@ -74,7 +75,7 @@ _LINE = (
     "paid_points",
     "labels",
 )
-_REFUND = ("purchase_id", "id", "recorded_at", "due_points")
+_REFUND = ("purchase_id", "id", "recorded_at", "due_points", "is_void")
 _BACK = ("refund_id", "number", "quantity", "amount_minor")
 
 
@@ -124,7 +125,7 @@ def _refunds(rows: Sequence[Row], back: Sequence[Row]) -> defaultdict[UUID, list
         else:
             shares[refund_id][number] = amount
     refunds: defaultdict[UUID, list[PastRefund]] = defaultdict(list)
-    for key, refund_id, recorded_at, due in rows:
+    for key, refund_id, recorded_at, due, is_void in rows:
         came = quantities[refund_id], shares[refund_id]
-        refunds[key].append(PastRefund(refund_id, recorded_at, due, *came))
+        refunds[key].append(PastRefund(refund_id, recorded_at, due, is_void, *came))
     return refunds

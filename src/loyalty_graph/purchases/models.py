@@ -16,7 +16,7 @@ class Purchase(Model):
     `pinned` holds what a refund must know again of the moment of the purchase, such as the
     multipliers that held for the member. Of the total, `paid_minor` was paid with `paid_points`.
     What was paid with money is `spend_minor` in the programme's currency; `exchange` says how it
-    was converted, if it was.
+    was converted, if it was. `state` is a `PurchaseState`.
     """
 
     id: UUID = fields.UUIDField(primary_key=True)
@@ -40,6 +40,7 @@ class Purchase(Model):
     pinned: dict[str, Any] | None = fields.JSONField(null=True)
     spend_minor: int = fields.BigIntField()
     exchange: dict[str, str] | None = fields.JSONField(null=True)
+    state = fields.CharField(max_length=20)
 
     class Meta(Model.Meta):
         table = "purchase"
@@ -102,7 +103,7 @@ class Refund(Model):
     """Goods brought back; `due_points` = `clawed_back_points` + `shortfall_points`.
 
     Of the amount, `returned_minor` had been paid with `returned_points`, which came back; the rest
-    is `spend_minor` in the programme's currency.
+    is `spend_minor` in the programme's currency. A void undid the purchase as a whole.
     """
 
     id: UUID = fields.UUIDField(primary_key=True)
@@ -120,6 +121,7 @@ class Refund(Model):
     returned_points: int = fields.BigIntField()
     spend_minor: int = fields.BigIntField()
     entry_sequence: int | None = fields.IntField(null=True)
+    is_void = fields.BooleanField()
 
     class Meta(Model.Meta):
         table = "refund"
@@ -163,7 +165,10 @@ class RefundLine(Model):
 
 
 class MemberSummary(Model):
-    """What a member bought so far, refunds taken off; kept up to date by each purchase."""
+    """What a member bought so far, refunds taken off; kept up to date by each purchase.
+
+    Purchases that were voided are left out. Who has none has no row.
+    """
 
     member_id: UUID = fields.UUIDField(primary_key=True)
     program_id: UUID = fields.UUIDField()

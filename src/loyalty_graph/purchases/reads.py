@@ -19,6 +19,7 @@ from loyalty_graph.purchases.models import (
     Refund,
 )
 from loyalty_graph.purchases.rules import Line
+from loyalty_graph.purchases.states import PurchaseState
 
 Key = tuple[UUID, UUID]
 """(member id, purchase id)"""
@@ -49,6 +50,7 @@ class Bought:
     rule_version: int
     payment: str | None
     spend_minor: int
+    state: PurchaseState
     exchange: Exchange | None
 
     @property
@@ -99,6 +101,7 @@ class BroughtBack:
     returned_minor: int
     returned_points: int
     entry_sequence: int | None
+    is_void: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +126,9 @@ async def purchases(program_id: UUID, keys: Sequence[Key]) -> dict[Key, Bought]:
 
 
 def _bought(key: Key, row: Row) -> Bought:
-    *plain, kept = row
+    *plain, state, kept = row
     exchange = None if kept is None else Exchange.from_json(kept)
-    return Bought(*(*key, *plain, exchange))
+    return Bought(*(*key, *plain, PurchaseState(state), exchange))
 
 
 async def pinned(program_id: UUID, keys: Sequence[Key]) -> dict[Key, Mapping[str, Any]]:

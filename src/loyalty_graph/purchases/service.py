@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from loyalty_graph.db import assert_in_transaction
 from loyalty_graph.db.sets import Insert, Lookup, Row, Update, Upsert, Write, fetch
 from loyalty_graph.errors import NotFoundError
 from loyalty_graph.programs.exchange import Exchange
@@ -19,6 +20,7 @@ from loyalty_graph.purchases.models import (
     RefundLine,
 )
 from loyalty_graph.purchases.rules import Line
+from loyalty_graph.purchases.states import PurchaseState
 
 _LINE = (
     "product_type",
@@ -110,9 +112,11 @@ class Returned:
     returned_points: int
     entry_sequence: int | None
     spend_minor: int
+    is_void: bool
     quantities: Mapping[int, int]
     amounts: Mapping[int, int]
     lines_after: tuple[Line, ...]
+    state: PurchaseState
     pinned: dict[str, Any] | None = None
 
     @property
@@ -193,6 +197,7 @@ _PURCHASE = (
     "pinned",
     "spend_minor",
     "exchange",
+    "state",
 )
 
 
@@ -242,6 +247,7 @@ def _purchase_row(one: Recorded) -> tuple[object, ...]:
         one.pinned,
         one.spend_minor,
         None if one.exchange is None else one.exchange.to_json(),
+        PurchaseState.RECORDED,
     )
 
 
@@ -261,6 +267,10 @@ def _line_row(line: Line) -> tuple[object, ...]:
     )
 
 
+_ADD = (
+    ("purchase_count", "member_summary.purchase_count + excluded.purchase_count"),
+    ("spend_minor", "member_summary.spend_minor + excluded.spend_minor"),
+)
 _LATER_PURCHASE = (
     "CASE WHEN excluded.last_purchase_at > member_summary.last_purchase_at"
     " THEN excluded.last_purchase_at ELSE member_summary.last_purchase_at END"
@@ -281,11 +291,7 @@ def _summaries(recorded: Sequence[Recorded]) -> Upsert:
         ("member_id",),
         ("member_id", "purchase_count", "spend_minor", "last_purchase_at"),
         [(member_id, *summary) for member_id, summary in sorted(merged.items())],
-        merge=(
-            ("purchase_count", "member_summary.purchase_count + excluded.purchase_count"),
-            ("spend_minor", "member_summary.spend_minor + excluded.spend_minor"),
-            ("last_purchase_at", _LATER_PURCHASE),
-        ),
+        merge=(*_ADD, ("last_purchase_at", _LATER_PURCHASE)),
     )
 
 
@@ -327,6 +333,12 @@ def refund_writes(returned: Sequence[Returned]) -> list[Write]:
             ("pinned",),
             [(one.member_id, one.purchase_id, one.pinned) for one in returned if one.pinned],
         ),
+        Update(
+            Purchase,
+            ("member_id", "id"),
+            ("state",),
+            [(one.member_id, one.purchase_id, one.state) for one in returned],
+        ),
         _less_spend(returned),
     ]
 
@@ -346,18 +358,36 @@ _REFUND = (
     "returned_points",
     "entry_sequence",
     "spend_minor",
+    "is_void",
 )
 
 
 def _less_spend(returned: Sequence[Returned]) -> Upsert:
-    less: dict[UUID, int] = {}
+    """Return what takes off members' summaries what came back, and what was voided."""
+    less: dict[UUID, tuple[int, int]] = {}
     for one in returned:
-        less[one.member_id] = less.get(one.member_id, 0) + one.spend_minor
+        count, spend = less.get(one.member_id, (0, 0))
+        less[one.member_id] = count - one.is_void, spend - one.spend_minor
     at = {one.member_id: one.refunded_at for one in returned}
     return Upsert(
         MemberSummary,
         ("member_id",),
         ("member_id", "purchase_count", "spend_minor", "last_purchase_at"),
-        [(member_id, 0, -amount, at[member_id]) for member_id, amount in sorted(less.items())],
-        merge=(("spend_minor", "member_summary.spend_minor + excluded.spend_minor"),),
+        [(member_id, *moved, at[member_id]) for member_id, moved in sorted(less.items())],
+        merge=_ADD,
     )
+
+
+async def forget_last(program_id: UUID, member_id: UUID) -> None:
+    """Bring the day of the last purchase up to date after one was voided and stored as such.
+
+    The member's account is locked.
+    """
+    assert_in_transaction()
+    mine = Purchase.filter(program_id=program_id, member_id=member_id)
+    last = await mine.exclude(state=PurchaseState.VOIDED).order_by("-purchased_at").first()
+    summary = MemberSummary.filter(program_id=program_id, member_id=member_id)
+    if last is None:
+        await summary.delete()
+    else:
+        await summary.update(last_purchase_at=last.purchased_at)

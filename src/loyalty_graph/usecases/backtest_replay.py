@@ -138,7 +138,16 @@ class Player:
         self._take_back(purchase_id, worth.due_points, now)
         self._count(-spend, -worth.due_points, at=purchase.purchased_at, now=now)
         self.spend_minor -= spend
+        if refund.is_void:
+            self._forget(bought)
         return worth.due_points
+
+    def _forget(self, bought: _Bought) -> None:
+        """Count a purchase that was voided as none."""
+        del self.bought[bought.purchase.id]
+        self.purchase_count -= 1
+        times = (one.purchase.purchased_at for one in self.bought.values())
+        self.last_purchase_at = max(times, default=None)
 
     def finish(self, now: datetime) -> str | None:
         """Let the time until now pass; return the member's tier."""

@@ -1,4 +1,4 @@
-"""What a refund is recorded by: what a till says of it, and the answer it gets."""
+"""What refunds and voids are recorded by: what a till says of them, and the answer it gets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,6 +49,28 @@ class RecordRefund:
             "lines": lines,
             "amount": self.amount_minor,
         }
+        return claim(self.caller, self.idempotency_key, given)
+
+
+@dataclass(frozen=True, slots=True)
+class VoidPurchase:
+    """A purchase that should never have been recorded."""
+
+    caller: str
+    idempotency_key: str
+    member_id: UUID
+    purchase_id: UUID
+    reason: str = ""
+
+    @property
+    def member(self) -> Reference:
+        """Whose points move."""
+        return Reference(ReferenceKind.ID, str(self.member_id))
+
+    @property
+    def claim(self) -> Claim:
+        """The wish to count once."""
+        given = {"voidPurchase": [self.member_id, self.purchase_id, self.reason]}
         return claim(self.caller, self.idempotency_key, given)
 
 
