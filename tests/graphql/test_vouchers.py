@@ -5,7 +5,7 @@ import pytest
 
 from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.members.models import Member
-from tests.api import Api, member_id
+from tests.api import Api, member_id, receipt
 from tests.shop import NOON, NOTE, giving
 
 FIELDS = """status faceValue { amount currencyCode } remaining { amount } issuedAt expiresAt
@@ -80,6 +80,22 @@ def test_money_is_used_and_given_back(api: Api, ada: Member, note: dict[str, str
         ],
         "member": {"number": ada.number},
     }
+
+
+def test_a_refund_brings_the_money_back_that_a_voucher_paid(
+    api: Api, ada: Member, note: dict[str, str]
+):
+    named = {"source": "till", "externalId": "r-9"}
+    api.do("useVoucher", using(note, "12.50", receipt=named), "number")
+    api.do("recordPurchase", receipt(ada, **named), "points")
+    given = {"idempotencyKey": "back-9", "purchase": {"receipt": named}}
+
+    done = api.do("refundPurchase", given, "amount { amount } vouchersReturned { amount }")
+
+    assert done["amount"] == {"amount": "60.99"}
+    assert done["vouchersReturned"] == {"amount": "12.50"}
+    other = using(note, "12.50", receipt={**named, "externalId": "r-8"})
+    assert api.refusal("useVoucher", other) == ("IDEMPOTENCY_MISMATCH", "idempotencyKey")
 
 
 def test_a_member_sees_the_vouchers(api: Api, ada: Member, note: dict[str, str]):

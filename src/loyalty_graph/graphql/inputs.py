@@ -19,6 +19,10 @@ KEY = (
 )
 REASON_CHARACTERS_MAX = 500
 REASON = f"Why; at most {REASON_CHARACTERS_MAX} characters. The member can read it."
+USED_WITH = (
+    "The member's receipt it is used with, recorded already or not: what comes back of that "
+    "purchase then brings this back too."
+)
 Given = TypeVar("Given")
 Input: TypeAlias = Annotated[Given, strawberry.argument(name="input", description="What exactly.")]
 
@@ -86,6 +90,11 @@ class ReceiptRef:
 
     source: str = strawberry.field(description="The system that wrote it, such as till or shop.")
     external_id: str = strawberry.field(description="The id that system gave it.")
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Return (source, external id), without spaces around them."""
+        return self.source.strip(), self.external_id.strip()
 
 
 @strawberry.input(one_of=True, description="What you know of a purchase; give exactly one.")

@@ -11,8 +11,10 @@ from loyalty_graph.graphql.inputs import (
     KEY,
     REASON,
     REASON_CHARACTERS_MAX,
+    USED_WITH,
     Input,
     MemberRef,
+    ReceiptRef,
     bounded,
 )
 from loyalty_graph.graphql.nodes import load
@@ -119,6 +121,7 @@ class UseRedemptionInput:
     store: str | None = strawberry.field(
         default=None, description="Where it is used; needed when it is for one store."
     )
+    receipt: ReceiptRef | None = strawberry.field(default=None, description=USED_WITH)
 
 
 @strawberry.input(description="A redemption to call off.")
@@ -154,6 +157,7 @@ async def _take(
     member_id, redemption_id = await given.redemption.key(context, field="redemption")
     reason = bounded(getattr(given, "reason", None), REASON_CHARACTERS_MAX, field="reason")
     store = bounded(getattr(given, "store", None), STORE_LENGTH_MAX, field="store")
+    receipt = getattr(given, "receipt", None)
     command = redemption_steps.TakeStep(
         caller=context.caller,
         idempotency_key=context.idempotency_key(given.idempotency_key),
@@ -163,6 +167,7 @@ async def _take(
         store=context.viewer.acting_store(store),
         reason=reason or "",
         restock=getattr(given, "restock", True),
+        receipt=None if receipt is None else receipt.names,
     )
     return await redemption_steps.take(
         context.program_id, command, codes=context.codes, now=context.now

@@ -20,7 +20,7 @@ from loyalty_graph.graphql.inputs import (
 )
 from loyalty_graph.graphql.money import Money, minor_of, money_of
 from loyalty_graph.graphql.permissions import NeedsScope
-from loyalty_graph.graphql.purchases import PurchasePayload
+from loyalty_graph.graphql.purchases import PurchasePayload, currency_of
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.purchases import reads
@@ -141,6 +141,13 @@ class TakenBackPayload(PurchasePayload):
     paid_with_points: Money | None = strawberry.field(
         default=None, description="What these had paid; give the rest of the amount back in money."
     )
+    vouchers_returned: Money | None = strawberry.field(
+        default=None,
+        description=(
+            "What vouchers used with this receipt had paid of it, on them again: give less money "
+            "back by this. In the programme's currency."
+        ),
+    )
     points_due: Points | None = strawberry.field(
         default=None, description="What the goods had earned."
     )
@@ -162,13 +169,14 @@ class VoidPurchasePayload(TakenBackPayload):
     """The answer of voidPurchase."""
 
 
-def _told(payload: type[Told], done: refunds.RefundRecorded) -> Told:
+def _told(payload: type[Told], done: refunds.RefundRecorded, currency: str) -> Told:
     return payload(
         key=(done.member_id, done.purchase_id),
         entry_sequence=done.entry_sequence,
         amount=money_of(done.amount_minor, done.currency),
         points_returned=Points(done.returned_points),
         paid_with_points=money_of(done.returned_minor, done.currency),
+        vouchers_returned=money_of(done.vouchers_minor, currency),
         points_due=Points(done.due_points),
         points_taken_back=Points(done.clawed_back_points),
         shortfall=Points(done.shortfall_points),
@@ -193,7 +201,7 @@ class RefundMutation:
         context = info.context
         command = await given.command(context)
         done = await refunds.record(context.program_id, command, now=context.now)
-        return _told(RefundPurchasePayload, done)
+        return _told(RefundPurchasePayload, done, await currency_of(context))
 
     @strawberry.mutation(
         description=(
@@ -208,4 +216,4 @@ class RefundMutation:
         context = info.context
         command = await given.command(context)
         done = await voids.void(context.program_id, command, now=context.now)
-        return _told(VoidPurchasePayload, done)
+        return _told(VoidPurchasePayload, done, await currency_of(context))

@@ -12,7 +12,15 @@ from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData
 from loyalty_graph.graphql.ids import decode_id, encode_id
-from loyalty_graph.graphql.inputs import KEY, Input, MemberRef, OwnedRef, bounded
+from loyalty_graph.graphql.inputs import (
+    KEY,
+    USED_WITH,
+    Input,
+    MemberRef,
+    OwnedRef,
+    ReceiptRef,
+    bounded,
+)
 from loyalty_graph.graphql.money import Money, minor_of, money_of
 from loyalty_graph.graphql.nodes import Node, batched, load, loads
 from loyalty_graph.graphql.permissions import NeedsScope
@@ -219,6 +227,7 @@ class UseVoucherInput:
         default=None, description="Where it is used; needed when it is for one store."
     )
     reference: str | None = strawberry.field(default=None, description=REFERENCE)
+    receipt: ReceiptRef | None = strawberry.field(default=None, description=USED_WITH)
 
     async def command(self, context: Context) -> vouchers.UseVoucher:
         """Return the use case's command.
@@ -236,6 +245,7 @@ class UseVoucherInput:
             amount_minor=minor_of(self.amount, await currency_of(context), field="amount"),
             store=context.viewer.acting_store(bounded(self.store, STORE_LENGTH_MAX, field="store")),
             reference=bounded(self.reference, EXTERNAL_ID_LENGTH_MAX, field="reference") or "",
+            receipt=None if self.receipt is None else self.receipt.names,
         )
 
 

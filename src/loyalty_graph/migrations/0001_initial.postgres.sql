@@ -666,6 +666,8 @@ CREATE TABLE "redemption" (
     "ended_at" TIMESTAMPTZ,
     "restocked" BOOL NOT NULL,
     "code_hash" BYTEA,
+    "receipt_source" VARCHAR(40),
+    "receipt_id" VARCHAR(100),
     CONSTRAINT "redemption_pkey" PRIMARY KEY ("program_id", "member_id", "id"),
     CONSTRAINT "redemption_points_positive" CHECK (points > 0)
 ) WITH (fillfactor = 80);
@@ -893,6 +895,8 @@ CREATE TABLE "voucher_use" (
     "at" TIMESTAMPTZ NOT NULL,
     "store" VARCHAR(60),
     "reference" VARCHAR(100) NOT NULL,
+    "receipt_source" VARCHAR(40),
+    "receipt_id" VARCHAR(100),
     CONSTRAINT "voucher_use_pkey" PRIMARY KEY ("program_id", "member_id", "voucher_id", "number"),
     CONSTRAINT "voucher_use_moves_money" CHECK (amount_minor <> 0)
 );

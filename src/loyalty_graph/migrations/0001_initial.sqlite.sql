@@ -630,6 +630,8 @@ CREATE TABLE "redemption" (
     "ended_at" TIMESTAMP,
     "restocked" INT NOT NULL,
     "code_hash" BLOB,
+    "receipt_source" VARCHAR(40),
+    "receipt_id" VARCHAR(100),
     CONSTRAINT "redemption_pkey" PRIMARY KEY ("program_id", "member_id", "id"),
     CONSTRAINT "redemption_points_positive" CHECK (points > 0)
 );
@@ -845,6 +847,8 @@ CREATE TABLE "voucher_use" (
     "at" TIMESTAMP NOT NULL,
     "store" VARCHAR(60),
     "reference" VARCHAR(100) NOT NULL,
+    "receipt_source" VARCHAR(40),
+    "receipt_id" VARCHAR(100),
     CONSTRAINT "voucher_use_pkey" PRIMARY KEY ("program_id", "member_id", "voucher_id", "number"),
     CONSTRAINT "voucher_use_moves_money" CHECK (amount_minor <> 0)
 );

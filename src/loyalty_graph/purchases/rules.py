@@ -247,6 +247,17 @@ def check_store(store: str) -> None:
         )
 
 
+def check_named(receipt: tuple[str, str] | None) -> None:
+    """Refuse to name a receipt (source, external id) that no system could have written.
+
+    Raises:
+        InvalidInputError: One of them is empty, too long or cannot be printed.
+    """
+    if receipt is not None:
+        check_source(receipt[0])
+        check_external_id(receipt[1])
+
+
 def check_payment(payment: str) -> None:
     """Refuse a way of paying without a usable name.
 

@@ -45,6 +45,7 @@ class RedemptionRow(Model):
     """Points a member gave, or set aside, for a reward of a version of the programme.
 
     `entry_sequence` is the transfer that took the points; `code_hash` is there once it is issued.
+    It was used with the receipt `receipt_id` of the system `receipt_source`, if these are known.
     """
 
     id: UUID = fields.UUIDField(primary_key=True)
@@ -65,6 +66,8 @@ class RedemptionRow(Model):
     ended_at: datetime | None = fields.DatetimeField(null=True)
     restocked = fields.BooleanField()
     code_hash: bytes | None = fields.BinaryField(null=True)
+    receipt_source = fields.CharField(max_length=40, null=True)
+    receipt_id = fields.CharField(max_length=100, null=True)
 
     class Meta(Model.Meta):
         table = "redemption"
@@ -121,7 +124,8 @@ class VoucherRow(Model):
 class VoucherUseRow(Model):
     """Money taken from a voucher (above zero), or given back (below zero) of the use `of_number`.
 
-    `number` counts the rows of a voucher from 1; `reference` is the caller's own, as of a receipt.
+    `number` counts the rows of a voucher from 1; `reference` is the caller's own. What it paid for
+    is the receipt `receipt_id` of the system `receipt_source`, if these are known.
     """
 
     voucher_id: UUID = fields.UUIDField(primary_key=True)
@@ -133,6 +137,8 @@ class VoucherUseRow(Model):
     at: datetime = fields.DatetimeField()
     store = fields.CharField(max_length=60, null=True)
     reference = fields.CharField(max_length=100)
+    receipt_source = fields.CharField(max_length=40, null=True)
+    receipt_id = fields.CharField(max_length=100, null=True)
 
     class Meta(Model.Meta):
         table = "voucher_use"

@@ -1,6 +1,7 @@
 """Redemptions, vouchers and stock, many at once, one statement each."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -143,6 +144,25 @@ async def given(program_id: UUID) -> int:
     """Return how many rewards were issued or used, and neither undone nor left to expire."""
     states = [RedemptionState.ISSUED, RedemptionState.USED]
     return await RedemptionRow.filter(program_id=program_id, state__in=states).count()
+
+
+@dataclass(frozen=True, slots=True)
+class UsedOn:
+    """What a member used with a receipt: redemptions, and uses of vouchers (voucher id, number)."""
+
+    redemptions: list[Redemption]
+    voucher_uses: list[tuple[UUID, int]]
+
+
+async def used_on(program_id: UUID, member_id: UUID, receipt: tuple[str, str]) -> UsedOn:
+    """Return what the member used with the receipt (source, external id), oldest first."""
+    by, key = ("member_id", "receipt_source", "receipt_id"), (member_id, *receipt)
+    [redeemed], [used] = await fetch(
+        program_id,
+        Lookup(RedemptionRow, by, [key], REDEMPTION, where="state = 'USED'", order_by="id"),
+        Lookup(VoucherUseRow, by, [key], ("voucher_id", "number"), order_by="voucher_id, number"),
+    )
+    return UsedOn([redemption_of(row) for row in redeemed], [(one[0], one[1]) for one in used])
 
 
 def open_vouchers_of(member_ids: Sequence[UUID]) -> Lookup:

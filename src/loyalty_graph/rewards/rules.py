@@ -320,6 +320,8 @@ class Redemption:
     used_store: str | None = None
     ended_at: datetime | None = None
     restocked: bool = False
+    receipt_source: str | None = None
+    receipt_id: str | None = None
 
     @property
     def reference(self) -> str:

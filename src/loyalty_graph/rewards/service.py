@@ -112,6 +112,8 @@ _STEP = (
     "used_store",
     "ended_at",
     "restocked",
+    "receipt_source",
+    "receipt_id",
 )
 
 

@@ -30,7 +30,11 @@ OPEN = (VoucherState.ACTIVE, VoucherState.PARTIALLY_USED)
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Money taken (above zero), or given back (below zero) of the use `of_number`."""
+    """Money taken (above zero), or given back (below zero) of the use `of_number`.
+
+    It paid for the receipt with the id `receipt_id` of the system `receipt_source`, if these are
+    known.
+    """
 
     number: int
     amount_minor: int
@@ -38,6 +42,8 @@ class Use:
     at: datetime
     store: str | None
     reference: str
+    receipt_source: str | None = None
+    receipt_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +73,7 @@ class Voucher:
         """
         if self.state is VoucherState.VOID:
             raise VoucherVoidError("This voucher is void.", field="code")
-        passed = self.expires_at is not None and self.expires_at <= now
-        if passed or self.state is VoucherState.EXPIRED:
+        if not self.takes_back(now=now):
             raise VoucherExpiredError("This voucher has expired.", field="code")
 
     def check_untouched(self) -> None:
@@ -120,6 +125,11 @@ class Voucher:
         if not 0 < amount <= left:
             raise VoucherAmountError("Less than that is left of this use.", field="amount")
         return self._with(self.remaining_minor + amount), amount
+
+    def takes_back(self, *, now: datetime) -> bool:
+        """Return whether money can come back to it: it is not void, and its date is to come."""
+        passed = self.expires_at is not None and self.expires_at <= now
+        return not passed and self.state not in {VoucherState.VOID, VoucherState.EXPIRED}
 
     def ended(self, state: VoucherState) -> "Voucher":
         """Return the voucher void or expired; what was on it cannot be used any more."""

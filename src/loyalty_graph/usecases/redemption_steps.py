@@ -10,7 +10,7 @@ from loyalty_graph.idempotency import Claim, claim
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.members.rules import Reference, ReferenceKind
 from loyalty_graph.programs import service as programs
-from loyalty_graph.purchases.rules import check_store
+from loyalty_graph.purchases.rules import check_named, check_store
 from loyalty_graph.rewards import reads
 from loyalty_graph.rewards import service as rewards
 from loyalty_graph.rewards.codes import Codes
@@ -27,7 +27,7 @@ UNDONE = {Step.CANCEL: "redemption.cancelled", Step.REFUND: "redemption.refunded
 
 @dataclass(frozen=True, slots=True)
 class TakeStep:
-    """A step of a redemption: CONFIRM, USE (in a `store`), CANCEL or REFUND.
+    """A step of a redemption: CONFIRM, USE (in a `store`, with a `receipt`), CANCEL or REFUND.
 
     A reward that is brought back goes back on the shelf when it can be given out again (`restock`).
     """
@@ -40,6 +40,7 @@ class TakeStep:
     store: str | None = None
     reason: str = ""
     restock: bool = True
+    receipt: tuple[str, str] | None = None
 
     @property
     def member(self) -> Reference:
@@ -51,7 +52,7 @@ class TakeStep:
         """The wish to count once."""
         given = {
             self.step.name: [self.member_id, self.redemption_id],
-            "with": [self.store, self.reason, self.restock],
+            "with": [self.store, self.reason, self.restock, self.receipt],
         }
         return claim(self.caller, self.idempotency_key, given)
 
@@ -104,6 +105,7 @@ async def take(program_id: UUID, command: TakeStep, *, codes: Codes, now: dateti
     posting.check_text(command.reason, field="reason")
     if command.store is not None:
         check_store(command.store)
+    check_named(command.receipt)
     batch = await posting.load(program_id, [command], now=now, spending=True)
     if (earlier := batch.earlier(0)) is not None:
         return PointsMoved.replay(earlier)
@@ -147,7 +149,10 @@ async def _use(case: _Case) -> None:
             "This is a voucher: use some of its money instead.", field="redemption"
         )
     after = case.redemption.stepped(Step.USE, now=case.batch.now, restock=False)
-    after = replace(after, used_store=case.command.store)
+    source, receipt_id = case.command.receipt or (None, None)
+    after = replace(
+        after, used_store=case.command.store, receipt_source=source, receipt_id=receipt_id
+    )
     case.batch.writes.append(rewards.step_writes([after]))
     record(case.batch, "redemption.used", after)
 

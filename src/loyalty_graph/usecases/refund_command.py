@@ -79,7 +79,8 @@ class RefundRecorded:
     """The answer: points due, those taken back, and those that could not be.
 
     Of the amount, `returned_minor` had been paid with `returned_points`: these came back. Amounts
-    are in the purchase's `currency`.
+    are in the purchase's `currency`. `vouchers_minor`, in the programme's currency, had been paid
+    with vouchers, and is on them again.
     """
 
     member_id: UUID
@@ -94,6 +95,7 @@ class RefundRecorded:
     currency: str
     returned_minor: int = 0
     returned_points: int = 0
+    vouchers_minor: int = 0
     replayed: bool = False
 
     def kept(self) -> dict[str, Any]:
@@ -106,6 +108,7 @@ class RefundRecorded:
             "entry": self.entry_sequence,
             "returned": [self.returned_minor, self.returned_points],
             "currency": self.currency,
+            "vouchers": self.vouchers_minor,
         }
 
     @classmethod
@@ -127,5 +130,6 @@ class RefundRecorded:
             currency=kept["currency"],
             returned_minor=returned_minor,
             returned_points=returned_points,
+            vouchers_minor=kept["vouchers"],
             replayed=True,
         )

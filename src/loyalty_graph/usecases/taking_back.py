@@ -21,6 +21,7 @@ from loyalty_graph.usecases import payments, posting, purchase_points
 from loyalty_graph.usecases.bonuses import Bonuses
 from loyalty_graph.usecases.refund_command import RecordRefund, RefundRecorded, VoidPurchase
 from loyalty_graph.usecases.tiering import Tiering
+from loyalty_graph.usecases.used_on_purchases import give_money_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Case:
         return self.batch.program_id
 
     async def take_back(self, back: ComesBack) -> RefundRecorded:
-        """Take back what it had earned, give back what points had paid, and store all of it.
+        """Take back what it had earned, give back what points and vouchers paid, and store all.
 
         Points due are the purchase's points before less those after, both by the version of the
         rules it earned under.
@@ -94,7 +95,10 @@ class Case:
             pinned=worth.pinned if worth.given_back else None,
         )
         self._count(returned)
-        return await self._store(returned, bonuses)
+        vouchers_minor = await give_money_back(
+            self.batch, self.purchase, left_minor=_net(back.after)
+        )
+        return await self._store(returned, bonuses, vouchers_minor)
 
     async def _reverse(self, due: int, cause: ledger.Cause) -> ledger.Reversal:
         """Take points back by the policy of the purchase's day."""
@@ -159,7 +163,9 @@ class Case:
         )
         self.tiering.add_to(self.batch)
 
-    async def _store(self, returned: purchases.Returned, bonuses: Bonuses) -> RefundRecorded:
+    async def _store(
+        self, returned: purchases.Returned, bonuses: Bonuses, vouchers_minor: int
+    ) -> RefundRecorded:
         batch, account = self.batch, self.account
         answer = RefundRecorded(
             account.member_id,
@@ -174,6 +180,7 @@ class Case:
             self.purchase.currency,
             returned.returned_minor,
             returned.returned_points,
+            vouchers_minor,
         )
         batch.answer(0, answer.kept())
         batch.record(

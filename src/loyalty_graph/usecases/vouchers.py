@@ -9,7 +9,7 @@ from loyalty_graph.db import transaction
 from loyalty_graph.errors import InvalidInputError, NotFoundError
 from loyalty_graph.idempotency import Claim, claim
 from loyalty_graph.members.rules import Reference, ReferenceKind
-from loyalty_graph.purchases.rules import check_external_id, check_store
+from loyalty_graph.purchases.rules import check_external_id, check_named, check_store
 from loyalty_graph.rewards import reads
 from loyalty_graph.rewards import service as rewards
 from loyalty_graph.rewards.rules import Redemption, RedemptionState, Step
@@ -22,7 +22,10 @@ AMOUNT_MINOR_MAX = 10**15
 
 @dataclass(frozen=True, slots=True)
 class UseVoucher:
-    """Money to take from a voucher, in minor units; `reference` is the caller's own."""
+    """Money to take from a voucher, in minor units; `reference` is the caller's own.
+
+    What it pays for is the `receipt` (source, external id), if that is known.
+    """
 
     caller: str
     idempotency_key: str
@@ -31,6 +34,7 @@ class UseVoucher:
     amount_minor: int
     store: str | None = None
     reference: str = ""
+    receipt: tuple[str, str] | None = None
 
     @property
     def member(self) -> Reference:
@@ -41,7 +45,8 @@ class UseVoucher:
     def claim(self) -> Claim:
         """The wish to count once."""
         what = [self.member_id, self.voucher_id, self.amount_minor, self.store, self.reference]
-        return claim(self.caller, self.idempotency_key, {"useVoucher": what})
+        given = {"useVoucher": what, "receipt": self.receipt}
+        return claim(self.caller, self.idempotency_key, given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,7 @@ async def use(program_id: UUID, command: UseVoucher, *, now: datetime) -> Vouche
         IdempotencyMismatchError: The key was used with other input.
     """
     _check(command)
+    check_named(command.receipt)
     batch = await posting.load(program_id, [command], now=now)
     if (earlier := batch.earlier(0)) is not None:
         return VoucherMoved.replay(earlier)
@@ -187,7 +193,16 @@ async def _store(
     """Write a use, or a return with an amount below zero, and what is left then."""
     batch, command = case.batch, case.command
     number = len(case.uses) + 1
-    moved = Use(number, amount_minor, of, batch.now, command.store, command.reference)
+    receipt = command.receipt if isinstance(command, UseVoucher) else None
+    moved = Use(
+        number,
+        amount_minor,
+        of,
+        batch.now,
+        command.store,
+        command.reference,
+        *(receipt or (None, None)),
+    )
     batch.writes.append(rewards.voucher_changes([after]))
     batch.writes.append(rewards.use_writes(after, moved))
     answer = VoucherMoved(
