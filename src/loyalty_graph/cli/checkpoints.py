@@ -1,17 +1,25 @@
 """Commands about what is signed: checkpoints and their keys."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import orjson
 import typer
 from rich.markup import escape
 
-from loyalty_graph.cli.options import DatabaseOption, JsonOption, ProgramOption, chosen_program
+from loyalty_graph.cli.options import (
+    DatabaseOption,
+    JsonOption,
+    MemberArgument,
+    ProgramOption,
+    chosen_program,
+    member_of,
+)
 from loyalty_graph.cli.output import console, in_database, print_json, run
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import load_settings
 from loyalty_graph.errors import InvalidInputError
-from loyalty_graph.ledger import checkpoint_keys
+from loyalty_graph.ledger import checkpoint_keys, member_proof
 from loyalty_graph.ledger.checkpoints import BYTES_MAX, Signed, key_id, read
 from loyalty_graph.usecases import checkpoints
 
@@ -48,6 +56,39 @@ def make(
     )
     if publish is not None:
         console.print(f"  Keep {escape(str(publish))} where nobody who runs this can change it.")
+
+
+def proof(
+    member: MemberArgument,
+    *,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="Where to write it.")
+    ] = Path("proof.json"),
+    checkpoint: Annotated[
+        int | None,
+        typer.Option(metavar="NUMBER", help="Under this one. (default: the newest)"),
+    ] = None,
+    program: ProgramOption = None,
+    database: DatabaseOption = None,
+) -> None:
+    """Write a member's history with its place under a checkpoint, for an outsider to check.
+
+    examples/check_proof.py does so without Loyalty Graph.
+    """
+    url = database or load_settings().database_url
+
+    async def work() -> dict[str, Any]:
+        program_id = await chosen_program(program)
+        member_id = await member_of(program_id, member)
+        return await member_proof.prove(program_id, member_id, number=checkpoint)
+
+    found = run(in_database(url, work))
+    write_file(output, orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
+    console.print(
+        f"[green]✓[/] {escape(str(output))}: {len(found['entries']):,} entries,"
+        f" place {found['place'] + 1:,} of {found['checkpoint']['heads']:,}"
+        f" under checkpoint {found['checkpoint']['number']}"
+    )
 
 
 def rotate_key() -> None:

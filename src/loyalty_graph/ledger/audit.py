@@ -19,11 +19,11 @@ from loyalty_graph.ledger.books import (
     ACCOUNT,
     Books,
     StoredAccount,
-    StoredTransfer,
     as_row,
     derive,
     lots_by_uses,
     read,
+    with_fields,
 )
 from loyalty_graph.ledger.models import AccountRow, AuditRow, LotRow, LotUseRow, TransferRow
 from loyalty_graph.members import reads as members
@@ -178,8 +178,7 @@ def _account_problems(stored: StoredAccount, derived: StoredAccount) -> Iterator
 def _chain_problems(books: Books) -> Iterator[tuple[int | None, str]]:
     """Follow the chain; after a break go on from the stored hash, so that each break is told."""
     previous = books.genesis
-    uses = _uses_by_transfer(books)
-    for expected, transfer in enumerate(books.transfers, 1):
+    for expected, (transfer, fields) in enumerate(with_fields(books), 1):
         if transfer.sequence != expected:
             yield transfer.sequence, f"transfer {expected} is missing"
             return
@@ -187,40 +186,12 @@ def _chain_problems(books: Books) -> Iterator[tuple[int | None, str]]:
             transfer.salt, transfer.text, transfer.actor, transfer.explanation
         ):
             yield expected, "text, actor or explanation was changed"
-        if transfer.hash != chain.link(previous, _covered(transfer, books, uses)):
+        if transfer.hash != chain.link(previous, fields):
             yield expected, "the transfer was changed, or the one before it"
         previous = transfer.hash
     told = books.account.sequence if books.account else 0
     if told > len(books.transfers):
         yield len(books.transfers) + 1, f"transfer {len(books.transfers) + 1} is missing"
-
-
-def _covered(
-    transfer: StoredTransfer, books: Books, uses: dict[int, list[tuple[int, int]]]
-) -> chain.Fields:
-    lot = books.lots.get(transfer.sequence)
-    return chain.Fields(
-        sequence=transfer.sequence,
-        kind=transfer.kind,
-        debit=transfer.debit,
-        credit=transfer.credit,
-        points=transfer.points,
-        qualifying=transfer.qualifying,
-        at=transfer.at,
-        recorded_at=transfer.recorded_at,
-        reference=transfer.reference,
-        rule_version=transfer.rule_version,
-        opened=None if lot is None else (lot.points, lot.expires_at, lot.activates_at),
-        uses=uses.get(transfer.sequence, []),
-        details_hash=transfer.details_hash,
-    )
-
-
-def _uses_by_transfer(books: Books) -> dict[int, list[tuple[int, int]]]:
-    found: dict[int, list[tuple[int, int]]] = {}
-    for sequence, lot_sequence, points in books.uses:
-        found.setdefault(sequence, []).append((lot_sequence, points))
-    return found
 
 
 def _head_problems(books: Books) -> Iterator[tuple[int, str]]:

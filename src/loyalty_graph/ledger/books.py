@@ -1,6 +1,6 @@
 """Everything that is stored of members' points, read at once, and what follows from it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -177,6 +177,33 @@ async def read(program_id: UUID, member_ids: Sequence[UUID]) -> list[Books]:
         )
         for place, member_id in enumerate(member_ids)
     ]
+
+
+def with_fields(books: Books) -> Iterator[tuple[StoredTransfer, chain.Fields]]:
+    """Yield every transfer with what its hash covers."""
+    uses: dict[int, list[tuple[int, int]]] = {}
+    for sequence, lot_sequence, points in books.uses:
+        uses.setdefault(sequence, []).append((lot_sequence, points))
+    for transfer in books.transfers:
+        lot = books.lots.get(transfer.sequence)
+        yield (
+            transfer,
+            chain.Fields(
+                sequence=transfer.sequence,
+                kind=transfer.kind,
+                debit=transfer.debit,
+                credit=transfer.credit,
+                points=transfer.points,
+                qualifying=transfer.qualifying,
+                at=transfer.at,
+                recorded_at=transfer.recorded_at,
+                reference=transfer.reference,
+                rule_version=transfer.rule_version,
+                opened=None if lot is None else (lot.points, lot.expires_at, lot.activates_at),
+                uses=uses.get(transfer.sequence, []),
+                details_hash=transfer.details_hash,
+            ),
+        )
 
 
 def lots_by_uses(books: Books) -> dict[int, tuple[int, bool]]:

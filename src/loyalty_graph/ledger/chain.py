@@ -54,13 +54,22 @@ def genesis(program_id: UUID, member_id: UUID) -> bytes:
 
 def details_hash(salt: bytes, text: str, actor: str, explanation: dict[str, Any] | None) -> bytes:
     """Return the hash of the parts that may be erased; the salt keeps it from being guessed."""
-    details = canonical({"actor": actor, "explanation": explanation, "text": text})
-    return hashlib.sha256(salt + details).digest()
+    return hashlib.sha256(salt + canonical(details(text, actor, explanation))).digest()
+
+
+def details(text: str, actor: str, explanation: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the parts that may be erased, as JSON values."""
+    return {"actor": actor, "explanation": explanation, "text": text}
 
 
 def link(previous: bytes, given: Fields) -> bytes:
     """Return the hash of a transfer whose predecessor has the hash `previous`."""
-    body = {
+    return hashlib.sha256(previous + canonical(covered(given))).digest()
+
+
+def covered(given: Fields) -> dict[str, Any]:
+    """Return what a transfer's hash covers, as JSON values."""
+    return {
         "at": instant(given.at),
         "credit": given.credit,
         "debit": given.debit,
@@ -75,7 +84,6 @@ def link(previous: bytes, given: Fields) -> bytes:
         "sequence": given.sequence,
         "uses": [list(use) for use in given.uses],
     }
-    return hashlib.sha256(previous + canonical(body)).digest()
 
 
 def _opened(lot: Opened) -> list[int | str]:

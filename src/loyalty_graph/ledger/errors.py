@@ -13,7 +13,8 @@ LoyaltyError
 ├── BalanceFileError              BALANCE_FILE              rows of an import that cannot be used
 ├── CheckpointFileError           CHECKPOINT_FILE           not a published checkpoint
 ├── CheckpointOfOthersError       CHECKPOINT_OF_OTHERS      a checkpoint of another programme
-└── NoCheckpointError             NO_CHECKPOINT             the member is in no checkpoint yet
+├── NoCheckpointError             NO_CHECKPOINT             the member is in no checkpoint yet
+└── LedgerDiffersError            LEDGER_DIFFERS            what is stored cannot be proven
 """
 
 from collections.abc import Sequence
@@ -146,4 +147,17 @@ class NoCheckpointError(LoyaltyError):
     def __init__(self) -> None:
         super().__init__(
             "This member is in no checkpoint yet; make one with `loyalty-graph ledger checkpoint`."
+        )
+
+
+class LedgerDiffersError(LoyaltyError):
+    """The member's entries are not those that were signed."""
+
+    code = "LEDGER_DIFFERS"
+    is_told = False
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This member's entries are not those that were signed;"
+            " `loyalty-graph ledger verify` says what differs."
         )
