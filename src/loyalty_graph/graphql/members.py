@@ -102,6 +102,7 @@ class Member(
     """A member."""
 
     key: strawberry.Private[UUID]
+    as_of: strawberry.Private[datetime | None]
     number: str = strawberry.field(description="Twelve digits, the last checks the others.")
     status: MemberStatus = strawberry.field(description="Where the member stands.")
     external_id: str | None = strawberry.field(description="The member's id in your own system.")
@@ -119,7 +120,7 @@ class Member(
 
     @strawberry.field(description="The points, now or at an instant that has passed.")
     async def wallet(self, info: Info, as_of: AsOf = None) -> Wallet:
-        then = moment(info, as_of)
+        then = moment(info, as_of) or self.as_of
         if then is not None:
             return await batched(info, wallets_then, self.key, as_of=then)
         return await batched(info, wallets, self.key)
@@ -172,11 +173,12 @@ class Member(
         return next(filter(None, map(info.context.desk.card_url, links)), None)
 
 
-def member_of(row: reads.Member) -> Member:
-    """Return a member as the API shows one."""
+def member_of(row: reads.Member, *, as_of: datetime | None = None) -> Member:
+    """Return a member as the API shows one, perhaps with what he had at an instant."""
     return Member(
         id=encode_id("Member", row.id),
         key=row.id,
+        as_of=as_of,
         number=row.number,
         status=MemberStatus(row.status),
         external_id=row.external_id,
@@ -269,6 +271,10 @@ async def _summaries(
     ]
 
 
+def _had_joined(row: reads.Member, then: datetime | None) -> bool:
+    return then is None or row.enrolled_at <= then
+
+
 def last_seen(after: str | None) -> UUID | None:
     """Return the member whom a cursor of a list of members names, or None without one.
 
@@ -294,17 +300,23 @@ class MemberQuery:
         return found
 
     @strawberry.field(
-        description="The member, by whatever you know; null when there is none.",
+        description=(
+            "The member, by whatever you know; null when there is none. As of an instant the "
+            "wallet, the tier and the subscription are what was answered then, and null is who had "
+            "not joined; everything else is as it is now."
+        ),
         extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")],
     )
     async def member(
         self,
         info: Info,
         ref: Annotated[MemberRef, strawberry.argument(description="What you know of the member.")],
+        as_of: AsOf = None,
     ) -> Member | None:
-        wanted = ref.reference(field="ref")
+        wanted, then = ref.reference(field="ref"), moment(info, as_of)
         with suppress(NotFoundError):
-            return member_of(await members.find(info.context.program_id, wanted))
+            row = await members.find(info.context.program_id, wanted)
+            return member_of(row, as_of=then) if _had_joined(row, then) else None
         return None
 
     @strawberry.field(

@@ -91,6 +91,7 @@ class MemberSubscription(Node):
     """A subscription of a member."""
 
     key: strawberry.Private[SubscriptionKey]
+    as_of: strawberry.Private[datetime | None]
     status: Status = strawberry.field(description="Where it stands.")
     plan: SubscriptionPlan = strawberry.field(description="The plan, as it was agreed on.")
     started_at: datetime = strawberry.field(description="When the member subscribed.")
@@ -121,7 +122,7 @@ class MemberSubscription(Node):
 
     @strawberry.field(description="All fees that were paid for it so far.")
     async def fees_paid(self, info: Info) -> Money:
-        return (await batched(info, _totals, self.key))[0]
+        return (await batched(info, _totals, self.key, as_of=self.as_of))[0]
 
     @strawberry.field(
         description=(
@@ -130,7 +131,7 @@ class MemberSubscription(Node):
         )
     )
     async def saved_value(self, info: Info) -> Money:
-        return (await batched(info, _totals, self.key))[1]
+        return (await batched(info, _totals, self.key, as_of=self.as_of))[1]
 
     @strawberry.field(
         description="Whose it is.", extensions=[NeedsScope(Scope.MEMBERS_READ, member="own")]
@@ -147,11 +148,14 @@ class SubscribedMember:
     """What a member subscribed to."""
 
     key: strawberry.Private[UUID]
+    as_of: strawberry.Private[datetime | None]
 
     @strawberry.field(
         description="The paid membership, or the last one; null when there never was one."
     )
     async def subscription(self, info: Info) -> MemberSubscription | None:
+        if self.as_of is not None:
+            return await batched(info, _newest_then, self.key, as_of=self.as_of)
         return await batched(info, _newest, self.key)
 
 
@@ -192,11 +196,14 @@ def _plan_of(
     )
 
 
-async def _subscription(view: reads.View, version: programs.Version) -> MemberSubscription:
+async def _subscription(
+    view: reads.View, version: programs.Version, as_of: datetime | None = None
+) -> MemberSubscription:
     currency, state = version.settings.currency, view.state
     return MemberSubscription(
         id=encode_id(NODE, *view.held.key),
         key=view.held.key,
+        as_of=as_of,
         status=state.status,
         plan=await _plan(version.program_id, version, state.plan_version, view.plan),
         started_at=state.started_at,
@@ -233,10 +240,21 @@ async def _newest(
     ]
 
 
+async def _newest_then(
+    member_ids: Sequence[UUID], *, program_id: UUID, now: datetime, as_of: datetime
+) -> list[MemberSubscription | None]:
+    found = await reads.newest_then(program_id, member_ids, at=as_of, now=now)
+    version = await programs.in_force(program_id, as_of, now=now)
+    return [
+        await _subscription(found[one], version, as_of) if one in found else None
+        for one in member_ids
+    ]
+
+
 async def _totals(
-    keys: Sequence[SubscriptionKey], *, program_id: UUID, now: datetime
+    keys: Sequence[SubscriptionKey], *, program_id: UUID, now: datetime, as_of: datetime | None
 ) -> list[tuple[Money, Money]]:
-    found = await reads.totals(program_id, keys)
+    found = await reads.totals(program_id, keys, at=as_of)
     currency = (await programs.in_force(program_id, now, now=now)).settings.currency
     return [
         (money_of(found[key].paid_minor, currency), money_of(found[key].saved_minor, currency))

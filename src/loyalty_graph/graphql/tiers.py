@@ -178,9 +178,12 @@ class _Shown:
         self.tiers: dict[str, Tier] = {}
 
     @classmethod
-    async def of(cls, program_id: UUID, *, now: datetime) -> "_Shown | None":
-        version = await programs.in_force(program_id, now, now=now)
-        settings = await reads.settings(program_id, now=now)
+    async def of(
+        cls, program_id: UUID, *, now: datetime, at: datetime | None = None
+    ) -> "_Shown | None":
+        """Return the tiers in force `at` an instant, or now."""
+        version = await programs.in_force(program_id, at or now, now=now)
+        settings = await reads.settings(program_id, now=now, at=at)
         if settings is None:
             return None
         return cls(settings, await benefits.benefits(version), version.settings.currency)
@@ -263,6 +266,16 @@ async def tier_statuses(
     return [shown.status(found[member_id]) for member_id in member_ids]
 
 
+async def _statuses_then(
+    member_ids: Sequence[UUID], *, program_id: UUID, now: datetime, as_of: datetime
+) -> list[TierStatus | None]:
+    shown = await _Shown.of(program_id, now=now, at=as_of)
+    if shown is None:
+        return [None for _ in member_ids]
+    found = await reads.statuses_then(program_id, member_ids, at=as_of, now=now)
+    return [shown.status(found[member_id]) for member_id in member_ids]
+
+
 async def _newest_changes(
     member_ids: Sequence[UUID],
     *,
@@ -315,9 +328,12 @@ class TieredMember:
     """Where a member stands."""
 
     key: strawberry.Private[UUID]
+    as_of: strawberry.Private[datetime | None]
 
-    @strawberry.field(description="The tier, now; null when the programme has no tiers.")
+    @strawberry.field(description="The tier; null when the programme has no tiers.")
     async def tier(self, info: Info) -> TierStatus | None:
+        if self.as_of is not None:
+            return await batched(info, _statuses_then, self.key, as_of=self.as_of)
         return await batched(info, tier_statuses, self.key)
 
     @strawberry.field(description="Every change of the tier, newest first.")

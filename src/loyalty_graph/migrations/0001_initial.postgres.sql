@@ -488,6 +488,30 @@ CREATE TABLE "member_subscription" (
 ) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX "member_subscription_one" ON "member_subscription" ("program_id", "member_id") WHERE status <> 'EXPIRED';
 CREATE INDEX "member_subscription_due" ON "member_subscription" ("program_id", "next_step_at") WHERE next_step_at IS NOT NULL;
+CREATE TABLE "member_subscription_past" (
+    "id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "member_id" UUID NOT NULL,
+    "recorded_at" TIMESTAMPTZ NOT NULL,
+    "plan_code" VARCHAR(30) NOT NULL,
+    "plan_version" INT NOT NULL,
+    "status" VARCHAR(12) NOT NULL,
+    "started_at" TIMESTAMPTZ NOT NULL,
+    "anchor_at" TIMESTAMPTZ NOT NULL,
+    "period_start" TIMESTAMPTZ NOT NULL,
+    "period_end" TIMESTAMPTZ NOT NULL,
+    "periods" INT NOT NULL,
+    "opened" INT NOT NULL,
+    "is_trial" BOOL NOT NULL,
+    "paid_minor" BIGINT NOT NULL,
+    "credit_minor" BIGINT NOT NULL,
+    "failed_attempts" INT NOT NULL,
+    "paused_at" TIMESTAMPTZ,
+    "cancelled_at" TIMESTAMPTZ,
+    "ends_at" TIMESTAMPTZ,
+    "ended_at" TIMESTAMPTZ,
+    CONSTRAINT "member_subscription_past_pkey" PRIMARY KEY ("program_id", "member_id", "id", "recorded_at")
+);
 CREATE TABLE "member_summary" (
     "member_id" UUID NOT NULL,
     "program_id" UUID NOT NULL,
@@ -830,6 +854,17 @@ CREATE TABLE "tier_standing" (
     CONSTRAINT "tier_standing_pkey" PRIMARY KEY ("program_id", "member_id")
 ) WITH (fillfactor = 70);
 CREATE INDEX "tier_review_due" ON "tier_standing" ("program_id", "review_at") WHERE review_at IS NOT NULL;
+CREATE TABLE "tier_standing_past" (
+    "member_id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "recorded_at" TIMESTAMPTZ NOT NULL,
+    "earned" VARCHAR(30),
+    "ends_on" DATE,
+    "since" TIMESTAMPTZ,
+    "override" VARCHAR(30),
+    "override_until" TIMESTAMPTZ,
+    CONSTRAINT "tier_standing_past_pkey" PRIMARY KEY ("program_id", "member_id", "recorded_at")
+);
 CREATE TABLE "transfer" (
     "member_id" UUID NOT NULL,
     "program_id" UUID NOT NULL,

@@ -452,6 +452,30 @@ CREATE TABLE "member_subscription" (
 );
 CREATE UNIQUE INDEX "member_subscription_one" ON "member_subscription" ("program_id", "member_id") WHERE status <> 'EXPIRED';
 CREATE INDEX "member_subscription_due" ON "member_subscription" ("program_id", "next_step_at") WHERE next_step_at IS NOT NULL;
+CREATE TABLE "member_subscription_past" (
+    "id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "member_id" CHAR(36) NOT NULL,
+    "recorded_at" TIMESTAMP NOT NULL,
+    "plan_code" VARCHAR(30) NOT NULL,
+    "plan_version" INT NOT NULL,
+    "status" VARCHAR(12) NOT NULL,
+    "started_at" TIMESTAMP NOT NULL,
+    "anchor_at" TIMESTAMP NOT NULL,
+    "period_start" TIMESTAMP NOT NULL,
+    "period_end" TIMESTAMP NOT NULL,
+    "periods" INT NOT NULL,
+    "opened" INT NOT NULL,
+    "is_trial" INT NOT NULL,
+    "paid_minor" BIGINT NOT NULL,
+    "credit_minor" BIGINT NOT NULL,
+    "failed_attempts" INT NOT NULL,
+    "paused_at" TIMESTAMP,
+    "cancelled_at" TIMESTAMP,
+    "ends_at" TIMESTAMP,
+    "ended_at" TIMESTAMP,
+    CONSTRAINT "member_subscription_past_pkey" PRIMARY KEY ("program_id", "member_id", "id", "recorded_at")
+);
 CREATE TABLE "member_summary" (
     "member_id" CHAR(36) NOT NULL,
     "program_id" CHAR(36) NOT NULL,
@@ -788,6 +812,17 @@ CREATE TABLE "tier_standing" (
     CONSTRAINT "tier_standing_pkey" PRIMARY KEY ("program_id", "member_id")
 );
 CREATE INDEX "tier_review_due" ON "tier_standing" ("program_id", "review_at") WHERE review_at IS NOT NULL;
+CREATE TABLE "tier_standing_past" (
+    "member_id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "recorded_at" TIMESTAMP NOT NULL,
+    "earned" VARCHAR(30),
+    "ends_on" DATE,
+    "since" TIMESTAMP,
+    "override" VARCHAR(30),
+    "override_until" TIMESTAMP,
+    CONSTRAINT "tier_standing_past_pkey" PRIMARY KEY ("program_id", "member_id", "recorded_at")
+);
 CREATE TABLE "transfer" (
     "member_id" CHAR(36) NOT NULL,
     "program_id" CHAR(36) NOT NULL,

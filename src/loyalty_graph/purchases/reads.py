@@ -268,14 +268,22 @@ _UNCOUNTED = ("purchase_id", "spend_minor", "due_points")
 _DONE = ("occurred_at", "points")
 
 
-async def counted(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, list[Counted]]:
-    """Return what is left of each of these members' purchases, and what their activities earned."""
-    keys = [(one,) for one in member_ids]
+async def counted(
+    program_id: UUID, member_ids: Sequence[UUID], *, recorded_by: datetime | None = None
+) -> dict[UUID, list[Counted]]:
+    """Return what is left of each of these members' purchases, and what their activities earned.
+
+    With `recorded_by` as it was known at that instant.
+    """
+    keys: list[Row] = [(one,) for one in member_ids]
+    if recorded_by is not None:
+        keys = [(one, recorded_by + datetime.resolution) for one in member_ids]
+    below = None if recorded_by is None else "recorded_at"
     bought, back, did = await fetch(
         program_id,
-        Lookup(Purchase, ("member_id",), keys, _COUNTED),
-        Lookup(Refund, ("member_id",), keys, _UNCOUNTED),
-        Lookup(Activity, ("member_id",), keys, _DONE, where="points > 0"),
+        Lookup(Purchase, ("member_id",), keys, _COUNTED, below=below),
+        Lookup(Refund, ("member_id",), keys, _UNCOUNTED, below=below),
+        Lookup(Activity, ("member_id",), keys, _DONE, where="points > 0", below=below),
     )
     found: dict[UUID, list[Counted]] = {}
     for member_id, purchased, refunded, done in zip(member_ids, bought, back, did, strict=True):

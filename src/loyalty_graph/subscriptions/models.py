@@ -77,6 +77,36 @@ class MemberSubscription(Model):
         ]
 
 
+class SubscriptionPast(Model):
+    """How a subscription stood from `recorded_at` on; see `course.State`."""
+
+    id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    member_id: UUID = fields.UUIDField()
+    recorded_at: datetime = fields.DatetimeField()
+    plan_code = fields.CharField(max_length=30)
+    plan_version: int = fields.IntField()
+    status = fields.CharField(max_length=12)
+    started_at: datetime = fields.DatetimeField()
+    anchor_at: datetime = fields.DatetimeField()
+    period_start: datetime = fields.DatetimeField()
+    period_end: datetime = fields.DatetimeField()
+    periods: int = fields.IntField()
+    opened: int = fields.IntField()
+    is_trial = fields.BooleanField()
+    paid_minor: int = fields.BigIntField()
+    credit_minor: int = fields.BigIntField()
+    failed_attempts: int = fields.IntField()
+    paused_at: datetime | None = fields.DatetimeField(null=True)
+    cancelled_at: datetime | None = fields.DatetimeField(null=True)
+    ends_at: datetime | None = fields.DatetimeField(null=True)
+    ended_at: datetime | None = fields.DatetimeField(null=True)
+
+    class Meta(Model.Meta):
+        table = "member_subscription_past"
+        constraints = [PrimaryKey("program_id", "member_id", "id", "recorded_at")]
+
+
 class SubscriptionPeriod(Model):
     """A time in which a member had a plan; a pause or the end of the subscription shortens it."""
 

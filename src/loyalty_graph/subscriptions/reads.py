@@ -112,6 +112,19 @@ async def newest(
     return await newest_of(version, [row for rows in found for row in rows], now=now)
 
 
+async def newest_then(
+    program_id: UUID, member_ids: Sequence[UUID], *, at: datetime, now: datetime
+) -> dict[UUID, View]:
+    """Return the last subscription of each of these members as it stood at an instant.
+
+    Who never had had one is absent. It is what was answered then.
+    """
+    [found] = await fetch(program_id, service.pasts_of(member_ids, at=at))
+    version = await programs.in_force(program_id, at, now=now)
+    held = [service.past_of(row) for rows in found for row in rows]
+    return {one.member_id: await _view(one, version, at) for one in held}
+
+
 async def newest_of(
     version: programs.Version, rows: Sequence[Row], *, now: datetime
 ) -> dict[UUID, View]:
@@ -192,15 +205,30 @@ def _history(view: View, known: Sequence[Row]) -> dict[int, Period]:
 
 
 async def totals(
-    program_id: UUID, keys: Sequence[SubscriptionKey]
+    program_id: UUID, keys: Sequence[SubscriptionKey], *, at: datetime | None = None
 ) -> Mapping[SubscriptionKey, Totals]:
-    """Return what was paid and saved by each of these subscriptions."""
-    by = [(key,) for _, key in keys]
+    """Return what was paid and saved by each of these subscriptions, until `at` or until now."""
+    by: list[Row] = [(key,) for _, key in keys]
+    if at is not None:
+        by = [(key, at + datetime.resolution) for _, key in keys]
     succeeded = f"outcome = '{PaymentOutcome.SUCCEEDED}'"
     paid, saved = await fetch(
         program_id,
-        Lookup(SubscriptionPayment, ("subscription_id",), by, ("amount_minor",), where=succeeded),
-        Lookup(SubscriptionSaving, ("subscription_id",), by, ("saved_minor",)),
+        Lookup(
+            SubscriptionPayment,
+            ("subscription_id",),
+            by,
+            ("amount_minor",),
+            where=succeeded,
+            below=None if at is None else "recorded_at",
+        ),
+        Lookup(
+            SubscriptionSaving,
+            ("subscription_id",),
+            by,
+            ("saved_minor",),
+            below=None if at is None else "at",
+        ),
     )
     return {
         key: Totals(sum(one for (one,) in fees), sum(one for (one,) in savings))

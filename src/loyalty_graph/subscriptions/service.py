@@ -7,12 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from loyalty_graph.db import assert_in_transaction
-from loyalty_graph.db.sets import Insert, Lookup, Row, Update, Write
+from loyalty_graph.db.sets import Insert, Lookup, Row, Update, Upsert, Write
 from loyalty_graph.programs import service as programs
 from loyalty_graph.subscriptions.course import Change, State, Terms, next_step_at
 from loyalty_graph.subscriptions.history import Period, periods
 from loyalty_graph.subscriptions.models import (
     MemberSubscription,
+    SubscriptionPast,
     SubscriptionPayment,
     SubscriptionPeriod,
     SubscriptionPlans,
@@ -107,6 +108,29 @@ def periods_of(member_ids: Sequence[UUID]) -> Lookup:
     return Lookup(SubscriptionPeriod, ("member_id",), keys, columns)
 
 
+def pasts_of(member_ids: Sequence[UUID], *, at: datetime) -> Lookup:
+    """Return the look-up of how members' subscriptions stood at an instant, one key for each.
+
+    The newest subscription comes first, and of each what was recorded last until then.
+    """
+    keys = [(one, at + datetime.resolution) for one in member_ids]
+    return Lookup(
+        SubscriptionPast,
+        ("member_id",),
+        keys,
+        ("member_id", "id", *_STATE),
+        order_by="id DESC, recorded_at DESC",
+        limit=1,
+        below="recorded_at",
+    )
+
+
+def past_of(row: Row) -> Held:
+    """Return the subscription as it stood, by what the look-up found."""
+    member_id, key, plan, version, status, *rest = row
+    return Held(member_id, key, State(plan, version, Status(status), *rest))
+
+
 def held_of(row: Row) -> Held:
     """Return the subscription that a look-up found."""
     member_id, key, provider, card, plan, version, status, *rest = row
@@ -114,9 +138,17 @@ def held_of(row: Row) -> Held:
 
 
 def writes(
-    before: Held | None, after: Held, changes: Sequence[Change], terms: Terms
+    before: Held | None,
+    after: Held,
+    changes: Sequence[Change],
+    terms: Terms,
+    *,
+    now: datetime,
 ) -> list[Write]:
-    """Return the writes that keep a subscription as it stands, and the periods it began."""
+    """Return the writes that keep a subscription as it stands, and the periods it began.
+
+    It is also kept that it stood so from `now` on.
+    """
     columns = (*_HELD[2:], "next_step_at")
     state = after.state
     at = next_step_at(state, terms, collects=after.provider is not None)
@@ -126,7 +158,14 @@ def writes(
         kept = Insert(MemberSubscription, ("member_id", "id", *columns), [row])
     else:
         kept = Update(MemberSubscription, ("member_id", "id"), columns, [row])
-    return [kept, *_period_writes(after.key, changes)]
+    past = Upsert(
+        SubscriptionPast,
+        ("member_id", "id", "recorded_at"),
+        ("member_id", "id", "recorded_at", *_STATE),
+        [(*after.key, now, *astuple(state))],
+        tuple((column, f"excluded.{column}") for column in _STATE),
+    )
+    return [kept, past, *_period_writes(after.key, changes)]
 
 
 def _period_writes(key: SubscriptionKey, changes: Sequence[Change]) -> list[Write]:

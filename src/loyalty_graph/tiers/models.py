@@ -50,6 +50,26 @@ class TierStanding(Model):
         ]
 
 
+class TierStandingPast(Model):
+    """Where a member stood from `recorded_at` on, amounts apart: one row whenever that changed.
+
+    What counted is worked out from the purchases that had been recorded by then.
+    """
+
+    member_id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    recorded_at: datetime = fields.DatetimeField()
+    earned = fields.CharField(max_length=30, null=True)
+    ends_on: date | None = fields.DateField(null=True)
+    since: datetime | None = fields.DatetimeField(null=True)
+    override = fields.CharField(max_length=30, null=True)
+    override_until: datetime | None = fields.DatetimeField(null=True)
+
+    class Meta(Model.Meta):
+        table = "tier_standing_past"
+        constraints = [PrimaryKey("program_id", "member_id", "recorded_at")]
+
+
 class TierChange(Model):
     """A member's tier changed `at` this instant; `tier_before` and `tier_after` may be none."""
 

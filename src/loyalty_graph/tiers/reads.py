@@ -63,9 +63,11 @@ class PastChange:
 _PAST = ("sequence", "kind", "tier_before", "tier_after", "at", "reason")
 
 
-async def settings(program_id: UUID, *, now: datetime) -> TierSettings | None:
-    """Return the programme's tiers, or None when it has none."""
-    scheme = await _scheme(program_id, now)
+async def settings(
+    program_id: UUID, *, now: datetime, at: datetime | None = None
+) -> TierSettings | None:
+    """Return the programme's tiers, now or `at` an instant, or None when it has none."""
+    scheme = await service.scheme(await programs.in_force(program_id, at or now, now=now))
     return None if scheme is None else scheme.settings
 
 
@@ -89,6 +91,20 @@ async def statuses(
         return {}
     [rows] = await fetch(program_id, service.standings(member_ids))
     return await statuses_of(program_id, scheme, dict(zip(member_ids, rows, strict=True)), now=now)
+
+
+async def statuses_then(
+    program_id: UUID, member_ids: Sequence[UUID], *, at: datetime, now: datetime
+) -> dict[UUID, Status]:
+    """Return where each member stood at an instant, as was answered then.
+
+    Empty when the programme had no tiers.
+    """
+    scheme = await service.scheme(await programs.in_force(program_id, at, now=now))
+    if scheme is None:
+        return {}
+    standings = await service.stood(program_id, scheme, member_ids, at=at)
+    return {member_id: _status(scheme, one, at) for member_id, one in standings.items()}
 
 
 async def statuses_of(

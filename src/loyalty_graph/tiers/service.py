@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from loyalty_graph.db import assert_in_transaction
-from loyalty_graph.db.sets import Insert, Lookup, Row, Upsert, fetch
+from loyalty_graph.db.sets import Insert, Lookup, Row, Upsert, Write, fetch
 from loyalty_graph.programs import service as programs
 from loyalty_graph.purchases import reads as purchases
-from loyalty_graph.tiers.models import TierChange, TierRules, TierStanding
+from loyalty_graph.tiers.models import TierChange, TierRules, TierStanding, TierStandingPast
 from loyalty_graph.tiers.rules import TierSettings
 from loyalty_graph.tiers.standing import (
     Change,
@@ -36,6 +36,7 @@ _STANDING = (
     "sequence",
     "review_at",
 )
+_PAST = _STANDING[:5]
 _CHANGE = ("sequence", "kind", "tier_before", "tier_after", "at")
 
 
@@ -99,10 +100,45 @@ async def known(
     return standings
 
 
+async def stood(
+    program_id: UUID, scheme: Scheme, member_ids: Sequence[UUID], *, at: datetime
+) -> dict[UUID, Standing]:
+    """Return where these members stood at an instant, by what was recorded until then."""
+    keys = [(one, at + datetime.resolution) for one in member_ids]
+    [found] = await fetch(
+        program_id,
+        Lookup(
+            TierStandingPast,
+            ("member_id",),
+            keys,
+            _PAST,
+            order_by="recorded_at DESC",
+            limit=1,
+            below="recorded_at",
+        ),
+    )
+    amounts = await _amounts(program_id, scheme, member_ids, recorded_by=at)
+    return {
+        member_id: replace(_stood(rows[0]), amounts=amounts[member_id])
+        if rows
+        else begin(scheme, amounts[member_id], now=at)
+        for member_id, rows in zip(member_ids, found, strict=True)
+    }
+
+
+def _stood(row: Row) -> Standing:
+    earned, ends_on, since, override, override_until = row
+    return Standing(earned, ends_on, since, override, override_until)
+
+
 async def _amounts(
-    program_id: UUID, scheme: Scheme, member_ids: Sequence[UUID]
+    program_id: UUID,
+    scheme: Scheme,
+    member_ids: Sequence[UUID],
+    *,
+    recorded_by: datetime | None = None,
 ) -> dict[UUID, dict[int, int]]:
-    found = await purchases.counted(program_id, member_ids)
+    found = await purchases.counted(program_id, member_ids, recorded_by=recorded_by)
     amounts: dict[UUID, dict[int, int]] = {}
     for member_id, counted in found.items():
         mine = amounts[member_id] = {}
@@ -113,19 +149,33 @@ async def _amounts(
     return amounts
 
 
-def opened(scheme: Scheme, member_ids: Sequence[UUID], *, now: datetime) -> Upsert:
-    """Return the write that lets new members stand where everybody begins."""
+def opened(scheme: Scheme, member_ids: Sequence[UUID], *, now: datetime) -> list[Write]:
+    """Return the writes that let new members stand where everybody begins."""
     return standing_writes(scheme, {one: begin(scheme, {}, now=now) for one in member_ids}, now=now)
 
 
-def standing_writes(scheme: Scheme, standings: Mapping[UUID, Standing], *, now: datetime) -> Upsert:
-    """Return the write that keeps where members stand."""
+def standing_writes(
+    scheme: Scheme, standings: Mapping[UUID, Standing], *, now: datetime
+) -> list[Write]:
+    """Return the writes that keep where members stand, and from now on where they stood."""
     rows = [
         _row(scheme, member_id, forget(scheme, one, now=now))
         for member_id, one in sorted(standings.items())
     ]
-    merge = tuple((column, f"excluded.{column}") for column in _STANDING)
-    return Upsert(TierStanding, ("member_id",), ("member_id", *_STANDING), rows, merge)
+    past = [
+        (member_id, now, one.earned, one.ends_on, one.since, one.override, one.override_until)
+        for member_id, one in sorted(standings.items())
+        if one.is_moved
+    ]
+    by, columns = ("member_id", "recorded_at"), ("member_id", "recorded_at", *_PAST)
+    return [
+        Upsert(TierStanding, ("member_id",), ("member_id", *_STANDING), rows, _merged(_STANDING)),
+        Upsert(TierStandingPast, by, columns, past, _merged(_PAST)),
+    ]
+
+
+def _merged(columns: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    return tuple((column, f"excluded.{column}") for column in columns)
 
 
 def _row(scheme: Scheme, member_id: UUID, one: Standing) -> tuple[object, ...]:

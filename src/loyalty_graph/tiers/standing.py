@@ -53,7 +53,8 @@ class Standing:
     `earned` is judged on the period that ends before the local day `ends_on`; None when it cannot
     be lost. `since` is when `tier` began, None when that was on joining. `amounts` holds what
     counts, by calendar year, or by the ordinal of the local day where the window rolls. `sequence`
-    is that of the newest change.
+    is that of the newest change. `is_moved` says that it stands otherwise than when it was last
+    written down, amounts apart.
     """
 
     earned: str | None
@@ -63,6 +64,7 @@ class Standing:
     override_until: datetime | None = None
     amounts: Mapping[int, int] = field(default_factory=dict)
     sequence: int = 0
+    is_moved: bool = field(default=False, compare=False)
 
     @property
     def tier(self) -> str | None:
@@ -106,7 +108,7 @@ Step = tuple[Standing, tuple[Change, ...]]
 def begin(scheme: Scheme, amounts: Mapping[int, int], *, now: datetime) -> Standing:
     """Return the standing of a member nothing is known of but what was counted so far."""
     today = scheme.day(now)
-    standing = Standing(None, amounts=dict(amounts))
+    standing = Standing(None, amounts=dict(amounts), is_moved=True)
     earned = scheme.settings.reached(_value_for_rising(scheme, standing, today))
     return replace(standing, earned=earned, ends_on=_period_end(scheme, earned, today))
 
@@ -278,6 +280,8 @@ def _judged_value(scheme: Scheme, standing: Standing, at: datetime) -> int:
 
 
 def _changed(before: Standing, after: Standing, kind: ChangeKind, at: datetime) -> Step:
+    if replace(after, amounts=before.amounts) != before:
+        after = replace(after, is_moved=True)
     if after.tier == before.tier:
         return after, ()
     sequence = before.sequence + 1

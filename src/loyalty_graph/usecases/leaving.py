@@ -32,7 +32,8 @@ async def end_subscription(batch: posting.Batch, account: ledger.Account) -> Non
         state, changes = advance(held.state, terms, batch.now)
         state, ended = changing.end(state, terms, now=batch.now)
         after = held.with_state(state)
-        batch.writes += subscriptions.writes(held, after, [*changes, *ended], terms)
+        told = [*changes, *ended]
+        batch.writes += subscriptions.writes(held, after, told, terms, now=batch.now)
         tell(batch, after, [*changes, *ended])
 
 

@@ -127,7 +127,7 @@ async def bring_along(
             *rows,
             members.consents(asked, now=now),
             ledger.open_accounts(program_id, ids),
-            *([] if scheme is None else [tiers.opened(scheme, ids, now=now)]),
+            *([] if scheme is None else tiers.opened(scheme, ids, now=now)),
             outbox.facts(facts),
         ],
     )

@@ -78,7 +78,9 @@ class Desk:
     async def keep(self) -> None:
         """Store the subscription, its facts and the mark on its cards, and what the batch holds."""
         batch = self.batch
-        batch.writes += subscriptions.writes(self.before, self.held, self.changes, self.terms)
+        batch.writes += subscriptions.writes(
+            self.before, self.held, self.changes, self.terms, now=batch.now
+        )
         tell(batch, self.held, self.changes)
         await self._welcome()
         if self.before is None or self.before.state != self.held.state:

@@ -119,7 +119,8 @@ async def _settle_last(
             raise SubscriptionExistsError(state.plan_code, state.status)
         ended = held.with_state(state)
         # Beforehand, since a member has one subscription that has not ended, also in between.
-        await store(batch.program_id, subscriptions.writes(held, ended, changes, terms))
+        writes = subscriptions.writes(held, ended, changes, terms, now=batch.now)
+        await store(batch.program_id, writes)
         tell(batch, ended, changes)
 
 

@@ -49,7 +49,7 @@ class TierChanges:
     def writes(self) -> list[Write]:
         """Return what keeps the standings and the history."""
         return [
-            tiers.standing_writes(self.scheme, self.standings, now=self.now),
+            *tiers.standing_writes(self.scheme, self.standings, now=self.now),
             tiers.change_writes(self.recorded, now=self.now),
         ]
 
