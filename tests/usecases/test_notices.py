@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from loyalty_graph.errors import InsufficientPointsError
-from loyalty_graph.ledger import reads
+from loyalty_graph.ledger import past, reads
 from loyalty_graph.ledger.models import AccountRow, ExpiryNoticeRow, LotRow, TransferRow
 from loyalty_graph.members.models import Member
 from loyalty_graph.outbox import CardMark, FactRow
@@ -178,3 +178,34 @@ async def test_members_are_told_in_several_batches(
     await shop.buy(await shop.enrol(external_id="bob"), MUG)
 
     assert await tell(shop, GONE) == 100
+
+
+async def test_what_points_were_expected_to_do_is_answered_later_as_it_was_then(
+    shop: Shop, ada: Member
+):
+    await shop.buy(ada, MUG)
+    late, ends = GONE + 3 * HOUR, datetime(2026, 9, 17, 22, tzinfo=UTC)
+    moments = [GONE - DAY, late - HOUR, late, ends - HOUR, ends]
+
+    then = []
+    for at in moments:
+        if at == late:
+            await tell(shop, late)
+        then.append(await wallet(shop, ada, at))
+    await expire(shop, ends)
+    await open_shop(now=ends)
+    later = []
+    for at in moments:
+        [was] = (await past.accounts(shop.program_id, [ada.id], at=at, now=ends + DAY)).values()
+        told = [(one.points, one.expires_at) for one in was.expirations]
+        later.append((was.wallet.available, told))
+
+    early_told = datetime(2026, 9, 16, 22, tzinfo=UTC)
+    assert then == [
+        (50, [(50, early_told)]),
+        (50, [(50, ends)]),
+        (50, [(50, ends)]),
+        (50, [(50, ends)]),
+        (0, []),
+    ]
+    assert later == then

@@ -58,7 +58,7 @@ class RememberedHistories(Histories):
 
     async def answers_then(self, at: datetime) -> dict[UUID, Answer]:
         program_id, ids = self.shop.program_id, [one.row.id for one in self.play]
-        found = await past.accounts(program_id, ids, at=at)
+        found = await past.accounts(program_id, ids, at=at, now=self.shop.now)
         was = list(found.values())
         held = await past.lots_of(program_id, was, limit=LOTS_MAX, only_open=False)
         stood = await tiers.statuses_then(program_id, ids, at=at, now=self.shop.now)

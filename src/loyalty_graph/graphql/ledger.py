@@ -260,8 +260,7 @@ async def wallets_then(
     member_ids: Sequence[UUID], *, program_id: UUID, now: datetime, as_of: datetime
 ) -> list[Wallet]:
     """Return what these members had at an instant, as was answered then."""
-    del now
-    found = await past.accounts(program_id, member_ids, at=as_of)
+    found = await past.accounts(program_id, member_ids, at=as_of, now=now)
     return [_wallet(one, found[one].wallet, found[one]) for one in member_ids]
 
 

@@ -16,6 +16,7 @@ from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.ledger import lots, past, reads
 from loyalty_graph.ledger.lots import LotKey, LotState
 from loyalty_graph.ledger.past import Past
+from loyalty_graph.ledger.terms import Terms
 from loyalty_graph.paging import PAGE_SIZE_DEFAULT, Cursor, page_of, page_size
 from loyalty_graph.programs.rules import NEVER
 
@@ -115,17 +116,18 @@ def _before(after: str | None, *, last: int | None) -> int | None:
     return min((one for one in bounds if isinstance(one, int)), default=None)
 
 
-def lot_of(lot: lots.Lot, *, now: datetime, last: int | None = None) -> Lot:
+def lot_of(lot: lots.Lot, *, terms: Terms, now: datetime, last: int | None = None) -> Lot:
     """Return a lot as the API shows it at `now`, when `last` was the member's newest entry."""
+    ends_at = lot.ends_at(terms, now=now)
     return Lot(
         id=encode_id(NODE, *lot.key),
         key=lot.key,
         last=last,
         points=Points(lot.points),
         remaining=Points(lot.remaining),
-        state=lot.state(now),
+        state=lot.state(terms, now=now),
         earned_at=lot.earned_at,
-        expires_at=None if lot.expires_at >= NEVER else lot.expires_at,
+        expires_at=None if ends_at >= NEVER else ends_at,
         activates_at=lot.activates_at,
     )
 
@@ -154,14 +156,19 @@ class WalletOfLots:
     ) -> Connection[Lot]:
         size, was = page_size(first), self.past
         now, last = (was.at, was.sequence) if was else (info.context.now, None)
+        terms = was.terms if was else await _terms(info)
         rows = await _page(info, self, spent=spent, limit=size + 1, after=after)
         return connection(
             page_of(rows, size=size, after=after),
             cursor=LOTS,
             key=lambda lot: (lot.sequence,),
-            node=lambda lot: lot_of(lot, now=now, last=last),
+            node=lambda lot: lot_of(lot, terms=terms, now=now, last=last),
             count=lambda: _count(info, self, spent=spent),
         )
+
+
+async def _terms(info: Info) -> Terms:
+    return await reads.terms_in_force(info.context.program_id, now=info.context.now)
 
 
 async def _page(
@@ -216,7 +223,8 @@ async def lots_by_key(
 ) -> list[Lot | None]:
     """Return the lots with these keys."""
     found = await lots.lots(program_id, keys)
-    return [lot_of(found[key], now=now) if key in found else None for key in keys]
+    terms = await reads.terms_in_force(program_id, now=now)
+    return [lot_of(found[key], terms=terms, now=now) if key in found else None for key in keys]
 
 
 async def _lots(

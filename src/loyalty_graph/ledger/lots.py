@@ -10,11 +10,20 @@ from loyalty_graph.db.set_values import SEQUENCE_MAX
 from loyalty_graph.db.sets import Lookup, Row, fetch, keys_below, table_name
 from loyalty_graph.db.statements import read
 from loyalty_graph.ledger.models import LotRow, LotUseRow, TransferRow
+from loyalty_graph.ledger.terms import Terms
 
 LotKey = tuple[UUID, int]
 """(member id, sequence): a lot is named by the entry that opened it."""
 
-_LOT = ("sequence", "points", "remaining_points", "expires_at", "activates_at", "is_pending")
+_LOT = (
+    "sequence",
+    "points",
+    "remaining_points",
+    "expires_at",
+    "activates_at",
+    "is_pending",
+    "told_expires_at",
+)
 _OPEN = "remaining_points > 0"
 
 
@@ -31,7 +40,8 @@ class LotState(StrEnum):
 class Lot:
     """Points that came in together, by the entry with the lot's `sequence`, and what is left.
 
-    `activates_at` is None if they never waited. `earned_at` is when they came in, `recorded_at`
+    `activates_at` is None if they never waited, `told_expires_at` if their owner was told of no end
+    yet. `earned_at` is when they came in, `recorded_at`
     when that was written down.
     """
 
@@ -42,6 +52,7 @@ class Lot:
     expires_at: datetime
     activates_at: datetime | None
     is_pending: bool
+    told_expires_at: datetime | None
     earned_at: datetime
     recorded_at: datetime
 
@@ -50,13 +61,17 @@ class Lot:
         """Return what finds it."""
         return self.member_id, self.sequence
 
-    def state(self, now: datetime) -> LotState:
+    def ends_at(self, terms: Terms, *, now: datetime) -> datetime:
+        """Return from when on they cannot be spent, as is expected now."""
+        return terms.expected(self.expires_at, self.told_expires_at, now=now)
+
+    def state(self, terms: Terms, *, now: datetime) -> LotState:
         """Return what can be done with what is left, whether or not any job has run."""
         if not self.remaining:
             return LotState.SPENT
         if self.is_pending and self.activates_at is not None and self.activates_at > now:
             return LotState.PENDING
-        return LotState.EXPIRED if self.expires_at <= now else LotState.OPEN
+        return LotState.EXPIRED if self.ends_at(terms, now=now) <= now else LotState.OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +214,7 @@ async def use_counts(
     return {key: found.get(key, 0) for key in keys}
 
 
-def as_it_was(lot: Lot, *, remaining: int, activated: bool) -> Lot:
+def as_it_was(lot: Lot, *, remaining: int, activated: bool, told: datetime | None) -> Lot:
     """Return a lot as it was when this was left of it."""
     is_pending = lot.activates_at is not None and not activated and remaining > 0
-    return replace(lot, remaining=remaining, is_pending=is_pending)
+    return replace(lot, remaining=remaining, is_pending=is_pending, told_expires_at=told)

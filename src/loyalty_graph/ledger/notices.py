@@ -1,11 +1,11 @@
 """Who was told when which points end: kept for ever, and beside the lot for whoever reads it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from loyalty_graph.db.sets import Insert, Update, Write
+from loyalty_graph.db.sets import Insert, Lookup, Update, Write, fetch
 from loyalty_graph.ledger.models import ExpiryNoticeRow, LotRow
 from loyalty_graph.ledger.rules import Account
 
@@ -37,6 +37,30 @@ def tell(account: Account, until: datetime, *, now: datetime) -> list[Notice]:
             )
             told.append(notice)
     return told
+
+
+async def told(
+    program_id: UUID, keys: Sequence[tuple[UUID, int]], *, until: Mapping[UUID, datetime]
+) -> dict[tuple[UUID, int], datetime]:
+    """Return the ends that were told last of these lots; those never told of are absent.
+
+    A key is (member id, sequence of the lot); what a member was told after `until` does not count.
+    """
+    [found] = await fetch(
+        program_id,
+        Lookup(
+            ExpiryNoticeRow,
+            ("member_id", "lot_sequence"),
+            keys,
+            ("expires_at", "told_at"),
+            order_by="told_at",
+        ),
+    )
+    heard = {
+        key: [expires_at for expires_at, told_at in rows if told_at <= until[key[0]]]
+        for key, rows in zip(keys, found, strict=True)
+    }
+    return {key: ends[-1] for key, ends in heard.items() if ends}
 
 
 def writes(told: Sequence[Notice]) -> list[Write]:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from loyalty_graph.db.sets import Lookup, Row, fetch, table_name
 from loyalty_graph.db.statements import read
-from loyalty_graph.ledger import lots
+from loyalty_graph.ledger import lots, notices
 from loyalty_graph.ledger.kinds import Book, Kind, earned
 from loyalty_graph.ledger.lots import Lot, LotKey
 from loyalty_graph.ledger.models import LotRow, LotUseRow, TransferRow
@@ -21,10 +21,13 @@ from loyalty_graph.ledger.reads import (
     Activation,
     Balance,
     Expiration,
+    OpenLot,
     activations_of,
     balance_of,
     expirations_of,
 )
+from loyalty_graph.ledger.terms import Terms, terms_of
+from loyalty_graph.programs import service as programs
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,8 @@ class Past:
     """A member's account as it was at an instant.
 
     `sequence` is that of the last entry recorded by then, 0 before the first. `left` says what was
-    left of every lot that had been opened, `open` are those of them that held points.
+    left of every lot that had been opened, `open` are those of them that held points. They ended by
+    the `terms` of that time.
     """
 
     member_id: UUID
@@ -44,16 +48,17 @@ class Past:
     sequence: int
     left: Mapping[int, int]
     open: Sequence[Lot]
+    terms: Terms
 
     @property
     def wallet(self) -> Balance:
         """Return what the member had."""
-        return balance_of(self._account, self._open_lots, now=self.at)
+        return balance_of(self._account, self._open_lots, terms=self.terms, now=self.at)
 
     @property
     def expirations(self) -> list[Expiration]:
         """Return when what could be spent then was to expire."""
-        return expirations_of(self._account, self._open_lots, now=self.at)
+        return expirations_of(self._account, self._open_lots, terms=self.terms, now=self.at)
 
     @property
     def activations(self) -> list[Activation]:
@@ -68,13 +73,19 @@ class Past:
     def _open_lots(self) -> list[Row]:
         soonest_first = sorted(self.open, key=lambda lot: (lot.expires_at, lot.sequence))
         return [
-            (lot.expires_at, lot.remaining, lot.activates_at, lot.is_pending)
+            OpenLot(
+                lot.expires_at,
+                lot.remaining,
+                lot.activates_at,
+                lot.is_pending,
+                lot.told_expires_at,
+            )
             for lot in soonest_first
         ]
 
 
 async def accounts(
-    program_id: UUID, member_ids: Sequence[UUID], *, at: datetime
+    program_id: UUID, member_ids: Sequence[UUID], *, at: datetime, now: datetime
 ) -> dict[UUID, Past]:
     """Return what these members had at an instant, by what was recorded until then.
 
@@ -85,13 +96,20 @@ async def accounts(
     left = await _left(program_id, member_ids, at)
     held = [(one, lot) for one, mine in left.items() for lot, points in mine.items() if points]
     last = {one: max((row[-1] for row in rows), default=0) for one, rows in moved.items()}
-    open_ = await as_they_were(program_id, held, left=left, last=last)
+    open_ = await as_they_were(program_id, held, left=left, last=last, at=dict.fromkeys(left, at))
+    version = await programs.in_force(program_id, at, now=now)
+    terms = terms_of(version.settings)
     by_member = defaultdict(list)
     for lot in open_.values():
         by_member[lot.member_id].append(lot)
     return {
         member_id: Past(
-            member_id, at, *_sums(moved[member_id]), left[member_id], by_member[member_id]
+            member_id,
+            at,
+            *_sums(moved[member_id]),
+            left[member_id],
+            by_member[member_id],
+            terms,
         )
         for member_id in member_ids
     }
@@ -134,6 +152,7 @@ async def lots_of(
         [key for keys in chosen for key in keys],
         left={past.member_id: past.left for past in pasts},
         last={past.member_id: past.sequence for past in pasts},
+        at={past.member_id: past.at for past in pasts},
     )
     return [[found[key] for key in keys] for keys in chosen]
 
@@ -144,14 +163,19 @@ async def as_they_were(
     *,
     left: Mapping[UUID, Mapping[int, int]],
     last: Mapping[UUID, int],
+    at: Mapping[UUID, datetime],
 ) -> dict[LotKey, Lot]:
-    """Return lots as they were when this was `left` of them, after members' `last` entries."""
+    """Return lots as they were when this was `left` of them, after members' `last` entries.
+
+    What owners were told until then (`at`, by member) counts.
+    """
     found = await lots.lots(program_id, keys)
     waited = [
         (key[0], Kind.ACTIVATE, activation(key[1])) for key in found if found[key].activates_at
     ]
     by = ("member_id", "kind", "reference")
     [activated] = await fetch(program_id, Lookup(TransferRow, by, waited, ("sequence",)))
+    told = await notices.told(program_id, list(found), until=at)
     over = {
         (member_id, reference)
         for (member_id, _, reference), rows in zip(waited, activated, strict=True)
@@ -162,6 +186,7 @@ async def as_they_were(
             lot,
             remaining=left[key[0]][key[1]],
             activated=(key[0], activation(key[1])) in over,
+            told=told.get(key),
         )
         for key, lot in found.items()
     }

@@ -10,7 +10,7 @@ from loyalty_graph import outbox
 from loyalty_graph.db import transaction
 from loyalty_graph.db.sets import store
 from loyalty_graph.identifiers import new_id
-from loyalty_graph.ledger import holds
+from loyalty_graph.ledger import holds, reads
 from loyalty_graph.ledger import service as ledger
 from loyalty_graph.ledger.holding import HoldState
 from loyalty_graph.usecases import held_points
@@ -32,7 +32,8 @@ async def release_due(program_id: UUID, *, now: datetime, limit: int = AT_ONCE) 
         return 0
     # With the accounts locked the holds are read again: others may have been quicker.
     members = sorted({member_id for member_id, _ in keys})
-    accounts = await ledger.load_accounts(program_id, members, spenders=members)
+    terms = await reads.terms_in_force(program_id, now=now)
+    accounts = await ledger.load_accounts(program_id, members, spenders=members, terms=terms)
     found = await holds.found(program_id, keys)
     overdue = [one for one in found.values() if one.state is HoldState.HELD]
     released = await held_points.release(

@@ -16,7 +16,7 @@ from loyalty_graph.db.sets import store
 from loyalty_graph.errors import InvalidInputError, NotFoundError
 from loyalty_graph.idempotency import Claim, claim
 from loyalty_graph.identifiers import new_id
-from loyalty_graph.ledger import moving, pending, returning, rules, transfers
+from loyalty_graph.ledger import moving, pending, reads, returning, rules, transfers
 from loyalty_graph.ledger import service as ledger
 from loyalty_graph.ledger.errors import (
     RecipientNotActiveError,
@@ -244,7 +244,9 @@ async def _store(batch: posting.Batch, account: rules.Account, sent: PointsTrans
 async def _bring(program_id: UUID, found: PointsTransfer, *, now: datetime) -> bool:
     """Bring points to their recipient; return False when they cannot arrive."""
     recipient = found.recipient_id
-    account = (await ledger.load_accounts(program_id, [recipient], whole=[recipient]))[recipient]
+    terms = await reads.terms_in_force(program_id, now=now)
+    accounts = await ledger.load_accounts(program_id, [recipient], whole=[recipient], terms=terms)
+    account = accounts[recipient]
     sent = await transfers.locked(program_id, (found.member_id, found.id))
     if sent.state is not TransferState.SENT:
         return True
@@ -267,7 +269,8 @@ async def _return(program_id: UUID, key: TransferKey, *, now: datetime) -> None:
     What comes back to a membership that has ended meanwhile is forfeited with it.
     """
     sender, transfer_id = key
-    accounts = await ledger.load_accounts(program_id, [sender], whole=[sender])
+    terms = await reads.terms_in_force(program_id, now=now)
+    accounts = await ledger.load_accounts(program_id, [sender], whole=[sender], terms=terms)
     account, sent = accounts[sender], await transfers.locked(program_id, key)
     if sent.state is not TransferState.SENT:
         return
