@@ -20,6 +20,7 @@ from loyalty_graph.usecases import (
     activities,
     members,
     membership,
+    pending_points,
     points_holds,
     program_file,
     purchases,
@@ -273,6 +274,24 @@ class Shop:
         key = f"end-{next(_numbers)}"
         command = points_holds.EndHold("partner:till", key, step, of.member_id, of.hold_id)
         return await points_holds.end(self.program_id, replace(command, **changes), now=self.now)
+
+    async def activate_pending(
+        self, earning: pending_points.Earning, **changes: Any
+    ) -> pending_points.PendingMoved:
+        key = f"activate-{next(_numbers)}"
+        command = pending_points.ActivatePending("partner:shop", key, earning, self.now)
+        return await pending_points.activate(
+            self.program_id, replace(command, **changes), now=self.now
+        )
+
+    async def cancel_pending(
+        self, earning: pending_points.Earning, points: int | None = None, **changes: Any
+    ) -> pending_points.PendingMoved:
+        key = f"cancel-{next(_numbers)}"
+        command = pending_points.CancelPending("staff:1", key, earning, points, "a mistake")
+        return await pending_points.cancel(
+            self.program_id, replace(command, **changes), now=self.now
+        )
 
     async def redemption(self, of: redemptions.PointsMoved) -> Redemption:
         """Return the redemption as it is stored."""

@@ -295,6 +295,16 @@ def test_points_of_another_programme_cannot_be_set_aside_or_spent(
         aside = {"idempotencyKey": f"h{number}", "member": ref, "points": 1, "minutes": 5}
         aside["reason"] = "x"
         assert api.refusal("holdPoints", aside, token=stranger) == ("NOT_FOUND", "member")
+    entry = {"entryId": ids["LedgerEntry"]}
+    for mutation, pending in (
+        ("activatePending", entry),
+        ("cancelPending", entry),
+        ("activatePending", {"purchase": {"id": ids["Purchase"]}}),
+    ):
+        given = {"idempotencyKey": "p", "pending": pending}
+        if mutation == "cancelPending":
+            given["reason"] = "x"
+        assert api.refusal(mutation, given, token=stranger)[0] == "NOT_FOUND"
     for mutation in ("captureHold", "releaseHold"):
         given = {"idempotencyKey": "k", "holdId": ids["PointsHold"]}
         assert api.refusal(mutation, given, token=stranger)[0] == "NOT_FOUND"
@@ -413,6 +423,16 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
                 "reason": "x",
             }
         },
+    ),
+    (
+        "purchases:write",
+        "mutation ($i: ActivatePendingInput!) { activatePending(input: $i) { balance } }",
+        {"i": {"idempotencyKey": "k", "pending": {"entryId": "x"}}},
+    ),
+    (
+        "points:adjust",
+        "mutation ($i: CancelPendingInput!) { cancelPending(input: $i) { balance } }",
+        {"i": {"idempotencyKey": "k", "pending": {"entryId": "x"}, "reason": "x"}},
     ),
     (
         "rewards:redeem",

@@ -28,7 +28,7 @@ FOR_TILLS = {
     *("recordPurchase", "recordPurchases", "refundPurchase", "recordSubscriptionPayment"),
     *("recordActivity", "recordActivities", "voidPurchase"),
     *("useRedemption", "refundRedemption", "useVoucher", "refundVoucher", "useEntitlement"),
-    *("holdPoints", "captureHold", "releaseHold"),
+    *("holdPoints", "captureHold", "releaseHold", "activatePending"),
 }
 """What happens where she pays; her word for it is not enough."""
 FOR_THE_PROGRAMME = {
@@ -37,6 +37,7 @@ FOR_THE_PROGRAMME = {
         "closeMember",
         "eraseMember",
         "adjustPoints",
+        "cancelPending",
         "reverseEntry",
         "overrideTier",
         "voidPass",

@@ -31,6 +31,7 @@ from loyalty_graph.graphql.nodes import NodeQuery
 from loyalty_graph.graphql.offers import OfferMutation
 from loyalty_graph.graphql.overriding import TierMutation
 from loyalty_graph.graphql.passes import PassMutation
+from loyalty_graph.graphql.pending import PendingMutation
 from loyalty_graph.graphql.permissions import Everybody
 from loyalty_graph.graphql.program_versions import ProgramVersionMutation, ProgramVersionQuery
 from loyalty_graph.graphql.programs import ProgramQuery
@@ -152,6 +153,7 @@ class Mutation(
     SubscriptionMutation,
     RedemptionMutation,
     HoldMutation,
+    PendingMutation,
     VoucherMutation,
 ):
     """The root of mutations; each subject brings its own."""

@@ -6,6 +6,10 @@ LoyaltyError
 ├── HoldExpiredError              HOLD_EXPIRED              its time is over, its points are back
 ├── HoldEndedError                HOLD_ENDED                it was captured or released before
 ├── HoldAmountError               HOLD_AMOUNT               more points than it sets aside
+├── NotPendingError               NOT_PENDING               none of its points ever waited
+├── PendingActivatedError         PENDING_ACTIVATED         they can be spent already
+├── PendingCancelledError         PENDING_CANCELLED         they were cancelled, or forfeited
+├── PendingAmountError            PENDING_AMOUNT            more points than wait
 ├── TransfersOffError             TRANSFERS_OFF             members give each other nothing here
 ├── TransferToSelfError           TRANSFER_TO_SELF          giver and recipient are one member
 ├── TransferLimitError            TRANSFER_LIMIT            more, or fewer, than may be given
@@ -68,6 +72,43 @@ class HoldAmountError(LoyaltyError):
     def __init__(self, *, asked: int, held: int) -> None:
         super().__init__(f"The hold sets {held} points aside, not {asked}.", field="points")
         self.held = held
+
+
+class NotPendingError(LoyaltyError):
+    """None of the points that this earned had to wait, or not for what is named."""
+
+    code = "NOT_PENDING"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"No points of this {what} wait, or not for that.", field="pending")
+
+
+class PendingActivatedError(LoyaltyError):
+    """The points wait no more: they can be spent."""
+
+    code = "PENDING_ACTIVATED"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"The points of this {what} can be spent already.", field="pending")
+
+
+class PendingCancelledError(LoyaltyError):
+    """The points wait no more: they were cancelled, taken back or forfeited."""
+
+    code = "PENDING_CANCELLED"
+
+    def __init__(self, what: str, *, field: str = "pending") -> None:
+        super().__init__(f"The points of this {what} are gone: they were cancelled.", field=field)
+
+
+class PendingAmountError(LoyaltyError):
+    """More points are to be cancelled than wait."""
+
+    code = "PENDING_AMOUNT"
+
+    def __init__(self, *, asked: int, waiting: int) -> None:
+        super().__init__(f"{waiting} points wait, not {asked}.", field="points")
+        self.waiting = waiting
 
 
 class TransfersOffError(LoyaltyError):

@@ -37,6 +37,14 @@ def activation(lot_sequence: int) -> str:
     return f"lot:{lot_sequence}"
 
 
+def cancellation(entry_reference: str) -> str:
+    """Return what the references of cancellations by hand begin with: those of an entry's points.
+
+    Given the id of a purchase or an activity, those of everything it earned.
+    """
+    return f"cancelled:{entry_reference}"
+
+
 def earn_pending(
     account: Account, points: int, cause: Cause, *, activates_at: datetime, expires_at: datetime
 ) -> Transfer:
@@ -86,19 +94,26 @@ def activate_due(account: Account, *, now: datetime) -> list[Transfer]:
     """
     due = [lot for lot in account.waiting if lot.activates_at and lot.activates_at <= now]
     due.sort(key=lambda lot: (lot.activates_at, *soonest_first(lot)))
-    return [_activate(account, lot, now) for lot in due]
+    return [activate(account, lot, _in_time(lot, now)) for lot in due]
 
 
-def _activate(account: Account, lot: Lot, now: datetime) -> Transfer:
+def _in_time(lot: Lot, now: datetime) -> Cause:
     assert lot.activates_at is not None, "only what waits is activated"
-    points = lot.remaining
-    cause = Cause(
+    return Cause(
         reference=activation(lot.sequence),
         at=lot.activates_at,
         recorded_at=now,
         actor="system",
-        explanation={"lot": lot.sequence, "points": points},
+        explanation={"lot": lot.sequence, "points": lot.remaining},
     )
+
+
+def activate(account: Account, lot: Lot, cause: Cause) -> Transfer:
+    """Let the points of a lot that waits be spent, in time or before; debt is paid first.
+
+    The cause's reference is the lot's (`activation`), so that it is activated once.
+    """
+    points = lot.remaining
     account.waiting.remove(lot)
     account.lots.append(lot)
     account.lots.sort(key=soonest_first)

@@ -174,6 +174,8 @@ def _activated(told: Told) -> str:
 
 
 def _cancelled(told: Told) -> str:
+    if told.why.get("by") == "hand":
+        return f"{told.amount} that were waiting {told.are} cancelled by hand: {told.entry.text}"
     return f"{told.amount} that were waiting {told.are} cancelled: {_worth_less(told)}"
 
 

@@ -9,10 +9,14 @@ from uuid import UUID
 from loyalty_graph.db import transaction
 from loyalty_graph.errors import InvalidInputError, NotFoundError
 from loyalty_graph.idempotency import Claim, claim
-from loyalty_graph.ledger import reads, returning, reversing
+from loyalty_graph.ledger import reads, returning, reversing, waiting
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.ledger import service as ledger_service
-from loyalty_graph.ledger.errors import EntryNotReversibleError, EntryReversedError
+from loyalty_graph.ledger.errors import (
+    EntryNotReversibleError,
+    EntryReversedError,
+    PendingCancelledError,
+)
 from loyalty_graph.ledger.kinds import Kind
 from loyalty_graph.ledger.reads import Entry
 from loyalty_graph.members.rules import Reference, ReferenceKind
@@ -103,6 +107,7 @@ async def reverse(program_id: UUID, command: ReverseEntry, *, now: datetime) -> 
         NotFoundError: No such entry.
         InvalidInputError: There is no reason, or too long a one.
         EntryReversedError: It was reversed before.
+        PendingCancelledError: Its points were cancelled while they waited.
         EntryNotReversibleError: Something else undoes such an entry.
         MemberNotActiveError: Points are to be given back to a member who may not have them.
         IdempotencyMismatchError: The key was used with other input.
@@ -117,8 +122,12 @@ async def reverse(program_id: UUID, command: ReverseEntry, *, now: datetime) -> 
     account = batch.account(0, command.member)
     await tiering.take(batch)
     entry = await _reversible(program_id, command)
-    done = await _undo(program_id, account, entry, _cause(command, entry, now=now))
-    tiering.count(account.member_id, spend_minor=0, points=-entry.qualifying, at=entry.at)
+    gone = await waiting.cancelled(program_id, account.member_id, f"{entry.reference}:")
+    if gone and gone == entry.pending:
+        raise PendingCancelledError("entry", field="entryId")
+    done = await _undo(program_id, account, entry, _cause(command, entry, now=now), gone=gone)
+    counted = entry.qualifying - gone
+    tiering.count(account.member_id, spend_minor=0, points=-counted, at=entry.at)
     tiering.add_to(batch)
     return await _store(batch, account, done)
 
@@ -163,7 +172,7 @@ def _cause(command: ReverseEntry, entry: Entry, *, now: datetime) -> ledger.Caus
 
 
 async def _undo(
-    program_id: UUID, account: ledger.Account, entry: Entry, cause: ledger.Cause
+    program_id: UUID, account: ledger.Account, entry: Entry, cause: ledger.Cause, *, gone: int
 ) -> ledger.Reversal:
     if entry.points < 0:
         return await _give_back(program_id, account, entry, cause)
@@ -174,7 +183,7 @@ async def _undo(
     if entry.kind in EARNED:
         lot = {entry.sequence}
         origins = reversing.Origins(lot, lot)
-        points = entry.points + entry.pending
+        points = entry.points + entry.pending - gone
         return reversing.claw_back(account, points, cause, origins=origins, policy=policy)
     return reversing.take_out(
         account,

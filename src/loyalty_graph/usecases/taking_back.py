@@ -11,6 +11,7 @@ from loyalty_graph.earning.rule_book import RuleBook
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.ledger import service as ledger_service
+from loyalty_graph.ledger import waiting
 from loyalty_graph.ledger.reversing import Origins, claw_back
 from loyalty_graph.programs import service as programs
 from loyalty_graph.purchases import service as purchases
@@ -71,7 +72,8 @@ class Case:
         paid_back = await payments.give_back(
             self.program_id, self.account, self.purchase.id, self.lines, back.after, cause
         )
-        done = await self._reverse(worth.due_points, cause)
+        due = await self._due(worth)
+        done = await self._reverse(due, cause)
         returned = purchases.Returned(
             id=UUID(cause.reference),
             member_id=self.account.member_id,
@@ -81,7 +83,7 @@ class Case:
             recorded_at=self.batch.now,
             amount_minor=_net(self.lines) - _net(back.after),
             spend_minor=_spend(self.lines) - _spend(back.after),
-            due_points=worth.due_points,
+            due_points=due,
             clawed_back_points=done.clawed_back,
             shortfall_points=done.shortfall,
             returned_minor=paid_back.amount_minor,
@@ -99,6 +101,15 @@ class Case:
             self.batch, self.purchase, left_minor=_net(back.after)
         )
         return await self._store(returned, bonuses, vouchers_minor)
+
+    async def _due(self, worth: Worth) -> int:
+        """Return what is to be taken back; what was cancelled by hand while it waited is gone."""
+        purchase = self.purchase
+        cancelled = await waiting.cancelled(self.program_id, purchase.member_id, str(purchase.id))
+        if not cancelled:
+            return worth.due_points
+        before = await purchases.due_before(self.program_id, purchase)
+        return max(0, purchase.points - worth.points - before - cancelled)
 
     async def _reverse(self, due: int, cause: ledger.Cause) -> ledger.Reversal:
         """Take points back by the policy of the purchase's day."""

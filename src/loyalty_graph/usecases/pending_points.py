@@ -1,0 +1,317 @@
+"""Letting points that wait be spent before their time, or cancelling them, by hand."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from loyalty_graph.db import transaction
+from loyalty_graph.errors import InvalidInputError, NotFoundError
+from loyalty_graph.idempotency import Claim, claim
+from loyalty_graph.ledger import pending, reads, waiting
+from loyalty_graph.ledger import rules as ledger
+from loyalty_graph.ledger import service as ledger_service
+from loyalty_graph.ledger.errors import (
+    NotPendingError,
+    PendingActivatedError,
+    PendingAmountError,
+    PendingCancelledError,
+)
+from loyalty_graph.ledger.kinds import Kind
+from loyalty_graph.ledger.reads import Entry
+from loyalty_graph.members.rules import Reference, ReferenceKind
+from loyalty_graph.programs import service as programs
+from loyalty_graph.programs.rules import check_offset
+from loyalty_graph.purchases import service as purchases
+from loyalty_graph.usecases import posting
+from loyalty_graph.usecases.tiering import Tiering
+
+POINTS_MAX = 10**12
+Waiting = list[tuple[ledger.Lot, Entry]]
+"""Lots that wait, those that wait longest first, with the entries that opened them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Earning:
+    """What earned the points: an entry of the member's ledger (its sequence), or a purchase."""
+
+    member_id: UUID
+    of: int | UUID
+
+    @property
+    def noun(self) -> str:
+        """What it is called."""
+        return "entry" if isinstance(self.of, int) else "purchase"
+
+
+@dataclass(frozen=True, slots=True)
+class ActivatePending:
+    """Points that need not wait any longer, since `at`.
+
+    When its caller gave no time, `is_dated` is False and `at` is the request's moment.
+    """
+
+    caller: str
+    idempotency_key: str
+    earning: Earning
+    at: datetime
+    is_dated: bool = True
+    reason: str = ""
+
+    @property
+    def member(self) -> Reference:
+        """Whose points move."""
+        return Reference(ReferenceKind.ID, str(self.earning.member_id))
+
+    @property
+    def claim(self) -> Claim:
+        """The wish to count once."""
+        what = [self.earning.member_id, self.earning.of]
+        given = {"activatePending": what, "at": self.at if self.is_dated else None}
+        return claim(self.caller, self.idempotency_key, {**given, "reason": self.reason})
+
+
+@dataclass(frozen=True, slots=True)
+class CancelPending:
+    """Points that wait and are cancelled: all of them, or so many of those that wait longest."""
+
+    caller: str
+    idempotency_key: str
+    earning: Earning
+    points: int | None
+    reason: str
+
+    @property
+    def member(self) -> Reference:
+        """Whose points move."""
+        return Reference(ReferenceKind.ID, str(self.earning.member_id))
+
+    @property
+    def claim(self) -> Claim:
+        """The wish to count once."""
+        what = [self.earning.member_id, self.earning.of, self.points, self.reason]
+        return claim(self.caller, self.idempotency_key, {"cancelPending": what})
+
+
+@dataclass(frozen=True, slots=True)
+class PendingMoved:
+    """The answer: how many points wait no more, the first entry about them, the balance then."""
+
+    member_id: UUID
+    points: int
+    balance_points: int
+    entry_sequence: int
+    replayed: bool = False
+
+    def kept(self) -> dict[str, Any]:
+        """Return the answer as it is kept for retries."""
+        return {
+            "member": str(self.member_id),
+            "points": self.points,
+            "balance": self.balance_points,
+            "entry": self.entry_sequence,
+        }
+
+    @classmethod
+    def replay(cls, kept: dict[str, Any]) -> "PendingMoved":
+        """Return the first answer to a retry."""
+        member_id = UUID(kept["member"])
+        return cls(member_id, kept["points"], kept["balance"], kept["entry"], replayed=True)
+
+
+@posting.settling_conflicts
+@transaction
+async def activate(program_id: UUID, command: ActivatePending, *, now: datetime) -> PendingMoved:
+    """Let everything that waits of an entry or a purchase be spent from now on.
+
+    Raises:
+        NotFoundError: No such entry or purchase.
+        InvalidInputError: The time cannot be used, or the reason is too long.
+        NotPendingError: None of its points ever waited.
+        PendingActivatedError: They can be spent already.
+        PendingCancelledError: They are gone.
+        IdempotencyMismatchError: The key was used with other input.
+    """
+    check_offset(command.at, field="at")
+    posting.check_text(command.reason, field="reason")
+    batch = await posting.load(program_id, [command], now=now, whole=True)
+    if (earlier := batch.earlier(0)) is not None:
+        return PendingMoved.replay(earlier)
+    account = batch.account(0, command.member)
+    version = await programs.in_force(program_id, now, now=now)
+    version.settings.check_time(command.at, now=now, field="at")
+    posted = []
+    for lot, entry in reversed(await _waiting(program_id, account, command.earning)):
+        _check_after(entry, command.at)
+        cause = ledger.Cause(
+            reference=pending.activation(lot.sequence),
+            at=command.at,
+            recorded_at=now,
+            actor=command.caller,
+            explanation={
+                "by": "hand",
+                "lot": lot.sequence,
+                "points": lot.remaining,
+                **_earned_by(entry),
+            },
+            text=command.reason,
+            salt=posting.salt(),
+        )
+        posted.append(pending.activate(account, lot, cause))
+    return await _store(batch, account, posted)
+
+
+def _check_after(entry: Entry, at: datetime) -> None:
+    if at < entry.at:
+        raise InvalidInputError(
+            f"That is before the points were earned, {entry.at.isoformat()}.", field="at"
+        )
+
+
+@posting.settling_conflicts
+@transaction
+async def cancel(program_id: UUID, command: CancelPending, *, now: datetime) -> PendingMoved:
+    """Take points back that wait, also off what counts for a tier.
+
+    What is left of them goes on waiting. Caps and budgets of rules get no room back, and goods that
+    are brought back take only what was not cancelled before.
+
+    Raises:
+        NotFoundError: No such entry or purchase.
+        InvalidInputError: No points or too many, or no reason.
+        NotPendingError: None of its points ever waited.
+        PendingActivatedError: They can be spent already.
+        PendingCancelledError: They are gone.
+        PendingAmountError: Fewer wait.
+        IdempotencyMismatchError: The key was used with other input.
+    """
+    _check(command)
+    tiering = await Tiering.of(program_id, now=now)
+    batch = await posting.load(
+        program_id, [command], now=now, whole=True, by_member=tiering.lookups
+    )
+    if (earlier := batch.earlier(0)) is not None:
+        return PendingMoved.replay(earlier)
+    account = batch.account(0, command.member)
+    await tiering.take(batch)
+    found = await _waiting(program_id, account, command.earning)
+    left = _checked_points(command, found)
+    posted = []
+    for lot, entry in found:
+        cause = _cancellation(command, account, lot, entry, now=now)
+        if (transfer := pending.cancel(account, {lot.sequence}, left, cause)) is not None:
+            left -= transfer.points
+            posted.append(transfer)
+            tiering.count(account.member_id, spend_minor=0, points=-transfer.points, at=entry.at)
+    tiering.add_to(batch)
+    _record(batch, account, posted)
+    return await _store(batch, account, posted)
+
+
+def _check(command: CancelPending) -> None:
+    if command.points is not None and not 0 < command.points <= POINTS_MAX:
+        raise InvalidInputError(
+            f"The points are {command.points}; use 1 to {POINTS_MAX}.", field="points"
+        )
+    posting.check_text(command.reason, field="reason")
+    if not command.reason.strip():
+        raise InvalidInputError("A cancellation needs a reason.", field="reason")
+
+
+def _checked_points(command: CancelPending, found: Waiting) -> int:
+    """Return how many points are to be cancelled; there are as many."""
+    most = sum(lot.remaining for lot, _ in found)
+    if command.points is not None and command.points > most:
+        raise PendingAmountError(asked=command.points, waiting=most)
+    return command.points or most
+
+
+def _cancellation(
+    command: CancelPending, account: ledger.Account, lot: ledger.Lot, entry: Entry, *, now: datetime
+) -> ledger.Cause:
+    return ledger.Cause(
+        reference=f"{pending.cancellation(entry.reference)}:{account.sequence + 1}",
+        at=now,
+        recorded_at=now,
+        actor=command.caller,
+        explanation={"by": "hand", "lot": lot.sequence, **_earned_by(entry)},
+        text=command.reason,
+        rule_version=entry.rule_version,
+        salt=posting.salt(),
+    )
+
+
+def _earned_by(entry: Entry) -> dict[str, str]:
+    """Return the purchase that earned the points, as an explanation names it, if one did."""
+    is_of_activity = "activity" in (entry.explanation or {})
+    return {} if is_of_activity else {"purchase": pending.origin_of(entry.reference)}
+
+
+async def _waiting(program_id: UUID, account: ledger.Account, earning: Earning) -> Waiting:
+    """Return what waits of an entry or a purchase, what waits longest first.
+
+    Raises:
+        NotFoundError: There is no such thing.
+        LoyaltyError: Nothing waits, for the reason that it names.
+    """
+    earned = await _earned(program_id, earning)
+    by_sequence = {one.sequence: one for one in earned}
+    lots = [lot for lot in account.waiting if lot.sequence in by_sequence]
+    if lots:
+        lots.sort(key=lambda lot: (lot.activates_at, *ledger.soonest_first(lot)), reverse=True)
+        return [(lot, by_sequence[lot.sequence]) for lot in lots]
+    if not earned:
+        raise NotPendingError(earning.noun)
+    if await _is_activated(program_id, account, by_sequence):
+        raise PendingActivatedError(earning.noun)
+    raise PendingCancelledError(earning.noun)
+
+
+async def _is_activated(program_id: UUID, account: ledger.Account, lots: Collection[int]) -> bool:
+    """Return whether one of these lots was activated, if only since its time has come by now."""
+    references = {pending.activation(one) for one in lots}
+    if any(one.cause.reference in references for one in account.posted):
+        return True
+    for one in references:
+        if await ledger_service.is_posted(program_id, account.member_id, Kind.ACTIVATE, one):
+            return True
+    return False
+
+
+async def _earned(program_id: UUID, earning: Earning) -> list[Entry]:
+    """Return the entries by which the points were earned that wait, or waited."""
+    if isinstance(earning.of, UUID):
+        await purchases.load(program_id, earning.member_id, earning.of)
+        return await waiting.entries(program_id, earning.member_id, earning.of)
+    key = earning.member_id, earning.of
+    entry = (await reads.entries(program_id, [key])).get(key)
+    if entry is None:
+        raise NotFoundError("entry", earning.of, place="this member's ledger", field="pending")
+    return [entry] if entry.pending > 0 else []
+
+
+def _record(
+    batch: posting.Batch, account: ledger.Account, posted: Sequence[ledger.Transfer]
+) -> None:
+    batch.record(
+        "points.cancelled",
+        account.member_id,
+        entries=[one.sequence for one in posted],
+        points=sum(one.points for one in posted),
+        balance=account.balance,
+    )
+
+
+async def _store(
+    batch: posting.Batch, account: ledger.Account, posted: Sequence[ledger.Transfer]
+) -> PendingMoved:
+    answer = PendingMoved(
+        account.member_id,
+        sum(one.points for one in posted),
+        account.balance,
+        posted[0].sequence,
+    )
+    batch.answer(0, answer.kept())
+    await batch.store()
+    return answer
