@@ -42,15 +42,17 @@ STAYS: dict[str, str] = {
     "points_transfer": "id recipient_id state points fee_points parts sent_at settled_at",
     "purchase": "id source external_id store channel purchased_at recorded_at currency total_minor "
     "tax_minor paid_minor paid_points points entry_sequence rule_version payment pinned "
-    "spend_minor exchange",
+    "spend_minor exchange state",
     "purchase_line": "purchase_id number product_type sku quantity unit_minor discount_minor "
-    "tax_minor points refunded_quantity paid_minor paid_points labels",
+    "tax_minor points refunded_quantity paid_minor paid_points labels reduced_minor",
     "purchase_reference": "external_id source purchase_id",
     "redemption": "id reward version state points entry_sequence store held_until created_at "
-    "issued_at expires_at used_at used_store ended_at restocked code_hash",
+    "issued_at expires_at used_at used_store ended_at restocked code_hash receipt_source "
+    "receipt_id",
     "refund": "id purchase_id external_id refunded_at recorded_at amount_minor due_points "
-    "clawed_back_points shortfall_points returned_minor returned_points spend_minor entry_sequence",
-    "refund_line": "refund_id number quantity",
+    "clawed_back_points shortfall_points returned_minor returned_points spend_minor entry_sequence "
+    "is_void",
+    "refund_line": "refund_id number quantity amount_minor",
     "subscription_payment": "external_id provider subscription_id outcome amount_minor paid_at "
     "recorded_at",
     "subscription_period": "subscription_id number starts_at ends_at plan_code plan_version",
@@ -61,7 +63,8 @@ STAYS: dict[str, str] = {
     "transfer": "sequence kind debit credit points qualifying_points balance_after at recorded_at "
     "reference rule_version details_hash hash",
     "voucher": "id state face_minor remaining_minor issued_at expires_at",
-    "voucher_use": "voucher_id number amount_minor of_number at store reference",
+    "voucher_use": "voucher_id number amount_minor of_number at store reference receipt_source "
+    "receipt_id",
 }
 """What stays of a member's rows: the shop's books, and words that tell of nobody."""
 OF_NOBODY = {
