@@ -26,6 +26,7 @@ from loyalty_graph.identity.development_issuer import sign_in
 from loyalty_graph.identity.rules import Role, TokenMode
 from loyalty_graph.ledger.models import (
     AccountRow,
+    BalanceImportRow,
     HoldRow,
     LotRow,
     LotUseRow,
@@ -62,6 +63,7 @@ TABLES: tuple[type[Model], ...] = (
     Activity,
     ActivityCount,
     ActivityProof,
+    BalanceImportRow,
     CardLinkRow,
     BenefitUse,
     CardMark,

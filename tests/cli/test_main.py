@@ -34,6 +34,7 @@ def test_the_commands_are_these():
     assert {" ".join(words) for words in commands()} == {
         *("", "demo", "purchase", "story", "serve", "version", "worker"),
         *("activity", "activity record"),
+        *("balances", "balances import", "balances list"),
         *("device", "device add", "device poll", "device show", "device watch", "device remove"),
         *("jobs", "jobs run", "jobs dead"),
         *(

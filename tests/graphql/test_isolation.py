@@ -609,6 +609,13 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     ),
     ("admin", "query ($days: Int!) { deliveryStats(days: $days) { staleCards } }", {"days": 1}),
     (
+        "admin",
+        "mutation ($i: ImportBalancesInput!) { importBalances(input: $i) { replayed } }",
+        {"i": {"idempotencyKey": "k", "rows": []}},
+    ),
+    ("admin", "query ($id: ID!) { balanceImport(id: $id) { done } }", {"id": "x"}),
+    ("admin", "query { balanceImports { done } }", {}),
+    (
         "purchases:write",
         "query ($of: String!) { exchangeRates(currencyCode: $of) { rate } }",
         {"of": "USD"},

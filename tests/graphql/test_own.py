@@ -43,7 +43,7 @@ FOR_THE_PROGRAMME = {
         "voidPass",
         "refreshPass",
     ),
-    *("pauseRollout", "resumeRollout", "applyProgram"),
+    *("pauseRollout", "resumeRollout", "applyProgram", "importBalances"),
 }
 """Closing forfeits all points for good: more than a borrowed phone should be able to do."""
 SAID = {
@@ -164,7 +164,7 @@ def test_every_query_about_what_is_hers_is_tried_here():
     assert set(fields_of("Query")) - about_her - open_to_all == {
         *("members", "simulatePurchase", "deliveryStats", "cardRollouts"),
         *("programDiff", "programVersions", "backtestRule", "backtestProgram"),
-        *("segments", "exchangeRates"),
+        *("segments", "exchangeRates", "balanceImport", "balanceImports"),
     }
 
 

@@ -10,6 +10,7 @@ from loyalty_graph import __version__
 from loyalty_graph.cli import checkpoints, rollouts
 from loyalty_graph.cli.activities import activity_app
 from loyalty_graph.cli.backtests import backtest
+from loyalty_graph.cli.balances import balances_app
 from loyalty_graph.cli.certificates import certs
 from loyalty_graph.cli.demo import demo
 from loyalty_graph.cli.device import device_app
@@ -50,6 +51,7 @@ app.command()(purchase)
 app.command()(story)
 pass_app.command("preview")(draw_card)
 app.add_typer(activity_app, name="activity")
+app.add_typer(balances_app, name="balances")
 app.add_typer(device_app, name="device")
 pass_app.command("rollouts")(rollouts.show)
 pass_app.command("pause")(rollouts.pause)

@@ -21,6 +21,7 @@ from loyalty_graph.graphql.erasing import PersonMutation
 from loyalty_graph.graphql.errors import TellErrors, log_errors
 from loyalty_graph.graphql.exchange_rates import ExchangeRateQuery
 from loyalty_graph.graphql.holding import HoldMutation
+from loyalty_graph.graphql.importing import ImportMutation, ImportQuery
 from loyalty_graph.graphql.leaves import LeavesFirst, mark_plain_fields
 from loyalty_graph.graphql.ledger import LedgerMutation, LedgerQuery
 from loyalty_graph.graphql.limits import DocumentGate
@@ -118,6 +119,7 @@ class Query(
     VoucherQuery,
     BenefitQuery,
     ExchangeRateQuery,
+    ImportQuery,
     DeliveryQuery,
     RolloutQuery,
     ProgramVersionQuery,
@@ -143,6 +145,7 @@ class Mutation(
     OfferMutation,
     LedgerMutation,
     TransferMutation,
+    ImportMutation,
     ReversingMutation,
     PassMutation,
     CardLinkMutation,

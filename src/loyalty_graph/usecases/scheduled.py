@@ -12,6 +12,7 @@ from loyalty_graph.programs import service as programs
 from loyalty_graph.subscriptions.billing import LOCAL, BillingProvider, LocalBilling
 from loyalty_graph.usecases import (
     activations,
+    balances,
     checkpoints,
     expiry,
     hold_deadlines,
@@ -46,6 +47,7 @@ def runner(clock: Callable[[], datetime], settings: Settings) -> Runner:
             "members.anniversaries": _handler(occasions.run, every=hour),
             "points.notice": _handler(notices.run, every=hour),
             "points.expire": _handler(expiry.run, every=hour),
+            balances.JOB: _handler(balances.run, every=None),
             "transfers.deliver": _handler(transfers.deliver_all, every=minute),
             "ledger.checkpoint": Handler(_checkpoint(settings), every=24 * hour),
         },
@@ -53,7 +55,9 @@ def runner(clock: Callable[[], datetime], settings: Settings) -> Runner:
     )
 
 
-def _handler(work: Callable[..., Awaitable[object]], *, every: timedelta, **given: Any) -> Handler:
+def _handler(
+    work: Callable[..., Awaitable[object]], *, every: timedelta | None, **given: Any
+) -> Handler:
     """Return what runs a use case for a programme, as of the job's moment."""
 
     async def run(job: Job) -> None:
