@@ -13,9 +13,10 @@ import pytest
 from loyalty_graph.clock import utc_now
 from loyalty_graph.db import connection, open_database
 from loyalty_graph.members.models import Member
+from loyalty_graph.usecases import erasing
 from tests.cli.conftest import CommandLine
 from tests.conftest import BACKEND
-from tests.shop import DAY, Shop, open_shop
+from tests.shop import DAY, Shop, by_id, open_shop
 
 CHECK = Path(__file__).parents[2] / "examples" / "check_proof.py"
 UNGUARDED = {
@@ -91,15 +92,21 @@ def test_an_outsider_works_out_history_balance_and_place(proof: Path):
 
 
 def test_the_proof_of_an_erased_person_still_holds_and_names_nobody(
-    call: CommandLine, busy: Member, proof: Path, write: Callable[[str], None]
+    call: CommandLine, busy: Member, proof: Path, database_url: str
 ):
-    write(ERASED)
+    async def erase() -> None:
+        async with open_database(database_url):
+            command = erasing.EraseMember("staff", "erase", by_id(busy), b"secret")
+            await erasing.erase(busy.program_id, command, now=utc_now())
 
-    done = call("ledger", "proof", busy.id, "-o", proof)
+    asyncio.run(erase())
+
+    done = call("ledger", "proof", busy.id, "-o", proof, "--checkpoint", 1)
 
     text = proof.read_text()
     assert done.code == 0
     assert check(proof, proof.parent / "kept.json")[0] == 0
+    assert call("ledger", "verify", "--checkpoint", proof.parent / "kept.json").code == 0
     assert [one["details"] for one in orjson.loads(text)["entries"]] == [None, None, None]
     assert not any(word in text for word in ("Ada", "Grace", "ada@", "partner:till", busy.number))
 
