@@ -26,6 +26,7 @@ from loyalty_graph.identity.development_issuer import sign_in
 from loyalty_graph.identity.rules import Role, TokenMode
 from loyalty_graph.ledger.models import (
     AccountRow,
+    ApprovalRow,
     BalanceImportRow,
     HoldRow,
     LotRow,
@@ -64,6 +65,7 @@ TABLES: tuple[type[Model], ...] = (
     ActivityCount,
     ActivityProof,
     BalanceImportRow,
+    ApprovalRow,
     CardLinkRow,
     BenefitUse,
     CardMark,
@@ -168,11 +170,18 @@ class Api:
         return self.run(self._make_owner, (shop or self.shop).program_id)
 
     async def _make_owner(self, program_id: UUID) -> str:
-        staff = await identity.staff_named(program_id, "Owner", Role.OWNER, now=self.now)
+        return await self._make_staff(program_id, "Owner", Role.OWNER)
+
+    async def _make_staff(self, program_id: UUID, name: str, role: Role) -> str:
+        staff = await identity.staff_named(program_id, name, role, now=self.now)
         made = await identity.create_staff_token(
             staff, mode=TokenMode.LIVE, randomness=next(_numbers).to_bytes(32), now=self.now
         )
         return made.text
+
+    def staff(self, name: str, role: Role = Role.MANAGER, *, shop: Shop | None = None) -> str:
+        """Return a token of somebody who runs the shop."""
+        return self.run(self._make_staff, (shop or self.shop).program_id, name, role)
 
     def member_token(self, member: Member, *, slug: str = "bean-club") -> str:
         """Return a token with which the member asks, good for an hour."""

@@ -69,6 +69,7 @@ def test_the_commands_are_these():
         *("rates", "rates import", "rates list"),
         *("sandbox", "sandbox apns", "sandbox google"),
         *("token", "token create", "token list", "token revoke", "token member", "token owner"),
+        "token staff",
     }
 
 

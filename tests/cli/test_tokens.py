@@ -147,6 +147,18 @@ def test_an_owners_token_may_do_everything(call: CommandLine, shop_url: str):
     assert call("token", "list").out.endswith("  Grace / Grace  owner\n")
 
 
+def test_staff_may_do_what_their_role_says_and_keep_it(call: CommandLine, shop_url: str):
+    agent = call("token", "staff", "Alan").out.strip()
+    manager = call("token", "staff", "Mona", "--role", "MANAGER").out.strip()
+    call("token", "staff", "Alan", "--role", "MANAGER")
+
+    assert Scope.POINTS_ADJUST in viewer_of(shop_url, agent).scopes
+    assert Scope.POINTS_APPROVE not in viewer_of(shop_url, agent).scopes
+    assert Scope.POINTS_APPROVE in viewer_of(shop_url, manager).scopes
+    roles = [row["role"] for row in call("token", "list", "--json").json]
+    assert roles == ["AGENT", "MANAGER", "AGENT"]
+
+
 def test_a_token_may_be_for_one_store(call: CommandLine, shop_url: str):
     text = call("token", "create", "Till 7", *READ, "--store", " Main Street ").out.strip()
 

@@ -593,6 +593,22 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     ),
     ("members:read", "query { segments { code } }", {}),
     (
+        "members:write",
+        "mutation ($i: EraseMemberInput!) { eraseMember(input: $i) { forfeited } }",
+        {"i": {"idempotencyKey": "k", "member": {"id": "x"}}},
+    ),
+    ("points:adjust", "query { approvals { totalCount } }", {}),
+    (
+        "points:approve",
+        "mutation ($i: ApproveAdjustmentInput!) { approveAdjustment(input: $i) { balance } }",
+        {"i": {"idempotencyKey": "k", "approvalId": "x"}},
+    ),
+    (
+        "points:approve",
+        "mutation ($i: RejectAdjustmentInput!) { rejectAdjustment(input: $i) { balance } }",
+        {"i": {"idempotencyKey": "k", "approvalId": "x", "note": "x"}},
+    ),
+    (
         "program:write",
         "mutation ($i: ApplyProgramInput!) { applyProgram(input: $i) { program { id } } }",
         {"i": {"toml": ""}},

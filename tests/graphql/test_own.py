@@ -36,6 +36,8 @@ FOR_THE_PROGRAMME = {
         "enrolMember",
         "closeMember",
         "eraseMember",
+        "approveAdjustment",
+        "rejectAdjustment",
         "adjustPoints",
         "cancelPending",
         "reverseEntry",
@@ -165,6 +167,7 @@ def test_every_query_about_what_is_hers_is_tried_here():
         *("members", "simulatePurchase", "deliveryStats", "cardRollouts"),
         *("programDiff", "programVersions", "backtestRule", "backtestProgram"),
         *("segments", "exchangeRates", "balanceImport", "balanceImports"),
+        "approvals",
     }
 
 

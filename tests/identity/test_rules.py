@@ -14,6 +14,7 @@ from loyalty_graph.errors import (
 )
 from loyalty_graph.identity.rules import (
     NOBODY,
+    Role,
     Scope,
     TokenMode,
     TokenParts,
@@ -154,3 +155,14 @@ def test_keys_belong_to_whoever_asks_not_to_the_token():
     assert Viewer(ViewerKind.MEMBER, member_id=one).caller == f"member:{one}"
     assert Viewer(ViewerKind.PARTNER, partner_id=one).caller == f"partner:{one}"
     assert Viewer(ViewerKind.STAFF, staff_id=one).caller == f"staff:{one}"
+
+
+def test_only_managers_and_owners_approve_what_agents_do():
+    approving = {
+        role
+        for role in Role
+        if has_scope(Viewer(ViewerKind.STAFF, scopes=role.scopes), Scope.POINTS_APPROVE)
+    }
+
+    assert approving == {Role.MANAGER, Role.OWNER}
+    assert Role.AUDITOR.scopes == {Scope.MEMBERS_READ, Scope.AUDIT_READ}

@@ -19,6 +19,7 @@ STAYS: dict[str, str] = {
     "rule_version verdicts",
     "activity_count": "rule network counted_at",
     "activity_proof": "rule activity_id",
+    "approval": "id state points asked_by asked_at ends_at decided_by decided_at entry_sequence",
     "apple_registration": "serial pass_type device registered_at",
     "benefit_use": "benefit period number used_at source code actor",
     "card_link": "id token_sha256 created_at revoked_at",

@@ -92,11 +92,41 @@ def owner(
     database: DatabaseOption = None,
 ) -> None:
     """Make a token of a programme's owner, who may do everything in it, and print it, once."""
+    _make_for_staff(name, Role.OWNER, days=days, program=program, database=database)
+
+
+@token_app.command()
+def staff(
+    name: Annotated[str, typer.Argument(help="Whose token: a name, made if new.")],
+    *,
+    role: Annotated[
+        Role,
+        typer.Option(
+            help=(
+                "An AGENT serves members, a MANAGER also approves what agents do and changes the "
+                "programme, an AUDITOR reads. Somebody known keeps the role."
+            )
+        ),
+    ] = Role.AGENT,
+    days: Annotated[
+        int | None,
+        typer.Option(min=1, max=DAYS_MAX, metavar="DAYS", help="Stop working after so long."),
+    ] = None,
+    program: ProgramOption = None,
+    database: DatabaseOption = None,
+) -> None:
+    """Make a token of somebody who runs a programme, and print it, once."""
+    _make_for_staff(name, role, days=days, program=program, database=database)
+
+
+def _make_for_staff(
+    name: str, role: Role, *, days: int | None, program: str | None, database: str | None
+) -> None:
     now = utc_now()
 
     async def work() -> str:
         program_id = await chosen_program(program)
-        staff = await identity.staff_named(program_id, name, Role.OWNER, now=now)
+        staff = await identity.staff_named(program_id, name, role, now=now)
         is_sandbox = await programs.is_sandbox(program_id)
         made = await identity.create_staff_token(
             staff,
@@ -160,6 +190,7 @@ def list_tokens(
                 "id": str(token.id),
                 "partner": token.partner and token.partner.name,
                 "staff": token.staff and token.staff.name,
+                "role": token.staff and token.staff.role,
                 "name": token.name,
                 "token": f"{token.prefix}…{token.last_four}",
                 "scopes": token.scopes,
@@ -187,8 +218,8 @@ def _state(row: dict[str, Any], *, now: datetime) -> str:
         return "[red]revoked[/]"
     if row["expires_at"] and row["expires_at"] <= now:
         return "[red]expired[/]"
-    if row["staff"]:
-        return "owner"
+    if row["role"]:
+        return str(row["role"]).lower()
     return " ".join([*row["scopes"], *([f"at {escape(row['store'])}"] if row["store"] else [])])
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import strawberry
 
 from loyalty_graph.graphql import reasons
+from loyalty_graph.graphql.approvals import Approval, approvals_by_key
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.entry_payload import EntryPayload
 from loyalty_graph.graphql.enums import describe_enum
@@ -376,6 +377,13 @@ class AdjustPointsInput:
 class AdjustPointsPayload(EntryPayload):
     """The answer of adjustPoints."""
 
+    @strawberry.field(
+        description="What waits for a second person, when these are too many points for one."
+    )
+    async def approval(self, info: Info) -> Approval | None:
+        waits = self.key is not None and self.entry_sequence is None
+        return await batched(info, approvals_by_key, self.key) if waits else None
+
 
 @strawberry.type
 class LedgerMutation:
@@ -392,7 +400,7 @@ class LedgerMutation:
         command = given.command(context)
         done = await adjustments.adjust(context.program_id, command, now=context.now)
         return AdjustPointsPayload(
-            key=(done.member_id, done.entry_sequence),
+            key=(done.member_id, done.approval_id or done.entry_sequence),
             entry_sequence=done.entry_sequence,
             balance=Points(done.balance_points),
             replayed=done.replayed,

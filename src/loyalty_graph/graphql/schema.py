@@ -10,6 +10,7 @@ from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from loyalty_graph import __version__
+from loyalty_graph.graphql.approvals import ApprovalMutation, ApprovalQuery
 from loyalty_graph.graphql.backtests import BacktestQuery
 from loyalty_graph.graphql.benefits import BenefitMutation, BenefitQuery
 from loyalty_graph.graphql.card_links import CardLinkMutation
@@ -112,6 +113,7 @@ class Query(
     SimulatingQuery,
     LedgerQuery,
     CheckpointQuery,
+    ApprovalQuery,
     TierQuery,
     SubscriptionQuery,
     RewardQuery,
@@ -146,6 +148,7 @@ class Mutation(
     LedgerMutation,
     TransferMutation,
     ImportMutation,
+    ApprovalMutation,
     ReversingMutation,
     PassMutation,
     CardLinkMutation,

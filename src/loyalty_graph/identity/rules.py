@@ -31,10 +31,12 @@ class Scope(StrEnum):
     MEMBERS_WRITE = "members:write"
     PURCHASES_WRITE = "purchases:write"
     POINTS_ADJUST = "points:adjust"
+    POINTS_APPROVE = "points:approve"
     REWARDS_REDEEM = "rewards:redeem"
     PASSES_ISSUE = "passes:issue"
     WEBHOOKS_MANAGE = "webhooks:manage"
     PROGRAM_WRITE = "program:write"
+    AUDIT_READ = "audit:read"
     ADMIN = "admin"
 
 
@@ -63,11 +65,28 @@ class Role(StrEnum):
     """What a staff user is there for."""
 
     OWNER = "OWNER"
+    MANAGER = "MANAGER"
+    AGENT = "AGENT"
+    AUDITOR = "AUDITOR"
 
     @property
     def scopes(self) -> "frozenset[Scope]":
-        """What the role may do."""
-        return {Role.OWNER: frozenset({Scope.ADMIN})}[self]
+        """What the role may do: an agent serves members, a manager also approves what agents do."""
+        serving = {
+            Scope.MEMBERS_READ,
+            Scope.MEMBERS_WRITE,
+            Scope.PURCHASES_WRITE,
+            Scope.POINTS_ADJUST,
+            Scope.REWARDS_REDEEM,
+            Scope.PASSES_ISSUE,
+        }
+        may = {
+            Role.OWNER: {Scope.ADMIN},
+            Role.MANAGER: {*serving, Scope.POINTS_APPROVE, Scope.PROGRAM_WRITE, Scope.AUDIT_READ},
+            Role.AGENT: serving,
+            Role.AUDITOR: {Scope.MEMBERS_READ, Scope.AUDIT_READ},
+        }
+        return frozenset(may[self])
 
 
 @dataclass(frozen=True, slots=True)

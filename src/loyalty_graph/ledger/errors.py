@@ -18,7 +18,10 @@ LoyaltyError
 ├── CheckpointFileError           CHECKPOINT_FILE           not a published checkpoint
 ├── CheckpointOfOthersError       CHECKPOINT_OF_OTHERS      a checkpoint of another programme
 ├── NoCheckpointError             NO_CHECKPOINT             the member is in no checkpoint yet
-└── LedgerDiffersError            LEDGER_DIFFERS            what is stored cannot be proven
+├── LedgerDiffersError            LEDGER_DIFFERS            what is stored cannot be proven
+├── ApprovalDecidedError          APPROVAL_DECIDED          it was approved or rejected before
+├── ApprovalExpiredError          APPROVAL_EXPIRED          nobody decided in time
+└── ApprovalBySameError           APPROVAL_BY_SAME          who asked does not approve
 """
 
 from collections.abc import Sequence
@@ -202,3 +205,32 @@ class LedgerDiffersError(LoyaltyError):
             "This member's entries are not those that were signed;"
             " `loyalty-graph ledger verify` says what differs."
         )
+
+
+class ApprovalDecidedError(LoyaltyError):
+    """The adjustment was approved or rejected before."""
+
+    code = "APPROVAL_DECIDED"
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"It was {state.lower()} before.", field="approvalId")
+
+
+class ApprovalExpiredError(LoyaltyError):
+    """Nobody decided on the adjustment in time; ask for it anew."""
+
+    code = "APPROVAL_EXPIRED"
+
+    def __init__(self, ended_at: str) -> None:
+        super().__init__(
+            f"It could be decided until {ended_at}; ask for it anew.", field="approvalId"
+        )
+
+
+class ApprovalBySameError(LoyaltyError):
+    """Whoever asked for an adjustment does not decide on it: a second person has to."""
+
+    code = "APPROVAL_BY_SAME"
+
+    def __init__(self) -> None:
+        super().__init__("You asked for it; somebody else has to decide.", field="approvalId")

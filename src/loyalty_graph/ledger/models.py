@@ -311,3 +311,30 @@ class CheckpointHeadRow(Model):
         table = "checkpoint_head"
         constraints = [PrimaryKey("program_id", "member_id", "number"), AppendOnly()]
         indexes = [Index("program_id", "number", name="checkpoint_head_number")]
+
+
+class ApprovalRow(Model):
+    """An adjustment that waits for a second person, or waited."""
+
+    id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    member_id: UUID = fields.UUIDField()
+    state = fields.CharField(max_length=8)
+    points: int = fields.BigIntField()
+    reason: str = fields.TextField()
+    asked_by = fields.CharField(max_length=80)
+    asked_at: datetime = fields.DatetimeField()
+    ends_at: datetime = fields.DatetimeField()
+    decided_by = fields.CharField(max_length=80, null=True)
+    decided_at: datetime | None = fields.DatetimeField(null=True)
+    note: str = fields.TextField()
+    entry_sequence: int | None = fields.IntField(null=True)
+
+    class Meta(Model.Meta):
+        table = "approval"
+        constraints = [
+            PrimaryKey("program_id", "member_id", "id"),
+            Check("points <> 0", name="approval_moves_points"),
+            Personal("reason", "note"),
+        ]
+        indexes = [Index("program_id", "id", name="approval_newest")]

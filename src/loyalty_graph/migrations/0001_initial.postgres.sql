@@ -81,6 +81,24 @@ CREATE TABLE "apple_registration" (
     CONSTRAINT "apple_registration_pkey" PRIMARY KEY ("program_id", "member_id", "serial", "device")
 );
 CREATE INDEX "apple_registration_of_device" ON "apple_registration" ("pass_type", "device");
+CREATE TABLE "approval" (
+    "id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "member_id" UUID NOT NULL,
+    "state" VARCHAR(8) NOT NULL,
+    "points" BIGINT NOT NULL,
+    "reason" TEXT NOT NULL,
+    "asked_by" VARCHAR(80) NOT NULL,
+    "asked_at" TIMESTAMPTZ NOT NULL,
+    "ends_at" TIMESTAMPTZ NOT NULL,
+    "decided_by" VARCHAR(80),
+    "decided_at" TIMESTAMPTZ,
+    "note" TEXT NOT NULL,
+    "entry_sequence" INT,
+    CONSTRAINT "approval_pkey" PRIMARY KEY ("program_id", "member_id", "id"),
+    CONSTRAINT "approval_moves_points" CHECK (points <> 0)
+);
+CREATE INDEX "approval_newest" ON "approval" ("program_id", "id");
 CREATE TABLE "balance_import" (
     "id" UUID NOT NULL,
     "program_id" UUID NOT NULL,

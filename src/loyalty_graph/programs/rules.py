@@ -91,6 +91,10 @@ class PaymentSettings(_Settings):
         return ((amount_minor + 1) * self.points - 1) // self.worth_minor
 
 
+APPROVAL_ABOVE_MAX = 10**12
+APPROVAL_DAYS_MAX = 365
+
+
 class PointSettings(_Settings):
     """How the programme's points are called, how long they live, and what they pay."""
 
@@ -101,6 +105,8 @@ class PointSettings(_Settings):
     clawback: ClawbackPolicy = ClawbackPolicy.CLAMP_TO_ZERO
     payment: PaymentSettings | None = None
     transfers: TransferSettings | None = None
+    approval_above: int | None = Field(default=None, ge=0, le=APPROVAL_ABOVE_MAX)
+    approval_days: int = Field(default=14, ge=1, le=APPROVAL_DAYS_MAX)
 
     @model_validator(mode="after")
     def _expire_by_one_policy(self) -> Self:

@@ -1,7 +1,7 @@
 """Adjusting points by hand: a gift, a correction, a goodwill gesture; always with a reason."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,9 +9,12 @@ from loyalty_graph.db import transaction
 from loyalty_graph.errors import InvalidInputError
 from loyalty_graph.idempotency import Claim, claim
 from loyalty_graph.identifiers import new_id
+from loyalty_graph.ledger import approvals
 from loyalty_graph.ledger import rules as ledger
+from loyalty_graph.ledger.approving import Approval, ApprovalState
 from loyalty_graph.members.rules import Reference
 from loyalty_graph.programs import service as programs
+from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.usecases import posting
 
 POINTS_MAX = 10**12
@@ -36,12 +39,13 @@ class AdjustPoints:
 
 @dataclass(frozen=True, slots=True)
 class PointsAdjusted:
-    """The answer: the entry, and the balance after it."""
+    """The answer: the entry, and the balance after it; or what waits for a second person."""
 
     member_id: UUID
     points: int
     balance_points: int
-    entry_sequence: int
+    entry_sequence: int | None
+    approval_id: UUID | None = None
     replayed: bool = False
 
     def kept(self) -> dict[str, Any]:
@@ -51,13 +55,20 @@ class PointsAdjusted:
             "points": self.points,
             "balance": self.balance_points,
             "entry": self.entry_sequence,
+            **({} if self.approval_id is None else {"approval": str(self.approval_id)}),
         }
 
     @classmethod
     def replay(cls, kept: dict[str, Any]) -> "PointsAdjusted":
         """Return the first answer to a retry."""
+        approval = kept.get("approval")
         return cls(
-            UUID(kept["member"]), kept["points"], kept["balance"], kept["entry"], replayed=True
+            UUID(kept["member"]),
+            kept["points"],
+            kept["balance"],
+            kept["entry"],
+            None if approval is None else UUID(approval),
+            replayed=True,
         )
 
 
@@ -66,9 +77,13 @@ class PointsAdjusted:
 async def adjust(program_id: UUID, command: AdjustPoints, *, now: datetime) -> PointsAdjusted:
     """Add points that expire like earned ones, or take points that can be spent.
 
+    More points than the programme lets one person move wait for a second one (`approvals`); nothing
+    moves until then.
+
     Raises:
         NotFoundError: No such member.
         InvalidInputError: No points, too many, or no reason.
+        MemberNotActiveError: The member is closed, suspended or erased.
         InsufficientPointsError: More is taken than can be spent.
         IdempotencyMismatchError: The key was used with other input.
     """
@@ -77,10 +92,13 @@ async def adjust(program_id: UUID, command: AdjustPoints, *, now: datetime) -> P
     if (earlier := batch.earlier(0)) is not None:
         return PointsAdjusted.replay(earlier)
     account = batch.account(0, command.member)
+    settings = (await programs.in_force(program_id, now, now=now)).settings
+    limit = settings.points.approval_above
+    if limit is not None and abs(command.points) > limit:
+        return await _ask(batch, account, command, days=settings.points.approval_days)
     if command.points < 0 and not account.has_all_lots:
         batch = await posting.load(program_id, [command], now=now, whole=[account.member_id])
         account = batch.account(0, command.member)
-    version = await programs.in_force(program_id, now, now=now)
     cause = ledger.Cause(
         reference=str(new_id(now)),
         at=now,
@@ -90,17 +108,59 @@ async def adjust(program_id: UUID, command: AdjustPoints, *, now: datetime) -> P
         text=command.reason,
         salt=posting.salt(),
     )
-    expires_at = version.settings.expires_at(now)
-    transfer = ledger.adjust(account, command.points, cause, expires_at=expires_at)
+    transfer = post(batch, account, command.points, cause, settings)
     answer = PointsAdjusted(account.member_id, command.points, account.balance, transfer.sequence)
     batch.answer(0, answer.kept())
+    await batch.store()
+    return answer
+
+
+def post(
+    batch: posting.Batch,
+    account: ledger.Account,
+    points: int,
+    cause: ledger.Cause,
+    settings: ProgramSettings,
+) -> ledger.Transfer:
+    """Adjust an account, with all its lots if points are taken, and tell of it.
+
+    Raises:
+        MemberNotActiveError: The member is closed, suspended or erased.
+        InsufficientPointsError: More is taken than can be spent.
+    """
+    expires_at = settings.expires_at(batch.now)
+    transfer = ledger.adjust(account, points, cause, expires_at=expires_at)
     batch.record(
         "points.adjusted",
         account.member_id,
         entry=transfer.sequence,
-        points=command.points,
+        points=points,
         balance=account.balance,
     )
+    return transfer
+
+
+async def _ask(
+    batch: posting.Batch, account: ledger.Account, command: AdjustPoints, *, days: int
+) -> PointsAdjusted:
+    """Let the adjustment wait for a second person."""
+    ledger.check_active(account)
+    asked = Approval(
+        member_id=account.member_id,
+        id=new_id(batch.now),
+        state=ApprovalState.WAITING,
+        points=command.points,
+        reason=command.reason,
+        asked_by=command.caller,
+        asked_at=batch.now,
+        ends_at=batch.now + timedelta(days=days),
+    )
+    batch.writes.append(approvals.asked(asked))
+    answer = PointsAdjusted(
+        account.member_id, command.points, account.balance, None, approval_id=asked.id
+    )
+    batch.answer(0, answer.kept())
+    batch.record("approval.asked", account.member_id, approval=str(asked.id), points=command.points)
     await batch.store()
     return answer
 

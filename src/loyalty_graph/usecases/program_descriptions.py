@@ -59,6 +59,8 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "clawback": "What a return takes: what is there, the rest as debt, what waits first, none.",
         "payment": "What points pay of a basket; nothing, if not given.",
         "transfers": "What members may give each other; nothing, if not given.",
+        "approval_above": "Adjustments of more points wait for a second person of the staff.",
+        "approval_days": "So long they wait; then they must be asked for anew.",
     },
     "ExpirySettings": {
         "policy": "ROLLING: by the months; FIXED: on dates of the year; NONE: never.",
