@@ -27,14 +27,18 @@ STAYS: dict[str, str] = {
     "checkpoint_head": "number sequence hash",
     "consent": "id purpose granted at source",
     "earning_counter": "rule period points times",
+    "expiry_notice": "lot_sequence points expires_at told_at",
     "fact": "id kind at sequence",
-    "lot": "sequence points remaining_points expires_at activates_at is_pending",
+    "lot": "sequence points remaining_points expires_at activates_at is_pending told_expires_at",
     "lot_use": "sequence lot_sequence points",
     "member": "id number status locale enrolled_at",
     "member_reference": "kind",
     "member_subscription": "id plan_code plan_version status started_at anchor_at period_start "
     "period_end periods opened is_trial paid_minor credit_minor failed_attempts paused_at "
     "cancelled_at ends_at ended_at next_step_at provider",
+    "member_subscription_past": "id recorded_at plan_code plan_version status started_at anchor_at "
+    "period_start period_end periods opened is_trial paid_minor credit_minor failed_attempts "
+    "paused_at cancelled_at ends_at ended_at",
     "member_summary": "purchase_count spend_minor last_purchase_at",
     "offer_activation": "offer activated_at used uses_left",
     "pass": "serial platform token_generation issued_at update_tag changed_at last_modified "
@@ -62,6 +66,7 @@ STAYS: dict[str, str] = {
     "tier_change": "sequence kind tier_before tier_after at recorded_at rule_version actor",
     "tier_standing": "earned ends_on since override override_until measure amounts sequence "
     "review_at",
+    "tier_standing_past": "recorded_at earned ends_on since override override_until",
     "transfer": "sequence kind debit credit points qualifying_points balance_after at recorded_at "
     "reference rule_version details_hash hash",
     "voucher": "id state face_minor remaining_minor issued_at expires_at",
@@ -74,6 +79,7 @@ OF_NOBODY = {
     "api_token": "of partners and staff",
     "apple_device": "a phone without its owner; gone once its last card is",
     "apple_log": "what phones complain of, pruned",
+    "balance_import": "its file only while it is under way; then faults of refused rows",
     "card_push": "wishes to wake phones",
     "card_rollout": "of the programme",
     "card_template": "of the programme",

@@ -10,6 +10,7 @@ from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from loyalty_graph import __version__
+from loyalty_graph.graphql.adjusting import AdjustmentMutation
 from loyalty_graph.graphql.approvals import ApprovalMutation, ApprovalQuery
 from loyalty_graph.graphql.backtests import BacktestQuery
 from loyalty_graph.graphql.benefits import BenefitMutation, BenefitQuery
@@ -24,7 +25,7 @@ from loyalty_graph.graphql.exchange_rates import ExchangeRateQuery
 from loyalty_graph.graphql.holding import HoldMutation
 from loyalty_graph.graphql.importing import ImportMutation, ImportQuery
 from loyalty_graph.graphql.leaves import LeavesFirst, mark_plain_fields
-from loyalty_graph.graphql.ledger import LedgerMutation, LedgerQuery
+from loyalty_graph.graphql.ledger import LedgerQuery
 from loyalty_graph.graphql.limits import DocumentGate
 from loyalty_graph.graphql.live import LiveSubscription
 from loyalty_graph.graphql.members import MemberQuery
@@ -145,7 +146,7 @@ class Mutation(
     RefundMutation,
     ActivityMutation,
     OfferMutation,
-    LedgerMutation,
+    AdjustmentMutation,
     TransferMutation,
     ImportMutation,
     ApprovalMutation,
