@@ -46,6 +46,7 @@ from loyalty_graph.purchases.models import (
     PurchaseReference,
     Refund,
     RefundLine,
+    UnclaimedReceipt,
 )
 from loyalty_graph.rewards.models import RedemptionRow, RewardStock, VoucherRow, VoucherUseRow
 from loyalty_graph.subscriptions.models import (
@@ -97,6 +98,7 @@ TABLES: tuple[type[Model], ...] = (
     TierChange,
     TierStanding,
     TransferRow,
+    UnclaimedReceipt,
     VoucherRow,
     VoucherUseRow,
 )

@@ -541,6 +541,11 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     ),
     (
         "purchases:write",
+        "mutation ($i: ClaimPurchaseInput!) { claimPurchase(input: $i) { balance } }",
+        {"i": {"idempotencyKey": "k", "member": {"id": "x"}, "code": "x"}},
+    ),
+    (
+        "purchases:write",
         "mutation ($i: VoidPurchaseInput!) { voidPurchase(input: $i) { balance } }",
         {"i": {"idempotencyKey": "k", "purchase": {"id": "x"}}},
     ),

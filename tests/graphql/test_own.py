@@ -22,6 +22,7 @@ FOR_MEMBERS = {
     *("redeemReward", "confirmRedemption", "cancelRedemption"),
     *("subscribe", "pauseSubscription", "resumeSubscription", "cancelSubscription"),
     *("reactivateSubscription", "changePlan", "activateOffer", "transferPoints"),
+    "claimPurchase",
 }
 """What an app lets her do herself."""
 FOR_TILLS = {
@@ -55,6 +56,7 @@ SAID = {
     "offer": "BREAD",
     "points": 5,
     "to": {"number": "900000000009"},
+    "code": "000000-000000-000000",
 }
 """Values of inputs that must be given and name nothing of a member."""
 

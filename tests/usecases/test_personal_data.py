@@ -96,6 +96,7 @@ OF_NOBODY = {
     "reward_stock": "of the programme",
     "schedule": "of the programme",
     "staff": "who runs the programme",
+    "unclaimed_receipt": "a purchase of somebody who did not say who he is",
     "update_tag": "a count",
 }
 """Tables whose rows belong to no member, and what they are."""

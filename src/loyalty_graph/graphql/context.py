@@ -2,7 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import ceil
 from typing import Protocol, TypeAlias
 from uuid import UUID
 
@@ -13,11 +14,22 @@ from loyalty_graph.errors import IdempotencyKeysDifferError, InvalidInputError
 from loyalty_graph.graphql.batch import Batchers
 from loyalty_graph.identity.rules import Viewer
 from loyalty_graph.outbox.live import Live
+from loyalty_graph.purchases.errors import TooManyClaimsError
+from loyalty_graph.rate_limits import NO_WAIT, RateLimit
 from loyalty_graph.rewards.codes import Codes
 from loyalty_graph.usecases.purchases import PurchaseRecorded, RecordCall
 from loyalty_graph.wallet.desk import PassDesk
 
 RecordPurchase: TypeAlias = Callable[[RecordCall], Awaitable[PurchaseRecorded]]
+
+
+CLAIMS_OF_ONE_CALLER = 60
+CLAIMS_PER = timedelta(minutes=1)
+
+
+def limited_claims() -> RateLimit:
+    """Return how often one caller may try the code of a receipt."""
+    return RateLimit(CLAIMS_OF_ONE_CALLER, per=CLAIMS_PER)
 
 
 class RefuseEnded(Protocol):
@@ -33,7 +45,7 @@ class Context:
 
     `record_purchase` gathers the purchases of concurrent requests into one transaction;
     `connection_params` is what a WebSocket client sent with `connection_init`; `key_header` is
-    what the request's header Idempotency-Key says.
+    what the request's header Idempotency-Key says. `claims` counts how often callers try codes.
     """
 
     viewer: Viewer
@@ -47,6 +59,7 @@ class Context:
     batchers: Batchers = field(default_factory=Batchers)
     connection_params: Mapping[str, object] | None = None
     key_header: str | None = None
+    claims: RateLimit = field(default_factory=limited_claims)
 
     @property
     def program_id(self) -> UUID:
@@ -103,6 +116,21 @@ class Context:
     def codes(self) -> Codes:
         """Makes and finds the codes of redemptions."""
         return Codes(self.desk.link_key)
+
+    @property
+    def receipt_codes(self) -> Codes:
+        """Makes and finds the codes of receipts without a member."""
+        return Codes(self.desk.link_key, "receipt")
+
+    def check_claims(self) -> None:
+        """Count a code that the caller tries.
+
+        Raises:
+            TooManyClaimsError: it comes too early after many others.
+        """
+        wait = self.claims.wait((self.viewer.program_id, self.caller), now=self.now)
+        if wait > NO_WAIT:
+            raise TooManyClaimsError(ceil(wait.total_seconds()))
 
     def for_operation(self) -> "Context":
         """Return the surroundings of one operation: its own moment and batches.

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeAlias
 
 import strawberry
 
@@ -27,8 +28,10 @@ from loyalty_graph.graphql.rule_points import BY_RULE, RulePoints, points_by_rul
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.purchases.rules import PAYMENT_LENGTH_MAX, Channel
-from loyalty_graph.usecases import purchases
+from loyalty_graph.usecases import claiming, purchases
 from loyalty_graph.usecases.posting import BATCH_MAX
+
+Recording: TypeAlias = purchases.RecordPurchase | claiming.RecordReceipt
 
 
 @strawberry.input(description="A receipt to record for a member.")
@@ -36,7 +39,13 @@ class RecordPurchaseInput:
     """The input of recordPurchase."""
 
     idempotency_key: str | None = strawberry.field(default=None, description=KEY)
-    member: MemberRef = strawberry.field(description="Who bought.")
+    member: MemberRef | None = strawberry.field(
+        default=None,
+        description=(
+            "Who bought. Without one the receipt is kept, where the programme keeps such, and "
+            "whoever brings its code can claim it (claimPurchase)."
+        ),
+    )
     source: str = strawberry.field(
         description="The system the receipt is from, such as till or shop; at most 40 characters."
     )
@@ -62,17 +71,16 @@ class RecordPurchaseInput:
     )
     currency_code: str | None = strawberry.field(default=None, description=CURRENCY)
 
-    def command(self, context: Context, currency: str) -> purchases.RecordPurchase:
-        """Return the use case's command.
+    def command(self, context: Context, currency: str) -> Recording:
+        """Return the use case's command: for a member, or for somebody who may claim it later.
 
         Raises:
             InvalidInputError: a reference, amount or text cannot be used.
             WrongStoreError: the token is for another store.
         """
-        return purchases.RecordPurchase(
+        receipt = claiming.RecordReceipt(
             caller=context.caller,
             idempotency_key=context.idempotency_key(self.idempotency_key),
-            member=self.member.reference(field="member"),
             source=self.source.strip(),
             external_id=self.external_id.strip(),
             purchased_at=self.purchased_at or context.now,
@@ -82,10 +90,18 @@ class RecordPurchaseInput:
             ),
             channel=self.channel,
             is_dated=self.purchased_at is not None,
-            pay_points=self.pay_with_points,
             payment=bounded(self.payment, PAYMENT_LENGTH_MAX, field="payment"),
             currency=other_currency(self.currency_code, currency),
         )
+        if self.member is not None:
+            return purchases.RecordPurchase(
+                **vars(receipt),
+                member=self.member.reference(field="member"),
+                pay_points=self.pay_with_points,
+            )
+        if self.pay_with_points:
+            raise InvalidInputError("Points are a member's: name the member.", field="member")
+        return receipt
 
 
 @strawberry.type(description="What recordPurchase did.")
@@ -99,6 +115,13 @@ class RecordPurchasePayload(PurchasePayload):
     )
     paid_with_points: Money | None = strawberry.field(
         default=None, description="What they paid of the total; take the rest in money."
+    )
+    claim_code: str | None = strawberry.field(
+        default=None,
+        description="Of a receipt without a member: what it is claimed with. Print it, keep it.",
+    )
+    claim_expires_at: datetime | None = strawberry.field(
+        default=None, description="From this instant on it cannot be claimed any more."
     )
 
 
@@ -116,6 +139,22 @@ def _recorded(
         paid_with_points=money_of(outcome.paid_minor, currency),
         balance=Points(outcome.balance_points),
         replayed=outcome.replayed,
+    )
+
+
+async def _keep(context: Context, command: claiming.RecordReceipt) -> RecordPurchasePayload:
+    """Keep a receipt without a member; a refusal is the answer."""
+    codes = context.receipt_codes
+    try:
+        done = await claiming.record_receipt(
+            context.program_id, command, codes=codes, now=context.now
+        )
+    except LoyaltyError as refusal:
+        return RecordPurchasePayload(user_errors=[user_error(refusal)])
+    return RecordPurchasePayload(
+        claim_code=codes.text(context.program_id, done.receipt_id),
+        claim_expires_at=done.expires_at,
+        replayed=done.replayed,
     )
 
 
@@ -158,17 +197,20 @@ async def _record_all(
     ]
     sound = [one for one in wanted if isinstance(one, purchases.RecordPurchase)]
     outcomes = iter(await purchases.record(context.program_id, sound, now=context.now))
-    return [
-        _recorded(one, currency)
-        if isinstance(one, LoyaltyError)
-        else _recorded(next(outcomes), one.currency or currency)
-        for one in wanted
-    ]
+    results: list[RecordPurchasePayload] = []
+    for one in wanted:
+        if isinstance(one, claiming.RecordReceipt):
+            results.append(await _keep(context, one))
+        elif isinstance(one, LoyaltyError):
+            results.append(_recorded(one, currency))
+        else:
+            results.append(_recorded(next(outcomes), one.currency or currency))
+    return results
 
 
 def _command_or_refusal(
     given: RecordPurchaseInput, context: Context, currency: str
-) -> purchases.RecordPurchase | LoyaltyError:
+) -> Recording | LoyaltyError:
     try:
         return given.command(context, currency)
     except LoyaltyError as refusal:
@@ -180,7 +222,7 @@ class RecordingMutation:
     """Mutations of purchases."""
 
     @strawberry.mutation(
-        description="Records a receipt and credits its points.",
+        description="Records a receipt and credits its points, or keeps it to be claimed.",
         extensions=[NeedsScope(Scope.PURCHASES_WRITE), RefusalsAsData(RecordPurchasePayload)],
     )
     async def record_purchase(
@@ -189,6 +231,8 @@ class RecordingMutation:
         context = info.context
         currency = await currency_of(context)
         command = given.command(context, currency)
+        if isinstance(command, claiming.RecordReceipt):
+            return await _keep(context, command)
         call = purchases.RecordCall(context.program_id, command, context.now)
         return _recorded(await context.record_purchase(call), command.currency or currency)
 

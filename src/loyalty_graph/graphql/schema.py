@@ -16,6 +16,7 @@ from loyalty_graph.graphql.backtests import BacktestQuery
 from loyalty_graph.graphql.benefits import BenefitMutation, BenefitQuery
 from loyalty_graph.graphql.card_links import CardLinkMutation
 from loyalty_graph.graphql.checkpoints import CheckpointQuery
+from loyalty_graph.graphql.claiming import ClaimMutation
 from loyalty_graph.graphql.context import OperationContext
 from loyalty_graph.graphql.deliveries import DeliveryQuery
 from loyalty_graph.graphql.doing import ActivityMutation
@@ -143,6 +144,7 @@ class Mutation(
     MembershipMutation,
     PersonMutation,
     RecordingMutation,
+    ClaimMutation,
     RefundMutation,
     ActivityMutation,
     OfferMutation,

@@ -33,7 +33,7 @@ from strawberry.types.graphql import OperationType
 from strawberry.types.unset import UnsetType
 
 from loyalty_graph.errors import ForbiddenError, UnauthenticatedError
-from loyalty_graph.graphql.context import Context, RecordPurchase, RefuseEnded
+from loyalty_graph.graphql.context import Context, RecordPurchase, RefuseEnded, limited_claims
 from loyalty_graph.graphql.editor import editor, wants_editor
 from loyalty_graph.graphql.errors import BAD_REQUEST, internal_error
 from loyalty_graph.graphql.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, JSON, negotiate
@@ -97,6 +97,7 @@ class LoyaltyView(GraphQL[Context, None]):
         self._live = live
         self._clock = clock
         self._record_purchase = record_purchase
+        self._claims = limited_claims()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -171,6 +172,7 @@ class LoyaltyView(GraphQL[Context, None]):
             self._refuse_ended,
             self._live,
             key_header=_key_header(request),
+            claims=self._claims,
         )
 
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:

@@ -920,6 +920,20 @@ BEGIN
 END $$;
 CREATE TRIGGER "transfer_refuses_change" BEFORE UPDATE OR DELETE ON "transfer" FOR EACH ROW EXECUTE FUNCTION "refuse_change"('{"text": "", "actor": "", "explanation": null, "salt": "\\x"}');
 CREATE TRIGGER "transfer_refuses_truncate" BEFORE TRUNCATE ON "transfer" FOR EACH STATEMENT EXECUTE FUNCTION "refuse_change"();
+CREATE TABLE "unclaimed_receipt" (
+    "id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "code_hash" BYTEA NOT NULL,
+    "source" VARCHAR(40) NOT NULL,
+    "external_id" VARCHAR(100) NOT NULL,
+    "receipt" JSONB NOT NULL,
+    "purchased_at" TIMESTAMPTZ NOT NULL,
+    "recorded_at" TIMESTAMPTZ NOT NULL,
+    "expires_at" TIMESTAMPTZ NOT NULL,
+    "purchase_id" UUID,
+    CONSTRAINT "unclaimed_receipt_pkey" PRIMARY KEY ("program_id", "id")
+);
+CREATE UNIQUE INDEX "unclaimed_receipt_code" ON "unclaimed_receipt" ("program_id", "code_hash");
 CREATE TABLE "update_tag" (
     "name" VARCHAR(8) NOT NULL,
     "highest" BIGINT NOT NULL,

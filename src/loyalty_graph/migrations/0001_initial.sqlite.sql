@@ -872,6 +872,20 @@ END;
 CREATE TRIGGER "transfer_refuses_delete" BEFORE DELETE ON "transfer" BEGIN
     SELECT RAISE(ABORT, 'transfer is append-only: its rows are never changed or removed');
 END;
+CREATE TABLE "unclaimed_receipt" (
+    "id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "code_hash" BLOB NOT NULL,
+    "source" VARCHAR(40) NOT NULL,
+    "external_id" VARCHAR(100) NOT NULL,
+    "receipt" JSON NOT NULL,
+    "purchased_at" TIMESTAMP NOT NULL,
+    "recorded_at" TIMESTAMP NOT NULL,
+    "expires_at" TIMESTAMP NOT NULL,
+    "purchase_id" CHAR(36),
+    CONSTRAINT "unclaimed_receipt_pkey" PRIMARY KEY ("program_id", "id")
+);
+CREATE UNIQUE INDEX "unclaimed_receipt_code" ON "unclaimed_receipt" ("program_id", "code_hash");
 CREATE TABLE "update_tag" (
     "name" VARCHAR(8) NOT NULL,
     "highest" BIGINT NOT NULL,

@@ -170,6 +170,7 @@ class ProgramSettings(_Settings):
     currency: Annotated[str, AfterValidator(_known_currency)]
     time_zone: Annotated[str, AfterValidator(_known_zone)]
     accept_days: int = Field(default=365, ge=1, le=3650)
+    claim_days: int | None = Field(default=None, ge=1, le=3650)
     sandbox: bool = False
     points: PointSettings
     branding: Branding = Branding()

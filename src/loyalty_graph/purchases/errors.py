@@ -3,7 +3,11 @@
 LoyaltyError
 ├── PurchaseVoidedError           PURCHASE_VOIDED           it was undone as a whole
 ├── PurchaseRefundedError         PURCHASE_REFUNDED         some of it came back already
-└── RefundAmountTooLargeError     REFUND_AMOUNT_TOO_LARGE   more than is left of the purchase
+├── RefundAmountTooLargeError     REFUND_AMOUNT_TOO_LARGE   more than is left of the purchase
+├── ClaimCodeUnknownError         CLAIM_CODE_UNKNOWN        no receipt has this code
+├── ReceiptClaimedError           CLAIMED                   somebody has claimed it already
+├── ClaimExpiredError             CLAIM_EXPIRED             it had to be claimed before
+└── TooManyClaimsError            TOO_MANY_CLAIMS           so many at once look like guessing
 """
 
 from loyalty_graph.errors import LoyaltyError
@@ -40,3 +44,39 @@ class RefundAmountTooLargeError(LoyaltyError):
             field="amount",
         )
         self.asked_minor, self.left_minor = asked_minor, left_minor
+
+
+class ClaimCodeUnknownError(LoyaltyError):
+    """No receipt of this programme has this code."""
+
+    code = "CLAIM_CODE_UNKNOWN"
+
+    def __init__(self) -> None:
+        super().__init__("No receipt has this code.", field="code")
+
+
+class ReceiptClaimedError(LoyaltyError):
+    """The receipt was claimed before."""
+
+    code = "CLAIMED"
+
+    def __init__(self) -> None:
+        super().__init__("This receipt has been claimed already.", field="code")
+
+
+class ClaimExpiredError(LoyaltyError):
+    """The receipt could be claimed until a day that has passed."""
+
+    code = "CLAIM_EXPIRED"
+
+    def __init__(self, expires_at: object) -> None:
+        super().__init__(f"This receipt could be claimed until {expires_at}.", field="code")
+
+
+class TooManyClaimsError(LoyaltyError):
+    """This caller has tried many codes in a short time; try again a little later."""
+
+    code = "TOO_MANY_CLAIMS"
+
+    def __init__(self, wait_s: int) -> None:
+        super().__init__(f"Too many codes at once; try again in {wait_s} seconds.", field="code")

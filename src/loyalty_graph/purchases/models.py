@@ -61,6 +61,31 @@ class PurchaseReference(Model):
         constraints = [PrimaryKey("program_id", "source", "external_id")]
 
 
+class UnclaimedReceipt(Model):
+    """A receipt without a member, to be claimed with a code until `expires_at`.
+
+    Meanwhile the directory names nobody as its member. `purchase_id` is there once it was claimed.
+    """
+
+    id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    code_hash: bytes = fields.BinaryField()
+    source = fields.CharField(max_length=40)
+    external_id = fields.CharField(max_length=100)
+    receipt: dict[str, Any] = fields.JSONField()
+    purchased_at: datetime = fields.DatetimeField()
+    recorded_at: datetime = fields.DatetimeField()
+    expires_at: datetime = fields.DatetimeField()
+    purchase_id: UUID | None = fields.UUIDField(null=True)
+
+    class Meta(Model.Meta):
+        table = "unclaimed_receipt"
+        constraints = [
+            PrimaryKey("program_id", "id"),
+            Unique("program_id", "code_hash", name="unclaimed_receipt_code"),
+        ]
+
+
 class PurchaseLine(Model):
     """One line of a receipt; `number` counts from 1.
 

@@ -19,6 +19,7 @@ from loyalty_graph.purchases.models import (
     Refund,
     RefundLine,
 )
+from loyalty_graph.purchases.receipts import NOBODY
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.purchases.states import PurchaseState
 
@@ -134,10 +135,10 @@ async def find(program_id: UUID, source: str, external_id: str) -> tuple[UUID, U
     """Return the (member id, purchase id) of a receipt.
 
     Raises:
-        NotFoundError: It was never recorded.
+        NotFoundError: It was never recorded, or nobody has claimed it.
     """
     [[rows]] = await fetch(program_id, receipts([(source, external_id)]))
-    if not rows:
+    if not rows or rows[0][0] == NOBODY:
         raise NotFoundError("purchase", f"{external_id} of {source}", field="purchase")
     member_id, purchase_id = rows[0]
     return member_id, purchase_id

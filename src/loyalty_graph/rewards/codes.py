@@ -1,8 +1,8 @@
-"""Codes of redemptions: eighteen characters nobody can guess, and people can read out.
+"""Codes of redemptions and receipts: eighteen characters nobody can guess, and people can read out.
 
-A code is never stored. It is derived from the redemption's id with a secret key, so it can be shown
-again whenever its member asks; it is found again by its keyed hash. Who copies the database learns
-no code from it.
+A code is never stored. It is derived from the id of what it opens with a secret key, so it can be
+shown again whenever it is asked for; it is found again by its keyed hash. Who copies the database
+learns no code from it.
 """
 
 import hashlib
@@ -26,13 +26,14 @@ _FIELD_OVERFLOW = 0b100000
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """Makes and finds the codes of one installation, by its secret key."""
+    """Makes and finds the codes of one installation, by its secret key; `of` which things."""
 
     key: bytes
+    of: str = "redemption"
 
     def text(self, program_id: UUID, redemption_id: UUID) -> str:
-        """Return a redemption's code: 85 bits and a check character, in groups of six."""
-        making = derive_key(self.key, "redemption code")
+        """Return a redemption's or receipt's code: 85 bits and a check character, in sixes."""
+        making = derive_key(self.key, f"{self.of} code")
         digest = hmac.digest(making, program_id.bytes + redemption_id.bytes, hashlib.sha256)
         number = int.from_bytes(digest)
         body = "".join(ALPHABET[number >> 5 * place & 31] for place in range(RANDOM_CHARACTERS))
@@ -42,7 +43,7 @@ class Codes:
 
     def hash(self, text: str) -> bytes:
         """Return what a code is found by; the text is in its one spelling."""
-        finding = derive_key(self.key, "redemption look-up")
+        finding = derive_key(self.key, f"{self.of} look-up")
         return hmac.digest(finding, text.encode(), hashlib.sha256)
 
     def check(self, text: str, program_id: UUID, redemption_id: UUID) -> None:

@@ -48,6 +48,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "currency": "ISO 4217, such as EUR; it never changes.",
         "time_zone": "Decides where a day, a month and a year begin, such as Europe/Berlin.",
         "accept_days": "A purchase older than this is refused.",
+        "claim_days": "How long receipts without a member can be claimed; if not given, none are.",
         "sandbox": "Nothing in it is real; it never changes.",
         "points": "How points are called, how long they live, and what they pay.",
     },

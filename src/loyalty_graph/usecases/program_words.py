@@ -48,6 +48,7 @@ _PHRASES: Mapping[str, str] = {
     "per_amount_minor": "for each {}",
     "from_minor": "from {} on",
     "accept_days": "accepts purchases up to {} old",
+    "claim_days": "receipts can be claimed for {}",
     "expiry_months": "points live {}",
     "expiry": "points {}",
     "excluded_product_types": "nothing is earned by {}",

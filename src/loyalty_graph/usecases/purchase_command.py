@@ -20,7 +20,7 @@ class RecordPurchase:
     Amounts are in `currency`, the programme's if it is None.
     At most `pay_points` of the member's points pay a part of it, worth as much as these are.
     When its caller gave no time, `is_dated` is False and `purchased_at` is the request's moment,
-    which another try cannot repeat.
+    which another try cannot repeat. `claimed` is the receipt that the member claims with it.
     """
 
     caller: str
@@ -36,24 +36,24 @@ class RecordPurchase:
     pay_points: int = 0
     payment: str | None = None
     currency: str | None = None
+    claimed: UUID | None = None
 
     @cached_property
     def claim(self) -> Claim:
         """The wish to count once."""
         dated = self.purchased_at if self.is_dated else None
-        return claim(
-            self.caller,
-            self.idempotency_key,
-            {
-                "recordPurchase": [self.member.kind, self.member.value],
-                "receipt": [self.source, self.external_id, dated, self.store],
-                "channel": self.channel,
-                "lines": [_given(line) for line in self.lines],
-                "payWithPoints": self.pay_points,
-                "payment": self.payment,
-                "currency": self.currency,
-            },
-        )
+        given = {
+            "recordPurchase": [self.member.kind, self.member.value],
+            "receipt": [self.source, self.external_id, dated, self.store],
+            "channel": self.channel,
+            "lines": [_given(line) for line in self.lines],
+            "payWithPoints": self.pay_points,
+            "payment": self.payment,
+            "currency": self.currency,
+        }
+        if self.claimed is not None:
+            given["claimed"] = self.claimed
+        return claim(self.caller, self.idempotency_key, given)
 
 
 def _given(line: Line) -> list[Any]:

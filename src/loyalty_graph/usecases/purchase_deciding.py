@@ -50,7 +50,8 @@ def decide(
     """
     if (earlier := batch.earlier(place)) is not None:
         return PurchaseRecorded.replay(earlier)
-    terms.present.check_time(command.purchased_at, now=batch.now, field="purchasedAt")
+    if command.claimed is None:
+        terms.present.check_time(command.purchased_at, now=batch.now, field="purchasedAt")
     account = batch.account(place, command.member)
     ledger.check_active(account)
     if (command.source, command.external_id) in so_far.known:
