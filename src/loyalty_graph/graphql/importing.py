@@ -209,7 +209,7 @@ class BalanceRowInput:
     tier: str | None = strawberry.field(
         default=None, description="The code of a tier that is given by hand, as overrideTier does."
     )
-    tier_until: datetime | None = strawberry.field(default=None, description="Until when.")
+    tier_ends_at: datetime | None = strawberry.field(default=None, description="Until when.")
     text: str | None = strawberry.field(
         default=None, description="Stands on the entry; at most 500 characters."
     )
@@ -229,7 +229,7 @@ class BalanceRowInput:
             said["id"] = str(given.uuid(field=f"{where}.id"))
         said["birthday"] = None if self.birthday is None else self.birthday.isoformat()
         said["qualifying"] = None if self.qualifying is None else str(self.qualifying)
-        until = self.tier_until
+        until = self.tier_ends_at
         said["tier_until"] = None if until is None else serialize_instant(until)
         lots = [one.said(f"{where}.lots[{n}]") for n, one in enumerate(self.lots)]
         return {**said, "lots": lots}
