@@ -37,6 +37,7 @@ check: .venv/ready  ## Format, lint, types, import contracts, house rules, schem
 	@$(RUN)python tools/check_schema.py
 	@$(RUN)python tools/error_table.py --check
 	@$(RUN)python tools/program_reference.py --check
+	@$(RUN)python tools/ledger_reference.py --check
 	@$(RUN)python tools/draw_cards.py --check
 	@$(RUN)python tools/lint_schema.py
 	@$(RUN)python tools/schema_changes.py
@@ -50,6 +51,7 @@ schema: .venv/ready  ## Write schema.graphql and the tables of docs/ from the co
 	$(RUN)loyalty-graph schema permissions > docs/permissions.md.new && mv docs/permissions.md.new docs/permissions.md
 	$(RUN)python tools/error_table.py
 	$(RUN)python tools/program_reference.py
+	$(RUN)python tools/ledger_reference.py
 
 cards: .venv/ready  ## Draw docs/cards.svg, the README's picture of the card templates
 	$(RUN)python tools/draw_cards.py

@@ -64,6 +64,14 @@ async def test_a_sound_ledger_has_no_findings_and_the_audit_is_kept(shop: Shop, 
     assert kept.at == shop.now
 
 
+async def test_points_that_went_a_way_they_may_not_go_are_found(shop: Shop, busy: Member):
+    await sabotage("UPDATE transfer SET debit = 'FEES' WHERE sequence = 4")
+
+    found = await problems(shop, busy)
+
+    assert (4, "EARN moves nothing from FEES to MEMBER") in found
+
+
 async def test_the_newest_audit_counts(shop: Shop, busy: Member):
     await verify(shop)
     await sabotage("UPDATE account SET balance_points = balance_points + 1 WHERE sequence = 4")
@@ -267,7 +275,7 @@ DETAILS = "text, actor or explanation was changed"
         (
             "a kind",
             "UPDATE transfer SET kind = 'ADJUST' WHERE sequence = 3",
-            [(3, CHANGED)],
+            [(3, CHANGED), (3, "ADJUST moves nothing from MEMBER to REDEEMED")],
         ),
         (
             "a hash",

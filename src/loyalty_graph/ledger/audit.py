@@ -14,7 +14,7 @@ from tortoise.models import Model
 
 from loyalty_graph.db.sets import Insert, Update, store
 from loyalty_graph.identifiers import new_id
-from loyalty_graph.ledger import chain, holding
+from loyalty_graph.ledger import chain, chart, holding
 from loyalty_graph.ledger.books import (
     ACCOUNT,
     Books,
@@ -156,6 +156,7 @@ def _check(books: Books) -> Iterator[Finding]:
 
 def _problems(books: Books) -> Iterator[tuple[int | None, str]]:
     yield from _chain_problems(books)
+    yield from _chart_problems(books)
     yield from _balance_problems(books)
     yield from holding.problems(books.transfers)
     yield from _lot_problems(books)
@@ -205,6 +206,12 @@ def _head_problems(books: Books) -> Iterator[tuple[int, str]]:
         if sequence <= before:
             yield sequence, f"checkpoint {number} covers no more than the one before it"
         before = sequence
+
+
+def _chart_problems(books: Books) -> Iterator[tuple[int | None, str]]:
+    for one in books.transfers:
+        if not chart.is_legal(one.kind, one.debit, one.credit):
+            yield one.sequence, f"{one.kind} moves nothing from {one.debit} to {one.credit}"
 
 
 def _balance_problems(books: Books) -> Iterator[tuple[int | None, str]]:
