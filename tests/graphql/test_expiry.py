@@ -23,7 +23,8 @@ WALLET = """query ($ref: MemberRef!) { member(ref: $ref) { wallet {
     available balance neverExpiring expirations { points expiresAt } } } }"""
 ENTRIES = """query ($ref: MemberRef!) { member(ref: $ref) { entries(first: 20) { nodes {
     kind points at explanation { summary } } } } }"""
-POLICY = "{ program { expiryMonths expiry { policy months end dates minimumMonths noticeDays } } }"
+POLICY = """{ program { expiryMonths expiry {
+    policy months end dates minimumMonths noticeDays reinstateDays } } }"""
 FIXED = {"policy": "FIXED", "dates": ["06-30", "12-31"], "minimum_months": 3}
 
 
@@ -195,5 +196,6 @@ def test_the_programme_tells_its_policy(api: Api):
             "dates": ["06-30", "12-31"],
             "minimumMonths": 3,
             "noticeDays": None,
+            "reinstateDays": None,
         },
     }

@@ -556,6 +556,11 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     ),
     (
         "points:adjust",
+        "mutation ($i: ReinstateExpiredInput!) { reinstateExpired(input: $i) { balance } }",
+        {"i": {"idempotencyKey": "k", "entryId": "x", "reason": "x"}},
+    ),
+    (
+        "points:adjust",
         "mutation ($i: AdjustPointsInput!) { adjustPoints(input: $i) { balance } }",
         {"i": {"idempotencyKey": "k", "member": {"id": "x"}, "points": 1, "reason": "x"}},
     ),

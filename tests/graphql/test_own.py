@@ -42,6 +42,7 @@ FOR_THE_PROGRAMME = {
         "adjustPoints",
         "cancelPending",
         "reverseEntry",
+        "reinstateExpired",
         "overrideTier",
         "voidPass",
         "refreshPass",

@@ -46,8 +46,8 @@ WORDS = Words("USD", "point", "points", ZoneInfo("America/New_York"), counts_spe
         ),
         (
             "expiry",
-            {"policy": "ROLLING", "months": 12, "notice_days": 14},
-            "points live 12 months, and end 14 days after a notice",
+            {"policy": "ROLLING", "months": 1, "notice_days": 14, "reinstate_days": 30},
+            "points live 1 month, and end 14 days after a notice, 30 days more if given back later",
         ),
         ("expiry", {"policy": "FIXED", "dates": ["12-31"]}, "points live to the next 12-31"),
         (

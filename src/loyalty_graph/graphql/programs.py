@@ -83,6 +83,12 @@ class PointExpiry:
             "by their date alone."
         )
     )
+    reinstate_days: int | None = strawberry.field(
+        description=(
+            "Points that are given back after their end live so many days more; null where they "
+            "stay expired."
+        )
+    )
 
 
 @strawberry.type(description="How the programme looks on cards and pages; CSS colours.")
@@ -223,6 +229,7 @@ def _expiry_of(settings: ProgramSettings) -> PointExpiry:
         dates=list(lives.dates),
         minimum_months=lives.minimum_months,
         notice_days=lives.notice_days,
+        reinstate_days=lives.reinstate_days,
     )
 
 

@@ -44,6 +44,7 @@ from loyalty_graph.graphql.recording import RecordingMutation
 from loyalty_graph.graphql.redeeming import RedemptionMutation
 from loyalty_graph.graphql.redemptions import RedemptionQuery
 from loyalty_graph.graphql.refunding import RefundMutation
+from loyalty_graph.graphql.reinstating import ReinstatingMutation
 from loyalty_graph.graphql.reversing import ReversingMutation
 from loyalty_graph.graphql.rewards import RewardQuery
 from loyalty_graph.graphql.rollouts import RolloutMutation, RolloutQuery
@@ -153,6 +154,7 @@ class Mutation(
     ImportMutation,
     ApprovalMutation,
     ReversingMutation,
+    ReinstatingMutation,
     PassMutation,
     CardLinkMutation,
     RolloutMutation,

@@ -3,6 +3,9 @@
 LoyaltyError
 ├── EntryReversedError            ENTRY_REVERSED            it was reversed before
 ├── EntryNotReversibleError       ENTRY_NOT_REVERSIBLE      something else undoes such an entry
+├── EntryNotExpiredError          ENTRY_NOT_EXPIRED         no points expired by it
+├── EntryReinstatedError          ENTRY_REINSTATED          its points were reinstated before
+├── NothingExpiredError           NOTHING_EXPIRED           nothing to reinstate in those days
 ├── HoldExpiredError              HOLD_EXPIRED              its time is over, its points are back
 ├── HoldEndedError                HOLD_ENDED                it was captured or released before
 ├── HoldAmountError               HOLD_AMOUNT               more points than it sets aside
@@ -47,6 +50,38 @@ class EntryNotReversibleError(LoyaltyError):
 
     def __init__(self, kind: str, advice: str) -> None:
         super().__init__(f"An entry {kind} is not reversed: {advice}.", field="entryId")
+
+
+class EntryNotExpiredError(LoyaltyError):
+    """No points expired by this entry, or a membership ended with it."""
+
+    code = "ENTRY_NOT_EXPIRED"
+
+    def __init__(self, sequence: int) -> None:
+        super().__init__(f"By entry {sequence} no points passed their date.", field="entryId")
+
+
+class EntryReinstatedError(LoyaltyError):
+    """The points of this entry were reinstated before; that happens once at most."""
+
+    code = "ENTRY_REINSTATED"
+
+    def __init__(self, sequence: int) -> None:
+        super().__init__(
+            f"What expired by entry {sequence} is reinstated already.", field="entryId"
+        )
+
+
+class NothingExpiredError(LoyaltyError):
+    """Nothing expired in those days that was not reinstated before."""
+
+    code = "NOTHING_EXPIRED"
+
+    def __init__(self, days: int) -> None:
+        super().__init__(
+            f"Nothing expired in the last {days} days, or it is reinstated already.",
+            field="withinDays",
+        )
 
 
 class HoldExpiredError(LoyaltyError):

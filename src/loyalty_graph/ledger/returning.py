@@ -1,8 +1,9 @@
 """Giving points back to the lots they came from: pure functions like those of `rules.py`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from loyalty_graph.ledger import reinstating
 from loyalty_graph.ledger.kinds import PART, Book, Kind
 from loyalty_graph.ledger.rules import Account, Cause, Transfer, expire, post
 
@@ -87,7 +88,9 @@ def _give_back(
     *,
     forgiven: int,
 ) -> list[Transfer]:
-    """Move points back to the lots they came from; a lot past its date expires again.
+    """Move points back to the lots they came from; a lot that has ended expires again.
+
+    Where the programme's terms say so, what returned to such a lot is reinstated for some days.
 
     Debt is paid first. What was `forgiven` since the points were taken is reclaimed: had they been
     there, the claw-back would have taken them. What is left returns to the lots that live longest.
@@ -110,4 +113,27 @@ def _give_back(
     if reclaimed:
         because = replace(cause, reference=f"{cause.reference}{PART}reclaimed")
         posted.append(post(account, kind, Book.MEMBER, Book.FORGIVEN, reclaimed, because, ()))
-    return [*posted, *expire(account, now=cause.recorded_at)]
+    expired = expire(account, now=cause.recorded_at)
+    return [*posted, *expired, *_reinstate(account, expired, returned, cause)]
+
+
+def _reinstate(
+    account: Account,
+    expired: Iterable[Transfer],
+    returned: Iterable[tuple[int, int]],
+    cause: Cause,
+) -> Iterator[Transfer]:
+    """Reinstate what returned to lots that had ended, and expired with them at once."""
+    until = account.terms.reinstated_until(now=cause.recorded_at)
+    came_back = {sequence: -points for sequence, points in returned}
+    for one in expired if until else ():
+        points = sum(came_back.get(sequence, 0) for sequence, _ in one.uses)
+        if until and points:
+            why = replace(
+                cause,
+                reference=reinstating.reference(one.sequence),
+                explanation={"by": "return"},
+                text="",
+            )
+            lost = reinstating.Expired(one.sequence, points)
+            yield from reinstating.reinstate(account, lost, why, until=until)

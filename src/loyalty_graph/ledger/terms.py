@@ -13,11 +13,13 @@ class Terms:
     """What decides in a programme when its points end.
 
     With `notice_days`, points end so many days after their owner was told at the earliest, and not
-    before: not even past their date.
+    before: not even past their date. With `reinstate_days`, points that are given back too late,
+    when their lot has ended, live so many days more.
     """
 
     notice_days: int | None
     zone: str
+    reinstate_days: int | None = None
 
     def ends_at(self, expires_at: datetime, told: datetime | None) -> datetime:
         """Return the instant from which points with this date cannot be spent, as things stand.
@@ -31,8 +33,17 @@ class Terms:
     def announced(self, expires_at: datetime, *, now: datetime) -> datetime:
         """Return the end to tell of now, for points with this date."""
         assert self.notice_days is not None, "nobody needs to be told"
-        last_day = (now + timedelta(days=self.notice_days)).astimezone(ZoneInfo(self.zone)).date()
-        return max(expires_at, end_of(last_day, self.zone))
+        return max(expires_at, self.end_after(self.notice_days, now=now))
+
+    def reinstated_until(self, *, now: datetime) -> datetime | None:
+        """Return when points end that are given back too late; None if they stay expired."""
+        days = self.reinstate_days
+        return None if days is None else self.end_after(days, now=now)
+
+    def end_after(self, days: int, *, now: datetime) -> datetime:
+        """Return the end of the local day that is so many days ahead."""
+        last_day = (now + timedelta(days=days)).astimezone(ZoneInfo(self.zone)).date()
+        return end_of(last_day, self.zone)
 
     def expected(self, expires_at: datetime, told: datetime | None, *, now: datetime) -> datetime:
         """Return when points will end, their owner being told in time."""
@@ -48,4 +59,5 @@ PLAIN = Terms(notice_days=None, zone="UTC")
 
 def terms_of(settings: ProgramSettings) -> Terms:
     """Return the terms of a programme."""
-    return Terms(settings.points.lives.notice_days, settings.time_zone)
+    lives = settings.points.lives
+    return Terms(lives.notice_days, settings.time_zone, lives.reinstate_days)

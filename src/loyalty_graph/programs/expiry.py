@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 MONTHS_MAX = 120
 DATES_MAX = 12
 NOTICE_DAYS_MAX = 365
+REINSTATE_DAYS_MAX = 365
 A_LEAP_YEAR = 2000
 DAY_OF_YEAR = re.compile(r"[0-9]{2}-[0-9]{2}", re.ASCII)
 
@@ -50,7 +51,8 @@ class ExpirySettings(BaseModel):
     `months` count from the local day on which points were earned; `end` lengthens them to the end
     of the month or year. `dates` are days of every year (02-29 is the last of February); the first
     of them that finds points at least `minimum_months` old is their last day. With `notice_days`,
-    points end only after their owner was told so many days before.
+    points end only after their owner was told so many days before. Points that are given back when
+    their lot has ended stay expired, or live `reinstate_days` more.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,6 +65,7 @@ class ExpirySettings(BaseModel):
     )
     minimum_months: int = Field(default=0, ge=0, le=MONTHS_MAX)
     notice_days: int | None = Field(default=None, ge=1, le=NOTICE_DAYS_MAX)
+    reinstate_days: int | None = Field(default=None, ge=1, le=REINSTATE_DAYS_MAX)
 
     @model_validator(mode="after")
     def _say_what_the_policy_needs(self) -> Self:
@@ -89,6 +92,7 @@ GOES_WITH: Mapping[str, AbstractSet[ExpiryPolicy]] = {
     "dates": {ExpiryPolicy.FIXED},
     "minimum_months": {ExpiryPolicy.FIXED},
     "notice_days": {ExpiryPolicy.ROLLING, ExpiryPolicy.FIXED},
+    "reinstate_days": {ExpiryPolicy.ROLLING, ExpiryPolicy.FIXED},
 }
 """The policies that a setting means something for."""
 

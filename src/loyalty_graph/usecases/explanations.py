@@ -242,6 +242,18 @@ def _expired(told: Told) -> str:
     return f"{told.amount} expired at the end of {last_day}."
 
 
+def _reclaimed(told: Told) -> str:
+    if "expired" in told.why:
+        return f"{told.amount} no longer forgiven: they had expired before the refund."
+    return f"{told.amount} no longer forgiven: the redemption they were spent in was cancelled."
+
+
+def _reinstated(told: Told) -> str:
+    last_day = told.day(datetime.fromisoformat(told.why["until"]) - timedelta(microseconds=1))
+    reason = f": {told.entry.text}" if told.entry.text else "."
+    return f"{told.amount} {told.are} valid again until {last_day}{reason}"
+
+
 def _adjusted(told: Told) -> str:
     if told.why.get("by") == "subscription":
         return f"{told.amount} to welcome you to {told.why['name']}."
@@ -275,11 +287,9 @@ SENTENCES: Mapping[Kind | Forgiveness, Callable[[Told], str]] = {
     Forgiveness.FORGIVEN: lambda told: (
         f"{told.amount} forgiven: they were spent before the refund."
     ),
-    Forgiveness.RECLAIMED: lambda told: (
-        f"{told.amount} no longer forgiven: the redemption they were spent in was cancelled."
-    ),
+    Forgiveness.RECLAIMED: _reclaimed,
     Kind.EXPIRE: _expired,
-    Kind.REINSTATE: lambda told: f"{told.amount} {told.are} valid again.",
+    Kind.REINSTATE: _reinstated,
     Kind.TRANSFER_OUT: _given_to_another,
     Kind.TRANSFER_IN: _from_another,
     Kind.MERGE_OUT: lambda told: f"{told.amount} moved to the account this one was joined to.",

@@ -69,6 +69,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "end": "To the end of what they live then: ROLLING.",
         "dates": 'Their last day, the first of such days of every year: FIXED, ["12-31"].',
         "minimum_months": "Younger points live to the next date: FIXED.",
+        "reinstate_days": "Points given back after their end live so much longer; not, without.",
         "notice_days": "Points end only after their owner was told so many days before.",
     },
     "PaymentSettings": {

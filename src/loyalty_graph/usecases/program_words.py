@@ -238,7 +238,9 @@ class Words:
     def _expiry(self, told: Mapping[str, Any]) -> str:
         days = told.get("notice_days")
         notice = f", and end {self.value('notice_days', days)} after a notice" if days else ""
-        return f"{self._life(told)}{notice}"
+        days = told.get("reinstate_days")
+        more = f", {self.value('reinstate_days', days)} more if given back later" if days else ""
+        return f"{self._life(told)}{notice}{more}"
 
     def _life(self, told: Mapping[str, Any]) -> str:
         if dates := told.get("dates"):
