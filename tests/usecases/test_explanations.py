@@ -106,6 +106,15 @@ def test_another_currency_says_what_it_was_worth():
         (Kind.UNREDEEM, 5, {}, "5 beans given back: a redemption was cancelled."),
         (Kind.TRANSFER_OUT, -5, {}, "5 beans given to another member."),
         (
+            *(Kind.MERGE_OUT, -5, {}),
+            "5 beans moved to the account that was joined with this one.",
+        ),
+        (Kind.MERGE_IN, 5, {}, "5 beans from the account that was joined with this one."),
+        (
+            *(Kind.MERGE_IN, 5, {"explanation": {"unmerged": "x"}}),
+            "5 beans from the account that was parted from this one.",
+        ),
+        (
             Kind.TRANSFER_OUT,
             -1,
             {"explanation": {"fee": True}},

@@ -32,6 +32,7 @@ STAYS: dict[str, str] = {
     "lot": "sequence points remaining_points expires_at activates_at is_pending told_expires_at",
     "lot_use": "sequence lot_sequence points",
     "member": "id number status locale enrolled_at",
+    "member_merge": "id into_id status_before qualifying_points merged_at unmerged_at",
     "member_reference": "kind",
     "member_subscription": "id plan_code plan_version status started_at anchor_at period_start "
     "period_end periods opened is_trial paid_minor credit_minor failed_attempts paused_at "

@@ -212,7 +212,7 @@ def lots_by_uses(books: Books) -> dict[int, tuple[int, bool]]:
     for _, lot_sequence, points in books.uses:
         if lot_sequence in left:
             left[lot_sequence] -= points
-    opened = {one.sequence for one in books.transfers if one.kind == Kind.EARN_PENDING}
+    opened = {one.sequence for one in books.transfers if one.credit == Book.PENDING}
     activated = {one.reference for one in books.transfers if one.kind == Kind.ACTIVATE}
     return {
         sequence: (

@@ -17,6 +17,10 @@ LoyaltyError
 ├── TransferToSelfError           TRANSFER_TO_SELF          giver and recipient are one member
 ├── TransferLimitError            TRANSFER_LIMIT            more, or fewer, than may be given
 ├── RecipientNotActiveError       RECIPIENT_NOT_ACTIVE      who cannot receive points now
+├── MergeWithSelfError            MERGE_WITH_SELF           both are one member
+├── MergeBlockedError             MERGE_BLOCKED             something has to end before
+├── NotMergedError                NOT_MERGED                who lives on as nobody else
+├── UnmergeTooLateError           UNMERGE_TOO_LATE          more than 30 days after the merge
 ├── BalanceFileError              BALANCE_FILE              rows of an import that cannot be used
 ├── CheckpointFileError           CHECKPOINT_FILE           not a published checkpoint
 ├── CheckpointOfOthersError       CHECKPOINT_OF_OTHERS      a checkpoint of another programme
@@ -183,6 +187,42 @@ class RecipientNotActiveError(LoyaltyError):
 
     def __init__(self) -> None:
         super().__init__("The recipient cannot receive points now.", field="to")
+
+
+class MergeWithSelfError(LoyaltyError):
+    """A member can only be merged into another one."""
+
+    code = "MERGE_WITH_SELF"
+
+    def __init__(self) -> None:
+        super().__init__("A member can only be merged into another one.", field="into")
+
+
+class MergeBlockedError(LoyaltyError):
+    """Something of the member has to end before the merge, or before its undoing."""
+
+    code = "MERGE_BLOCKED"
+
+    def __init__(self, *open_: str, field: str) -> None:
+        super().__init__(f"There is still {' and '.join(open_)}; end this first.", field=field)
+
+
+class NotMergedError(LoyaltyError):
+    """The member lives on as nobody else."""
+
+    code = "NOT_MERGED"
+
+    def __init__(self, member: object) -> None:
+        super().__init__(f"Member {member} is not merged into another one.", field="memberId")
+
+
+class UnmergeTooLateError(LoyaltyError):
+    """A merge can be undone for 30 days."""
+
+    code = "UNMERGE_TOO_LATE"
+
+    def __init__(self, ended_at: object) -> None:
+        super().__init__(f"The merge could be undone until {ended_at}.", field="memberId")
 
 
 class BalanceFileError(LoyaltyError):

@@ -11,6 +11,7 @@ from loyalty_graph.ledger.kinds import PART, Book, Kind
 from loyalty_graph.ledger.rules import (
     Account,
     Cause,
+    Lot,
     Transfer,
     check_active,
     credit,
@@ -21,10 +22,11 @@ from loyalty_graph.ledger.rules import (
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Points that expire together."""
+    """Points that expire together; those with `activates_at` cannot be spent before."""
 
     points: int
     expires_at: datetime
+    activates_at: datetime | None = None
 
 
 def send(account: Account, points: int, cause: Cause, *, fee: int) -> list[Part]:
@@ -79,7 +81,7 @@ def bring_in(
     *,
     qualifying: int = 0,
 ) -> list[Transfer]:
-    """Add every part to the balance in a lot of its own, each by a transfer of its own.
+    """Add every part to the account in a lot of its own, each by a transfer of its own.
 
     The first has the cause's reference, those after it `reference/2` and so on; the first one also
     carries what counts for a tier. Without parts there is one transfer of no points if that is not
@@ -88,17 +90,33 @@ def bring_in(
     if not parts:
         return [_count_only(account, kind, source, cause, qualifying)] if qualifying else []
     return [
-        credit(
+        _bring_one(
             account,
             kind,
             source,
-            part.points,
+            part,
             _numbered(cause, number),
-            expires_at=part.expires_at,
-            qualifying=qualifying if number == 1 else 0,
+            qualifying if number == 1 else 0,
         )
         for number, part in enumerate(parts, 1)
     ]
+
+
+def _bring_one(
+    account: Account, kind: Kind, source: Book, part: Part, cause: Cause, qualifying: int
+) -> Transfer:
+    points, expires_at, activates_at = part.points, part.expires_at, part.activates_at
+    if activates_at is None:
+        return credit(
+            account, kind, source, points, cause, expires_at=expires_at, qualifying=qualifying
+        )
+    sequence = account.sequence + 1
+    lot = Lot(sequence, points, points, expires_at, activates_at, is_pending=True, is_new=True)
+    account.waiting.append(account.dated(lot))
+    opened = (points, expires_at, activates_at)
+    return post(
+        account, kind, source, Book.PENDING, points, cause, (), opened=opened, qualifying=qualifying
+    )
 
 
 def _count_only(

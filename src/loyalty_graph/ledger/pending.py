@@ -130,7 +130,7 @@ def cancel(account: Account, lots: Collection[int], points: int, cause: Cause) -
     """
     mine = [lot for lot in account.waiting if lot.sequence in lots]
     mine.sort(key=lambda lot: (lot.activates_at, *soonest_first(lot)), reverse=True)
-    uses = _take(account, mine, points)
+    uses = take_waiting(account, mine, points)
     cancelled = sum(amount for _, amount in uses)
     if not cancelled:
         return None
@@ -151,12 +151,12 @@ def forfeit(account: Account, cause: Cause) -> Transfer | None:
     points = account.pending
     if not points:
         return None
-    uses = _take(account, list(account.waiting), points)
+    uses = take_waiting(account, list(account.waiting), points)
     apart = replace(cause, reference=f"{cause.reference}{PART}pending")
     return post(account, Kind.EXPIRE, Book.PENDING, Book.EXPIRED, points, apart, uses)
 
 
-def _take(account: Account, lots: list[Lot], points: int) -> list[tuple[int, int]]:
+def take_waiting(account: Account, lots: list[Lot], points: int) -> list[tuple[int, int]]:
     """Take points from lots that wait; an empty one waits no more."""
     uses = take(lots, points)
     for lot in lots:

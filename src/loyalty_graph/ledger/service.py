@@ -184,7 +184,7 @@ async def all_taken_by(
         ),
     )
     used = dict(zip(known, uses, strict=True))
-    await _add_lots(program_id, accounts, {(key[0], lot) for key in used for lot, _ in used[key]})
+    await add_lots(program_id, accounts, {(key[0], lot) for key in used for lot, _ in used[key]})
     return {
         key: Taken(sequence, at, _soonest_first(used[key], accounts[key[0]]))
         for key, (sequence, at) in known.items()
@@ -196,7 +196,7 @@ def _soonest_first(uses: Iterable[Row], account: Account) -> list[tuple[int, int
     return sorted(((lot, points) for lot, points in uses), key=lambda use: order[use[0]])
 
 
-async def _add_lots(
+async def add_lots(
     program_id: UUID, accounts: Mapping[UUID, Account], wanted: set[tuple[UUID, int]]
 ) -> None:
     """Add these lots (member id, sequence) to the accounts that do not hold them yet."""

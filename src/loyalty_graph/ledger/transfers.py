@@ -131,6 +131,13 @@ async def open_ones(program_id: UUID, *, now: datetime, limit: int) -> list[Tran
     return list(rows)
 
 
+async def has_open(program_id: UUID, member_id: UUID) -> bool:
+    """Return whether points that a member gave are under way."""
+    return await PointsTransferRow.filter(
+        program_id=program_id, member_id=member_id, state=TransferState.SENT
+    ).exists()
+
+
 async def given_since(program_id: UUID, member_id: UUID, since: datetime) -> int:
     """Return the points that a member gave others from an instant on, without those returned."""
     rows: Any = (
@@ -144,16 +151,6 @@ async def given_since(program_id: UUID, member_id: UUID, since: datetime) -> int
         .values("given")
     )
     return int(rows[0]["given"] or 0)
-
-
-async def under_way(program_id: UUID) -> int:
-    """Return the points of all transfers under way: what the book CLEARING holds of them."""
-    rows: Any = (
-        await PointsTransferRow.filter(program_id=program_id, state=TransferState.SENT)
-        .annotate(points=Sum("points"))
-        .values("points")
-    )
-    return int(rows[0]["points"] or 0)
 
 
 async def said(program_id: UUID, key: TransferKey) -> tuple[str, str]:

@@ -51,15 +51,21 @@ async def change(member: Member, changes: Mapping[str, Any]) -> tuple[list[str],
         return [], []
     kinds = {name: kind for name, kind in _DIRECTORY.items() if name in changed}
     found_by = [Reference(kind, changed[name]) for name, kind in kinds.items() if changed[name]]
-    for one, owner in zip(found_by, await resolve(member.program_id, found_by), strict=True):
-        if owner is not None:
+    owners = await resolve(member.program_id, found_by)
+    for one, owner in zip(found_by, owners, strict=True):
+        if owner not in {None, member.id}:
             raise MemberExistsError(one.kind)
     for name, kind in kinds.items():
         await MemberReference.filter(
             program_id=member.program_id, kind=kind, value=getattr(member, name) or ""
         ).delete()
     member.update_from_dict(changed)
-    rows = [(one.kind, one.value, member.id) for one in found_by]
+    # What found somebody who lives on as this member finds this member already.
+    rows = [
+        (one.kind, one.value, member.id)
+        for one, owner in zip(found_by, owners, strict=True)
+        if owner is None
+    ]
     return list(changed), [
         Update(Member, ("id",), tuple(changed), [(member.id, *changed.values())]),
         Insert(MemberReference, ("kind", "value", "member_id"), rows),

@@ -66,3 +66,24 @@ class Consent(Model):
     class Meta(Model.Meta):
         table = "consent"
         constraints = [PrimaryKey("program_id", "member_id", "id"), AppendOnly()]
+
+
+class MemberMerge(Model):
+    """Two members who became one: `member_id` lives on as `into_id`, until `unmerged_at` if ever.
+
+    `qualifying_points` is what of theirs counts for a tier with the survivor, as far as goods of
+    theirs did not come back since.
+    """
+
+    id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    member_id: UUID = fields.UUIDField()
+    into_id: UUID = fields.UUIDField()
+    status_before = fields.CharField(max_length=12)
+    qualifying_points: int = fields.BigIntField()
+    merged_at: datetime = fields.DatetimeField()
+    unmerged_at: datetime | None = fields.DatetimeField(null=True)
+
+    class Meta(Model.Meta):
+        table = "member_merge"
+        constraints = [PrimaryKey("program_id", "member_id", "id")]

@@ -470,6 +470,17 @@ CREATE TABLE "member" (
 );
 CREATE INDEX "member_birthday" ON "member" ("program_id", "birthday") WHERE birthday IS NOT NULL;
 CREATE INDEX "member_enrolled" ON "member" ("program_id", "enrolled_at");
+CREATE TABLE "member_merge" (
+    "id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "member_id" UUID NOT NULL,
+    "into_id" UUID NOT NULL,
+    "status_before" VARCHAR(12) NOT NULL,
+    "qualifying_points" BIGINT NOT NULL,
+    "merged_at" TIMESTAMPTZ NOT NULL,
+    "unmerged_at" TIMESTAMPTZ,
+    CONSTRAINT "member_merge_pkey" PRIMARY KEY ("program_id", "member_id", "id")
+);
 CREATE TABLE "member_reference" (
     "value" VARCHAR(254) NOT NULL,
     "program_id" UUID NOT NULL,

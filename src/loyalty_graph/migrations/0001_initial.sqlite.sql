@@ -434,6 +434,17 @@ CREATE TABLE "member" (
 );
 CREATE INDEX "member_birthday" ON "member" ("program_id", "birthday") WHERE birthday IS NOT NULL;
 CREATE INDEX "member_enrolled" ON "member" ("program_id", "enrolled_at");
+CREATE TABLE "member_merge" (
+    "id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "member_id" CHAR(36) NOT NULL,
+    "into_id" CHAR(36) NOT NULL,
+    "status_before" VARCHAR(12) NOT NULL,
+    "qualifying_points" BIGINT NOT NULL,
+    "merged_at" TIMESTAMP NOT NULL,
+    "unmerged_at" TIMESTAMP,
+    CONSTRAINT "member_merge_pkey" PRIMARY KEY ("program_id", "member_id", "id")
+);
 CREATE TABLE "member_reference" (
     "value" VARCHAR(254) NOT NULL,
     "program_id" CHAR(36) NOT NULL,

@@ -195,6 +195,40 @@ def override(
     return _changed(standing, given, kind, now)
 
 
+def join(scheme: Scheme, standing: Standing, other: Standing, *, now: datetime) -> Step:
+    """Return the standing of a member in whom another one lives on; both were advanced to `now`.
+
+    What either bought counts, and the higher of their tiers stays, with its period.
+    """
+    rank, today = scheme.settings.rank, scheme.day(now)
+    days = standing.amounts.keys() | other.amounts.keys()
+    amounts = {day: sum(one.amounts.get(day, 0) for one in (standing, other)) for day in days}
+    higher = max((standing, other), key=lambda one: rank(one.earned))
+    joined = replace(standing, amounts=amounts, earned=higher.earned, ends_on=higher.ends_on)
+    reached = scheme.settings.reached(_value_for_rising(scheme, joined, today))
+    if not _is_no_rise(scheme, joined.earned, reached):
+        joined = replace(joined, earned=reached, ends_on=_period_end(scheme, reached, today))
+    given = max((joined, other), key=lambda one: rank(one.override))
+    joined = replace(joined, override=given.override, override_until=given.override_until)
+    if not _is_no_rise(scheme, joined.override, joined.earned):
+        joined = replace(joined, override=None, override_until=None)
+    return _changed(standing, joined, ChangeKind.UPGRADED, now)
+
+
+def part(standing: Standing, other: Standing) -> Standing:
+    """Return the standing of a member without what another one brought.
+
+    The tier stays until its period ends, as when goods come back.
+    """
+    return replace(
+        standing,
+        amounts={
+            day: max(0, amount - other.amounts.get(day, 0))
+            for day, amount in standing.amounts.items()
+        },
+    )
+
+
 def forget(scheme: Scheme, standing: Standing, *, now: datetime) -> Standing:
     """Return the standing without amounts that no window will ask for again."""
     days = [scheme.day(now), *([standing.ends_on - ONE_DAY] if standing.ends_on else [])]

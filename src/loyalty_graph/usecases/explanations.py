@@ -273,6 +273,14 @@ def _from_another(told: Told) -> str:
     return f"{told.amount} received from another member."
 
 
+def _joined(whence: str) -> Callable[[Told], str]:
+    def sentence(told: Told) -> str:
+        done = "parted from" if "unmerged" in told.why else "joined with"
+        return f"{told.amount} {whence} the account that was {done} this one."
+
+    return sentence
+
+
 SENTENCES: Mapping[Kind | Forgiveness, Callable[[Told], str]] = {
     Kind.EARN: _for_what_was_done,
     Kind.EARN_PENDING: _waiting,
@@ -292,8 +300,8 @@ SENTENCES: Mapping[Kind | Forgiveness, Callable[[Told], str]] = {
     Kind.REINSTATE: _reinstated,
     Kind.TRANSFER_OUT: _given_to_another,
     Kind.TRANSFER_IN: _from_another,
-    Kind.MERGE_OUT: lambda told: f"{told.amount} moved to the account this one was joined to.",
-    Kind.MERGE_IN: lambda told: f"{told.amount} from the account that was joined to this one.",
+    Kind.MERGE_OUT: _joined("moved to"),
+    Kind.MERGE_IN: _joined("from"),
     Kind.MIGRATE: lambda told: f"{told.amount} brought along from the system before.",
     Kind.ADJUST: _adjusted,
 }

@@ -28,7 +28,7 @@ from loyalty_graph.ledger.kinds import Kind
 from loyalty_graph.ledger.rules import Account, available
 from loyalty_graph.members import service as members
 from loyalty_graph.members.rules import Reference
-from loyalty_graph.usecases import activations
+from loyalty_graph.usecases import activations, survivors
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -73,16 +73,16 @@ class Batch:
     shown: set[UUID] = field(default_factory=set)
     _served: set[UUID | None] = field(default_factory=set)
 
-    def account(self, place: int, wanted: Reference) -> Account:
+    def account(self, place: int, wanted: Reference, *, field: str = "member") -> Account:
         """Return the account of the batch's command at `place`.
 
         Raises:
-            NotFoundError: Its member does not exist.
+            NotFoundError: Its member does not exist; names `field`.
         """
         member_id = self.members[place]
         account = None if member_id is None else self.accounts.get(member_id)
         if account is None:
-            raise NotFoundError("member", wanted.value, field="member")
+            raise NotFoundError("member", wanted.value, field=field)
         return account
 
     def earlier(self, place: int) -> dict[str, Any] | None:
@@ -115,7 +115,11 @@ class Batch:
         self.facts.append(outbox.Fact(new_id(self.now), kind, member_id, self.now, payload))
 
     async def store(self) -> None:
-        """Write everything that was decided, and mark the cards that show something old now."""
+        """Write everything that was decided, and mark the cards that show something old now.
+
+        What came to a member who lives on as another one goes on to that one.
+        """
+        self.facts += await survivors.forward(self.program_id, self.accounts, now=self.now)
         moved = [account for account in self.accounts.values() if self._has_moved(account)]
         await store(
             self.program_id,

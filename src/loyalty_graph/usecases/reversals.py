@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from loyalty_graph.db import transaction
-from loyalty_graph.errors import InvalidInputError, NotFoundError
+from loyalty_graph.errors import InvalidInputError, MemberNotActiveError, NotFoundError
 from loyalty_graph.idempotency import Claim, claim
 from loyalty_graph.ledger import reads, returning, reversing, waiting
 from loyalty_graph.ledger import rules as ledger
@@ -19,7 +19,7 @@ from loyalty_graph.ledger.errors import (
 )
 from loyalty_graph.ledger.kinds import Kind
 from loyalty_graph.ledger.reads import Entry
-from loyalty_graph.members.rules import Reference, ReferenceKind
+from loyalty_graph.members.rules import MemberStatus, Reference, ReferenceKind
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import ClawbackPolicy
 from loyalty_graph.usecases import posting
@@ -109,7 +109,8 @@ async def reverse(program_id: UUID, command: ReverseEntry, *, now: datetime) -> 
         EntryReversedError: It was reversed before.
         PendingCancelledError: Its points were cancelled while they waited.
         EntryNotReversibleError: Something else undoes such an entry.
-        MemberNotActiveError: Points are to be given back to a member who may not have them.
+        MemberNotActiveError: Points are to be given back to a member who may not have them, or the
+            member lives on as another one.
         IdempotencyMismatchError: The key was used with other input.
     """
     _check(command)
@@ -120,6 +121,8 @@ async def reverse(program_id: UUID, command: ReverseEntry, *, now: datetime) -> 
     if (earlier := batch.earlier(0)) is not None:
         return EntryReversed.replay(earlier)
     account = batch.account(0, command.member)
+    if account.status == MemberStatus.MERGED:
+        raise MemberNotActiveError(account.member_id, account.status)
     await tiering.take(batch)
     entry = await _reversible(program_id, command)
     gone = await waiting.cancelled(program_id, account.member_id, f"{entry.reference}:")

@@ -9,16 +9,16 @@ from loyalty_graph.earning import service as earning
 from loyalty_graph.earning.outcomes import Worth, pinned_counters
 from loyalty_graph.earning.rule_book import RuleBook
 from loyalty_graph.identifiers import new_id
+from loyalty_graph.ledger import moved, waiting
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.ledger import service as ledger_service
-from loyalty_graph.ledger import waiting
 from loyalty_graph.ledger.reversing import Origins, claw_back
 from loyalty_graph.programs import service as programs
 from loyalty_graph.purchases import service as purchases
 from loyalty_graph.purchases.models import Purchase
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.purchases.states import state_after
-from loyalty_graph.usecases import payments, posting, purchase_points
+from loyalty_graph.usecases import payments, posting, purchase_points, survivors
 from loyalty_graph.usecases.bonuses import Bonuses
 from loyalty_graph.usecases.refund_command import RecordRefund, RefundRecorded, VoidPurchase
 from loyalty_graph.usecases.tiering import Tiering
@@ -46,14 +46,21 @@ class ComesBack:
 class Case:
     """A purchase in hand: its member's account is locked, so it stays as it is.
 
-    `lines` are what is left of it.
+    `lines` are what is left of it. Points are taken from the `payer`: who the member lives on as,
+    usually herself.
     """
 
     batch: posting.Batch
     tiering: Tiering
     account: ledger.Account
+    payer: ledger.Account
     purchase: Purchase
     lines: list[Line]
+
+    @property
+    def is_merged(self) -> bool:
+        """Return whether the member lives on as another one."""
+        return self.payer is not self.account
 
     @property
     def program_id(self) -> UUID:
@@ -72,6 +79,10 @@ class Case:
         paid_back = await payments.give_back(
             self.program_id, self.account, self.purchase.id, self.lines, back.after, cause
         )
+        if self.is_merged:
+            # What paid comes back to who pays now.
+            forwarded = survivors.forward(self.program_id, self.batch.accounts, now=self.batch.now)
+            self.batch.facts += await forwarded
         due = await self._due(worth)
         done = await self._reverse(due, cause)
         returned = purchases.Returned(
@@ -88,7 +99,7 @@ class Case:
             shortfall_points=done.shortfall,
             returned_minor=paid_back.amount_minor,
             returned_points=paid_back.points,
-            entry_sequence=None if done.transfer is None else done.transfer.sequence,
+            entry_sequence=self._entry(done),
             is_void=back.is_void,
             quantities=back.quantities,
             amounts=_amounts(self.lines, back.after),
@@ -96,7 +107,7 @@ class Case:
             state=state_after(back.after, is_void=back.is_void),
             pinned=worth.pinned if worth.given_back else None,
         )
-        self._count(returned)
+        await self._count(returned)
         vouchers_minor = await give_money_back(
             self.batch, self.purchase, left_minor=_net(back.after)
         )
@@ -113,13 +124,25 @@ class Case:
 
     async def _reverse(self, due: int, cause: ledger.Cause) -> ledger.Reversal:
         """Take points back by the policy of the purchase's day."""
-        purchase, account = self.purchase, self.account
+        purchase, account = self.purchase, self.payer
         at, now = purchase.purchased_at, cause.recorded_at
         version = await programs.in_force(self.program_id, at, now=now)
+        policy = version.settings.points.clawback
+        return claw_back(account, due, cause, origins=await self._origins(), policy=policy)
+
+    async def _origins(self) -> Origins:
+        purchase, account = self.purchase, self.account
+        if self.is_merged:
+            return await moved.origins(
+                self.program_id, account.member_id, self.payer.member_id, purchase.id
+            )
         own = await ledger_service.origins(self.program_id, account, purchase.id)
         origins = own if purchase.entry_sequence is None else {*own, purchase.entry_sequence}
-        policy = version.settings.points.clawback
-        return claw_back(account, due, cause, origins=Origins(own, origins), policy=policy)
+        return Origins(own, origins)
+
+    def _entry(self, done: ledger.Reversal) -> int | None:
+        """Return the member's entry; one of another member's is not the refund's to name."""
+        return None if done.transfer is None or self.is_merged else done.transfer.sequence
 
     async def _worth(self, after: Sequence[Line]) -> tuple[RuleBook, Worth]:
         """Return the rules the purchase earned under, and what it is worth by them."""
@@ -164,14 +187,27 @@ class Case:
             salt=posting.salt(),
         )
 
-    def _count(self, returned: purchases.Returned) -> None:
-        """Take what came back off what counts for the member's tier."""
-        self.tiering.count(
-            returned.member_id,
-            spend_minor=-returned.spend_minor,
-            points=-returned.due_points,
-            at=self.purchase.purchased_at,
-        )
+    async def _count(self, returned: purchases.Returned) -> None:
+        """Take what came back off what counts for the member's tier, and for who pays."""
+        if self.is_merged:
+            await self.tiering.take_another(self.batch, self.payer.member_id)
+            less = await survivors.count_less(
+                self.program_id, self.account.member_id, returned.due_points
+            )
+            self.batch.writes += less
+            self.batch.record(
+                "points.reversed",
+                self.payer.member_id,
+                points=returned.clawed_back_points,
+                balance=self.payer.balance,
+            )
+        for member_id in dict.fromkeys((self.account.member_id, self.payer.member_id)):
+            self.tiering.count(
+                member_id,
+                spend_minor=-returned.spend_minor,
+                points=-returned.due_points,
+                at=self.purchase.purchased_at,
+            )
         self.tiering.add_to(self.batch)
 
     async def _store(
@@ -186,7 +222,7 @@ class Case:
             returned.due_points,
             returned.clawed_back_points,
             returned.shortfall_points,
-            account.balance,
+            self.payer.balance,
             returned.entry_sequence,
             self.purchase.currency,
             returned.returned_minor,
@@ -203,7 +239,7 @@ class Case:
             clawedBack=returned.clawed_back_points,
             shortfall=returned.shortfall_points,
             returnedPoints=returned.returned_points,
-            balance=account.balance,
+            balance=self.payer.balance,
         )
         batch.writes.extend(purchases.refund_writes([returned]))
         bonuses.add_to(batch)
@@ -238,7 +274,8 @@ async def open_case(
     """
     account = batch.account(0, command.member)
     purchase, lines = await purchases.load(batch.program_id, command.member_id, command.purchase_id)
-    return Case(batch, tiering, account, purchase, lines)
+    payer = await survivors.living(batch.program_id, batch.accounts, account, now=batch.now)
+    return Case(batch, tiering, account, payer, purchase, lines)
 
 
 def all_that_is_left(lines: Sequence[Line]) -> dict[int, int]:

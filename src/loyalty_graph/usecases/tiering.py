@@ -7,7 +7,7 @@ from uuid import UUID
 
 from loyalty_graph import outbox
 from loyalty_graph.benefits.rules import Multiplier
-from loyalty_graph.db.sets import Write, store
+from loyalty_graph.db.sets import Write, fetch, store
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.programs import service as programs
 from loyalty_graph.tiers import service as tiers
@@ -18,7 +18,9 @@ from loyalty_graph.tiers.standing import (
     Step,
     advance,
     count,
+    join,
     override,
+    part,
     tier_at,
 )
 from loyalty_graph.usecases import posting
@@ -146,6 +148,30 @@ class Tiering:
             earlier = await tiers.changes(batch.program_id, sorted(late))
             for member_id, changes in earlier.items():
                 self._cases[member_id].earlier = changes
+
+    async def take_another(self, batch: posting.Batch, member_id: UUID) -> None:
+        """Take a member whose account was added to the batch after it had been loaded."""
+        if self._scheme is None or member_id in self._cases:
+            return
+        [rows] = await fetch(batch.program_id, tiers.standings([member_id]))
+        found = {member_id: rows[0]}
+        standings = await tiers.known(batch.program_id, self._scheme, found, now=batch.now)
+        case = self._cases[member_id] = _Case(standings[member_id])
+        case.take(advance(self._scheme, case.standing, self._now))
+
+    def join(self, member_id: UUID, other_id: UUID) -> None:
+        """Let what another member bought count for a member too."""
+        if self._scheme is not None:
+            case, other = self._cases[member_id], self._cases[other_id]
+            case.take(join(self._scheme, case.standing, other.standing, now=self._now))
+            case.is_counted = other.is_counted = True
+
+    def part(self, member_id: UUID, other_id: UUID) -> None:
+        """Let what another member bought count for a member no more."""
+        if self._scheme is not None:
+            case, other = self._cases[member_id], self._cases[other_id]
+            case.standing = part(case.standing, other.standing)
+            case.is_counted = True
 
     def tier_at(self, member_id: UUID, at: datetime) -> str | None:
         """Return the member's tier at an instant, as far as it is recorded by now."""

@@ -37,6 +37,7 @@ from loyalty_graph.usecases import activations, posting
 
 SYSTEM = "system"
 AT_ONCE = 200
+HAS_LEFT = {MemberStatus.CLOSED, MemberStatus.ERASED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +288,7 @@ async def _return(program_id: UUID, key: TransferKey, *, now: datetime) -> None:
         back = returning.send_back(account, books[reference], took.uses, because, forgiven=forgiven)
         history += [(one.sequence, -one.points) for one in back if one.credit is Book.FORGIVEN]
         posted += back
-    if account.status == MemberStatus.CLOSED:
+    if account.status in HAS_LEFT:
         rules.forfeit(account, cause)
     await _settle(
         program_id, account, sent.settled(TransferState.RETURNED, now=now), posted, now=now
