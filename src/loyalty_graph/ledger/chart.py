@@ -16,8 +16,8 @@ class Lots(StrEnum):
     OPENS = "opens one; of it, debt is paid first"
     TAKES = "takes from those that end first"
     TAKES_ORIGIN_FIRST = "takes from the lots it came from, then from those that end first"
-    TAKES_ONE = "takes what is left of one"
     TAKES_ALL = "takes from all"
+    TAKES_IT = "takes from the one that was opened"
     TAKES_PENDING = "takes from lots that wait, the longest wait first"
     OPENS_PENDING = "opens one that waits"
     FREES = "lets one that waited be spent; of it, debt is paid first"
@@ -63,7 +63,10 @@ CHART: Mapping[Kind, tuple[Leg, ...]] = {
         Leg(Book.MEMBER, Book.EXPIRED, Lots.TAKES_ALL, "their time is over, or the membership"),
         Leg(Book.PENDING, Book.EXPIRED, Lots.TAKES_ALL, "the membership ended while they waited"),
     ),
-    Kind.REINSTATE: (Leg(Book.EXPIRED, Book.MEMBER, Lots.OPENS, "expired points are given back"),),
+    Kind.REINSTATE: (
+        Leg(Book.EXPIRED, Book.MEMBER, Lots.OPENS, "points that had expired are valid again"),
+        Leg(Book.MEMBER, Book.FORGIVEN, Lots.TAKES_IT, "they had been forgiven meanwhile"),
+    ),
     Kind.REVERSE: (
         Leg(Book.MEMBER, Book.CLAWED_BACK, Lots.TAKES_ORIGIN_FIRST, _REFUND),
         Leg(Book.FORGIVEN, Book.MEMBER, Lots.NONE, "of that, too little was left; the rest"),
@@ -86,14 +89,16 @@ CHART: Mapping[Kind, tuple[Leg, ...]] = {
         Leg(Book.MEMBER, Book.FORGIVEN, Lots.NONE, "they had been forgiven meanwhile"),
     ),
     Kind.MERGE_OUT: (
-        Leg(Book.MEMBER, Book.CLEARING, Lots.TAKES_ONE, "an account is joined to another"),
-        Leg(Book.PENDING, Book.CLEARING, Lots.TAKES_ONE, "so is what waits"),
+        Leg(Book.MEMBER, Book.CLEARING, Lots.TAKES_ALL, "an account is joined to another"),
+        Leg(Book.PENDING, Book.CLEARING, Lots.TAKES_ALL, "so is what waits"),
         Leg(Book.CLEARING, Book.MEMBER, Lots.NONE, "so is what it owed"),
     ),
     Kind.MERGE_IN: (
         Leg(Book.CLEARING, Book.MEMBER, Lots.OPENS, "its points arrive, lot by lot"),
         Leg(Book.CLEARING, Book.PENDING, Lots.OPENS_PENDING, "what waits arrives waiting"),
         Leg(Book.MEMBER, Book.CLEARING, Lots.TAKES, "so does what it owed"),
+        Leg(Book.CLEARING, Book.MEMBER, Lots.GIVES_BACK, "members are parted again"),
+        Leg(Book.CLEARING, Book.PENDING, Lots.GIVES_BACK, "so is what still waits"),
     ),
     Kind.MIGRATE: (
         Leg(Book.MIGRATED, Book.MEMBER, Lots.OPENS, "points of another system are brought along"),
