@@ -78,6 +78,21 @@ def test_one_changed_amount_is_found_with_member_and_sequence(
     assert {(one["member"], one["sequence"]) for one in found["findings"]} >= {(str(ada.id), 2)}
 
 
+def test_less_may_be_audited_and_by_more_processes(
+    call: CommandLine, ada: Member, tamper: Callable[..., None]
+):
+    tamper(DROPPED, "UPDATE transfer SET text = 'a hat' WHERE sequence = 2")
+
+    assert call("ledger", "verify", "--processes", 2).code == 1
+    assert call("ledger", "verify", "--processes", 2, "--fast").out == (
+        "✓ 2 accounts, 2 transfers, 0 differences\n"
+    )
+    assert call("ledger", "verify", "--since", "2026-03-02T13:00+00:00").code == 1
+    assert call("ledger", "verify", "--since", "2026-03-03").out == (
+        "✓ 0 accounts, 0 transfers, 0 differences\n"
+    )
+
+
 def test_the_other_members_books_are_still_in_order(
     call: CommandLine, ada: Member, tamper: Callable[..., None], database_url: str
 ):
@@ -124,6 +139,12 @@ def test_a_changed_projection_is_found_and_mended(
         ("no such member", ["--member", str(new_id(NOON))], "NOT_FOUND There is no member"),
         ("no member at all", ["--member", "Ada"], "NOT_FOUND There is no member Ada"),
         ("no such programme", ["--program", "tea"], "NOT_FOUND There is no programme tea in this"),
+        ("no moment", ["--since", "monday"], "INVALID_INPUT monday is no moment; write 2026-"),
+        (
+            "two choices",
+            ["--since", "2026-03-03", "--member", "Ada"],
+            "INVALID_INPUT --member and --since exclude each other.",
+        ),
     ],
 )
 def test_what_is_not_there_cannot_be_audited(

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,9 +8,10 @@ from loyalty_graph.ledger.audit import Audit, Finding, keep
 from loyalty_graph.members.models import Member
 from loyalty_graph.paging import Cursor
 from loyalty_graph.purchases.rules import Line
+from loyalty_graph.usecases import checkpoints, proof
 from tests.api import OTHER_PROGRAM, Api, member_id
 from tests.delays import waiting
-from tests.shop import NOON, program
+from tests.shop import DAY, NOON, program
 
 HISTORY = """query ($ref: MemberRef!, $first: Int!, $after: String) { member(ref: $ref) {
     wallet { available balance debt qualifying lifetime expirations { points expiresAt } }
@@ -22,7 +24,7 @@ WAITING = """query ($ref: MemberRef!) { member(ref: $ref) {
     expirations { points expiresAt } }
     entries(first: 9) { nodes { kind points pending purchase { externalId } } } } }"""
 INTEGRITY = """query ($slug: String) { ledgerIntegrity(slug: $slug) {
-    ok auditedAt accounts transfers differences } }"""
+    ok auditedAt accounts transfers checkpoints differences checkpoint { number heads } } }"""
 
 
 @pytest.fixture
@@ -201,7 +203,7 @@ def test_there_is_no_integrity_before_the_first_audit(api: Api):
 
 def test_anybody_may_see_the_last_audit(api: Api, ada: Member):
     program_id = api.shop.program_id
-    found = Audit(3_000_000_000, 7, [Finding(ada.id, 1, "the hash differs")])
+    found = Audit(3_000_000_000, 7, 2, [Finding(ada.id, 1, "the hash differs")])
     api.run(keep, program_id, Audit(1, 1), now=NOON - timedelta(days=1))
     api.run(keep, program_id, found, now=NOON)
 
@@ -210,7 +212,28 @@ def test_anybody_may_see_the_last_audit(api: Api, ada: Member):
         "auditedAt": "2026-03-02T12:00:00Z",
         "accounts": 3_000_000_000,
         "transfers": 7,
+        "checkpoints": 2,
         "differences": 1,
+        "checkpoint": None,
+    }
+
+
+def test_the_last_audit_comes_with_the_newest_checkpoint(api: Api, ada: Member, tmp_path: Path):
+    shop = api.shop
+    for day in range(2):
+        api.run(checkpoints.make, shop.program_id, now=shop.now + day * DAY, keys=tmp_path)
+    api.run(proof.verify, shop.program_id, now=shop.now + 2 * DAY)
+
+    found = api.data(INTEGRITY, token=None)["ledgerIntegrity"]
+
+    assert found == {
+        "ok": True,
+        "auditedAt": "2026-03-04T12:00:00Z",
+        "accounts": 1,
+        "transfers": 0,
+        "checkpoints": 2,
+        "differences": 0,
+        "checkpoint": {"number": 2, "heads": 1},
     }
 
 

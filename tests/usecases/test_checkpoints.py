@@ -49,7 +49,9 @@ async def problems(
 ) -> list[tuple[str, int | None, str]]:
     """Audit everything; return what is about whom."""
     audit = await proof.verify(
-        shop.program_id, now=shop.now, keys=known_keys(keys), published=published
+        shop.program_id,
+        now=shop.now,
+        signatures=proof.Signatures(known_keys(keys), published),
     )
     return [
         ("member" if one.member_id else "checkpoint", one.sequence or one.checkpoint, one.problem)
@@ -351,7 +353,7 @@ async def test_a_member_alone_is_held_against_the_checkpoints_that_cover_him(
 ):
     await sabotage("UPDATE checkpoint_head SET hash = substr(hash, 2) WHERE sequence = 2")
 
-    audit = await proof.verify(busy.program_id, now=busy.now, member_id=ada.id)
+    audit = await proof.verify(busy.program_id, now=busy.now, scope=proof.Scope(ada.id))
 
     assert audit.findings == [Finding(ada.id, 2, LED_AWAY.format(2))]
 

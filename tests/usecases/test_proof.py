@@ -8,7 +8,7 @@ from loyalty_graph.ledger.models import AccountRow, AuditRow, LotRow, LotUseRow,
 from loyalty_graph.ledger.terms import PLAIN
 from loyalty_graph.members.models import Member
 from loyalty_graph.purchases.rules import Line
-from loyalty_graph.usecases import proof
+from loyalty_graph.usecases import proof, proof_processes
 from tests.conftest import BACKEND
 from tests.shop import DAY, NOON, Shop
 
@@ -32,7 +32,7 @@ async def rows() -> list[list[str]]:
 
 async def verify(shop: Shop, member: Member | None = None) -> Audit:
     member_id = None if member is None else member.id
-    return await proof.verify(shop.program_id, now=shop.now, member_id=member_id)
+    return await proof.verify(shop.program_id, now=shop.now, scope=proof.Scope(member_id))
 
 
 async def problems(shop: Shop, member: Member) -> list[tuple[int | None, str]]:
@@ -220,6 +220,66 @@ async def test_the_audit_of_one_member_is_not_kept(shop: Shop, busy: Member):
 
     assert (audit.accounts, audit.transfers) == (1, 4)
     assert await AuditRow.all().count() == 0
+
+
+async def test_since_a_moment_only_who_has_entries_since_is_audited(shop: Shop, busy: Member):
+    await sabotage("UPDATE account SET lifetime_points = 1 WHERE sequence = 4")
+    later = shop.later(DAY)
+    carl = await later.enrol(external_id="carl")
+    await later.buy(carl)
+
+    audit = await proof.verify(
+        shop.program_id, now=later.now, scope=proof.Scope(since=shop.now + DAY / 2)
+    )
+    everything = await proof.verify(
+        shop.program_id, now=later.now, scope=proof.Scope(since=shop.now)
+    )
+
+    assert (audit.accounts, audit.transfers, audit.findings) == (1, 1, [])
+    assert (everything.accounts, everything.transfers) == (3, 6)
+    assert [one.member_id for one in everything.findings] == [busy.id]
+    assert await AuditRow.all().count() == 0
+
+
+async def test_a_fast_audit_takes_texts_on_trust_and_nothing_else(shop: Shop, busy: Member):
+    await sabotage(
+        "UPDATE transfer SET text = 'a hat' WHERE sequence = 3;"
+        "UPDATE transfer SET kind = 'ADJUST' WHERE sequence = 4"
+    )
+
+    fast = await proof.verify(shop.program_id, now=shop.now, scope=proof.Scope(fast=True))
+
+    assert [(one.sequence, one.problem) for one in fast.findings] == [(4, CHANGED)]
+    assert (3, DETAILS) in await problems(shop, busy)
+    assert await AuditRow.all().count() == 1
+
+
+async def test_several_processes_find_what_one_does(
+    shop: Shop, busy: Member, database_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(proof, "MEMBERS_AT_ONCE", 1)
+    monkeypatch.setattr(proof_processes, "MEMBERS_AT_ONCE", 2)
+    monkeypatch.setattr(proof_processes, "AHEAD", 1)
+    for name in ("carl", "dora", "emil"):
+        await shop.buy(await shop.enrol(external_id=name))
+    await sabotage(
+        "UPDATE account SET lifetime_points = 1; UPDATE transfer SET kind = 'ADJUST'"
+        " WHERE sequence = 4"
+    )
+    told: list[int] = []
+
+    alone = await verify(shop)
+    shared = await proof.verify(
+        shop.program_id,
+        now=shop.now,
+        progress=told.append,
+        helpers=proof_processes.Processes(database_url, 2),
+    )
+
+    assert shared == alone
+    assert (shared.accounts, shared.transfers, len(shared.findings)) == (5, 8, 6)
+    assert told[-1] == 5
+    assert await AuditRow.all().count() == 2
 
 
 async def test_progress_counts_accounts(shop: Shop, busy: Member, monkeypatch: pytest.MonkeyPatch):

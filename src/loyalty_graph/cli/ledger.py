@@ -13,35 +13,50 @@ from loyalty_graph.cli.options import (
     ProgramOption,
     chosen_program,
     member_of,
+    moment_of,
 )
 from loyalty_graph.cli.output import console, in_database, print_json, progress_bars, run
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import load_settings
+from loyalty_graph.errors import InvalidInputError
 from loyalty_graph.ledger import checkpoint_keys, reads
 from loyalty_graph.ledger.audit import Audit, Finding
 from loyalty_graph.usecases import proof
+from loyalty_graph.usecases.proof_processes import Processes
+
+PROCESSES_MAX = 64
 
 ledger_app = typer.Typer(
     help="Prove the points ledger, and mend what follows from it.", no_args_is_help=True
 )
 
 
+SinceOption = Annotated[
+    str | None,
+    typer.Option(metavar="WHEN", help="Only members with entries since, such as 2026-11-01."),
+]
 CheckpointOption = Annotated[
     Path | None,
-    typer.Option(
-        metavar="FILE", help="A checkpoint that was published: what it covers must be unchanged."
-    ),
+    typer.Option(metavar="FILE", help="What this published checkpoint covers must be as then."),
+]
+ProcessesOption = Annotated[
+    int, typer.Option(min=1, max=PROCESSES_MAX, metavar="N", help="So many share the work.")
 ]
 
 
 @ledger_app.command()
-def verify(
+def verify(  # noqa: PLR0913 - the options of one command
     member: Annotated[
         str | None,
         typer.Option(metavar="MEMBER", help="Audit one member only, by number or id."),
     ] = None,
     *,
+    since: SinceOption = None,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Take texts and explanations on trust.")
+    ] = False,
     checkpoint: CheckpointOption = None,
+    processes: ProcessesOption = 1,
     as_json: JsonOption = False,
     program: ProgramOption = None,
     database: DatabaseOption = None,
@@ -49,8 +64,13 @@ def verify(
     """Work out every sum, lot, use, sequence, hash and checkpoint again; exit 1 on a difference."""
     settings = load_settings()
     url = database or settings.database_url
-    published = None if checkpoint is None else published_in(checkpoint)
-    keys = checkpoint_keys.known_keys(checkpoint_keys.key_folder(settings))
+    if member is not None and since is not None:
+        raise InvalidInputError("--member and --since exclude each other.")
+    begin = None if since is None else moment_of(since)
+    signatures = proof.Signatures(
+        checkpoint_keys.known_keys(checkpoint_keys.key_folder(settings)),
+        None if checkpoint is None else published_in(checkpoint),
+    )
 
     async def work() -> Audit:
         program_id = await chosen_program(program)
@@ -60,10 +80,10 @@ def verify(
             return await proof.verify(
                 program_id,
                 now=utc_now(),
-                member_id=member_id,
-                published=published,
-                keys=keys,
+                scope=proof.Scope(member_id, begin, fast=fast),
+                signatures=signatures,
                 progress=lambda done: tell("verify", done, total),
+                helpers=Processes(url, processes) if processes > 1 else None,
             )
 
     audit = run(in_database(url, work))
@@ -98,6 +118,7 @@ def _print_audit(audit: Audit, *, as_json: bool) -> None:
             {
                 "accounts": audit.accounts,
                 "transfers": audit.transfers,
+                "checkpoints": audit.checkpoints,
                 "differences": len(audit.findings),
                 "findings": [one.as_json() for one in audit.findings],
             }
@@ -106,8 +127,9 @@ def _print_audit(audit: Audit, *, as_json: bool) -> None:
     for one in audit.findings:
         console.print(f"[red]✗[/] {_place(one)}: {escape(one.problem)}")
     mark = "[red]✗[/]" if audit.findings else "[green]✓[/]"
+    signed = f" {audit.checkpoints:,} checkpoints," if audit.checkpoints else ""
     console.print(
-        f"{mark} {audit.accounts:,} accounts, {audit.transfers:,} transfers,"
+        f"{mark} {audit.accounts:,} accounts, {audit.transfers:,} transfers,{signed}"
         f" {len(audit.findings):,} differences"
     )
 

@@ -1,10 +1,12 @@
 """Options that several commands share, and what they mean."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
 import typer
 
+from loyalty_graph.errors import InvalidInputError
 from loyalty_graph.members import service as members
 from loyalty_graph.members.rules import NUMBER_DIGITS, Reference, ReferenceKind
 from loyalty_graph.programs import service as programs
@@ -64,3 +66,18 @@ async def member_of(program_id: UUID, text: str) -> UUID:
         NotFoundError: There is no such member.
     """
     return (await members.find(program_id, reference_of(text))).id
+
+
+def moment_of(text: str) -> datetime:
+    """Return the moment that a command names; where it says no zone, it is UTC.
+
+    Raises:
+        InvalidInputError: The text names no moment.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInputError(
+            f"{text} is no moment; write 2026-11-01 or 2026-11-01T08:00+01:00."
+        ) from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

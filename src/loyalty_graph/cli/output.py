@@ -16,7 +16,16 @@ import orjson
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.text import Text
 
 from loyalty_graph.db import migrate, open_database
 from loyalty_graph.db.urls import connection_config, sqlite_path
@@ -121,6 +130,14 @@ def logged() -> Iterator[None]:
         logger.removeHandler(handler)
 
 
+class _RateColumn(ProgressColumn):
+    """How many are done in a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.0f}/s")
+
+
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
     """Show a bar for each phase on a terminal, and nothing elsewhere."""
@@ -128,6 +145,7 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
         TextColumn(f"  {{task.description:<{NAME_WIDTH}}}"),
         BarColumn(bar_width=32),
         TextColumn("{task.completed:>9,} of {task.total:<9,}"),
+        _RateColumn(),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=errors, disable=not errors.is_terminal) as bars:

@@ -13,11 +13,9 @@ from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.graphql.lots import EntryOfLots, WalletOfLots
 from loyalty_graph.graphql.nodes import Node, batched, load, loads
-from loyalty_graph.graphql.permissions import Everybody
-from loyalty_graph.graphql.programs import Slug, program_asked_for
 from loyalty_graph.graphql.reasons import Explanation
-from loyalty_graph.graphql.scalars import Count, Points
-from loyalty_graph.ledger import audit, past, reads
+from loyalty_graph.graphql.scalars import Points
+from loyalty_graph.ledger import past, reads
 from loyalty_graph.ledger.kinds import Kind
 from loyalty_graph.ledger.pending import origin_of
 from loyalty_graph.programs import service as programs
@@ -301,42 +299,3 @@ async def _explanations(
 ) -> list[Explanation | None]:
     version = await programs.in_force(program_id, now, now=now)
     return [reasons.explain_entry(entry, version.settings) for entry in entries]
-
-
-@strawberry.type(
-    description="The last audit: every sum, lot, use, sequence and hash was worked out again."
-)
-class LedgerIntegrity:
-    """The outcome of the last stored audit."""
-
-    ok: bool = strawberry.field(description="Nothing differed.")
-    audited_at: datetime = strawberry.field(description="When the audit was made.")
-    accounts: Count = strawberry.field(description="How many accounts were audited.")
-    transfers: Count = strawberry.field(description="How many transfers were audited.")
-    differences: Count = strawberry.field(
-        description="How many things were not as they must be; `ledger verify` names them."
-    )
-
-
-@strawberry.type
-class LedgerQuery:
-    """Queries about the ledger."""
-
-    @strawberry.field(
-        description=(
-            "Whether the ledger adds up: the outcome of the last audit, null when there was none. "
-            "Everybody may ask, also without a token."
-        ),
-        extensions=[Everybody()],
-    )
-    async def ledger_integrity(self, info: Info, slug: Slug = None) -> LedgerIntegrity | None:
-        last = await audit.latest(await program_asked_for(info.context, slug))
-        if last is None:
-            return None
-        return LedgerIntegrity(
-            ok=last.differences == 0,
-            audited_at=last.at,
-            accounts=Count(last.accounts),
-            transfers=Count(last.transfers),
-            differences=Count(last.differences),
-        )

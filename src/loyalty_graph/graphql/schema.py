@@ -15,7 +15,6 @@ from loyalty_graph.graphql.approvals import ApprovalMutation, ApprovalQuery
 from loyalty_graph.graphql.backtests import BacktestQuery
 from loyalty_graph.graphql.benefits import BenefitMutation, BenefitQuery
 from loyalty_graph.graphql.card_links import CardLinkMutation
-from loyalty_graph.graphql.checkpoints import CheckpointQuery
 from loyalty_graph.graphql.claiming import ClaimMutation
 from loyalty_graph.graphql.context import OperationContext
 from loyalty_graph.graphql.deliveries import DeliveryQuery
@@ -25,8 +24,8 @@ from loyalty_graph.graphql.errors import TellErrors, log_errors
 from loyalty_graph.graphql.exchange_rates import ExchangeRateQuery
 from loyalty_graph.graphql.holding import HoldMutation
 from loyalty_graph.graphql.importing import ImportMutation, ImportQuery
+from loyalty_graph.graphql.integrity import IntegrityQuery
 from loyalty_graph.graphql.leaves import LeavesFirst, mark_plain_fields
-from loyalty_graph.graphql.ledger import LedgerQuery
 from loyalty_graph.graphql.limits import DocumentGate
 from loyalty_graph.graphql.live import LiveSubscription
 from loyalty_graph.graphql.members import MemberQuery
@@ -114,9 +113,8 @@ class Query(
     MemberQuery,
     PurchaseQuery,
     SimulatingQuery,
-    LedgerQuery,
-    CheckpointQuery,
     ApprovalQuery,
+    IntegrityQuery,
     TierQuery,
     SubscriptionQuery,
     RewardQuery,

@@ -60,13 +60,25 @@ class Audit:
 
     accounts: int = 0
     transfers: int = 0
+    checkpoints: int = 0
     findings: list[Finding] = field(default_factory=list)
 
+    def add(self, part: "Audit") -> None:
+        """Count in what an audit of others found."""
+        self.accounts += part.accounts
+        self.transfers += part.transfers
+        self.findings.extend(part.findings)
 
-async def audit(program_id: UUID, member_ids: Sequence[UUID]) -> Audit:
-    """Audit these members' books; each is read as of one moment, and nobody is held up."""
+
+async def audit(
+    program_id: UUID, member_ids: Sequence[UUID], *, with_details: bool = True
+) -> Audit:
+    """Audit these members' books; each is read as of one moment, and nobody is held up.
+
+    Without details, the hash of what may be erased is taken as it is stored.
+    """
     result = Audit()
-    for books in await read(program_id, member_ids):
+    for books in await read(program_id, member_ids, with_details=with_details):
         result.accounts += 1
         result.transfers += len(books.transfers)
         result.findings.extend(_check(books))
@@ -81,6 +93,7 @@ async def keep(program_id: UUID, result: Audit, *, now: datetime) -> None:
         at=now,
         accounts=result.accounts,
         transfers=result.transfers,
+        checkpoints=result.checkpoints,
         differences=len(result.findings),
         findings=[one.as_json() for one in result.findings[:FINDINGS_KEPT_MAX]],
     )
@@ -91,14 +104,17 @@ async def latest(program_id: UUID) -> AuditRow | None:
     return await AuditRow.filter(program_id=program_id).order_by("-at", "-id").first()
 
 
-async def page_of_members(program_id: UUID, *, after: UUID | None, limit: int) -> list[UUID]:
-    """Return up to `limit` members in the order of their ids.
+async def page_of_members(
+    program_id: UUID, *, after: UUID | None, limit: int, since: datetime | None = None
+) -> list[UUID]:
+    """Return up to `limit` members in the order of their ids; those with entries `since`, if given.
 
     Whoever has a row in any book is among them: an account that was removed is missed then.
     """
     found: set[Any] = set()
-    for model, column in _WHO_HAS_BOOKS:
-        query = model.filter(program_id=program_id)
+    recorded = {} if since is None else {"recorded_at__gte": since}
+    for model, column in _WHO_HAS_BOOKS if since is None else _WHO_HAS_ENTRIES:
+        query = model.filter(program_id=program_id, **recorded)
         if after is not None:
             query = query.filter(**{f"{column}__gt": after})
         page = query.distinct().order_by(column).limit(limit)
@@ -113,6 +129,7 @@ _WHO_HAS_BOOKS: tuple[tuple[type[Model], str], ...] = (
     (LotRow, "member_id"),
     (LotUseRow, "member_id"),
 )
+_WHO_HAS_ENTRIES = ((TransferRow, "member_id"),)
 
 
 async def rebuild(program_id: UUID, member_ids: Sequence[UUID]) -> int:

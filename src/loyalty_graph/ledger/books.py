@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from loyalty_graph.db.sets import Lookup, fetch
+from loyalty_graph.db.sets import Lookup, Row, fetch
 from loyalty_graph.ledger import chain
 from loyalty_graph.ledger.kinds import Book, Kind, earned
 from loyalty_graph.ledger.models import (
@@ -123,6 +123,9 @@ _TRANSFER = tuple(
 )
 
 
+_DETAILS = slice(_TRANSFER.index("text"), _TRANSFER.index("details_hash"))
+
+
 def as_row(account: StoredAccount) -> tuple[object, ...]:
     """Return an account in the order of `ACCOUNT`."""
     return (
@@ -136,13 +139,21 @@ def as_row(account: StoredAccount) -> tuple[object, ...]:
     )
 
 
-async def read(program_id: UUID, member_ids: Sequence[UUID]) -> list[Books]:
-    """Return these members' books, in order."""
+async def read(
+    program_id: UUID, member_ids: Sequence[UUID], *, with_details: bool = True
+) -> list[Books]:
+    """Return these members' books, in order, each as of one moment.
+
+    Without details, texts, actors and explanations are not read, and seem to have been erased.
+    """
+    columns = (
+        _TRANSFER if with_details else (*_TRANSFER[: _DETAILS.start], *_TRANSFER[_DETAILS.stop :])
+    )
     keys = [(one,) for one in member_ids]
     accounts, transfers, lots, uses, heads = await fetch(
         program_id,
         Lookup(AccountRow, ("member_id",), keys, ACCOUNT),
-        Lookup(TransferRow, ("member_id",), keys, _TRANSFER, order_by="sequence"),
+        Lookup(TransferRow, ("member_id",), keys, columns, order_by="sequence"),
         Lookup(
             LotRow,
             ("member_id",),
@@ -170,13 +181,19 @@ async def read(program_id: UUID, member_ids: Sequence[UUID]) -> list[Books]:
             program_id,
             member_id,
             StoredAccount(*accounts[place][0]) if accounts[place] else None,
-            [StoredTransfer(*row) for row in transfers[place]],
+            [_transfer(row) for row in transfers[place]],
             {row[0]: StoredLot(*row[1:]) for row in lots[place]},
             [(row[0], row[1], row[2]) for row in uses[place]],
             [(row[0], row[1], row[2]) for row in heads[place]],
         )
         for place, member_id in enumerate(member_ids)
     ]
+
+
+def _transfer(row: Row) -> StoredTransfer:
+    if len(row) < len(_TRANSFER):
+        row = (*row[: _DETAILS.start], "", "", None, b"", *row[_DETAILS.start :])
+    return StoredTransfer(*row)
 
 
 def with_fields(books: Books) -> Iterator[tuple[StoredTransfer, chain.Fields]]:

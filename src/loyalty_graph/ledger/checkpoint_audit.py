@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from uuid import UUID
 
 from loyalty_graph.ledger import heads
-from loyalty_graph.ledger.audit import Finding
+from loyalty_graph.ledger.audit import Audit, Finding
 from loyalty_graph.ledger.checkpoints import Checkpoint, Signed, key_id
 from loyalty_graph.ledger.errors import CheckpointOfOthersError
 from loyalty_graph.ledger.heads import Heads
@@ -12,8 +12,8 @@ from loyalty_graph.ledger.heads import Heads
 
 async def audit(
     program_id: UUID, *, keys: Collection[bytes], published: Signed | None = None
-) -> list[Finding]:
-    """Return what is wrong with a programme's checkpoints, and with one that was published.
+) -> Audit:
+    """Audit a programme's checkpoints, and one that was published.
 
     That the chains lead through the heads is the business of `audit.audit`.
 
@@ -27,21 +27,22 @@ async def audit(
     """
     if published is not None and published.checkpoint.program_id != program_id:
         raise CheckpointOfOthersError(published.checkpoint.program_id)
-    findings: list[Finding] = []
+    result = Audit()
     every, before = Heads(), None
     stored = await heads.checkpoints(program_id)
     for expected, signed in enumerate(stored, 1):
         number = signed.checkpoint.number
         if number != expected:
-            findings.append(_finding(expected, "it is missing"))
+            result.findings.append(_finding(expected, "it is missing"))
             break
         every.put(await heads.added(program_id, number))
         problems = [*_signature_problems(signed, keys), *_content_problems(signed, every, before)]
-        findings += [_finding(number, problem) for problem in problems]
+        result.checkpoints += 1
+        result.findings += [_finding(number, problem) for problem in problems]
         before = signed.checkpoint.digest
     if published is not None:
-        findings += _published_problems(published, stored, keys)
-    return findings
+        result.findings += _published_problems(published, stored, keys)
+    return result
 
 
 def _finding(number: int, problem: str) -> Finding:

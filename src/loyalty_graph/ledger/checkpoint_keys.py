@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from loyalty_graph.config import Settings, data_folder, write_once
+from loyalty_graph.config import Settings, write_once
 from loyalty_graph.errors import SettingsError
 
 FOLDER = "checkpoint-keys"
@@ -25,12 +25,8 @@ FOLDER = "checkpoint-keys"
 
 
 def key_folder(settings: Settings) -> Path:
-    """Return where the keys are.
-
-    Raises:
-        SettingsError: The data folder cannot be made or written.
-    """
-    return settings.checkpoint_keys or data_folder(settings) / FOLDER
+    """Return where the keys are, or will be."""
+    return settings.checkpoint_keys or settings.data_dir / FOLDER
 
 
 def signing_key(folder: Path) -> Ed25519PrivateKey:
@@ -92,7 +88,8 @@ def _write_new(folder: Path, *, number: int) -> None:
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         write_once(folder / f"{number:04}.pem", pem.decode())
     except OSError as error:
         raise SettingsError(

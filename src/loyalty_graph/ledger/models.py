@@ -241,6 +241,7 @@ class AuditRow(Model):
     at: datetime = fields.DatetimeField()
     accounts: int = fields.BigIntField()
     transfers: int = fields.BigIntField()
+    checkpoints: int = fields.BigIntField()
     differences: int = fields.BigIntField()
     findings: list[dict[str, Any]] = fields.JSONField()
 

@@ -412,6 +412,7 @@ CREATE TABLE "ledger_audit" (
     "at" TIMESTAMPTZ NOT NULL,
     "accounts" BIGINT NOT NULL,
     "transfers" BIGINT NOT NULL,
+    "checkpoints" BIGINT NOT NULL,
     "differences" BIGINT NOT NULL,
     "findings" JSONB NOT NULL,
     CONSTRAINT "ledger_audit_pkey" PRIMARY KEY ("program_id", "id")

@@ -382,6 +382,7 @@ CREATE TABLE "ledger_audit" (
     "at" TIMESTAMP NOT NULL,
     "accounts" BIGINT NOT NULL,
     "transfers" BIGINT NOT NULL,
+    "checkpoints" BIGINT NOT NULL,
     "differences" BIGINT NOT NULL,
     "findings" JSON NOT NULL,
     CONSTRAINT "ledger_audit_pkey" PRIMARY KEY ("program_id", "id")

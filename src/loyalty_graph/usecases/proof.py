@@ -1,6 +1,7 @@
 """Proving and rebuilding a programme's ledger, member by member."""
 
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -12,53 +13,95 @@ from loyalty_graph.ledger import checkpoint_audit
 from loyalty_graph.ledger import service as ledger
 from loyalty_graph.ledger.audit import Audit
 from loyalty_graph.ledger.checkpoints import Signed
+from loyalty_graph.usecases.proof_processes import Pages, Processes
 
 MEMBERS_AT_ONCE = 100
 
 Progress = Callable[[int], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is audited: everything, unless something is left out.
+
+    Only one member; only members with entries recorded `since` a moment; or, `fast`, without
+    texts, actors and explanations, of which the chains hold hashes.
+    """
+
+    member_id: UUID | None = None
+    since: datetime | None = None
+    fast: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Signatures:
+    """What checkpoints are held against.
+
+    The public keys that may have signed (none at all, and any may), and perhaps a checkpoint that
+    was published, which must still hold.
+    """
+
+    keys: Collection[bytes] = ()
+    published: Signed | None = None
+
+
+EVERYTHING = Scope()
+UNKNOWN = Signatures()
+
+
+async def _here(program_id: UUID, pages: Pages, *, with_details: bool) -> AsyncIterator[Audit]:
+    async for members in pages:
+        yield await ledger_audit.audit(program_id, members, with_details=with_details)
+
+
 async def verify(
     program_id: UUID,
     *,
     now: datetime,
-    member_id: UUID | None = None,
+    scope: Scope = EVERYTHING,
+    signatures: Signatures = UNKNOWN,
     progress: Progress | None = None,
-    keys: Collection[bytes] = (),
-    published: Signed | None = None,
+    helpers: Processes | None = None,
 ) -> Audit:
-    """Work every member's books out again and compare; keep the outcome when all were audited.
+    """Work every member's books out again and compare; keep the outcome of an audit of everything.
 
     Nobody is held up meanwhile. Checkpoints are proven too, unless only one member is audited and
-    none that was `published` is given.
+    none that was published is given.
 
     Args:
         program_id: Whose ledger.
         now: The moment.
-        member_id: Audit only this member.
+        scope: What is audited.
+        signatures: What checkpoints are held against.
         progress: Is told how many accounts are done so far.
-        keys: The public keys that may have signed checkpoints; none at all, and any may.
-        published: A checkpoint that must still hold.
+        helpers: Other processes that share the work.
 
     Raises:
-        CheckpointOfOthersError: It is another programme's.
+        CheckpointOfOthersError: The checkpoint that was published is another programme's.
     """
     result = Audit()
-    if member_id is None or published is not None:
-        result.findings = await checkpoint_audit.audit(program_id, keys=keys, published=published)
-    if member_id is not None:
-        part = await ledger_audit.audit(program_id, [member_id])
-        part.findings = [*result.findings, *part.findings]
-        return part
-    async for members in _pages(program_id):
-        part = await ledger_audit.audit(program_id, members)
-        result.accounts += part.accounts
-        result.transfers += part.transfers
-        result.findings.extend(part.findings)
+    if scope.member_id is None or signatures.published is not None:
+        result = await checkpoint_audit.audit(
+            program_id, keys=signatures.keys, published=signatures.published
+        )
+    work = _here if helpers is None else helpers.audit
+    async for part in work(program_id, _pages_of(program_id, scope), with_details=not scope.fast):
+        result.add(part)
         if progress is not None:
             progress(result.accounts)
-    await _keep(program_id, result, now)
+    # Helpers end in any order.
+    result.findings.sort(key=lambda one: str(one.member_id or ""))
+    if scope == EVERYTHING:
+        await _keep(program_id, result, now)
     return result
+
+
+async def _pages_of(program_id: UUID, scope: Scope) -> Pages:
+    if scope.member_id is not None:
+        yield [scope.member_id]
+        return
+    async for members in _pages(program_id, since=scope.since):
+        yield members
 
 
 async def rebuild(program_id: UUID, *, now: datetime, progress: Progress | None = None) -> int:
@@ -75,10 +118,10 @@ async def rebuild(program_id: UUID, *, now: datetime, progress: Progress | None 
     return changed
 
 
-async def _pages(program_id: UUID) -> AsyncIterator[list[UUID]]:
+async def _pages(program_id: UUID, *, since: datetime | None = None) -> Pages:
     after: UUID | None = None
     while members := await ledger_audit.page_of_members(
-        program_id, after=after, limit=MEMBERS_AT_ONCE
+        program_id, after=after, limit=MEMBERS_AT_ONCE, since=since
     ):
         yield members
         after = members[-1]

@@ -1,7 +1,8 @@
-"""Signed checkpoints of the ledger, for everybody to keep."""
+"""Whether the ledger adds up, and signed checkpoints of it, for everybody to keep."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
+from uuid import UUID
 
 import strawberry
 
@@ -9,13 +10,18 @@ from loyalty_graph.graphql.connections import Connection, connection
 from loyalty_graph.graphql.context import Info
 from loyalty_graph.graphql.permissions import Everybody
 from loyalty_graph.graphql.programs import Slug, program_asked_for
-from loyalty_graph.graphql.redemptions import After, First
 from loyalty_graph.graphql.scalars import Count
-from loyalty_graph.ledger import heads
+from loyalty_graph.ledger import audit, heads
 from loyalty_graph.ledger.checkpoints import Signed, key_id
 from loyalty_graph.paging import PAGE_SIZE_DEFAULT, Cursor, page_of, page_size
 
 CHECKPOINTS = Cursor("ledgerCheckpoints", (int,))
+
+First = Annotated[int, strawberry.argument(name="first", description="How many: 1 to 100.")]
+After = Annotated[
+    str | None,
+    strawberry.argument(name="after", description="pageInfo.endCursor of the page before."),
+]
 
 
 @strawberry.type(
@@ -64,9 +70,55 @@ def checkpoint_of(signed: Signed) -> LedgerCheckpoint:
     )
 
 
+@strawberry.type(
+    description="The last audit: every sum, lot, use, sequence and hash was worked out again."
+)
+class LedgerIntegrity:
+    """The outcome of the last stored audit."""
+
+    program_id: strawberry.Private[UUID]
+    ok: bool = strawberry.field(description="Nothing differed.")
+    audited_at: datetime = strawberry.field(description="When the audit was made.")
+    accounts: Count = strawberry.field(description="How many accounts were audited.")
+    transfers: Count = strawberry.field(description="How many transfers were audited.")
+    checkpoints: Count = strawberry.field(description="How many signed checkpoints were proven.")
+    differences: Count = strawberry.field(
+        description="How many things were not as they must be; `ledger verify` names them."
+    )
+
+    @strawberry.field(
+        description="The newest signed checkpoint: where all chains stood; null before the first."
+    )
+    async def checkpoint(self) -> LedgerCheckpoint | None:
+        newest = await heads.newest_checkpoints(self.program_id)
+        return checkpoint_of(newest[0]) if newest else None
+
+
 @strawberry.type
-class CheckpointQuery:
-    """Queries about checkpoints."""
+class IntegrityQuery:
+    """Queries about what is proven."""
+
+    @strawberry.field(
+        description=(
+            "Whether the ledger adds up: the outcome of the last audit, null when there was none. "
+            "Everybody may ask, also without a token."
+        ),
+        extensions=[Everybody()],
+    )
+    async def ledger_integrity(self, info: Info, slug: Slug = None) -> LedgerIntegrity | None:
+        program_id = await program_asked_for(info.context, slug)
+        last = await audit.latest(program_id)
+        if last is None:
+            return None
+        return LedgerIntegrity(
+            program_id=program_id,
+            ok=last.differences == 0,
+            audited_at=last.at,
+            accounts=Count(last.accounts),
+            transfers=Count(last.transfers),
+            checkpoints=Count(last.checkpoints),
+            differences=Count(last.differences),
+        )
 
     @strawberry.field(
         description=(
