@@ -83,7 +83,7 @@ def test_python_prints_the_home_screen(environment: dict[str, str]):
     printed = output_of(environment, sys.executable, EXAMPLES / "python" / "home_screen.py")
 
     assert printed.startswith("Bean Club: 108 beans\n  108 until ")
-    assert printed.endswith("   +108 108 beans for a purchase of 60.99 EUR.\n")
+    assert printed.endswith("   +108 108 beans for a purchase of €60.99.\n")
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
@@ -93,7 +93,7 @@ def test_curl_prints_the_whole_answer(environment: dict[str, str]):
     assert "errors" not in answer
     assert answer["data"]["me"]["wallet"]["available"] == 108
     [entry] = answer["data"]["me"]["entries"]["nodes"]
-    assert entry["explanation"]["summary"] == "108 beans for a purchase of 60.99 EUR."
+    assert entry["explanation"]["summary"] == "108 beans for a purchase of €60.99."
 
 
 @pytest.mark.skipif(not node_reads_typescript(), reason="node 22.18 or newer is not installed")
@@ -101,4 +101,4 @@ def test_typescript_prints_the_home_screen(environment: dict[str, str]):
     printed = output_of(environment, "node", EXAMPLES / "typescript" / "home-screen.mts")
 
     assert printed.startswith("Bean Club: 108 beans\n  108 until ")
-    assert printed.endswith(" +108 108 beans for a purchase of 60.99 EUR.\n")
+    assert printed.endswith(" +108 108 beans for a purchase of €60.99.\n")

@@ -25,7 +25,7 @@ from loyalty_graph.graphql.schema import SCHEMA
 PASCAL = re.compile(r"[A-Z][A-Za-z0-9]*")
 CAMEL = re.compile(r"[a-z][A-Za-z0-9]*")
 UPPER = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
-INSTANTS = {"at", "since", "until", "asOf"}
+INSTANTS = {"asOf", "at", "since", "until"}
 BUILT_IN = {"String", "Int", "Float", "Boolean", "ID"}
 Part = GraphQLField | GraphQLInputField | GraphQLArgument | GraphQLEnumValue
 Typed = GraphQLField | GraphQLInputField | GraphQLArgument

@@ -62,7 +62,7 @@ def test_points_of_an_activity_that_wait_name_it(api: Api, ada: Member):
         {"id": done["activity"]["id"]},
         None,
     )
-    assert entry["explanation"]["summary"] == "20 beans are waiting until 2026-03-16: Follow us."
+    assert entry["explanation"]["summary"] == "20 beans are waiting until Mar 16, 2026: Follow us."
 
 
 def test_a_till_records_what_a_member_did_and_sees_why_it_earned(api: Api, ada: Member):

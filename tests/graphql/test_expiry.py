@@ -150,7 +150,7 @@ def test_points_expire_however_they_were_earned(api: Api, case: str, how: str):
         "kind": "EXPIRE",
         "points": -50,
         "at": "2026-04-02T22:00:00Z",
-        "explanation": "50 beans expired at the end of 2026-04-02.",
+        "explanation": "50 beans expired at the end of Apr 2, 2026.",
     }
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from loyalty_graph.members.models import Member
 from loyalty_graph.purchases.rules import Line
+from loyalty_graph.usecases import expiry
 from tests.api import Api, member_id
 from tests.delays import waiting
 from tests.shop import DAY, NOON, program
@@ -196,3 +197,130 @@ def test_an_instant_that_cannot_be_told_of_is_refused(api: Api, ada: Member, whe
     given = {"ref": {"id": member_id(ada)}, "spent": True, "asOf": when}
 
     assert api.error(LOTS, given) == "INVALID_INPUT"
+
+
+WHY = """query ($ref: MemberRef!, $locale: String) { member(ref: $ref) { entries(first: 9) { nodes {
+    kind explanation(locale: $locale) { reason summary consumption debtPaid missing
+    lots { points earnedAt expiresAt } } } } } }"""
+
+
+def why(api: Api, member: Member, **asked: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [
+        {"kind": one["kind"], **one["explanation"]}
+        for one in api.data(WHY, {"ref": {"id": member_id(member)}, **asked})["member"]["entries"][
+            "nodes"
+        ]
+    ]
+    return found
+
+
+def test_an_explanation_tells_from_which_lots_points_came(api: Api, ada: Member):
+    api.run(api.shop.buy, ada, TEN)
+    go_on(api, 3)
+    api.run(api.shop.buy, ada, FORTY)
+    api.run(api.shop.redeem, ada, 30)
+
+    spent, earned, _ = why(api, ada)
+
+    assert spent == {
+        "kind": "REDEEM",
+        "reason": "SPENT",
+        "summary": "30 beans spent.",
+        "consumption": "30 beans came from two lots: 10 earned on Mar 2, 20 on Mar 5.",
+        "debtPaid": 0,
+        "missing": 0,
+        "lots": [
+            {
+                "points": 10,
+                "earnedAt": "2026-03-02T12:00:00Z",
+                "expiresAt": "2026-09-02T22:00:00Z",
+            },
+            {
+                "points": 20,
+                "earnedAt": "2026-03-05T12:00:00Z",
+                "expiresAt": "2026-09-05T22:00:00Z",
+            },
+        ],
+    }
+    assert (earned["reason"], earned["consumption"], earned["lots"]) == ("PURCHASE", None, [])
+
+
+def test_a_claw_back_tells_what_it_missed_and_the_next_points_what_they_paid(api: Api):
+    api.open_shop(program(clawback="ALLOW_NEGATIVE", expiry_months=None))
+    bob = api.run(api.shop.enrol)
+    bought = api.run(api.shop.buy, bob, FORTY)
+    api.run(api.shop.redeem, bob, 30)
+    api.run(api.shop.bring_back, bought, None)
+    api.run(api.shop.buy, bob, FORTY)
+
+    earned, taken, _, _ = why(api, bob)
+
+    assert (earned["debtPaid"], earned["consumption"]) == (
+        30,
+        "Of these, 30 beans paid what was owed.",
+    )
+    assert taken["reason"] == "TAKEN_BACK_FOR_REFUND"
+    assert taken["missing"] == 30
+    assert taken["consumption"] == "Earned on Mar 2. Of these, 30 beans had been spent already."
+    assert taken["lots"] == [{"points": 10, "earnedAt": "2026-03-02T12:00:00Z", "expiresAt": None}]
+
+
+def test_expired_points_tell_when_they_were_earned(api: Api, ada: Member):
+    api.run(api.shop.buy, ada, TEN)
+    go_on(api, 200)
+    api.run(expiry.run, api.shop.program_id, now=api.now)
+
+    expired, _ = why(api, ada)
+
+    assert (expired["summary"], expired["consumption"]) == (
+        "10 beans expired at the end of Sep 2, 2026.",
+        "Earned on Mar 2.",
+    )
+
+
+def test_it_is_told_in_the_language_of_the_member_or_in_the_one_asked_for(api: Api):
+    eva = api.run(api.shop.enrol, locale="de-AT")
+    ali = api.run(api.shop.enrol, locale="tr")
+    for one in (eva, ali):
+        api.run(api.shop.buy, one, TEN)
+
+    told = {
+        "her own": why(api, eva),
+        "his own": why(api, ali),
+        "asked": why(api, eva, locale="en-GB"),
+        "unknown": why(api, ali, locale="xx"),
+    }
+
+    assert {case: one[0]["summary"] for case, one in told.items()} == {
+        "her own": "10 beans für einen Einkauf über €\xa05,00.",
+        "his own": "€5,00 tutarındaki alışveriş için 10 beans.",
+        "asked": "10 beans for a purchase of €5.00.",
+        "unknown": "10 beans for a purchase of €5.00.",
+    }
+
+
+def test_a_locale_longer_than_any_is_refused(api: Api, ada: Member):
+    api.run(api.shop.buy, ada, TEN)
+
+    given = {"ref": {"id": member_id(ada)}, "locale": "d" * 36}
+
+    assert api.error(WHY, given) == "INVALID_INPUT"
+
+
+def test_a_simulation_speaks_the_language_of_the_buyer(api: Api):
+    eva = api.run(api.shop.enrol, locale="de")
+    ask = """query ($input: SimulatePurchaseInput!, $locale: String) {
+        simulatePurchase(input: $input) { explanation(locale: $locale) { summary } } }"""
+    basket = {"lines": [{"productType": "TEA", "quantity": 1, "unitAmount": "5.00"}]}
+    hers = {**basket, "member": {"id": member_id(eva)}}
+
+    told = [
+        api.data(ask, given)["simulatePurchase"]["explanation"]["summary"]
+        for given in ({"input": hers}, {"input": hers, "locale": "tr"}, {"input": basket})
+    ]
+
+    assert told == [
+        "5 beans für einen Einkauf über 5,00\xa0€.",
+        "€5,00 tutarındaki alışveriş için 5 beans.",
+        "5 beans for a purchase of €5.00.",
+    ]

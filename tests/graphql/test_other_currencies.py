@@ -48,11 +48,10 @@ def test_a_purchase_tells_its_own_amounts_and_what_they_are_worth(api: Api, ada:
         },
         "entry": {
             "explanation": {
-                "summary": "10 beans for a purchase of 11.00 USD (10.13 EUR).",
+                "summary": "10 beans for a purchase of $11.00 (€10.13).",
                 "steps": [
                     {
-                        "text": "TEA: 11.00 USD at 0.9214 = 10.13 EUR;"
-                        " at 1 per 1.00 EUR, rounded down = 10",
+                        "text": "TEA: $11.00 at 0.9214 = €10.13; at 1 per €1.00, rounded down = 10",
                         "amount": money("10.13", "EUR"),
                     }
                 ],

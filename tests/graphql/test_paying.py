@@ -76,10 +76,10 @@ def test_points_pay_a_part_and_come_back_with_the_goods(api: Api, ada: Member):
     assert told == [
         (
             "UNREDEEM",
-            "120 beans given back: they had paid 1.20 EUR of goods that were brought back.",
+            "120 beans given back: they had paid €1.20 of goods that were brought back.",
         ),
-        ("EARN", "12 beans for a purchase of 6.00 EUR."),
-        ("REDEEM", "400 beans paid 4.00 EUR of a purchase."),
+        ("EARN", "12 beans for a purchase of €6.00."),
+        ("REDEEM", "400 beans paid €4.00 of a purchase."),
     ]
     assert {one["purchase"]["id"] for one in entries[:4]} == {purchase["id"]}
 

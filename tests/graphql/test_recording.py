@@ -49,12 +49,12 @@ def test_a_simulation_tells_points_and_why_and_writes_nothing(api: Api):
         "amount": {"amount": "14.99"},
         "points": 74,
     }
-    assert done["explanation"]["summary"] == "108 beans for a purchase of 60.99 EUR."
+    assert done["explanation"]["summary"] == "108 beans for a purchase of €60.99."
     assert [step["text"] for step in done["explanation"]["steps"]] == [
-        "COFFEE: 13.50 EUR at 2 per 1.00 EUR, rounded down = 27",
-        "MUG: 14.99 EUR at 5 per 1.00 EUR, rounded down = 74",
-        "GIFT_CARD: 25.00 EUR earns nothing here = 0",
-        "TEA: 7.50 EUR at 1 per 1.00 EUR, rounded down = 7",
+        "COFFEE: €13.50 at 2 per €1.00, rounded down = 27",
+        "MUG: €14.99 at 5 per €1.00, rounded down = 74",
+        "GIFT_CARD: €25.00 earns nothing here = 0",
+        "TEA: €7.50 at 1 per €1.00, rounded down = 7",
     ]
 
 

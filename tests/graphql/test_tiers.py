@@ -194,10 +194,10 @@ def test_an_override_is_seen_at_once_and_at_the_till(api: Api, ada: Member):
     assert again == {"userErrors": [], "tier": "GOLD", "replayed": True}
     assert bought["points"] == 15
     assert bought["entry"]["explanation"] == {
-        "summary": "15 beans for a purchase of 10.00 EUR.",
+        "summary": "15 beans for a purchase of €10.00.",
         "steps": [
             {
-                "text": "TEA: 10.00 EUR at 1 per 1.00 EUR, rounded down = 10",
+                "text": "TEA: €10.00 at 1 per €1.00, rounded down = 10",
                 "productType": "TEA",
                 "points": 10,
             },
@@ -259,7 +259,7 @@ def test_a_simulation_counts_the_tier_of_the_member_it_is_for(api: Api, shop: Sh
         "explanation": {
             "steps": [
                 {
-                    "text": "TEA: 10.00 EUR at 1 per 1.00 EUR, rounded down = 10",
+                    "text": "TEA: €10.00 at 1 per €1.00, rounded down = 10",
                     "amount": {"amount": "10.00"},
                 },
                 {"text": "10 beans x 5/4 (tier Silver), rounded down = 12", "amount": None},

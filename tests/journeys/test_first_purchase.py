@@ -37,7 +37,7 @@ def test_from_joining_to_a_proven_balance(api: Api):
     simulated = api.data(SIMULATE, {"input": {"lines": GOLDEN_LINES}}, token=till)
     assert simulated["simulatePurchase"] == {
         "points": 108,
-        "explanation": {"summary": "108 beans for a purchase of 60.99 EUR."},
+        "explanation": {"summary": "108 beans for a purchase of €60.99."},
     }
 
     # The purchase is recorded; the network fails, the till tries again.
@@ -112,7 +112,7 @@ def test_from_joining_to_a_proven_balance(api: Api):
                         "kind": "EARN",
                         "points": 108,
                         "balanceAfter": 108,
-                        "explanation": {"summary": "108 beans for a purchase of 60.99 EUR."},
+                        "explanation": {"summary": "108 beans for a purchase of €60.99."},
                         "purchase": purchase,
                     },
                 ]

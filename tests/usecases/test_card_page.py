@@ -42,8 +42,8 @@ async def test_it_shows_points_dates_and_reasons_in_the_members_locale(shop: Sho
     ]
     told = [(one.kind, one.points, one.day, one.why and one.why.summary) for one in page.changes]
     assert told == [
-        (Kind.EARN, 27, date(2026, 4, 1), "27 beans for a purchase of 13,50\xa0€."),
-        (Kind.EARN, 1250, date(2026, 3, 2), "1.250 beans for a purchase of 250,00\xa0€."),
+        (Kind.EARN, 27, date(2026, 4, 1), "27 beans für einen Einkauf über 13,50\xa0€."),
+        (Kind.EARN, 1250, date(2026, 3, 2), "1.250 beans für einen Einkauf über 250,00\xa0€."),
     ]
     assert (page.later_points, page.debt_points, page.suspended) == (0, 0, False)
 

@@ -8,7 +8,7 @@ import pytest
 from loyalty_graph.ledger.kinds import Book, Forgiveness, Kind
 from loyalty_graph.ledger.reads import Entry
 from loyalty_graph.programs.rules import ProgramSettings
-from loyalty_graph.usecases.explanations import SENTENCES, explain_entry
+from loyalty_graph.usecases.explanations import REASONS, explain_entry
 from tests.shop import NOON, PROGRAM
 
 SETTINGS = ProgramSettings.model_validate(PROGRAM["program"])
@@ -260,4 +260,4 @@ def test_what_was_erased_is_not_explained():
 
 
 def test_no_kind_is_left_without_a_sentence():
-    assert set(SENTENCES) == {*Kind, *Forgiveness}
+    assert set(REASONS) == {*Kind, *Forgiveness}

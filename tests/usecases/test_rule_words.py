@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from loyalty_graph.usecases.rule_words import rule_sentence
+from loyalty_graph.usecases.writing import PLAIN
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,6 @@ from loyalty_graph.usecases.rule_words import rule_sentence
     ],
 )
 def test_a_rule_is_told_with_what_limits_left_out(case: str, told: dict[str, Any], sentence: str):
-    said = rule_sentence({"name": "Holiday bonus", **told}, lambda one: f"{one} points", str)
+    said = rule_sentence({"name": "Holiday bonus", **told}, lambda one: f"{one} points", PLAIN)
 
     assert said == f"Holiday bonus: {sentence}"

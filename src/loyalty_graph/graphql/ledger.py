@@ -7,18 +7,21 @@ from uuid import UUID
 
 import strawberry
 
-from loyalty_graph.graphql import reasons
 from loyalty_graph.graphql.context import Info
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.graphql.lots import EntryOfLots, WalletOfLots
 from loyalty_graph.graphql.nodes import Node, batched, load, loads
-from loyalty_graph.graphql.reasons import Explanation
+from loyalty_graph.graphql.reasons import (
+    Explanation,
+    Locale,
+    asked_locale,
+    entry_explanations,
+)
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.ledger import past, reads
 from loyalty_graph.ledger.kinds import Kind
 from loyalty_graph.ledger.pending import origin_of
-from loyalty_graph.programs import service as programs
 
 if TYPE_CHECKING:
     from loyalty_graph.graphql.activities import Activity
@@ -151,8 +154,9 @@ class LedgerEntry(EntryOfLots, Node):
     )
 
     @strawberry.field(description="Why, for a person to read; null after an erasure.")
-    async def explanation(self, info: Info) -> Explanation | None:
-        return await batched(info, _explanations, self.entry)
+    async def explanation(self, info: Info, locale: Locale = None) -> Explanation | None:
+        asked = asked_locale(locale)
+        return await batched(info, entry_explanations, self.entry, locale=asked)
 
     @strawberry.field(description="The purchase it came from or was taken back for, if any.")
     async def purchase(
@@ -292,10 +296,3 @@ async def _activations(
 
 def _activation(one: reads.Activation) -> Activation:
     return Activation(points=Points(one.points), activates_at=one.activates_at)
-
-
-async def _explanations(
-    entries: Sequence[reads.Entry], *, program_id: UUID, now: datetime
-) -> list[Explanation | None]:
-    version = await programs.in_force(program_id, now, now=now)
-    return [reasons.explain_entry(entry, version.settings) for entry in entries]

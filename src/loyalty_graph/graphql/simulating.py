@@ -1,6 +1,7 @@
 """What a till asks before a purchase: what it would earn, and what a little more would."""
 
 from datetime import datetime
+from uuid import UUID
 
 import strawberry
 
@@ -13,7 +14,7 @@ from loyalty_graph.graphql.purchases import (
     currency_of,
     exchange_rate_of,
 )
-from loyalty_graph.graphql.reasons import Explanation, explain_purchase
+from loyalty_graph.graphql.reasons import Explanation, Locale, asked_locale, explain_purchase
 from loyalty_graph.graphql.receipt_inputs import (
     CURRENCY,
     PAYMENT,
@@ -25,9 +26,12 @@ from loyalty_graph.graphql.receipt_inputs import (
 from loyalty_graph.graphql.rule_points import BY_RULE, RulePoints, points_by_rule
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
+from loyalty_graph.members import service as members
+from loyalty_graph.members.rules import Reference
 from loyalty_graph.programs.rules import NEVER
 from loyalty_graph.purchases.rules import PAYMENT_LENGTH_MAX, Channel
 from loyalty_graph.usecases import simulating
+from loyalty_graph.wallet.locales import FALLBACK, known_locale
 
 
 @strawberry.type(description="A line of a simulated purchase.")
@@ -72,13 +76,20 @@ class PurchaseSimulation:
     paid_points: Points = strawberry.field(description="The points that would pay a part of it.")
     paid_with_points: Money = strawberry.field(description="What they would pay of the total.")
     lines: list[SimulatedLine] = strawberry.field(description="Line by line, in order.")
-    explanation: Explanation = strawberry.field(description="Why, for a person to read.")
     expires_at: datetime | None = strawberry.field(
         description="When these points would expire; null when they never do."
     )
     upsells: list[Upsell] = strawberry.field(
         description="The smallest amounts that would earn more bonus points, at most 3."
     )
+    done: strawberry.Private[simulating.Simulation]
+    buyer: strawberry.Private[Reference | None]
+
+    @strawberry.field(description="Why, for a person to read.")
+    async def explanation(self, info: Info, locale: Locale = None) -> Explanation:
+        spoken = asked_locale(locale) or await _spoken(info.context.program_id, self.buyer)
+        done, settings = self.done, self.done.version.settings
+        return explain_purchase(done.points, done.explanation, settings, locale=spoken)
 
 
 @strawberry.input(description="A basket.")
@@ -130,7 +141,13 @@ class SimulatePurchaseInput:
         )
 
 
-def _simulated(done: simulating.Simulation) -> PurchaseSimulation:
+async def _spoken(program_id: UUID, buyer: Reference | None) -> str:
+    if buyer is None:
+        return FALLBACK
+    return known_locale((await members.find(program_id, buyer)).locale)
+
+
+def _simulated(done: simulating.Simulation, buyer: Reference | None) -> PurchaseSimulation:
     settings, lines = done.version.settings, done.lines
     currency = done.exchange.currency if done.exchange else settings.currency
     return PurchaseSimulation(
@@ -150,7 +167,8 @@ def _simulated(done: simulating.Simulation) -> PurchaseSimulation:
             )
             for number, (line, points) in enumerate(zip(lines, done.line_points, strict=True), 1)
         ],
-        explanation=explain_purchase(done.points, done.explanation, settings),
+        done=done,
+        buyer=buyer,
         expires_at=None if done.expires_at == NEVER else done.expires_at,
         upsells=[
             Upsell(
@@ -178,4 +196,4 @@ class SimulatingQuery:
         basket = given.basket(context, await currency_of(context))
         member = given.member.reference(field="member") if given.member else None
         done = await simulating.simulate(context.program_id, basket, now=context.now, member=member)
-        return _simulated(done)
+        return _simulated(done, member)

@@ -17,9 +17,10 @@ from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.subscriptions import reads as subscriptions
 from loyalty_graph.tiers import reads as tiers
-from loyalty_graph.usecases import card_standing, entitlements, reward_offers
+from loyalty_graph.usecases import card_standing, entitlements, reward_offers, used_lots
 from loyalty_graph.usecases.card_standing import PaidPlan, Perk, Progress, Reachable, last_day
-from loyalty_graph.usecases.explanations import Explanation, Writing, explain_entry
+from loyalty_graph.usecases.explanations import Explanation, explain_entry
+from loyalty_graph.usecases.writing import writing_of
 from loyalty_graph.wallet import links
 from loyalty_graph.wallet import reads as passes
 from loyalty_graph.wallet import service as wallet
@@ -109,7 +110,7 @@ async def read(token: str, *, now: datetime) -> CardPage:
             for one in expirations[:DATES_SHOWN]
         ],
         later_points=sum(one.points for one in expirations[DATES_SHOWN:]),
-        changes=[_change(entry, version.settings, script) for entry in newest[member_id]],
+        changes=await _changes(program_id, newest[member_id], version.settings, face.locale),
         progress=await card_standing.progress(program_id, member_id, script=script, now=now),
         perks=await card_standing.perks(program_id, member_id, now=now),
         paid_plan=await card_standing.paid_plan(program_id, member_id, script=script, now=now),
@@ -181,12 +182,16 @@ async def _states(
     return found
 
 
-def _change(entry: Entry, settings: ProgramSettings, script: Script) -> Change:
-    writing = Writing(
-        number=script.number,
-        money=lambda amount: script.within(script.money(amount)),
-        date=lambda day: script.within(script.full_date(day)),
-    )
-    day = entry.at.astimezone(settings.zone).date()
-    kind = meaning(entry.kind, entry.debit, entry.credit)
-    return Change(kind, entry.points, day, explain_entry(entry, settings, writing))
+async def _changes(
+    program_id: UUID, entries: Sequence[Entry], settings: ProgramSettings, locale: str
+) -> list[Change]:
+    writing, used = writing_of(locale), await used_lots.used(program_id, entries)
+    return [
+        Change(
+            kind=meaning(entry.kind, entry.debit, entry.credit),
+            points=entry.points,
+            day=entry.at.astimezone(settings.zone).date(),
+            why=explain_entry(entry, settings, writing, one),
+        )
+        for entry, one in zip(entries, used, strict=True)
+    ]

@@ -1,71 +1,39 @@
-"""Why points moved, in words a person can read: a sentence, and a line for each step."""
+"""Why points moved: the reason, a sentence in the member's language, and the reckoning."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from loyalty_graph.benefits.rules import GrantSource
-from loyalty_graph.earning.rules import Granularity, Rounding
 from loyalty_graph.ledger.kinds import Forgiveness, Kind, meaning
 from loyalty_graph.ledger.reads import Entry
-from loyalty_graph.money import Money as Amount
+from loyalty_graph.money import Money
 from loyalty_graph.programs.rules import ProgramSettings
-from loyalty_graph.purchases.rules import ActivityKind
-from loyalty_graph.usecases.rule_words import rule_sentence
+from loyalty_graph.usecases import explanation_steps
+from loyalty_graph.usecases.activity_words import DID
+from loyalty_graph.usecases.explanation_steps import Step
+from loyalty_graph.usecases.lot_words import COMMA, Used, consumption
+from loyalty_graph.usecases.phrases import SENTENCES, Phrase
+from loyalty_graph.usecases.writing import PLAIN, InLanguages, Writing, in_words
 
-ROUNDED = {
-    Rounding.FLOOR: "rounded down",
-    Rounding.NEAREST: "rounded to the nearest",
-    Rounding.CEIL: "rounded up",
-}
-STEPPED = {
-    Rounding.FLOOR: "for each full {amount}",
-    Rounding.NEAREST: "for each {amount}, to the nearest",
-    Rounding.CEIL: "for each {amount} begun",
-}
-
-
-NAMED = {GrantSource.TIER: "tier", GrantSource.SUBSCRIPTION: "membership"}
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of the reckoning: usually a line of the receipt.
-
-    `product_type` and `amount_minor` are None where all points are multiplied, and where a rule
-    gave points beside the lines.
-    """
-
-    text: str
-    product_type: str | None
-    amount_minor: int | None
-    points: int
+IS: InLanguages = ("is", "ist", "", "")
+ARE: InLanguages = ("are", "sind", "", "")
+NOTHING_USED = Used()
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One sentence, and the reckoning step by step, empty where nothing was reckoned."""
+    """Why points moved: the reason, its sentence, and the reckoning, empty where there was none.
 
+    `consumption` tells which lots the points came from, None where that says nothing; `used` is
+    the same in numbers.
+    """
+
+    phrase: Phrase
     summary: str
     steps: list[Step]
-
-
-@dataclass(frozen=True, slots=True)
-class Writing:
-    """How numbers, amounts and dates are written in the sentences."""
-
-    number: Callable[[int], str]
-    money: Callable[[Amount], str]
-    date: Callable[[date], str]
-
-
-PLAIN = Writing(
-    number=str,
-    money=lambda one: f"{one.to_text()} {one.currency}",
-    date=lambda day: day.isoformat(),
-)
-"""The same for everybody: 1878, 1012.77 USD, 2026-12-30."""
+    consumption: str | None = None
+    used: Used = NOTHING_USED
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,213 +46,181 @@ class Told:
     settings: ProgramSettings
     writing: Writing
 
-    @property
-    def amount(self) -> str:
-        """How many points, in words."""
-        return in_words(self.points, self.settings, self.writing)
-
-    @property
-    def are(self) -> str:
-        """The verb that goes with the amount."""
-        return "is" if self.points == 1 else "are"
-
     def day(self, at: datetime) -> str:
         """Return a day of the programme in words."""
         return self.writing.date(at.astimezone(self.settings.zone).date())
 
+    def money(self, minor: int) -> str:
+        """Return an amount of the programme's currency in words."""
+        return self.writing.money(Money(minor, self.settings.currency))
+
+    @property
+    def text(self) -> str:
+        """Return the reason that somebody gave."""
+        return self.writing.within(self.entry.text)
+
+
+Said = tuple[Phrase, dict[str, str]]
+"""A reason, and what its sentence is filled with beside the amount."""
+
 
 def explain_entry(
-    entry: Entry, settings: ProgramSettings, writing: Writing = PLAIN
+    entry: Entry, settings: ProgramSettings, writing: Writing = PLAIN, used: Used = NOTHING_USED
 ) -> Explanation | None:
     """Return why an entry stands in the ledger, or None when its details were erased."""
     if entry.explanation is None:
         return None
     points = abs(entry.points or entry.held or entry.pending)
     told = Told(points, entry.explanation, entry, settings, writing)
+    phrase, values = REASONS[meaning(entry.kind, entry.debit, entry.credit)](told)
     return Explanation(
-        summary=SENTENCES[meaning(entry.kind, entry.debit, entry.credit)](told),
-        steps=_steps(entry.explanation, settings, writing),
+        phrase,
+        _sentence(phrase, points, settings, writing, values),
+        explanation_steps.steps(entry.explanation, settings, writing),
+        consumption(used, entry.at, settings, writing),
+        used,
     )
 
 
-def explain_purchase(points: int, why: Mapping[str, Any], settings: ProgramSettings) -> Explanation:
+def explain_purchase(
+    points: int, why: Mapping[str, Any], settings: ProgramSettings, writing: Writing = PLAIN
+) -> Explanation:
     """Return why a purchase earns its points."""
+    phrase, values = _earned(why, settings, writing)
     return Explanation(
-        summary=_earned(points, why, settings, PLAIN), steps=_steps(why, settings, PLAIN)
+        phrase,
+        _sentence(phrase, points, settings, writing, values),
+        explanation_steps.steps(why, settings, writing),
     )
 
 
-def in_words(points: int, settings: ProgramSettings, writing: Writing) -> str:
-    """Return points with the programme's name for them, such as 3 beans."""
-    name = settings.points.unit_one if points == 1 else settings.points.unit_other
-    return f"{writing.number(points)} {name}"
-
-
-def _earned(
-    points: int, why: Mapping[str, Any], settings: ProgramSettings, writing: Writing
+def _sentence(
+    phrase: Phrase,
+    points: int,
+    settings: ProgramSettings,
+    writing: Writing,
+    values: Mapping[str, str],
 ) -> str:
+    amount = in_words(points, settings, writing)
+    are = writing.say(IS if points == 1 else ARE, {})
+    return writing.say(SENTENCES[phrase], {"amount": amount, "are": are, **values})
+
+
+def _earned(why: Mapping[str, Any], settings: ProgramSettings, writing: Writing) -> Said:
     total = sum(step["amount"] for step in why["steps"])
-    amount = _money(total, settings, writing)
+    money = writing.money(Money(total, settings.currency))
     if paid := [step["paid"] for step in why["steps"] if "paid" in step]:
-        given = Amount(sum(minor for minor, _, _ in paid), paid[0][1])
-        amount = f"{writing.money(given)} ({amount})"
-    return f"{in_words(points, settings, writing)} for a purchase of {amount}."
+        given = Money(sum(minor for minor, _, _ in paid), paid[0][1])
+        money = f"{writing.money(given)} ({money})"
+    return Phrase.PURCHASE, {"money": money}
 
 
-DID: Mapping[str, str] = {
-    ActivityKind.SIGN_UP: "for joining",
-    ActivityKind.PROFILE_COMPLETED: "for completing the profile",
-    ActivityKind.SOCIAL_FOLLOW: "for following on {network}",
-    ActivityKind.SOCIAL_SHARE: "for sharing on {network}",
-    ActivityKind.REVIEW: "for a review",
-    ActivityKind.CHECK_IN: "for checking in at {store}",
-    ActivityKind.APP_INSTALLED: "for installing the app",
-    ActivityKind.NEWSLETTER: "for reading the newsletter",
-    ActivityKind.SURVEY_ANSWERED: "for answering a survey",
-    ActivityKind.EVENT_ATTENDED: "for coming to an event",
-    ActivityKind.BIRTHDAY: "for the birthday",
-    ActivityKind.ANNIVERSARY: "for another year with us",
-    ActivityKind.CUSTOM: "for {name}",
-}
-"""What activities earn points for; a custom one is called by its name."""
+def _for_what_was_done(told: Told) -> Said:
+    if "activity" not in told.why:
+        return _earned(told.why, told.settings, told.writing)
+    writing, activity = told.writing, told.why["activity"]
+    names = [writing.within(rule["name"]) for rule in told.why["rules"] if rule["points"]]
+    values = {name: writing.within(str(value)) for name, value in activity.items()}
+    did = writing.say(DID[activity["kind"]], values)
+    return Phrase.ACTIVITY, {"did": did, "names": writing.listed(names)}
 
 
-def _for_activity(told: Told) -> str:
-    activity = told.why["activity"]
-    names = " and ".join(rule["name"] for rule in told.why["rules"] if rule["points"])
-    return f"{told.amount} {DID[activity['kind']].format(**activity)}: {names}."
+def _waiting(told: Told) -> Said:
+    names = [told.writing.within(rule["name"]) for rule in told.why.get("rules", ())]
+    values = {
+        "day": told.day(datetime.fromisoformat(told.why["activates_at"])),
+        "rules": f": {told.writing.say(COMMA, {}).join(names)}" if names else "",
+    }
+    if event := told.why.get("awaits"):
+        return Phrase.WAITING_FOR_EVENT, {**values, "event": told.writing.within(event)}
+    return Phrase.WAITING, values
 
 
-def _for_what_was_done(told: Told) -> str:
-    if "activity" in told.why:
-        return _for_activity(told)
-    return _earned(told.points, told.why, told.settings, told.writing)
+def _cancelled(told: Told) -> Said:
+    if "before" in told.why:
+        return Phrase.CANCELLED_FOR_REFUND, _worth_less(told)
+    return Phrase.CANCELLED, {"text": told.text}
 
 
-def _waiting(told: Told) -> str:
-    until = told.day(datetime.fromisoformat(told.why["activates_at"]))
-    names = [rule["name"] for rule in told.why.get("rules", ())]
-    reason = f": {', '.join(names)}" if names else ""
-    return f"{told.amount} {told.are} waiting until {until}{reason}."
+def _worth_less(told: Told) -> dict[str, str]:
+    return {name: told.writing.number(told.why[name]) for name in ("after", "before")}
 
 
-def _activated(told: Told) -> str:
-    day = told.day(told.entry.at)
-    return f"{told.amount} {told.are} yours now: they waited until {day}."
-
-
-def _cancelled(told: Told) -> str:
-    if told.why.get("by") == "hand":
-        return f"{told.amount} that were waiting {told.are} cancelled by hand: {told.entry.text}"
-    return f"{told.amount} that were waiting {told.are} cancelled: {_worth_less(told)}"
-
-
-def _for_reward(told: Told) -> str:
+def _for_reward(told: Told, named: Phrase, plain: Phrase) -> Said:
     name = told.why.get("name")
-    return f" for {name}" if name else ""
+    return (named, {"name": told.writing.within(name)}) if name else (plain, {})
 
 
-def _spent(told: Told) -> str:
+def _spent(told: Told) -> Said:
     if "paid" in told.why:
-        amount = _money(told.why["paid"], told.settings, told.writing)
-        return f"{told.amount} paid {amount} of a purchase."
-    return f"{told.amount} spent{_for_reward(told)}."
+        return Phrase.PAID, {"money": told.money(told.why["paid"])}
+    return _for_reward(told, Phrase.SPENT_FOR_REWARD, Phrase.SPENT)
 
 
-def _set_aside(told: Told) -> str:
-    reason = f": {told.entry.text}" if "hold" in told.why else f"{_for_reward(told)}."
-    return f"{told.amount} set aside{reason}"
+def _given_back(told: Told) -> Said:
+    if "paid" in told.why:
+        return Phrase.PAID_BACK, {"money": told.money(told.why["paid"])}
+    return Phrase.REDEMPTION_CANCELLED, {}
 
 
-def _captured(told: Told) -> str:
-    for_ = f": {told.entry.text}" if told.entry.text else f"{_for_reward(told)}."
-    return f"{told.amount} that were set aside {told.are} spent{for_}"
+def _set_aside(told: Told) -> Said:
+    if "hold" in told.why:
+        return Phrase.HELD_WITH_REASON, {"text": told.text}
+    return _for_reward(told, Phrase.HELD_FOR_REWARD, Phrase.HELD)
 
 
-RELEASED: Mapping[str, str] = {
-    "capture": "they were not needed",
-    "hand": "they were not needed",
-    "time": "the time was over",
-    "closing": "the membership was closed",
+def _captured(told: Told) -> Said:
+    if told.entry.text:
+        return Phrase.CAPTURED_WITH_REASON, {"text": told.text}
+    return _for_reward(told, Phrase.CAPTURED_FOR_REWARD, Phrase.CAPTURED)
+
+
+RELEASED: Mapping[str, Phrase] = {
+    "capture": Phrase.HOLD_NOT_NEEDED,
+    "hand": Phrase.HOLD_NOT_NEEDED,
+    "time": Phrase.HOLD_TIMED_OUT,
+    "closing": Phrase.HOLD_CLOSED,
 }
 """What ended a hold, or the part of it that was not captured."""
 
 
-def _released(told: Told) -> str:
-    because = RELEASED[told.why["by"]] if "hold" in told.why else "the redemption did not happen"
-    return f"{told.amount} that were set aside {told.are} back: {because}."
+def _released(told: Told) -> Said:
+    return RELEASED[told.why["by"]] if "hold" in told.why else Phrase.NOT_REDEEMED, {}
 
 
-def _given_back(told: Told) -> str:
-    if "paid" in told.why:
-        amount = _money(told.why["paid"], told.settings, told.writing)
-        return f"{told.amount} given back: they had paid {amount} of goods that were brought back."
-    return f"{told.amount} given back: a redemption was cancelled."
-
-
-def _taken_back(told: Told) -> str:
+def _taken_back(told: Told) -> Said:
     if "entry" in told.why:
-        done = "given back" if told.entry.points > 0 else "taken back"
-        return f"{told.amount} {done}: {told.entry.text}"
-    return f"{told.amount} taken back: {_worth_less(told)}"
+        is_back = told.entry.points > 0
+        return Phrase.GIVEN_BACK if is_back else Phrase.TAKEN_BACK, {"text": told.text}
+    if not told.points:
+        return Phrase.KEPT, {"unit": told.settings.points.unit_other, **_worth_less(told)}
+    return Phrase.TAKEN_BACK_FOR_REFUND, _worth_less(told)
 
 
-def _worth_less(told: Told) -> str:
-    after, before = map(told.writing.number, (told.why["after"], told.why["before"]))
-    return f"after a refund the purchase is worth {after} instead of {before}."
-
-
-def _expired(told: Told) -> str:
+def _expired(told: Told) -> Said:
     if told.why.get("by") == "closing":
-        return f"{told.amount} forfeited: the membership was closed."
+        return Phrase.FORFEITED, {}
     # Points live to the end of a day; the instant they end at belongs to the next one.
-    last_day = told.day(told.entry.at - timedelta(microseconds=1))
-    return f"{told.amount} expired at the end of {last_day}."
+    return Phrase.EXPIRED, {"day": told.day(told.entry.at - timedelta(microseconds=1))}
 
 
-def _reclaimed(told: Told) -> str:
-    if "expired" in told.why:
-        return f"{told.amount} no longer forgiven: they had expired before the refund."
-    return f"{told.amount} no longer forgiven: the redemption they were spent in was cancelled."
+def _reinstated(told: Told) -> Said:
+    if told.entry.text:
+        return Phrase.REINSTATED_WITH_REASON, {"text": told.text}
+    return Phrase.REINSTATED, {}
 
 
-def _reinstated(told: Told) -> str:
-    last_day = told.day(datetime.fromisoformat(told.why["until"]) - timedelta(microseconds=1))
-    reason = f": {told.entry.text}" if told.entry.text else "."
-    return f"{told.amount} {told.are} valid again until {last_day}{reason}"
-
-
-def _adjusted(told: Told) -> str:
+def _adjusted(told: Told) -> Said:
     if told.why.get("by") == "subscription":
-        return f"{told.amount} to welcome you to {told.why['name']}."
-    done = "added" if told.entry.points > 0 else "taken"
-    return f"{told.amount} {done} by hand: {told.entry.text}"
+        return Phrase.WELCOME, {"name": told.writing.within(told.why["name"])}
+    is_added = told.entry.points > 0
+    return Phrase.ADDED_BY_HAND if is_added else Phrase.TAKEN_BY_HAND, {"text": told.text}
 
 
-def _given_to_another(told: Told) -> str:
-    if told.why.get("fee"):
-        return f"{told.amount} for giving points to another member."
-    return f"{told.amount} given to another member."
-
-
-def _from_another(told: Told) -> str:
-    if told.why.get("returned"):
-        return f"{told.amount} given back: they could not reach the other member."
-    return f"{told.amount} received from another member."
-
-
-def _joined(whence: str) -> Callable[[Told], str]:
-    def sentence(told: Told) -> str:
-        done = "parted from" if "unmerged" in told.why else "joined with"
-        return f"{told.amount} {whence} the account that was {done} this one."
-
-    return sentence
-
-
-SENTENCES: Mapping[Kind | Forgiveness, Callable[[Told], str]] = {
+REASONS: Mapping[Kind | Forgiveness, Callable[[Told], Said]] = {
     Kind.EARN: _for_what_was_done,
     Kind.EARN_PENDING: _waiting,
-    Kind.ACTIVATE: _activated,
+    Kind.ACTIVATE: lambda told: (Phrase.ACTIVATED, {"day": told.day(told.entry.at)}),
     Kind.CANCEL: _cancelled,
     Kind.REDEEM: _spent,
     Kind.UNREDEEM: _given_back,
@@ -292,74 +228,21 @@ SENTENCES: Mapping[Kind | Forgiveness, Callable[[Told], str]] = {
     Kind.CAPTURE: _captured,
     Kind.RELEASE: _released,
     Kind.REVERSE: _taken_back,
-    Forgiveness.FORGIVEN: lambda told: (
-        f"{told.amount} forgiven: they were spent before the refund."
-    ),
-    Forgiveness.RECLAIMED: _reclaimed,
+    Forgiveness.FORGIVEN: lambda _: (Phrase.FORGIVEN, {}),
+    Forgiveness.RECLAIMED: lambda _: (Phrase.RECLAIMED, {}),
     Kind.EXPIRE: _expired,
     Kind.REINSTATE: _reinstated,
-    Kind.TRANSFER_OUT: _given_to_another,
-    Kind.TRANSFER_IN: _from_another,
-    Kind.MERGE_OUT: _joined("moved to"),
-    Kind.MERGE_IN: _joined("from"),
-    Kind.MIGRATE: lambda told: f"{told.amount} brought along from the system before.",
+    Kind.TRANSFER_OUT: lambda told: (
+        (Phrase.GIVING_FEE if told.why.get("fee") else Phrase.GIVEN_AWAY),
+        {},
+    ),
+    Kind.TRANSFER_IN: lambda told: (
+        (Phrase.NOT_RECEIVED if told.why.get("returned") else Phrase.RECEIVED),
+        {},
+    ),
+    Kind.MERGE_OUT: lambda _: (Phrase.MERGED_OUT, {}),
+    Kind.MERGE_IN: lambda _: (Phrase.MERGED_IN, {}),
+    Kind.MIGRATE: lambda _: (Phrase.MIGRATED, {}),
     Kind.ADJUST: _adjusted,
 }
-
-
-def _steps(why: Mapping[str, Any], settings: ProgramSettings, writing: Writing) -> list[Step]:
-    """Return a step for each line, one for what multiplied their points, and one for each rule."""
-    multiplied = [_multiplied(why["multiplied"], settings, writing)] if "multiplied" in why else []
-    rules = _rules(why.get("rules", ()), settings, writing)
-    return [*_lines(why.get("steps", ()), settings, writing), *multiplied, *rules]
-
-
-def _rules(
-    rules: Sequence[Mapping[str, Any]], settings: ProgramSettings, writing: Writing
-) -> list[Step]:
-    def amount(points: int) -> str:
-        return in_words(points, settings, writing)
-
-    return [
-        Step(rule_sentence(one, amount, writing.number), None, None, one["points"]) for one in rules
-    ]
-
-
-def _multiplied(why: Mapping[str, Any], settings: ProgramSettings, writing: Writing) -> Step:
-    by = " ".join(f"x {ratio} ({NAMED[source]} {name})" for source, _, ratio, name in why["by"])
-    before, after = why["from"], why["to"]
-    return Step(
-        text=f"{in_words(before, settings, writing)} {by}, rounded down = {writing.number(after)}",
-        product_type=None,
-        amount_minor=None,
-        points=after - before,
-    )
-
-
-def _lines(
-    steps: Sequence[Mapping[str, Any]], settings: ProgramSettings, writing: Writing
-) -> list[Step]:
-    return [
-        Step(_line(step, settings, writing), step["type"], step["amount"], step["points"])
-        for step in steps
-    ]
-
-
-def _line(step: Mapping[str, Any], settings: ProgramSettings, writing: Writing) -> str:
-    counted = _money(step["amount"], settings, writing)
-    if "paid" in step:
-        minor, currency, rate = step["paid"]
-        counted = f"{writing.money(Amount(minor, currency))} at {rate} = {counted};"
-    amount = f"{step['type']}: {counted}"
-    if step.get("excluded"):
-        return f"{amount} earns nothing here = 0"
-    (points, per_minor), made = step["rate"], writing.number(step["points"])
-    granularity, rounding = step["by"]
-    per = _money(per_minor, settings, writing)
-    if granularity == Granularity.STEP:
-        return f"{amount} at {points} {STEPPED[rounding].format(amount=per)} = {made}"
-    return f"{amount} at {points} per {per}, {ROUNDED[rounding]} = {made}"
-
-
-def _money(minor: int, settings: ProgramSettings, writing: Writing) -> str:
-    return writing.money(Amount(minor, settings.currency))
+"""How the reason of an entry is found, by what it is for."""

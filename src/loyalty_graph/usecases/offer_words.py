@@ -4,7 +4,7 @@ from loyalty_graph.earning.rule_settings import Offer, Step
 from loyalty_graph.earning.rules import Granularity, Rate
 from loyalty_graph.money import Money
 from loyalty_graph.programs.rules import ProgramSettings
-from loyalty_graph.usecases.explanations import PLAIN, Writing, in_words
+from loyalty_graph.usecases.writing import PLAIN, Writing, in_words
 
 
 def gives(offer: Offer, settings: ProgramSettings, writing: Writing = PLAIN) -> str:

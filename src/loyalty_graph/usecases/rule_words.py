@@ -5,37 +5,65 @@ from typing import Any
 
 from loyalty_graph.earning.outcomes import Cut, CutKind
 from loyalty_graph.earning.rule_settings import CapPeriod
+from loyalty_graph.usecases.writing import InLanguages, Writing
 
-A = {
-    CapPeriod.PURCHASE: " a purchase",
-    CapPeriod.DAY: " a day",
-    CapPeriod.WEEK: " a week",
-    CapPeriod.MONTH: " a month",
-    CapPeriod.YEAR: " a year",
-    CapPeriod.EVER: "",
+A: Mapping[CapPeriod, InLanguages] = {
+    CapPeriod.PURCHASE: (
+        " a purchase",
+        " je Einkauf",
+        " alışveriş başına",
+        " لكل عملية شراء",
+    ),
+    CapPeriod.DAY: (" a day", " am Tag", " günde", " في اليوم"),
+    CapPeriod.WEEK: (" a week", " in der Woche", " haftada", " في الأسبوع"),
+    CapPeriod.MONTH: (" a month", " im Monat", " ayda", " في الشهر"),
+    CapPeriod.YEAR: (" a year", " im Jahr", " yılda", " في السنة"),
+    CapPeriod.EVER: ("", "", "", ""),
 }
 """How a limit in a period is said: 20 a day; without a period it is for ever."""
 
+ONCE: InLanguages = (
+    ", left out: it counts once{per}",
+    ", ausgelassen: zählt nur einmal{per}",
+    ", sayılmadı:{per} yalnızca bir kez sayılır",
+    "، لم تُحتسب: تُحتسب مرة واحدة{per}",
+)
+TIMES: InLanguages = (
+    ", left out: it counts {limit} times{per}",
+    ", ausgelassen: zählt nur {limit}-mal{per}",
+    ", sayılmadı:{per} yalnızca {limit} kez sayılır",
+    "، لم تُحتسب: عدد المرات المحتسبة{per}: {limit}",
+)
+OVER: InLanguages = (
+    ", {taken} of them over {most} of {limit}{per} {are} left out",
+    ", davon {taken} über {most} von {limit}{per} ausgelassen",
+    ", {most} ({limit}{per}) aşıldığı için {taken} sayılmadı",
+    "، لم يُحتسب منها {taken} فوق {most} ({limit}{per})",
+)
+BUDGET: InLanguages = ("its budget", "dem Budget", "bütçe", "الميزانية")
+CAP: InLanguages = ("the cap", "der Obergrenze", "üst sınır", "الحد الأقصى")
+ALL: InLanguages = ("all", "alle", "tümü", "جميعها")
 
-def rule_sentence(
-    rule: Mapping[str, Any], amount: Callable[[int], str], number: Callable[[int], str]
-) -> str:
+
+def rule_sentence(rule: Mapping[str, Any], amount: Callable[[int], str], writing: Writing) -> str:
     """Return what an explanation tells of a rule: its points, and what limits left out of them.
 
-    `amount` says points with the programme's name for them, `number` how numbers are written.
+    `amount` says points with the programme's name for them.
     """
     cuts = [Cut(*cut) for cut in rule.get("cuts", ())]
     wanted = rule.get("wanted", rule["points"])
-    left_out = "".join(_left_out(cut, wanted, number) for cut in cuts)
-    return f"{rule['name']}: {amount(wanted)}{left_out}"
+    left_out = "".join(_left_out(cut, wanted, writing) for cut in cuts)
+    return f"{writing.within(rule['name'])}: {amount(wanted)}{left_out}"
 
 
-def _left_out(cut: Cut, wanted: int, number: Callable[[int], str]) -> str:
-    per = A[CapPeriod(cut.per)]
+def _left_out(cut: Cut, wanted: int, writing: Writing) -> str:
+    values = {
+        "per": writing.say(A[CapPeriod(cut.per)], {}),
+        "limit": writing.number(cut.limit),
+        "most": writing.say(BUDGET if cut.kind == CutKind.BUDGET else CAP, {}),
+        "taken": writing.say(ALL, {}) if cut.taken == wanted else writing.number(cut.taken),
+        "are": "is" if cut.taken == 1 < wanted else "are",
+    }
     if cut.kind == CutKind.TIMES:
-        times = "once" if cut.limit == 1 else f"{number(cut.limit)} times"
-        return f", left out: it counts {times}{per}"
-    over = "its budget" if cut.kind == CutKind.BUDGET else "the cap"
-    taken = "all" if cut.taken == wanted else number(cut.taken)
-    are = "is" if cut.taken == 1 < wanted else "are"
-    return f", {taken} of them over {over} of {number(cut.limit)}{per} {are} left out"
+        return writing.say(ONCE if cut.limit == 1 else TIMES, values)
+    return writing.say(OVER, values)
