@@ -67,6 +67,7 @@ def test_the_commands_are_these():
         ),
         *("schema", "schema print", "schema permissions"),
         *("rates", "rates import", "rates list"),
+        *("report", "report points-flow"),
         *("sandbox", "sandbox apns", "sandbox google"),
         *("token", "token create", "token list", "token revoke", "token member", "token owner"),
         "token staff",

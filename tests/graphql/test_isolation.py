@@ -642,6 +642,16 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     ("admin", "query ($id: ID!) { balanceImport(id: $id) { done } }", {"id": "x"}),
     ("admin", "query { balanceImports { done } }", {}),
     (
+        "admin",
+        "query ($d: Date!) { pointsFlow(from: $d, to: $d) { closing } }",
+        {"d": "2026-03-02"},
+    ),
+    (
+        "admin",
+        "query ($o: PointsFlowEntriesInput!) { pointsFlowEntries(of: $o) { totalCount } }",
+        {"o": {"from": "2026-03-02", "to": "2026-03-02"}},
+    ),
+    (
         "purchases:write",
         "query ($of: String!) { exchangeRates(currencyCode: $of) { rate } }",
         {"of": "USD"},

@@ -170,6 +170,7 @@ def test_every_query_about_what_is_hers_is_tried_here():
         *("members", "simulatePurchase", "deliveryStats", "cardRollouts"),
         *("programDiff", "programVersions", "backtestRule", "backtestProgram"),
         *("segments", "exchangeRates", "balanceImport", "balanceImports"),
+        *("pointsFlow", "pointsFlowEntries"),
         "approvals",
     }
 

@@ -25,6 +25,7 @@ from loyalty_graph.cli.previews import draw_card
 from loyalty_graph.cli.programs import program_app
 from loyalty_graph.cli.purchases import purchase
 from loyalty_graph.cli.rates import rates_app
+from loyalty_graph.cli.reports import report_app
 from loyalty_graph.cli.sandbox import sandbox_app
 from loyalty_graph.cli.schema import schema_app
 from loyalty_graph.cli.segments import segments
@@ -69,6 +70,7 @@ app.add_typer(pass_app, name="pass")
 program_app.command()(segments)
 app.add_typer(program_app, name="program")
 app.add_typer(rates_app, name="rates")
+app.add_typer(report_app, name="report")
 app.add_typer(sandbox_app, name="sandbox")
 app.add_typer(schema_app, name="schema")
 app.add_typer(token_app, name="token")

@@ -22,6 +22,7 @@ from loyalty_graph.graphql.doing import ActivityMutation
 from loyalty_graph.graphql.erasing import PersonMutation
 from loyalty_graph.graphql.errors import TellErrors, log_errors
 from loyalty_graph.graphql.exchange_rates import ExchangeRateQuery
+from loyalty_graph.graphql.flows import FlowQuery
 from loyalty_graph.graphql.holding import HoldMutation
 from loyalty_graph.graphql.importing import ImportMutation, ImportQuery
 from loyalty_graph.graphql.integrity import IntegrityQuery
@@ -122,6 +123,7 @@ class Query(
     VoucherQuery,
     BenefitQuery,
     ExchangeRateQuery,
+    FlowQuery,
     ImportQuery,
     DeliveryQuery,
     RolloutQuery,
