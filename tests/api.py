@@ -34,7 +34,7 @@ from loyalty_graph.ledger.models import (
     PointsTransferRow,
     TransferRow,
 )
-from loyalty_graph.members.models import Consent, Member, MemberReference
+from loyalty_graph.members.models import Consent, Member, MemberLock, MemberReference
 from loyalty_graph.outbox import CardMark, FactRow
 from loyalty_graph.purchases.models import (
     Activity,
@@ -79,6 +79,7 @@ TABLES: tuple[type[Model], ...] = (
     LotRow,
     LotUseRow,
     Member,
+    MemberLock,
     MemberReference,
     MemberSubscription,
     MemberSummary,

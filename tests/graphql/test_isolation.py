@@ -607,6 +607,16 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
         "mutation ($i: EraseMemberInput!) { eraseMember(input: $i) { forfeited } }",
         {"i": {"idempotencyKey": "k", "member": {"id": "x"}}},
     ),
+    (
+        "members:write",
+        "mutation ($i: LockMemberInput!) { lockMember(input: $i) { replayed } }",
+        {"i": {"idempotencyKey": "k", "member": {"id": "x"}, "reason": "x"}},
+    ),
+    (
+        "members:write",
+        "mutation ($i: UnlockMemberInput!) { unlockMember(input: $i) { replayed } }",
+        {"i": {"idempotencyKey": "k", "member": {"id": "x"}, "reason": "x"}},
+    ),
     ("points:adjust", "query { approvals { totalCount } }", {}),
     (
         "points:approve",

@@ -37,6 +37,8 @@ FOR_THE_PROGRAMME = {
         "enrolMember",
         "closeMember",
         "eraseMember",
+        "lockMember",
+        "unlockMember",
         "approveAdjustment",
         "rejectAdjustment",
         "adjustPoints",

@@ -14,7 +14,7 @@ from loyalty_graph.db.constraints import Personal
 KEYS = {"program_id", "member_id"}
 STAYS: dict[str, str] = {
     "account": "status balance_points held_points pending_points qualifying_points lifetime_points "
-    "sequence head",
+    "sequence head may_earn",
     "activity": "id kind name network store occasion occurred_at recorded_at points entry_sequence "
     "rule_version verdicts",
     "activity_count": "rule network counted_at",
@@ -33,6 +33,7 @@ STAYS: dict[str, str] = {
     "lot_use": "sequence lot_sequence points",
     "member": "id number status locale enrolled_at",
     "member_merge": "id into_id status_before qualifying_points merged_at unmerged_at",
+    "member_lock": "may_earn locked_at actor",
     "member_reference": "kind",
     "member_subscription": "id plan_code plan_version status started_at anchor_at period_start "
     "period_end periods opened is_trial paid_minor credit_minor failed_attempts paused_at "

@@ -21,21 +21,18 @@ def personal(model: type[Model]) -> Personal | None:
     return found[0] if found else None
 
 
-async def erase(program_id: UUID, member_id: UUID) -> None:
-    """Empty whatever stands of a person, in every table; ids, numbers and moments stay."""
-    for model in models():
-        if said := personal(model):
-            await erase_from(model, said, program_id, member_id)
-
-
-async def erase_from(model: type[Model], said: Personal, program_id: UUID, member_id: UUID) -> None:
-    """Empty what stands of a person in one table."""
+async def erase(program_id: UUID, member_id: UUID, *, only: str | None = None) -> None:
+    """Empty whatever stands of a person, in every table or in one; ids and moments stay."""
     assert_in_transaction()
-    rows = model.filter(**{"program_id": program_id, said.of: member_id})
-    if said.rows:
-        await rows.delete()
-    else:
-        await rows.update(**{name: empty(model, name) for name in said.columns})
+    for model in models():
+        said = personal(model)
+        if said is None or only not in (None, model._meta.db_table):
+            continue
+        rows = model.filter(**{"program_id": program_id, said.of: member_id})
+        if said.rows:
+            await rows.delete()
+        else:
+            await rows.update(**{name: empty(model, name) for name in said.columns})
 
 
 def empty(model: type[Model], name: str) -> Any:

@@ -19,6 +19,7 @@ from loyalty_graph.graphql.holds import HoldingMember
 from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.graphql.inputs import MemberRef
 from loyalty_graph.graphql.ledger import LedgerEntry, Wallet, entry_of, wallets, wallets_then
+from loyalty_graph.graphql.locking import LockableMember
 from loyalty_graph.graphql.moments import AsOf, moment
 from loyalty_graph.graphql.money import Money, money_of
 from loyalty_graph.graphql.nodes import Node, batched, load, loads
@@ -97,6 +98,7 @@ class Member(
     VoucherMember,
     ActiveMember,
     OfferedMember,
+    LockableMember,
     Node,
 ):
     """A member."""

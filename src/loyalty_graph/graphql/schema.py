@@ -29,6 +29,7 @@ from loyalty_graph.graphql.integrity import IntegrityQuery
 from loyalty_graph.graphql.leaves import LeavesFirst, mark_plain_fields
 from loyalty_graph.graphql.limits import DocumentGate
 from loyalty_graph.graphql.live import LiveSubscription
+from loyalty_graph.graphql.locking import LockMutation
 from loyalty_graph.graphql.members import MemberQuery
 from loyalty_graph.graphql.membership import MembershipMutation
 from loyalty_graph.graphql.nodes import NodeQuery
@@ -144,6 +145,7 @@ class Query(
 class Mutation(
     MembershipMutation,
     PersonMutation,
+    LockMutation,
     RecordingMutation,
     ClaimMutation,
     RefundMutation,

@@ -22,7 +22,8 @@ class AccountRow(Model):
     """What a member's transfers add up to. A projection: `ledger rebuild` derives it again.
 
     `balance_points` below zero is debt; `held_points` are set aside, `pending_points` cannot be
-    spent yet, and neither is part of it. `head` is the hash of the newest transfer.
+    spent yet, and neither is part of it. `head` is the hash of the newest transfer. `may_earn` is
+    True for who goes on earning though suspended.
     """
 
     member_id: UUID = fields.UUIDField(primary_key=True)
@@ -35,6 +36,7 @@ class AccountRow(Model):
     lifetime_points: int = fields.BigIntField()
     sequence: int = fields.IntField()
     head: bytes = fields.BinaryField()
+    may_earn = fields.BooleanField(db_default=False)
 
     class Meta(Model.Meta):
         table = "account"

@@ -58,7 +58,7 @@ def earn_pending(
     Raises:
         MemberNotActiveError: The member may not earn now.
     """
-    check_active(account)
+    check_active(account, earning=True)
     activates_at = min(activates_at, expires_at)
     lot = Lot(
         account.sequence + 1,

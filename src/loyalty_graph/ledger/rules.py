@@ -91,6 +91,7 @@ class Account:
 
     `waiting` are those that are still pending, in any order. `has_all_lots` is False when only the
     first open lots were loaded; whoever needs more points than those hold loads all of them first.
+    `may_earn` is True when it goes on earning though it is suspended.
     """
 
     member_id: UUID
@@ -102,6 +103,7 @@ class Account:
     lifetime: int
     sequence: int
     head: bytes
+    may_earn: bool = False
     lots: list[Lot] = field(default_factory=list)
     waiting: list[Lot] = field(default_factory=list)
     has_all_lots: bool = True
@@ -140,7 +142,7 @@ def earn(account: Account, points: int, cause: Cause, *, expires_at: datetime) -
     Raises:
         MemberNotActiveError: The member may not earn now.
     """
-    check_active(account)
+    check_active(account, earning=True)
     return credit(
         account, Kind.EARN, Book.ISSUED, points, cause, expires_at=expires_at, qualifying=points
     )
@@ -250,7 +252,7 @@ def adjust(account: Account, points: int, cause: Cause, *, expires_at: datetime)
         MemberNotActiveError: The member's account is closed.
         InsufficientPointsError: More is taken than can be spent at `cause.at`.
     """
-    check_active(account)
+    check_active(account, earning=points > 0)
     assert points != 0, "an adjustment of nothing is refused at the door"
     if points > 0:
         return credit(account, Kind.ADJUST, Book.ADJUSTED, points, cause, expires_at=expires_at)
@@ -258,13 +260,13 @@ def adjust(account: Account, points: int, cause: Cause, *, expires_at: datetime)
     return post(account, Kind.ADJUST, Book.MEMBER, Book.ADJUSTED, -points, cause, uses)
 
 
-def check_active(account: Account) -> None:
-    """Refuse a member who may not earn or spend.
+def check_active(account: Account, *, earning: bool = False) -> None:
+    """Refuse a member who may not spend, or, when `earning`, one who may not earn.
 
     Raises:
         MemberNotActiveError: The account is not active.
     """
-    if account.status != ACTIVE:
+    if account.status != ACTIVE and not (earning and account.may_earn):
         raise MemberNotActiveError(account.member_id, account.status)
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from tortoise.expressions import Q
 
-from loyalty_graph.db import assert_in_transaction, connection, personal
+from loyalty_graph.db import assert_in_transaction, connection
 from loyalty_graph.db.sets import Insert, Lookup, Row, Update, Write, fetch, table_name
 from loyalty_graph.errors import NotFoundError
 from loyalty_graph.ledger import chain, pending, returning
@@ -31,6 +31,7 @@ _ACCOUNT = (
     "lifetime_points",
     "sequence",
     "head",
+    "may_earn",
 )
 _LOT = (
     "sequence",
@@ -47,13 +48,18 @@ _SOONEST_FIRST = "expires_at, sequence"
 
 def open_accounts(program_id: UUID, member_ids: Iterable[UUID]) -> Insert:
     """Return the write that gives new members their empty accounts."""
-    rows = [(one, ACTIVE, 0, 0, 0, 0, 0, 0, chain.genesis(program_id, one)) for one in member_ids]
+    nothing = (ACTIVE, 0, 0, 0, 0, 0, 0)
+    rows = [(one, *nothing, chain.genesis(program_id, one), False) for one in member_ids]
     return Insert(AccountRow, ("member_id", *_ACCOUNT), rows)
 
 
-def set_status(member_id: UUID, status: str) -> Update:
-    """Return the write that lets an account be posted to (`ACTIVE`), or not (anything else)."""
-    return Update(AccountRow, ("member_id",), ("status",), [(member_id, status)])
+def set_status(member_id: UUID, status: str, *, may_earn: bool = False) -> Update:
+    """Return the write that lets an account be posted to (`ACTIVE`), or not (anything else).
+
+    A suspended one that `may_earn` goes on earning.
+    """
+    columns = ("status", "may_earn")
+    return Update(AccountRow, ("member_id",), columns, [(member_id, status, may_earn)])
 
 
 class Wanted:
@@ -293,7 +299,7 @@ def writes(accounts: Iterable[Account]) -> list[Write]:
         Update(
             AccountRow,
             ("member_id",),
-            _ACCOUNT[1:],
+            _ACCOUNT[1:-1],
             [(a.member_id, *_counters(a)) for a in changed],
         ),
     ]
@@ -368,13 +374,6 @@ def _counters(account: Account) -> tuple[object, ...]:
         account.sequence,
         account.head,
     )
-
-
-async def forget(program_id: UUID, member_id: UUID) -> None:
-    """Empty what a member's transfers tell of a person; their hashes go on to hold."""
-    said = personal.personal(TransferRow)
-    assert said is not None, "texts and explanations are personal"
-    await personal.erase_from(TransferRow, said, program_id, member_id)
 
 
 async def count(program_id: UUID, kind: Kind) -> int:

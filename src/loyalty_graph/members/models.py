@@ -87,3 +87,18 @@ class MemberMerge(Model):
     class Meta(Model.Meta):
         table = "member_merge"
         constraints = [PrimaryKey("program_id", "member_id", "id")]
+
+
+class MemberLock(Model):
+    """Why a member is suspended; a lock that was lifted has no row."""
+
+    member_id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    reason: str = fields.TextField()
+    may_earn = fields.BooleanField()
+    locked_at: datetime = fields.DatetimeField()
+    actor = fields.CharField(max_length=80)
+
+    class Meta(Model.Meta):
+        table = "member_lock"
+        constraints = [PrimaryKey("program_id", "member_id"), Personal("reason")]

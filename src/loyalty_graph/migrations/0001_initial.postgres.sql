@@ -11,6 +11,7 @@ CREATE TABLE "account" (
     "lifetime_points" BIGINT NOT NULL,
     "sequence" INT NOT NULL,
     "head" BYTEA NOT NULL,
+    "may_earn" BOOL NOT NULL DEFAULT FALSE,
     CONSTRAINT "account_pkey" PRIMARY KEY ("program_id", "member_id"),
     CONSTRAINT "account_qualifying_not_negative" CHECK (qualifying_points >= 0),
     CONSTRAINT "account_held_not_negative" CHECK (held_points >= 0),
@@ -471,6 +472,15 @@ CREATE TABLE "member" (
 );
 CREATE INDEX "member_birthday" ON "member" ("program_id", "birthday") WHERE birthday IS NOT NULL;
 CREATE INDEX "member_enrolled" ON "member" ("program_id", "enrolled_at");
+CREATE TABLE "member_lock" (
+    "member_id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "reason" TEXT NOT NULL,
+    "may_earn" BOOL NOT NULL,
+    "locked_at" TIMESTAMPTZ NOT NULL,
+    "actor" VARCHAR(80) NOT NULL,
+    CONSTRAINT "member_lock_pkey" PRIMARY KEY ("program_id", "member_id")
+);
 CREATE TABLE "member_merge" (
     "id" UUID NOT NULL,
     "program_id" UUID NOT NULL,

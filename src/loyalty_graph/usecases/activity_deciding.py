@@ -91,7 +91,7 @@ def decide(
         return ActivityRecorded.replay(earlier)
     terms.present.check_time(command.occurred_at, now=batch.now, field="occurredAt")
     account = batch.account(place, command.member)
-    ledger.check_active(account)
+    ledger.check_active(account, earning=True)
     counted_by, history = rules.of(command.deed.kind), so_far.history
     hindered = history.hindrances(counted_by, account.member_id, command.deed, command.occurred_at)
     occasion = _occasion(command, terms, so_far.known_of(account, terms, command.occurred_at))

@@ -144,7 +144,7 @@ async def _ask(
     batch: posting.Batch, account: ledger.Account, command: AdjustPoints, *, days: int
 ) -> PointsAdjusted:
     """Let the adjustment wait for a second person."""
-    ledger.check_active(account)
+    ledger.check_active(account, earning=command.points > 0)
     asked = Approval(
         member_id=account.member_id,
         id=new_id(batch.now),

@@ -89,7 +89,7 @@ async def erase(program_id: UUID, command: EraseMember, *, now: datetime) -> Mem
         batch.shown.add(member_id)
     await batch.store()
     # What ended just now has entries too.
-    await ledger.forget(program_id, member_id)
+    await personal.erase(program_id, member_id, only="transfer")
     await rewards.move_stock(program_id, {reward: -many for reward, many in back.items()})
     return answer
 

@@ -12,7 +12,7 @@ from loyalty_graph.errors import MemberExistsError
 from loyalty_graph.idempotency import Answered, Claim, answers, claim
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import service as ledger
-from loyalty_graph.members import reads
+from loyalty_graph.members import locks, reads
 from loyalty_graph.members import service as members
 from loyalty_graph.members.models import Member
 from loyalty_graph.members.rules import (
@@ -152,6 +152,7 @@ async def set_status(
     await ledger.load_accounts(program_id, [member.id])
     await member.refresh_from_db(fields=["status"])
     check_next_status(MemberStatus(member.status), status)
+    await locks.lift(program_id, member.id)
     changed = outbox.Fact(
         new_id(now), "member.status_changed", member.id, now, {"from": member.status, "to": status}
     )

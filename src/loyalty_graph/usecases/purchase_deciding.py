@@ -53,7 +53,7 @@ def decide(
     if command.claimed is None:
         terms.present.check_time(command.purchased_at, now=batch.now, field="purchasedAt")
     account = batch.account(place, command.member)
-    ledger.check_active(account)
+    ledger.check_active(account, earning=True)
     if (command.source, command.external_id) in so_far.known:
         raise DuplicatePurchaseError(command.source, command.external_id)
     lines = so_far.exchanges.converted(command.lines, priced(command, terms))
