@@ -34,7 +34,7 @@ from loyalty_graph.ledger.models import (
     PointsTransferRow,
     TransferRow,
 )
-from loyalty_graph.members.models import Consent, Member, MemberLock, MemberReference
+from loyalty_graph.members.models import Consent, Member, MemberLock, MemberMerge, MemberReference
 from loyalty_graph.outbox import CardMark, FactRow
 from loyalty_graph.purchases.models import (
     Activity,
@@ -80,6 +80,7 @@ TABLES: tuple[type[Model], ...] = (
     LotUseRow,
     Member,
     MemberLock,
+    MemberMerge,
     MemberReference,
     MemberSubscription,
     MemberSummary,

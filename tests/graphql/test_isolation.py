@@ -185,6 +185,10 @@ def test_members_of_another_programme_cannot_be_touched(
 
         assert api.refusal("recordPurchase", bought, token=stranger) == ("NOT_FOUND", "member")
         assert api.refusal("adjustPoints", adjusted, token=stranger) == ("NOT_FOUND", "member")
+        one_person = {"idempotencyKey": f"m{number}", "from": ref, "into": ref, "reason": "x"}
+        assert api.refusal("mergeMembers", one_person, token=stranger) == ("NOT_FOUND", "into")
+        parted = {"idempotencyKey": f"p{number}", "memberId": member_id(ada), "reason": "x"}
+        assert api.refusal("unmergeMembers", parted, token=stranger) == ("NOT_MERGED", "memberId")
         moved = {"idempotencyKey": f"t{number}", "member": ref, "to": ref, "points": 5}
         assert api.refusal("transferPoints", moved, token=stranger) == ("NOT_FOUND", "member")
         assert api.refusal("overrideTier", overridden, token=stranger) == ("NOT_FOUND", "member")
@@ -563,6 +567,16 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
         "points:adjust",
         "mutation ($i: AdjustPointsInput!) { adjustPoints(input: $i) { balance } }",
         {"i": {"idempotencyKey": "k", "member": {"id": "x"}, "points": 1, "reason": "x"}},
+    ),
+    (
+        "members:write",
+        "mutation ($i: MergeMembersInput!) { mergeMembers(input: $i) { balance } }",
+        {"i": {"idempotencyKey": "k", "from": {"id": "x"}, "into": {"id": "x"}, "reason": "x"}},
+    ),
+    (
+        "members:write",
+        "mutation ($i: UnmergeMembersInput!) { unmergeMembers(input: $i) { balance } }",
+        {"i": {"idempotencyKey": "k", "memberId": "x", "reason": "x"}},
     ),
     (
         "points:adjust",

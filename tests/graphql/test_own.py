@@ -33,6 +33,7 @@ FOR_TILLS = {
 }
 """What happens where she pays; her word for it is not enough."""
 FOR_THE_PROGRAMME = {
+    *("mergeMembers", "unmergeMembers"),
     *(
         "enrolMember",
         "closeMember",

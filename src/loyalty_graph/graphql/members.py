@@ -33,7 +33,7 @@ from loyalty_graph.graphql.tiers import TieredMember
 from loyalty_graph.graphql.vouchers import VoucherMember
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.ledger import reads as ledger
-from loyalty_graph.members import reads
+from loyalty_graph.members import merges, reads
 from loyalty_graph.members import service as members
 from loyalty_graph.members.rules import ConsentPurpose, MemberStatus
 from loyalty_graph.paging import PAGE_SIZE_DEFAULT, Cursor, page_of, page_size
@@ -115,6 +115,19 @@ class Member(
     birthday: date | None = strawberry.field(description="The day of birth.")
     locale: str = strawberry.field(description="The language to use, such as en or de-AT.")
     enrolled_at: datetime = strawberry.field(description="When the member joined.")
+
+    @strawberry.field(
+        description="Who this member lives on as; null unless the status is MERGED.",
+        extensions=[NeedsScope(Scope.MEMBERS_READ)],
+    )
+    async def merged_into(
+        self, info: Info
+    ) -> Annotated["Member", strawberry.lazy("loyalty_graph.graphql.members")] | None:
+        merge = await batched(info, _merges, self.key)
+        if merge is None:
+            return None
+        found: Member | None = await load(info, "Member", merge.into_id)
+        return found
 
     @strawberry.field(description="What was allowed or refused: the newest answer per purpose.")
     async def consents(self, info: Info) -> list[Consent]:
@@ -202,6 +215,14 @@ async def members_by_key(
     del now
     found = await reads.members(program_id, [member_id for (member_id,) in keys])
     return [member_of(found[key]) if key in found else None for (key,) in keys]
+
+
+async def _merges(
+    member_ids: Sequence[UUID], *, program_id: UUID, now: datetime
+) -> list[merges.Merge | None]:
+    del now
+    found = await merges.in_force(program_id, member_ids)
+    return [found.get(member_id) for member_id in member_ids]
 
 
 async def _consents(

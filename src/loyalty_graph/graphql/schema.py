@@ -32,6 +32,7 @@ from loyalty_graph.graphql.live import LiveSubscription
 from loyalty_graph.graphql.locking import LockMutation
 from loyalty_graph.graphql.members import MemberQuery
 from loyalty_graph.graphql.membership import MembershipMutation
+from loyalty_graph.graphql.merging import MergeMutation
 from loyalty_graph.graphql.nodes import NodeQuery
 from loyalty_graph.graphql.offers import OfferMutation
 from loyalty_graph.graphql.overriding import TierMutation
@@ -153,6 +154,7 @@ class Mutation(
     OfferMutation,
     AdjustmentMutation,
     TransferMutation,
+    MergeMutation,
     ImportMutation,
     ApprovalMutation,
     ReversingMutation,
