@@ -188,7 +188,7 @@ def test_a_refund_asks_rules_what_they_knew_when_the_purchase_was_made():
 
     assert pinned == {
         "facts": {"tier": "GOLD"},
-        "rules": [["BONUS", 30, 30, [], None, 0]],
+        "rules": [["BONUS", 30, 30, [], None]],
     }
     assert worth.points == 7 + 14
     assert worth.reckoning()["rules"] == [{"code": "BONUS", "name": "Bonus", "points": 14}]

@@ -5,6 +5,7 @@ import pytest
 
 from loyalty_graph.benefits.rules import Multiplier
 from loyalty_graph.earning.outcomes import Cut
+from loyalty_graph.earning.pending import Pending
 from loyalty_graph.earning.rule_book import DAYS_KEPT
 from loyalty_graph.errors import InvalidInputError
 from loyalty_graph.purchases.rules import Line
@@ -200,16 +201,16 @@ def test_a_cap_of_a_day_ends_at_midnight_in_the_programmes_zone():
 
 
 def test_points_that_wait_say_for_how_many_days():
-    shop = Shop(book(rule(pending_days=14)))
+    shop = Shop(book(rule(pending={"days": 14})))
 
     [outcome] = shop.buy(TEA).outcomes
 
-    assert outcome.pending_days == 14
+    assert outcome.pending == Pending(days=14)
     assert outcome.to_json() == {
         "code": "BONUS",
         "name": "Bonus",
         "points": 50,
-        "pending_days": 14,
+        "pending": {"days": 14},
     }
 
 

@@ -7,7 +7,7 @@ from loyalty_graph.members.models import Member
 from loyalty_graph.purchases.rules import ActivityKind
 from tests.api import Api, member_id
 from tests.delays import waiting
-from tests.shop import DAY, NOON
+from tests.shop import DAY, NOON, PROGRAM
 from tests.usecases.test_activities import earning_by
 
 SHOWN = """points balance replayed
@@ -90,6 +90,39 @@ def test_points_that_wait_are_cancelled_with_a_reason(
     assert again == {**done, "replayed": True}
 
 
+def test_points_that_await_an_event_say_so_and_only_they_are_activated(api: Api, ada: Member):
+    review = {"code": "LATER", "name": "Later", "points": 5, "pending": {"days": 3}}
+    earning = {**earning_by(review)["earning"]}
+    earning["pending"] = {"event": "DELIVERY", "latest_days": 60}
+    api.open_shop({**PROGRAM, "earning": earning})
+    bought = api.run(api.shop.buy, ada)
+    shown = """query ($id: ID!) { member(ref: {id: $id}) {
+        wallet { activations { points awaits activatesAt } lots { nodes { points awaits } } }
+        entries(first: 9) { nodes { explanation { summary } } } } }"""
+
+    before = api.data(shown, {"id": member_id(ada)})["member"]
+    purchase = {"purchase": {"id": encode_id("Purchase", ada.id, bought.purchase_id)}}
+    given = {"idempotencyKey": "k", "pending": purchase, "event": "DELIVERY"}
+    done = api.do("activatePending", given, "points balance")
+    after = api.data(shown, {"id": member_id(ada)})["member"]["wallet"]
+
+    at_the_latest = {"points": 108, "awaits": "DELIVERY", "activatesAt": "2026-04-30T22:00:00Z"}
+    in_days = {"points": 5, "awaits": None, "activatesAt": "2026-03-04T23:00:00Z"}
+    assert before["wallet"]["activations"] == [in_days, at_the_latest]
+    assert before["wallet"]["lots"]["nodes"] == [
+        {"points": 108, "awaits": "DELIVERY"},
+        {"points": 5, "awaits": None},
+    ]
+    assert [one["explanation"]["summary"] for one in before["entries"]["nodes"]] == [
+        "108 beans are waiting for delivery, until 2026-05-01 at the latest.",
+        "5 beans are waiting until 2026-03-05: Later.",
+    ]
+    assert done == {"userErrors": [], "points": 108, "balance": 108}
+    assert after["activations"] == [in_days]
+    too_long = {**given, "idempotencyKey": "l", "event": "X" * 31}
+    assert api.refusal("activatePending", too_long) == ("INVALID_INPUT", "event")
+
+
 @pytest.mark.parametrize("mutation", ["activatePending", "cancelPending"])
 def test_points_that_wait_no_more_are_refused_with_a_code_of_their_own(
     api: Api, ada: Member, receipt_of: dict[str, Any], mutation: str
@@ -152,7 +185,7 @@ def test_points_are_activated_neither_before_they_were_earned_nor_ahead(
 def test_what_was_cancelled_is_not_reversed_again(api: Api, ada: Member):
     """An activity whose points wait; the entry is reversed less what was cancelled."""
     review = {"code": "REVIEWS", "name": "Tell others", "on": "REVIEW"}
-    api.open_shop(earning_by({**review, "points": 50, "pending_days": 14}))
+    api.open_shop(earning_by({**review, "points": 50, "pending": {"days": 14}}))
     for _ in range(2):
         api.run(api.shop.do, ada, ActivityKind.REVIEW)
     api.do("cancelPending", cancelling(entry(ada, 1), points=20), "")

@@ -19,7 +19,7 @@ RULES: list[dict[str, Any]] = [
         "code": "APP",
         "name": "By app and card",
         "points": 50,
-        "pending_days": 14,
+        "pending": {"days": 14},
         "when": {
             "purchase": {"channel": "MOBILE", "payment": "CARD", "source": "till"},
             "store": {"code": "Main Street"},

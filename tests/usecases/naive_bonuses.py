@@ -38,7 +38,7 @@ RULES: list[dict[str, Any]] = [
         "name": "Later",
         "points": 13,
         "lines": {"product_type": "COFFEE"},
-        "pending_days": DAYS_TO_WAIT,
+        "pending": {"days": DAYS_TO_WAIT},
     },
 ]
 

@@ -416,7 +416,9 @@ async def test_of_a_group_one_rule_counts_and_the_other_says_so(database: BaseDB
 
 
 async def test_points_for_an_activity_may_wait(database: BaseDBAsyncClient):
-    shop = await open_shop(earning_by({**SHARE, "pending_days": 3}, {**APP, "on": "SOCIAL_SHARE"}))
+    shop = await open_shop(
+        earning_by({**SHARE, "pending": {"days": 3}}, {**APP, "on": "SOCIAL_SHARE"})
+    )
     ada = await shop.enrol()
 
     done = await shop.do(ada, ActivityKind.SOCIAL_SHARE, network="MASTODON")

@@ -57,8 +57,8 @@ RULES = [
     },
 ]
 WAITING = (
-    {"code": "LATER", "name": "Later", "points": 30, "pending_days": 30},
-    {"code": "SOON", "name": "Soon", "multiplier": "2", "pending_days": 2},
+    {"code": "LATER", "name": "Later", "points": 30, "pending": {"days": 30}},
+    {"code": "SOON", "name": "Soon", "multiplier": "2", "pending": {"days": 2}},
     *(
         {
             "code": f"HAS_{least}",

@@ -38,7 +38,7 @@ def ruled(*rules: dict[str, Any], **base: Any) -> dict[str, Any]:
 FIRST = rule("WELCOME", points=50, when={"purchase": {"is_first": True}})
 DAILY = rule("DAILY", points=7, caps=[{"times": 2, "per": "DAY"}])
 DOUBLE = rule("DOUBLE", multiplier="2", lines={"product_type": "TEA"})
-LATER = rule("LATER", points=30, pending_days=14)
+LATER = rule("LATER", points=30, pending={"days": 14})
 
 
 async def opened(*rules: dict[str, Any], **base: Any) -> tuple[Shop, Member]:
@@ -148,7 +148,7 @@ async def test_late_receipts_earn_by_the_rules_of_their_day(database: object):
 
 
 async def test_points_that_wait_are_entries_of_their_own(database: object):
-    shop, ada = await opened(LATER, rule("SOON", points=5, pending_days=1), DAILY)
+    shop, ada = await opened(LATER, rule("SOON", points=5, pending={"days": 1}), DAILY)
 
     bought = await shop.buy(ada, TEA)
 
@@ -171,7 +171,7 @@ async def test_points_that_wait_are_entries_of_their_own(database: object):
 
 
 async def test_points_wait_for_whole_days_of_the_programmes_zone(database: object):
-    shop, ada = await opened(rule("SPRING", points=5, pending_days=30))
+    shop, ada = await opened(rule("SPRING", points=5, pending={"days": 30}))
     night = shop.at(NOON.replace(hour=23, minute=30))
 
     by_day = await shop.buy(ada, TEA)
@@ -236,7 +236,7 @@ async def test_goods_brought_back_in_any_parts_take_back_all_they_earned(databas
 
 
 async def test_a_refund_cancels_what_waits_first(database: object):
-    shop, ada = await opened(rule("LATER", multiplier="3", pending_days=14))
+    shop, ada = await opened(rule("LATER", multiplier="3", pending={"days": 14}))
     bought = await shop.buy(ada, TEA)
 
     back = await shop.bring_back(bought, {1: 5})

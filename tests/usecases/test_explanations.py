@@ -203,6 +203,30 @@ def test_another_currency_says_what_it_was_worth():
             "1 bean is waiting until 2026-12-05.",
         ),
         (
+            Kind.EARN_PENDING,
+            0,
+            {
+                "pending": 9,
+                "explanation": {
+                    "activates_at": "2026-12-05T22:00:00+00:00",
+                    "awaits": "RETURN_WINDOW",
+                },
+            },
+            "9 beans are waiting for return window, until 2026-12-05 at the latest.",
+        ),
+        (
+            Kind.EARN,
+            9,
+            {"explanation": {"steps": [], "rules": [{"name": "Fresh bread", "points": 9}]}},
+            "9 beans for a purchase: Fresh bread.",
+        ),
+        (
+            Kind.CANCEL,
+            0,
+            {"pending": -9, "explanation": {"by": "hand"}, "text": "a mistake"},
+            "9 beans that were waiting are cancelled by hand: a mistake",
+        ),
+        (
             Kind.ACTIVATE,
             40,
             {"pending": -40, "at": datetime(2026, 12, 5, 23, tzinfo=UTC)},

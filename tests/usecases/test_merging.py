@@ -223,7 +223,7 @@ async def test_cards_are_void(shop: Shop):
 
 
 async def test_pending_points_stay_pending_and_come_due(database: object):
-    bonus = {"code": "LATER", "name": "Later", "points": 40, "pending_days": 3}
+    bonus = {"code": "LATER", "name": "Later", "points": 40, "pending": {"days": 3}}
     data = program()
     shop = await open_shop({**data, "earning": {**data["earning"], "rules": [bonus]}})
     ada, bea = await people(shop)
@@ -299,7 +299,7 @@ async def test_what_the_survivor_spent_is_taken_from_what_else_is_there(shop: Sh
 
 
 async def test_pending_points_of_goods_that_come_back_are_cancelled_first(database: object):
-    bonus = {"code": "LATER", "name": "Later", "points": 40, "pending_days": 3}
+    bonus = {"code": "LATER", "name": "Later", "points": 40, "pending": {"days": 3}}
     data = program()
     shop = await open_shop({**data, "earning": {**data["earning"], "rules": [bonus]}})
     ada, bea = await people(shop)

@@ -120,7 +120,13 @@ async def test_points_that_were_spent_when_others_were_told_stay_once_they_are_b
 
 
 async def test_points_that_wait_are_told_of_once_they_can_be_spent(database: object):
-    rule = {"code": "LATER", "name": "Later", "points": 30, "pending_days": 200, "on": "PURCHASE"}
+    rule = {
+        "code": "LATER",
+        "name": "Later",
+        "points": 30,
+        "pending": {"days": 200},
+        "on": "PURCHASE",
+    }
     data = program(**GUARDED)
     shop = await open_shop({**data, "earning": {**data["earning"], "rules": [rule]}})
     ada = await shop.enrol()

@@ -38,6 +38,14 @@ WORDS = Words("USD", "point", "points", ZoneInfo("America/New_York"), counts_spe
             "at most 500 points per month; 2 times ever",
         ),
         ("expiry", {"policy": "NONE"}, "points live for ever"),
+        ("pending", {"days": 14}, "points wait for 14 days"),
+        ("pending", {"days": 0}, "points wait for 0 days"),
+        ("pending", {"until": "2026-12-24"}, "points wait until 2026-12-24"),
+        (
+            "pending",
+            {"event": "RETURN_WINDOW", "latest_days": 60},
+            "points wait for return window, 60 days at the latest",
+        ),
         ("expiry", {"policy": "ROLLING", "months": 1, "end": "DAY"}, "points live 1 month"),
         (
             "expiry",

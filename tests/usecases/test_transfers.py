@@ -201,7 +201,7 @@ async def test_debt_of_the_recipient_is_paid_first(database: object):
 
 
 async def test_pending_points_that_are_due_pay_the_recipients_debt_first(database: object):
-    bonus = {"code": "LATER", "name": "Later", "points": 60, "pending_days": 3}
+    bonus = {"code": "LATER", "name": "Later", "points": 60, "pending": {"days": 3}}
     data = program(transfers={}, clawback="ALLOW_NEGATIVE")
     shop = await open_shop({**data, "earning": {**data["earning"], "rules": [bonus]}})
     ada, bob = await pair(shop)

@@ -13,6 +13,7 @@ from loyalty_graph.conditions.vocabulary import Vocabulary
 from loyalty_graph.earning.basket import Basket
 from loyalty_graph.earning.counters import MemberCounters, period_key
 from loyalty_graph.earning.outcomes import CARRY, Carry, Cut, CutKind, Outcome
+from loyalty_graph.earning.pending import Pending
 from loyalty_graph.earning.rule_settings import CapPeriod, CarriedRate, EarningRule, Offer, Step
 from loyalty_graph.earning.rules import Granularity, Rounding
 from loyalty_graph.earning.schedules import (
@@ -63,6 +64,8 @@ class Bonus:
         zone: tzinfo,
         segments: Mapping[str, Any],
         vocabulary: Vocabulary = PURCHASES,
+        *,
+        pending: Pending | None = None,
     ) -> None:
         self.settings = settings
         self.code = settings.code
@@ -81,7 +84,8 @@ class Bonus:
         if settings.lines is not None:
             self.matching = compile_lines(read_line(settings.lines, vocabulary), vocabulary)
         self.effect = _effect(settings)
-        self.give = _giving(settings, self.effect)
+        self.pending = settings.pending or pending
+        self.give = _giving(settings, self.effect, self.pending)
         rate = settings.rate
         self.carried_rate = rate if rate is not None and rate.carry else None
         self.multiplies = settings.multiplier is not None
@@ -115,8 +119,8 @@ class Bonus:
         if self.carried_rate is None:
             return self.give(amount, earned)
         points, carry = self.carried(amount, counters.carried(self.code))
-        days = self.settings.pending_days
-        return Outcome(self.code, self.name, points, points, (), days, self.is_offer, carry=carry)
+        waits = self.pending
+        return Outcome(self.code, self.name, points, points, (), waits, self.is_offer, carry=carry)
 
     def carried(self, amount: int, before: int) -> tuple[int, Carry]:
         """Return what a rate gives that carried so many minor units before, and carries then."""
@@ -231,20 +235,20 @@ def _facts(condition: Condition | None, vocabulary: Vocabulary) -> frozenset[str
     )
 
 
-def _giving(settings: EarningRule | Offer, effect: Effect) -> Giving:
+def _giving(settings: EarningRule | Offer, effect: Effect, pending: Pending | None) -> Giving:
     """Return what makes the outcomes of a rule; it is called for every purchase that it is for."""
-    code, name, days = settings.code, settings.name, settings.pending_days
+    code, name = settings.code, settings.name
     is_offer = isinstance(settings, Offer)
 
     def give(amount: int, earned: int) -> Outcome | None:
         points = effect(amount, earned)
         if points <= 0:
             return None
-        return Outcome(code, name, points, points, (), days, is_offer)
+        return Outcome(code, name, points, points, (), pending, is_offer)
 
     if settings.points is None:
         return give
-    always = Outcome(code, name, settings.points, settings.points, (), days, is_offer)
+    always = Outcome(code, name, settings.points, settings.points, (), pending, is_offer)
     return lambda _, __: always
 
 

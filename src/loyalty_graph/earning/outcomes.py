@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
 from loyalty_graph.earning.calculators import Calculation
+from loyalty_graph.earning.pending import Pending
 
 CARRY = "CARRY"
 """The period of the counter that keeps a rate's remainder: its points are minor units."""
@@ -43,7 +44,7 @@ class Outcome(NamedTuple):
     """What one rule or offer gave: `points` of the `wanted` ones, less what limits cut.
 
     `periods` are those its caps count in,
-    `budget` that of its budget. Points are usable after `pending_days`. A rate that carries may
+    `budget` that of its budget. Points are usable after `pending`. A rate that carries may
     have an outcome without points, for what it carries on.
     """
 
@@ -52,7 +53,7 @@ class Outcome(NamedTuple):
     wanted: int
     points: int
     cuts: tuple[Cut, ...] = ()
-    pending_days: int = 0
+    pending: Pending | None = None
     is_offer: bool = False
     periods: tuple[str, ...] = ()
     budget: str | None = None
@@ -63,8 +64,8 @@ class Outcome(NamedTuple):
         told: dict[str, Any] = {"code": self.code, "name": self.name, "points": self.points}
         if self.cuts:
             told |= {"wanted": self.wanted, "cuts": [list(cut) for cut in self.cuts]}
-        if self.pending_days:
-            told["pending_days"] = self.pending_days
+        if self.pending is not None:
+            told["pending"] = self.pending.told()
         return told
 
 
@@ -122,7 +123,6 @@ class Standing:
     points: int
     periods: tuple[str, ...]
     budget: str | None
-    pending_days: int
     carried: tuple[int, int] | None
 
     @property
@@ -135,7 +135,7 @@ class Standing:
         """Return an outcome of which everything stands."""
         carried = None if one.carry is None else (one.carry.before, one.carry.amount_minor)
         limits = one.periods, one.budget
-        return cls(one.code, one.wanted, one.points, *limits, one.pending_days, carried)
+        return cls(one.code, one.wanted, one.points, *limits, carried)
 
     @property
     def counted(self) -> tuple[str, ...]:
@@ -145,15 +145,15 @@ class Standing:
     def to_json(self) -> list[Any]:
         """Return it as JSON values."""
         limits = list(self.periods), self.budget
-        told = [self.code, self.wanted, self.points, *limits, self.pending_days]
+        told = [self.code, self.wanted, self.points, *limits]
         return told if self.carried is None else [*told, list(self.carried)]
 
     @classmethod
     def from_json(cls, pinned: Sequence[Any]) -> Self:
         """Return what was pinned."""
-        code, wanted, points, periods, budget, pending_days, *carried = pinned
+        code, wanted, points, periods, budget, *carried = pinned
         before = (carried[0][0], carried[0][1]) if carried else None
-        return cls(code, wanted, points, tuple(periods), budget, pending_days, before)
+        return cls(code, wanted, points, tuple(periods), budget, before)
 
 
 class GivenBack(NamedTuple):

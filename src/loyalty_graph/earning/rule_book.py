@@ -79,7 +79,8 @@ class RuleBook:
         self.stacking = settings.stacking
         bought = [one for one in settings.rules if one.on == "PURCHASE"]
         given: tuple[EarningRule | Offer, ...] = (*bought, *settings.offers)
-        self.bonuses = [Bonus(one, zone, segments or {}) for one in given]
+        self.pending = settings.pending
+        self.bonuses = [Bonus(one, zone, segments or {}, pending=settings.pending) for one in given]
         self._special = {one.code for one in self.bonuses if one.facts or one.is_limited}
         whole = [ALWAYS if one.whole is None else one.whole for one in self.bonuses]
         self._held = compile_all(whole, PURCHASES)

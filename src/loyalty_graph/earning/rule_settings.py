@@ -18,6 +18,7 @@ from pydantic import (
 
 from loyalty_graph.benefits.rules import Code, Ratio
 from loyalty_graph.conditions.fields import Described, condition_of, line_condition_of
+from loyalty_graph.earning.pending import Pending
 from loyalty_graph.earning.rules import Rate
 from loyalty_graph.earning.schedules import check_opens, check_recurrence
 from loyalty_graph.earning.vocabulary import ACTIVITIES, PURCHASES
@@ -32,7 +33,6 @@ TARGETS_MAX = 50
 POINTS_MAX = 10**9
 BUDGET_MAX = 10**15
 PRIORITY_MAX = 1000
-PENDING_DAYS_MAX = 365
 COOLDOWN_HOURS_MAX = 366 * 24
 SCHEDULE_MINUTES_MAX = 7 * 24 * 60
 
@@ -182,7 +182,7 @@ class _Bonus(_Settings):
     priority: int = Field(default=0, ge=0, le=PRIORITY_MAX)
     caps: tuple[Cap, ...] = Field(default=(), max_length=CAPS_MAX)
     budget: Budget | None = None
-    pending_days: int = Field(default=0, ge=0, le=PENDING_DAYS_MAX)
+    pending: Pending | None = None
 
     @model_validator(mode="after")
     def _give_one_thing(self) -> Self:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from loyalty_graph.earning.pending import Pending
 from loyalty_graph.earning.rule_settings import (
     OFFERS_MAX,
     RULES_MAX,
@@ -38,7 +39,8 @@ class EarningSettings(BaseModel):
     What is excluded earns nothing, and no bonus counts it, nor the part that points paid; shipping
     is a line like others, of a product type to exclude; without a `default_rate` types without
     a rate of their own earn nothing. Amounts are without tax unless `counts_tax`. A profile that
-    has all `profile_fields` is complete, which an activity rule may reward.
+    has all `profile_fields` is complete, which an activity rule may reward. What purchases earn may
+    wait (`pending`), also what rules and offers give for them that say nothing else.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,6 +60,7 @@ class EarningSettings(BaseModel):
         "last_name",
         "birthday",
     )
+    pending: Pending | None = None
     stacking: Stacking = Stacking.SUM
     rules: tuple[EarningRule, ...] = Field(default=(), max_length=RULES_MAX)
     offers: tuple[Offer, ...] = Field(default=(), max_length=OFFERS_MAX)

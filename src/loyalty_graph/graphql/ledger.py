@@ -12,6 +12,7 @@ from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.graphql.lots import EntryOfLots, WalletOfLots
 from loyalty_graph.graphql.nodes import Node, batched, load, loads
+from loyalty_graph.graphql.pending import Activation, activation_of
 from loyalty_graph.graphql.reasons import (
     Explanation,
     Locale,
@@ -80,16 +81,6 @@ class Expiration:
     )
 
 
-@strawberry.type(description="Points that can be spent from the same moment on.")
-class Activation:
-    """Points and the end of their waiting."""
-
-    points: Points = strawberry.field(description="How many.")
-    activates_at: datetime = strawberry.field(
-        description="From this instant on they can be spent, by the programme's rules."
-    )
-
-
 @strawberry.type(description="A member's points at this moment, or at the one that was asked for.")
 class Wallet(WalletOfLots):
     """What a member has."""
@@ -122,7 +113,7 @@ class Wallet(WalletOfLots):
     )
     async def activations(self, info: Info) -> list[Activation]:
         if self.past is not None:
-            return [_activation(one) for one in self.past.activations]
+            return [activation_of(one) for one in self.past.activations]
         return await batched(info, _activations, self.member_id)
 
 
@@ -291,8 +282,4 @@ async def _activations(
     member_ids: Sequence[UUID], *, program_id: UUID, now: datetime
 ) -> list[list[Activation]]:
     found = await reads.activations(program_id, member_ids, now=now)
-    return [[_activation(one) for one in found[member]] for member in member_ids]
-
-
-def _activation(one: reads.Activation) -> Activation:
-    return Activation(points=Points(one.points), activates_at=one.activates_at)
+    return [[activation_of(one) for one in found[member]] for member in member_ids]

@@ -87,6 +87,9 @@ class Lot(Node):
     activates_at: datetime | None = strawberry.field(
         description="From this instant on they can be spent; null when they never waited."
     )
+    awaits: str | None = strawberry.field(
+        description="The event they waited for, if for one, such as DELIVERY."
+    )
 
     @strawberry.field(description="The entry they came in by.")
     async def entry(
@@ -129,6 +132,7 @@ def lot_of(lot: lots.Lot, *, terms: Terms, now: datetime, last: int | None = Non
         earned_at=lot.earned_at,
         expires_at=None if ends_at >= NEVER else ends_at,
         activates_at=lot.activates_at,
+        awaits=lot.awaits,
     )
 
 

@@ -1,4 +1,4 @@
-"""What is done by hand with points that wait: activating them early, or cancelling them."""
+"""Points that wait: when they can be spent, and how they are activated early or cancelled."""
 
 from datetime import datetime
 from typing import TypeVar
@@ -20,10 +20,30 @@ from loyalty_graph.graphql.inputs import (
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
+from loyalty_graph.ledger import reads
 from loyalty_graph.usecases import pending_points
 from loyalty_graph.usecases.pending_points import Earning
 
+EVENT_CHARACTERS_MAX = 30
 Told = TypeVar("Told", bound="PendingPayload")
+
+
+@strawberry.type(description="Points that can be spent from the same moment on.")
+class Activation:
+    """Points and the end of their waiting."""
+
+    points: Points = strawberry.field(description="How many.")
+    activates_at: datetime = strawberry.field(
+        description="From this instant on they can be spent, by the programme's rules."
+    )
+    awaits: str | None = strawberry.field(
+        description="The event that lets them be spent before, such as DELIVERY."
+    )
+
+
+def activation_of(one: reads.Activation) -> Activation:
+    """Return points that wait as the API shows them."""
+    return Activation(points=Points(one.points), activates_at=one.activates_at, awaits=one.awaits)
 
 
 @strawberry.input(one_of=True, description="What earned points that wait; give exactly one.")
@@ -58,6 +78,9 @@ class ActivatePendingInput:
 
     idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     pending: PendingRef = strawberry.field(description="What earned them.")
+    event: str | None = strawberry.field(
+        default=None, description="Only points that wait for this event, such as DELIVERY."
+    )
     at: datetime | None = strawberry.field(
         default=None, description="When what they waited for happened; now, if not given."
     )
@@ -74,6 +97,7 @@ class ActivatePendingInput:
             caller=context.caller,
             idempotency_key=context.idempotency_key(self.idempotency_key),
             earning=await self.pending.earning(context, field="pending"),
+            event=bounded(self.event, EVENT_CHARACTERS_MAX, field="event"),
             at=self.at or context.now,
             is_dated=self.at is not None,
             reason=bounded(self.reason, REASON_CHARACTERS_MAX, field="reason") or "",

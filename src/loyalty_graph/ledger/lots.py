@@ -23,6 +23,7 @@ _LOT = (
     "activates_at",
     "is_pending",
     "told_expires_at",
+    "awaits",
 )
 _OPEN = "remaining_points > 0"
 
@@ -40,9 +41,9 @@ class LotState(StrEnum):
 class Lot:
     """Points that came in together, by the entry with the lot's `sequence`, and what is left.
 
-    `activates_at` is None if they never waited, `told_expires_at` if their owner was told of no end
-    yet. `earned_at` is when they came in, `recorded_at`
-    when that was written down.
+    `activates_at` is None if they never waited, `awaits` the event they waited for, if for one;
+    `told_expires_at` if their owner was told of no end yet. `earned_at` is when they came in,
+    `recorded_at` when that was written down.
     """
 
     member_id: UUID
@@ -53,6 +54,7 @@ class Lot:
     activates_at: datetime | None
     is_pending: bool
     told_expires_at: datetime | None
+    awaits: str | None
     earned_at: datetime
     recorded_at: datetime
 

@@ -97,7 +97,8 @@ class LotRow(Model):
 
     `remaining_points` is a projection: `points` less the lot's uses. So is `is_pending`: what is
     left cannot be spent before the transfer that activates it, due at `activates_at`; and
-    `told_expires_at`, the end that the owner was told of last.
+    `told_expires_at`, the end that the owner was told of last. `awaits` names the event that may
+    activate them before.
     """
 
     member_id: UUID = fields.UUIDField(primary_key=True)
@@ -109,6 +110,7 @@ class LotRow(Model):
     activates_at: datetime | None = fields.DatetimeField(null=True)
     is_pending = fields.BooleanField()
     told_expires_at: datetime | None = fields.DatetimeField(null=True)
+    awaits = fields.CharField(max_length=30, null=True)
 
     class Meta(Model.Meta):
         table = "lot"

@@ -79,6 +79,7 @@ class Past:
                 lot.activates_at,
                 lot.is_pending,
                 lot.told_expires_at,
+                lot.awaits,
             )
             for lot in soonest_first
         ]

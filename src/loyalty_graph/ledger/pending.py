@@ -22,7 +22,7 @@ from loyalty_graph.ledger.rules import (
 )
 
 
-def reference(origin_id: UUID, part: str) -> str:
+def reference(origin_id: UUID | str, part: str) -> str:
     """Return the reference of a part of a purchase's or activity's points; it waits by itself."""
     return f"{origin_id}{PART}{part}"
 
@@ -46,14 +46,21 @@ def cancellation(entry_reference: str) -> str:
 
 
 def earn_pending(
-    account: Account, points: int, cause: Cause, *, activates_at: datetime, expires_at: datetime
+    account: Account,
+    points: int,
+    cause: Cause,
+    *,
+    activates_at: datetime,
+    expires_at: datetime,
+    awaits: str | None = None,
 ) -> Transfer:
     """Credit points for a purchase that can be spent from `activates_at` until `expires_at`.
 
     They count for tiers at once, as the purchase does: a delay guards against points that are spent
     before the goods come back, and what comes back is taken off the tier in any case. Points that
     would expire while they wait expire as they become active. What was to wait until a moment
-    that has passed is activated by a transfer of its own.
+    that has passed is activated by a transfer of its own. When they await an event, that moment is
+    the last at which they become active.
 
     Raises:
         MemberNotActiveError: The member may not earn now.
@@ -67,10 +74,13 @@ def earn_pending(
         expires_at,
         activates_at,
         is_pending=True,
+        awaits=awaits,
         is_new=True,
     )
     account.dated(lot)
     told = {**cause.explanation, "activates_at": activates_at.isoformat()}
+    if awaits is not None:
+        told["awaits"] = awaits
     transfer = post(
         account,
         Kind.EARN_PENDING,

@@ -1,5 +1,6 @@
 """Accounts, entries and what will expire, many members at once, one statement each."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,6 +51,7 @@ class OpenLot(NamedTuple):
     activates_at: datetime | None
     is_pending: bool
     told_expires_at: datetime | None
+    awaits: str | None
 
     def waits(self, now: datetime) -> bool:
         """Return whether the points cannot be spent yet."""
@@ -62,10 +64,11 @@ class OpenLot(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """Points that become spendable together."""
+    """Points that become spendable together, or before, when the event comes that they await."""
 
     points: int
     activates_at: datetime
+    awaits: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,14 @@ def open_lots_of(member_ids: Sequence[UUID]) -> Lookup:
         LotRow,
         ("member_id",),
         [(one,) for one in member_ids],
-        ("expires_at", "remaining_points", "activates_at", "is_pending", "told_expires_at"),
+        (
+            "expires_at",
+            "remaining_points",
+            "activates_at",
+            "is_pending",
+            "told_expires_at",
+            "awaits",
+        ),
         where="remaining_points > 0",
         order_by="expires_at, sequence",
     )
@@ -162,9 +172,12 @@ def expirations_of(
 
 def activations_of(open_lots: Sequence[Row], *, now: datetime) -> list[Activation]:
     """Return when a member's pending points can be spent, by the rows that the look-up found."""
-    lots = [OpenLot(*row) for row in open_lots]
-    found = _together((lot.activates_at or now, lot.points) for lot in lots if lot.waits(now))
-    return [Activation(points, at) for at, points in sorted(found)]
+    points: Counter[tuple[datetime, str | None]] = Counter()
+    for lot in (OpenLot(*row) for row in open_lots):
+        if lot.waits(now):
+            points[lot.activates_at or now, lot.awaits] += lot.points
+    soonest_first = sorted(points, key=lambda one: (one[0], one[1] or ""))
+    return [Activation(points[one], *one) for one in soonest_first]
 
 
 def _spendable(

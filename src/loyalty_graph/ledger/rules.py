@@ -40,8 +40,9 @@ class Cause:
 class Lot:
     """Points that came in together; `remaining` of them are left.
 
-    While they are pending they cannot be spent; `activates_at` is None if they never were. Nor can
-    they from `ends_at` on: their date, or what the account's terms make of it.
+    While they are pending they cannot be spent; `activates_at` is None if they never were, `awaits`
+    the event that may activate them before, if there is one. Nor can they from `ends_at` on: their
+    date, or what the account's terms make of it.
     """
 
     sequence: int
@@ -51,6 +52,7 @@ class Lot:
     activates_at: datetime | None = None
     is_pending: bool = False
     told_expires_at: datetime | None = None
+    awaits: str | None = None
     is_new: bool = False
     is_changed: bool = False
     ends_at: datetime = field(init=False)

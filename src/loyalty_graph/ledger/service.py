@@ -41,6 +41,7 @@ _LOT = (
     "activates_at",
     "is_pending",
     "told_expires_at",
+    "awaits",
 )
 _OPEN = "remaining_points > 0"
 _SOONEST_FIRST = "expires_at, sequence"
@@ -361,6 +362,7 @@ def _lot(account: Account, lot: Lot) -> tuple[object, ...]:
         lot.activates_at,
         lot.is_pending,
         lot.told_expires_at,
+        lot.awaits,
     )
 
 

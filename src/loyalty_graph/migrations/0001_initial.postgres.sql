@@ -428,6 +428,7 @@ CREATE TABLE "lot" (
     "activates_at" TIMESTAMPTZ,
     "is_pending" BOOL NOT NULL,
     "told_expires_at" TIMESTAMPTZ,
+    "awaits" VARCHAR(30),
     CONSTRAINT "lot_pkey" PRIMARY KEY ("program_id", "member_id", "sequence"),
     CONSTRAINT "lot_remaining_in_range" CHECK (remaining_points >= 0 AND remaining_points <= points)
 ) WITH (fillfactor = 80);

@@ -398,6 +398,7 @@ CREATE TABLE "lot" (
     "activates_at" TIMESTAMP,
     "is_pending" INT NOT NULL,
     "told_expires_at" TIMESTAMP,
+    "awaits" VARCHAR(30),
     CONSTRAINT "lot_pkey" PRIMARY KEY ("program_id", "member_id", "sequence"),
     CONSTRAINT "lot_remaining_in_range" CHECK (remaining_points >= 0 AND remaining_points <= points)
 );

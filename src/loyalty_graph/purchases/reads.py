@@ -296,3 +296,10 @@ async def counted(
             for key, at, spend, earned in purchased
         ] + [Counted(at, 0, earned) for at, earned in done]
     return found
+
+
+async def due_before(program_id: UUID, member_id: UUID, purchase_id: UUID) -> int:
+    """Return how many points the refunds of a purchase were to take back so far."""
+    by, key = ("member_id", "purchase_id"), (member_id, purchase_id)
+    [[rows]] = await fetch(program_id, Lookup(Refund, by, [key], ("due_points",)))
+    return sum(due for (due,) in rows)

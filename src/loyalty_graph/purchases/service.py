@@ -177,13 +177,6 @@ async def is_brought_back(program_id: UUID, purchase: Purchase, external_id: str
     return bool(rows)
 
 
-async def due_before(program_id: UUID, purchase: Purchase) -> int:
-    """Return what the refunds of a purchase were to take back so far."""
-    by, key = ("member_id", "purchase_id"), (purchase.member_id, purchase.id)
-    [[rows]] = await fetch(program_id, Lookup(Refund, by, [key], ("due_points",)))
-    return sum(due for (due,) in rows)
-
-
 _PURCHASE = (
     "id",
     "member_id",

@@ -11,13 +11,12 @@ from loyalty_graph.earning.basket import Occasion
 from loyalty_graph.earning.outcomes import Earned
 from loyalty_graph.earning.rule_settings import EarningRule
 from loyalty_graph.identifiers import new_id
-from loyalty_graph.ledger import pending
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.ledger.kinds import Kind
 from loyalty_graph.purchases import activities
 from loyalty_graph.purchases.rules import Deed
 from loyalty_graph.segments.facts import MemberFacts
-from loyalty_graph.usecases import posting, purchase_points
+from loyalty_graph.usecases import entering, posting, purchase_points
 from loyalty_graph.usecases.activity_command import ActivityRecorded, RecordActivity
 from loyalty_graph.usecases.bonuses import Bonuses
 from loyalty_graph.usecases.memberships import Memberships
@@ -149,12 +148,11 @@ def _enter(
     earned: Earned,
     activity_id: UUID,
 ) -> list[ledger.Transfer]:
-    """Credit the points that can be spent at once, then those that wait, delay by delay."""
+    """Credit the points that can be spent at once, then those that wait."""
     at = command.occurred_at
-    expires_at = terms.version.settings.expires_at(at)
-    entries = []
-    for days, part in purchase_points.parts(earned) if earned.points else ():
-        cause = ledger.Cause(
+
+    def cause(part: Earned) -> ledger.Cause:
+        return ledger.Cause(
             reference=str(activity_id),
             at=at,
             recorded_at=batch.now,
@@ -163,17 +161,9 @@ def _enter(
             rule_version=terms.version.number,
             salt=posting.salt(),
         )
-        if not days:
-            entries.append(ledger.earn(account, part.points, cause, expires_at=expires_at))
-            continue
-        later = replace(cause, reference=pending.reference(activity_id, str(days)))
-        activates_at = purchase_points.activates_at(terms.version.settings, at, days=days)
-        entries.append(
-            pending.earn_pending(
-                account, part.points, later, activates_at=activates_at, expires_at=expires_at
-            )
-        )
-    return entries
+
+    parts = purchase_points.parts(earned, terms.local(at).date())
+    return entering.enter(account, parts, cause, terms.version.settings)
 
 
 def _explanation(deed: Deed, earned: Earned) -> dict[str, Any]:

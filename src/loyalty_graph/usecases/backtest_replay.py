@@ -1,6 +1,5 @@
 """A member's past under a proposed version: decided as it was recorded, in memory alone."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -22,7 +21,7 @@ from loyalty_graph.purchases.rules import Line
 from loyalty_graph.segments.facts import NOBODY, MemberFacts
 from loyalty_graph.tiers.standing import Change, Scheme, Standing, advance, begin, count, tier_at
 from loyalty_graph.usecases.backtest_report import LINES, MULTIPLIERS
-from loyalty_graph.usecases.purchase_points import activates_at
+from loyalty_graph.usecases.purchase_points import activates_at, parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,17 +233,16 @@ class Player:
 
     def _credit(self, purchase: PastPurchase, earned: Earned) -> None:
         self.points += earned.points
-        at, now, settings = purchase.purchased_at, purchase.recorded_at, self.terms.settings
-        expires_at = settings.expires_at(at)
-        waiting: Counter[int] = Counter()
-        for one in earned.outcomes:
-            if one.pending_days:
-                waiting[one.pending_days] += one.points
-        self._open(_Lot(purchase.id, earned.points - waiting.total(), expires_at))
-        for days, points in sorted(waiting.items()):
-            until = min(expires_at, activates_at(settings, at, days=days))
-            self.lots.append(_Lot(purchase.id, points, expires_at, until))
-            self._activate(now)
+        at, settings, book = purchase.purchased_at, self.terms.settings, self.terms.book
+        expires_at, day = settings.expires_at(at), at.astimezone(self.terms.zone).date()
+        for wait, part in parts(earned, day, pending=book.pending):
+            lot = _Lot(purchase.id, part.points, expires_at)
+            if wait is None:
+                self._open(lot)
+                continue
+            lot.activates_at = min(expires_at, activates_at(settings, at, wait))
+            self.lots.append(lot)
+            self._activate(purchase.recorded_at)
 
     def _open(self, lot: _Lot) -> None:
         """Let points be spent, as far as they do not pay debt."""

@@ -107,6 +107,9 @@ def _sentence(
 
 
 def _earned(why: Mapping[str, Any], settings: ProgramSettings, writing: Writing) -> Said:
+    if not why["steps"]:
+        names = [writing.within(rule["name"]) for rule in why["rules"]]
+        return Phrase.PURCHASE_BY_RULES, {"names": writing.listed(names)}
     total = sum(step["amount"] for step in why["steps"])
     money = writing.money(Money(total, settings.currency))
     if paid := [step["paid"] for step in why["steps"] if "paid" in step]:

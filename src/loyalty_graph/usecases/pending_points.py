@@ -47,7 +47,7 @@ class Earning:
 
 @dataclass(frozen=True, slots=True)
 class ActivatePending:
-    """Points that need not wait any longer, since `at`.
+    """Points that need not wait any longer, since `at`; only those that await an `event`, if given.
 
     When its caller gave no time, `is_dated` is False and `at` is the request's moment.
     """
@@ -57,6 +57,7 @@ class ActivatePending:
     earning: Earning
     at: datetime
     is_dated: bool = True
+    event: str | None = None
     reason: str = ""
 
     @property
@@ -69,7 +70,8 @@ class ActivatePending:
         """The wish to count once."""
         what = [self.earning.member_id, self.earning.of]
         given = {"activatePending": what, "at": self.at if self.is_dated else None}
-        return claim(self.caller, self.idempotency_key, {**given, "reason": self.reason})
+        more = {"event": self.event, "reason": self.reason}
+        return claim(self.caller, self.idempotency_key, {**given, **more})
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +143,9 @@ async def activate(program_id: UUID, command: ActivatePending, *, now: datetime)
     account = batch.account(0, command.member)
     version = await programs.in_force(program_id, now, now=now)
     version.settings.check_time(command.at, now=now, field="at")
+    found = await _waiting(program_id, account, command.earning, event=command.event)
     posted = []
-    for lot, entry in reversed(await _waiting(program_id, account, command.earning)):
+    for lot, entry in reversed(found):
         _check_after(entry, command.at)
         cause = ledger.Cause(
             reference=pending.activation(lot.sequence),
@@ -151,6 +154,7 @@ async def activate(program_id: UUID, command: ActivatePending, *, now: datetime)
             actor=command.caller,
             explanation={
                 "by": "hand",
+                **({} if lot.awaits is None else {"awaited": lot.awaits}),
                 "lot": lot.sequence,
                 "points": lot.remaining,
                 **_earned_by(entry),
@@ -248,7 +252,9 @@ def _earned_by(entry: Entry) -> dict[str, str]:
     return {} if is_of_activity else {"purchase": pending.origin_of(entry.reference)}
 
 
-async def _waiting(program_id: UUID, account: ledger.Account, earning: Earning) -> Waiting:
+async def _waiting(
+    program_id: UUID, account: ledger.Account, earning: Earning, *, event: str | None = None
+) -> Waiting:
     """Return what waits of an entry or a purchase, what waits longest first.
 
     Raises:
@@ -256,6 +262,8 @@ async def _waiting(program_id: UUID, account: ledger.Account, earning: Earning) 
         LoyaltyError: Nothing waits, for the reason that it names.
     """
     earned = await _earned(program_id, earning)
+    if event is not None:
+        earned = [one for one in earned if (one.explanation or {}).get("awaits") == event]
     by_sequence = {one.sequence: one for one in earned}
     lots = [lot for lot in account.waiting if lot.sequence in by_sequence]
     if lots:

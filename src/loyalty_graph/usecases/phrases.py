@@ -10,6 +10,7 @@ class Phrase(StrEnum):
     """Why points moved."""
 
     PURCHASE = "PURCHASE"
+    PURCHASE_BY_RULES = "PURCHASE_BY_RULES"
     ACTIVITY = "ACTIVITY"
     WAITING = "WAITING"
     WAITING_FOR_EVENT = "WAITING_FOR_EVENT"
@@ -61,6 +62,12 @@ SENTENCES: Mapping[Phrase, InLanguages] = {
         "{amount} für einen Einkauf über {money}.",
         "{money} tutarındaki alışveriş için {amount}.",
         "{amount} عن شراء بقيمة {money}.",
+    ),
+    Phrase.PURCHASE_BY_RULES: (
+        "{amount} for a purchase: {names}.",
+        "{amount} für einen Einkauf: {names}.",
+        "Alışveriş için {amount}: {names}.",
+        "{amount} عن شراء: {names}.",
     ),
     Phrase.ACTIVITY: (
         "{amount} {did}: {names}.",

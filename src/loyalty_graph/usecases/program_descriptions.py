@@ -28,7 +28,7 @@ BONUS: Mapping[str, str] = {
     "priority": "Which of a group goes first; 0, if not given.",
     "caps": "The most that one member gets by it.",
     "budget": "The most that all members together get by it.",
-    "pending_days": "Its points can be spent after so many days.",
+    "pending": "Until when its points wait; as those of the lines, if not given.",
 }
 DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     "ProgramFile": {
@@ -107,7 +107,14 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "from": "The first day, such as 2026-01-01; it holds until the next of its currency.",
         "rate": 'Units of the programme\'s currency for one of the other, in quotes: "1.0853".',
     },
+    "Pending": {
+        "days": "For so many days; 0 for not at all.",
+        "until": "Until that day begins, such as 2026-12-24; purchases after it do not wait.",
+        "event": "Until this happens, such as DELIVERY: activatePending names it.",
+        "latest_days": "After so many days they wait no longer, whether or not it has happened.",
+    },
     "EarningSettings": {
+        "pending": "Until when points of purchases wait; they can be spent at once, if not given.",
         "product_types": "The product types there are; the first ones are shown as examples.",
         "excluded_product_types": "These earn nothing, and no bonus counts them.",
         "excluded_skus": "These articles earn nothing.",

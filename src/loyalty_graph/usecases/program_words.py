@@ -70,7 +70,7 @@ _PHRASES: Mapping[str, str] = {
     "on": "for {}",
     "cooldown_hours": "counts once in {}",
     "schedule": "open {}",
-    "pending_days": "its points can be spent after {}",
+    "pending": "points wait {}",
     "stacking": "bonuses of one purchase stack by {}",
     "city": "in {}",
 }
@@ -229,11 +229,19 @@ class Words:
             return f"{amount} {'ever' if per == 'ever' else f'per {per}'}"
         if name == "schedule":
             return f"{told['rrule']}, from {told['begins']} on, {told['minutes']} minutes each"
-        if name == "expiry":
-            return self._expiry(told)
+        if name in {"pending", "expiry"}:
+            return (self._wait if name == "pending" else self._expiry)(told)
         if name == "tier_costs":
             return ", ".join(f"{self.points(cost)} for {tier}" for tier, cost in told.items())
         return ", ".join(self.phrase(part, value) for part, value in told.items())
+
+    def _wait(self, told: Mapping[str, Any]) -> str:
+        if "event" in told:
+            latest = self.value("latest_days", told["latest_days"])
+            return f"for {human(told['event']).lower()}, {latest} at the latest"
+        if "until" in told:
+            return f"until {told['until']}"
+        return f"for {self.value('days', told['days'])}"
 
     def _expiry(self, told: Mapping[str, Any]) -> str:
         days = told.get("notice_days")

@@ -7,10 +7,9 @@ from uuid import UUID
 from loyalty_graph.earning.outcomes import Earned
 from loyalty_graph.errors import DuplicatePurchaseError
 from loyalty_graph.identifiers import new_id
-from loyalty_graph.ledger import pending
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.purchases import service as purchases
-from loyalty_graph.usecases import payments, posting, purchase_points
+from loyalty_graph.usecases import entering, payments, posting, purchase_points
 from loyalty_graph.usecases.bonuses import Bonuses
 from loyalty_graph.usecases.exchanging import Exchanges, Priced
 from loyalty_graph.usecases.memberships import Memberships
@@ -148,13 +147,12 @@ def _enter(
     earned: Earned,
     purchase_id: UUID,
 ) -> list[ledger.Transfer]:
-    """Credit the points that can be spent at once, then those that wait, delay by delay."""
+    """Credit the points that can be spent at once, then those that wait."""
     at = command.purchased_at
-    expires_at = terms.version.settings.expires_at(at)
-    entries = []
-    for days, part in purchase_points.parts(earned):
-        cause = ledger.Cause(
-            reference=pending.reference(purchase_id, str(days)) if days else str(purchase_id),
+
+    def cause(part: Earned) -> ledger.Cause:
+        return ledger.Cause(
+            reference=str(purchase_id),
             at=at,
             recorded_at=batch.now,
             actor=command.caller,
@@ -162,16 +160,9 @@ def _enter(
             rule_version=terms.version.number,
             salt=posting.salt(),
         )
-        if not days:
-            entries.append(ledger.earn(account, part.points, cause, expires_at=expires_at))
-            continue
-        activates_at = purchase_points.activates_at(terms.version.settings, at, days=days)
-        entries.append(
-            pending.earn_pending(
-                account, part.points, cause, activates_at=activates_at, expires_at=expires_at
-            )
-        )
-    return entries
+
+    parts = purchase_points.parts(earned, terms.local(at).date(), pending=terms.book.pending)
+    return entering.enter(account, parts, cause, terms.version.settings)
 
 
 def _answer(

@@ -1,7 +1,7 @@
 """What a purchase earns under the rules in force when it was made, for whoever buys."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any, NamedTuple, Protocol
 
 from loyalty_graph.benefits.rules import Multiplier
@@ -9,6 +9,7 @@ from loyalty_graph.earning.basket import Basket
 from loyalty_graph.earning.calculators import Calculation
 from loyalty_graph.earning.counters import NO_COUNTERS, MemberCounters
 from loyalty_graph.earning.outcomes import Earned, Outcome
+from loyalty_graph.earning.pending import Pending
 from loyalty_graph.earning.rule_book import RuleBook
 from loyalty_graph.earning.upsell import Upsell, upsell
 from loyalty_graph.programs.rules import ProgramSettings
@@ -147,6 +148,7 @@ def basket_of(
 
 def by_rule(earned: Earned, terms: Terms, *, at: datetime) -> tuple[RulePoints, ...]:
     """Return what each rule gave, or would have but for its limits."""
+    day = terms.local(at).date()
     return tuple(
         RulePoints(
             one.code,
@@ -154,36 +156,50 @@ def by_rule(earned: Earned, terms: Terms, *, at: datetime) -> tuple[RulePoints, 
             one.points,
             one.wanted,
             one.cuts,
-            activates_at(terms.version.settings, at, days=one.pending_days)
-            if one.pending_days
-            else None,
+            activates_at(terms.version.settings, at, wait) if wait is not None else None,
         )
         for one in earned.outcomes
         if one.wanted
+        for wait in (_if_waiting(one.pending, day),)
     )
 
 
-def parts(earned: Earned) -> list[tuple[int, Earned]]:
-    """Return what can be spent at once (0), and what after so many days, where there are points."""
+def parts(
+    earned: Earned, day: date, *, pending: Pending | None = None
+) -> list[tuple[Pending | None, Earned]]:
+    """Return what can be spent at once (None), then what waits, the shortest wait first.
+
+    What the lines earned on that local day waits as `pending` says, what rules gave as they say.
+    """
+    usual = _if_waiting(pending, day)
     if not earned.outcomes:
-        return [(0, earned)] if earned.points else []
-    now = [one for one in earned.outcomes if not (one.pending_days and one.points)]
-    points = earned.calculation.points + sum(one.points for one in now)
-    at_once = Earned(points, earned.calculation, tuple(now))
-    waiting: dict[int, list[Outcome]] = {}
+        return [(usual, earned)] if earned.points else []
+    groups: dict[Pending | None, list[Outcome]] = {usual: []}
     for one in earned.outcomes:
-        if one.pending_days and one.points:
-            waiting.setdefault(one.pending_days, []).append(one)
-    delayed = [
-        (days, Earned(sum(one.points for one in some), _NO_LINES, tuple(some)))
-        for days, some in sorted(waiting.items())
-    ]
-    return [(0, at_once), *delayed] if points else delayed
+        wait = _if_waiting(one.pending, day) if one.points else usual
+        groups.setdefault(wait, []).append(one)
+    found = []
+    for wait, some in groups.items():
+        calculation = earned.calculation if wait == usual else _NO_LINES
+        points = calculation.points + sum(one.points for one in some)
+        if points:
+            found.append((wait, Earned(points, calculation, tuple(some))))
+    found.sort(key=lambda part: _order(part[0], day))
+    return found
 
 
-def activates_at(settings: ProgramSettings, at: datetime, *, days: int) -> datetime:
-    """Return when points that wait can be spent: as the local day so many days later begins."""
-    day = at.astimezone(settings.zone).date() + timedelta(days=days)
+def _if_waiting(pending: Pending | None, day: date) -> Pending | None:
+    """Return a wait, None where it is over on that day already."""
+    return pending if pending is not None and pending.last_day(day) > day else None
+
+
+def _order(pending: Pending | None, day: date) -> tuple[date, str]:
+    return (day, "") if pending is None else (pending.last_day(day), pending.name)
+
+
+def activates_at(settings: ProgramSettings, at: datetime, pending: Pending) -> datetime:
+    """Return when points that wait can be spent at the latest: as that local day begins."""
+    day = pending.last_day(at.astimezone(settings.zone).date())
     return datetime.combine(day, time(), settings.zone).astimezone(UTC)
 
 

@@ -14,6 +14,7 @@ from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.ledger import service as ledger_service
 from loyalty_graph.ledger.reversing import Origins, claw_back
 from loyalty_graph.programs import service as programs
+from loyalty_graph.purchases import reads
 from loyalty_graph.purchases import service as purchases
 from loyalty_graph.purchases.models import Purchase
 from loyalty_graph.purchases.rules import Line
@@ -119,7 +120,7 @@ class Case:
         cancelled = await waiting.cancelled(self.program_id, purchase.member_id, str(purchase.id))
         if not cancelled:
             return worth.due_points
-        before = await purchases.due_before(self.program_id, purchase)
+        before = await reads.due_before(self.program_id, purchase.member_id, purchase.id)
         return max(0, purchase.points - worth.points - before - cancelled)
 
     async def _reverse(self, due: int, cause: ledger.Cause) -> ledger.Reversal:
