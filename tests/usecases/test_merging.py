@@ -43,6 +43,7 @@ from loyalty_graph.usecases import (
     reversals,
     transfers,
 )
+from loyalty_graph.usecases.pending_points import Earning
 from loyalty_graph.wallet.models import PassRow
 from tests.shop import COFFEE, DAY, NOTE, Shop, by_id, giving, open_shop, program
 from tests.tiers.shop import Watch, tea, with_tiers
@@ -237,6 +238,35 @@ async def test_pending_points_stay_pending_and_come_due(database: object):
     assert await activations.run(shop.program_id, now=shop.later(3 * DAY).now) == 40
     assert await shop.balance(bea) == 50
     await check(shop.later(3 * DAY))
+
+
+async def test_what_awaits_an_event_is_activated_with_the_survivor(database: object):
+    data = program()
+    wait = {"event": "DELIVERY", "latest_days": 60}
+    shop = await open_shop({**data, "earning": {**data["earning"], "pending": wait}})
+    ada, bea = await people(shop)
+    bought, other = await shop.buy(ada, TEN), await shop.buy(ada, FIFTY)
+    await merge(shop, ada, bea)
+    of_ada = Earning(ada.id, bought.purchase_id)
+
+    with pytest.raises(LoyaltyError) as refused:
+        await shop.cancel_pending(of_ada)
+    done = await shop.activate_pending(of_ada, event="DELIVERY")
+    with pytest.raises(LoyaltyError) as again:
+        await shop.activate_pending(of_ada)
+
+    assert (refused.value.code, again.value.code) == ("MEMBER_NOT_ACTIVE", "PENDING_ACTIVATED")
+    assert (done.member_id, done.points, done.balance_points) == (bea.id, 10, 10)
+    assert ((await account(bea)).balance_points, (await account(bea)).pending_points) == (10, 50)
+    with pytest.raises(LoyaltyError) as arrived:
+        await shop.cancel_pending(Earning(bea.id, 2))
+    assert arrived.value.code == "NOT_PENDING"
+    await check(shop)
+    await shop.bring_back(other, None)
+    with pytest.raises(LoyaltyError) as gone:
+        await shop.activate_pending(Earning(ada.id, other.purchase_id))
+    assert gone.value.code == "PENDING_CANCELLED"
+    await check(shop)
 
 
 async def test_debt_moves_too(database: object):

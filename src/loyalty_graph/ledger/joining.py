@@ -67,7 +67,9 @@ def leave(account: Account, cause: Cause) -> Leaving:
 
 
 def _part_of(lot: Lot) -> Part:
-    return Part(lot.remaining, lot.expires_at, lot.activates_at if lot.is_pending else None)
+    if not lot.is_pending:
+        return Part(lot.remaining, lot.expires_at)
+    return Part(lot.remaining, lot.expires_at, lot.activates_at, lot.awaits)
 
 
 def arrive(account: Account, left: Leaving, cause: Cause) -> None:

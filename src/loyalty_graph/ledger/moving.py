@@ -22,11 +22,15 @@ from loyalty_graph.ledger.rules import (
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Points that expire together; those with `activates_at` cannot be spent before."""
+    """Points that expire together; those with `activates_at` cannot be spent before.
+
+    Unless the event comes earlier that they await.
+    """
 
     points: int
     expires_at: datetime
     activates_at: datetime | None = None
+    awaits: str | None = None
 
 
 def send(account: Account, points: int, cause: Cause, *, fee: int) -> list[Part]:
@@ -111,7 +115,16 @@ def _bring_one(
             account, kind, source, points, cause, expires_at=expires_at, qualifying=qualifying
         )
     sequence = account.sequence + 1
-    lot = Lot(sequence, points, points, expires_at, activates_at, is_pending=True, is_new=True)
+    lot = Lot(
+        sequence,
+        points,
+        points,
+        expires_at,
+        activates_at,
+        is_pending=True,
+        awaits=part.awaits,
+        is_new=True,
+    )
     account.waiting.append(account.dated(lot))
     opened = (points, expires_at, activates_at)
     return post(

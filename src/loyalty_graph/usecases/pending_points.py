@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from loyalty_graph.db import transaction
-from loyalty_graph.errors import InvalidInputError, NotFoundError
+from loyalty_graph.errors import InvalidInputError, MemberNotActiveError, NotFoundError
 from loyalty_graph.idempotency import Claim, claim
-from loyalty_graph.ledger import pending, reads, waiting
+from loyalty_graph.ledger import moved, pending, reads, waiting
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.ledger import service as ledger_service
 from loyalty_graph.ledger.errors import (
@@ -20,11 +20,11 @@ from loyalty_graph.ledger.errors import (
 )
 from loyalty_graph.ledger.kinds import Kind
 from loyalty_graph.ledger.reads import Entry
-from loyalty_graph.members.rules import Reference, ReferenceKind
+from loyalty_graph.members.rules import MemberStatus, Reference, ReferenceKind
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import check_offset
 from loyalty_graph.purchases import service as purchases
-from loyalty_graph.usecases import posting
+from loyalty_graph.usecases import posting, survivors
 from loyalty_graph.usecases.tiering import Tiering
 
 POINTS_MAX = 10**12
@@ -127,6 +127,8 @@ class PendingMoved:
 async def activate(program_id: UUID, command: ActivatePending, *, now: datetime) -> PendingMoved:
     """Let everything that waits of an entry or a purchase be spent from now on.
 
+    What a merged member had earned waits with the survivor.
+
     Raises:
         NotFoundError: No such entry or purchase.
         InvalidInputError: The time cannot be used, or the reason is too long.
@@ -143,7 +145,9 @@ async def activate(program_id: UUID, command: ActivatePending, *, now: datetime)
     account = batch.account(0, command.member)
     version = await programs.in_force(program_id, now, now=now)
     version.settings.check_time(command.at, now=now, field="at")
-    found = await _waiting(program_id, account, command.earning, event=command.event)
+    holder = await survivors.living(program_id, batch.accounts, account, now=now)
+    batch.serve(holder.member_id)
+    found = await _waiting(program_id, holder, command.earning, event=command.event)
     posted = []
     for lot, entry in reversed(found):
         _check_after(entry, command.at)
@@ -162,8 +166,8 @@ async def activate(program_id: UUID, command: ActivatePending, *, now: datetime)
             text=command.reason,
             salt=posting.salt(),
         )
-        posted.append(pending.activate(account, lot, cause))
-    return await _store(batch, account, posted)
+        posted.append(pending.activate(holder, lot, cause))
+    return await _store(batch, holder, posted)
 
 
 def _check_after(entry: Entry, at: datetime) -> None:
@@ -178,6 +182,7 @@ def _check_after(entry: Entry, at: datetime) -> None:
 async def cancel(program_id: UUID, command: CancelPending, *, now: datetime) -> PendingMoved:
     """Take points back that wait, also off what counts for a tier.
 
+    Of what a merged member had earned nothing is cancelled by hand: only refunds find it.
     What is left of them goes on waiting. Caps and budgets of rules get no room back, and goods that
     are brought back take only what was not cancelled before.
 
@@ -188,6 +193,7 @@ async def cancel(program_id: UUID, command: CancelPending, *, now: datetime) -> 
         PendingActivatedError: They can be spent already.
         PendingCancelledError: They are gone.
         PendingAmountError: Fewer wait.
+        MemberNotActiveError: The member was merged.
         IdempotencyMismatchError: The key was used with other input.
     """
     _check(command)
@@ -198,8 +204,12 @@ async def cancel(program_id: UUID, command: CancelPending, *, now: datetime) -> 
     if (earlier := batch.earlier(0)) is not None:
         return PendingMoved.replay(earlier)
     account = batch.account(0, command.member)
+    if account.status == MemberStatus.MERGED:
+        raise MemberNotActiveError(account.member_id, account.status)
     await tiering.take(batch)
     found = await _waiting(program_id, account, command.earning)
+    if any(entry.kind is not Kind.EARN_PENDING for _, entry in found):
+        raise NotPendingError(command.earning.noun)
     left = _checked_points(command, found)
     posted = []
     for lot, entry in found:
@@ -248,8 +258,8 @@ def _cancellation(
 
 def _earned_by(entry: Entry) -> dict[str, str]:
     """Return the purchase that earned the points, as an explanation names it, if one did."""
-    is_of_activity = "activity" in (entry.explanation or {})
-    return {} if is_of_activity else {"purchase": pending.origin_of(entry.reference)}
+    is_bought = entry.kind is Kind.EARN_PENDING and "activity" not in (entry.explanation or {})
+    return {"purchase": pending.origin_of(entry.reference)} if is_bought else {}
 
 
 async def _waiting(
@@ -264,25 +274,43 @@ async def _waiting(
     earned = await _earned(program_id, earning)
     if event is not None:
         earned = [one for one in earned if (one.explanation or {}).get("awaits") == event]
-    by_sequence = {one.sequence: one for one in earned}
+    by_sequence = await _opened(program_id, account, earning, earned)
     lots = [lot for lot in account.waiting if lot.sequence in by_sequence]
     if lots:
         lots.sort(key=lambda lot: (lot.activates_at, *ledger.soonest_first(lot)), reverse=True)
         return [(lot, by_sequence[lot.sequence]) for lot in lots]
     if not earned:
         raise NotPendingError(earning.noun)
-    if await _is_activated(program_id, account, by_sequence):
+    opened = {(account.member_id, one) for one in by_sequence}
+    opened |= {(one.member_id, one.sequence) for one in earned}
+    if await _is_activated(program_id, account, opened):
         raise PendingActivatedError(earning.noun)
     raise PendingCancelledError(earning.noun)
 
 
-async def _is_activated(program_id: UUID, account: ledger.Account, lots: Collection[int]) -> bool:
+async def _opened(
+    program_id: UUID, account: ledger.Account, earning: Earning, earned: Sequence[Entry]
+) -> dict[int, Entry]:
+    """Return the lots (sequences) that hold what was earned, of the member or the survivor."""
+    by_sequence = {one.sequence: one for one in earned}
+    if account.member_id == earning.member_id:
+        return by_sequence
+    arrived = await moved.lots(program_id, earning.member_id, account.member_id)
+    return by_sequence | {
+        one.new: by_sequence[one.old] for one in arrived if one.old in by_sequence
+    }
+
+
+async def _is_activated(
+    program_id: UUID, account: ledger.Account, lots: Collection[tuple[UUID, int]]
+) -> bool:
     """Return whether one of these lots was activated, if only since its time has come by now."""
-    references = {pending.activation(one) for one in lots}
-    if any(one.cause.reference in references for one in account.posted):
-        return True
-    for one in references:
-        if await ledger_service.is_posted(program_id, account.member_id, Kind.ACTIVATE, one):
+    by_now = {one.cause.reference for one in account.posted}
+    for member_id, lot in lots:
+        reference = pending.activation(lot)
+        if member_id == account.member_id and reference in by_now:
+            return True
+        if await ledger_service.is_posted(program_id, member_id, Kind.ACTIVATE, reference):
             return True
     return False
 

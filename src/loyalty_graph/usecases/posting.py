@@ -110,6 +110,10 @@ class Batch:
         self._served.add(self.members[place])
         self.answered.keep(self.claims[place], kept)
 
+    def serve(self, member_id: UUID) -> None:
+        """Let what was activated of another member's account be stored with the answer."""
+        self._served.add(member_id)
+
     def record(self, kind: str, member_id: UUID, **payload: Any) -> None:
         """Add a fact; the payload holds JSON values."""
         self.facts.append(outbox.Fact(new_id(self.now), kind, member_id, self.now, payload))
