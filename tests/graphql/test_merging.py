@@ -62,7 +62,7 @@ def test_one_member_lives_on_as_the_other(api: Api, ada: Member, bea: Member):
             "kind": "MERGE_IN",
             "points": 108,
             "text": "Two cards",
-            "explanation": {"summary": "108 beans from the account that was joined with this one."},
+            "explanation": {"summary": "108 beans from the account that was joined to this one."},
         },
         "member": {
             "number": bea.number,
@@ -90,7 +90,9 @@ def test_they_can_be_parted_again(api: Api, ada: Member, bea: Member):
         "kind": "MERGE_IN",
         "points": 108,
         "text": "Father and son",
-        "explanation": {"summary": "108 beans from the account that was parted from this one."},
+        "explanation": {
+            "summary": "108 beans back from the account that this one was parted from."
+        },
     }
     assert done["member"] == {
         "number": ada.number,

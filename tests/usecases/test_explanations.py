@@ -107,12 +107,16 @@ def test_another_currency_says_what_it_was_worth():
         (Kind.TRANSFER_OUT, -5, {}, "5 beans given to another member."),
         (
             *(Kind.MERGE_OUT, -5, {}),
-            "5 beans moved to the account that was joined with this one.",
+            "5 beans moved to the account this one was joined to.",
         ),
-        (Kind.MERGE_IN, 5, {}, "5 beans from the account that was joined with this one."),
+        (
+            *(Kind.MERGE_OUT, -5, {"explanation": {"unmerged": "x"}}),
+            "5 beans given back to the account that was parted from this one.",
+        ),
+        (Kind.MERGE_IN, 5, {}, "5 beans from the account that was joined to this one."),
         (
             *(Kind.MERGE_IN, 5, {"explanation": {"unmerged": "x"}}),
-            "5 beans from the account that was parted from this one.",
+            "5 beans back from the account that this one was parted from.",
         ),
         (
             Kind.TRANSFER_OUT,

@@ -243,8 +243,14 @@ REASONS: Mapping[Kind | Forgiveness, Callable[[Told], Said]] = {
         (Phrase.NOT_RECEIVED if told.why.get("returned") else Phrase.RECEIVED),
         {},
     ),
-    Kind.MERGE_OUT: lambda _: (Phrase.MERGED_OUT, {}),
-    Kind.MERGE_IN: lambda _: (Phrase.MERGED_IN, {}),
+    Kind.MERGE_OUT: lambda told: (
+        (Phrase.PARTED_OUT if "unmerged" in told.why else Phrase.MERGED_OUT),
+        {},
+    ),
+    Kind.MERGE_IN: lambda told: (
+        (Phrase.PARTED_IN if "unmerged" in told.why else Phrase.MERGED_IN),
+        {},
+    ),
     Kind.MIGRATE: lambda _: (Phrase.MIGRATED, {}),
     Kind.ADJUST: _adjusted,
 }

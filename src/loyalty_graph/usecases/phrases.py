@@ -48,6 +48,8 @@ class Phrase(StrEnum):
     NOT_RECEIVED = "NOT_RECEIVED"
     MERGED_OUT = "MERGED_OUT"
     MERGED_IN = "MERGED_IN"
+    PARTED_OUT = "PARTED_OUT"
+    PARTED_IN = "PARTED_IN"
     MIGRATED = "MIGRATED"
     WELCOME = "WELCOME"
     ADDED_BY_HAND = "ADDED_BY_HAND"
@@ -311,6 +313,18 @@ SENTENCES: Mapping[Phrase, InLanguages] = {
         "{amount} von dem Konto, das mit diesem zusammengelegt wurde.",
         "Bu hesapla birleştirilen hesaptan {amount}.",
         "{amount} من الحساب الذي دُمج في هذا الحساب.",
+    ),
+    Phrase.PARTED_OUT: (
+        "{amount} given back to the account that was parted from this one.",
+        "{amount} an das Konto zurückgegeben, das von diesem getrennt wurde.",
+        "{amount} bu hesaptan ayrılan hesaba geri verildi.",
+        "أُعيدت {amount} إلى الحساب الذي فُصل عن هذا الحساب.",
+    ),
+    Phrase.PARTED_IN: (
+        "{amount} back from the account that this one was parted from.",
+        "{amount} zurück von dem Konto, von dem dieses getrennt wurde.",
+        "Bu hesabın ayrıldığı hesaptan {amount} geri geldi.",
+        "عادت {amount} من الحساب الذي فُصل عنه هذا الحساب.",
     ),
     Phrase.MIGRATED: (
         "{amount} brought along from the system before.",
