@@ -77,6 +77,7 @@ class Shop:
         basket = self.basket(lines, at, member=member or MemberFacts(), **given)
         earned = self.book.decide(basket, self.mine, self.base(lines), by)
         self.mine.take(earned.outcomes)
+        self.mine.take_total(earned.points, earned.total)
         return earned
 
     def bring_back(

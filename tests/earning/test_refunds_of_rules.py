@@ -49,8 +49,12 @@ LINES = st.lists(
 )
 
 
-def of_all_kinds() -> Shop:
-    return Shop(book(*OF_ALL_KINDS, excluded_product_types=["GIFT_CARD"], counts_tax=True))
+CAPS = [{"points": 60, "per": "DAY"}, {"points": 150, "per": "MONTH", "scope": "PROGRAM"}]
+
+
+def of_all_kinds(*caps: dict[str, Any]) -> Shop:
+    more = {"excluded_product_types": ["GIFT_CARD"], "counts_tax": True, "caps": caps}
+    return Shop(book(*OF_ALL_KINDS, **more))
 
 
 def one_by_one(data: st.DataObject, lines: Sequence[Line]) -> list[list[Line]]:
@@ -71,11 +75,12 @@ def one_by_one(data: st.DataObject, lines: Sequence[Line]) -> list[list[Line]]:
     return states
 
 
+@pytest.mark.parametrize("caps", [(), CAPS], ids=["without caps", "within caps"])
 @given(LINES, st.data())
 def test_refunds_in_any_split_and_order_take_back_exactly_what_was_earned(
-    lines: list[Line], data: st.DataObject
+    caps: Sequence[dict[str, Any]], lines: list[Line], data: st.DataObject
 ):
-    shop = of_all_kinds()
+    shop = of_all_kinds(*caps)
     by = [Multiplier("TIER", "GOLD", Fraction(5, 4))]
     earned = shop.buy(*lines, by=by, member=GOLD)
     pinned, taken = earned.pinned(), []
@@ -92,11 +97,12 @@ def test_refunds_in_any_split_and_order_take_back_exactly_what_was_earned(
     assert pinned["rules"] == [] if "rules" in pinned else not earned.outcomes
 
 
+@pytest.mark.parametrize("caps", [(), CAPS], ids=["without caps", "within caps"])
 @given(st.lists(LINES, min_size=1, max_size=4), st.data())
 def test_refunds_give_caps_and_budgets_exactly_their_room_back(
-    baskets: list[list[Line]], data: st.DataObject
+    caps: Sequence[dict[str, Any]], baskets: list[list[Line]], data: st.DataObject
 ):
-    shop = of_all_kinds()
+    shop = of_all_kinds(*caps)
     bought = [(lines, shop.buy(*lines, member=GOLD).pinned()) for lines in baskets]
 
     for lines, pinned in data.draw(st.permutations(bought)):

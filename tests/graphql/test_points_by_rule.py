@@ -132,3 +132,27 @@ def test_a_little_more_that_earns_more_is_told(api: Api):
     more = {"amount": "2.50", "currencyCode": "EUR"}
     assert small["upsells"] == [{"addAmount": more, "extraPoints": 40, "unlocks": ["LARGE"]}]
     assert (two["points"], two["upsells"]) == (60, [])
+
+
+def test_what_caps_on_all_points_took_is_told_with_the_purchase_and_after_it(api: Api):
+    data = ruled()
+    data["earning"] = {**data["earning"], "caps": [{"points": 100, "per": "DAY"}]}
+    shop = api.open_shop(data)
+    ada = api.run(shop.enrol)
+    shown = "capped { wanted cuts { kind per limit taken } }"
+    token = api.token("admin", shop=shop)
+    entry = "entry { explanation { steps { text points } } }"
+    fields = f"points {shown} purchase {{ {shown} }} {entry}"
+
+    first = api.do("recordPurchase", receipt(ada), fields, token=token)
+    second = api.do("recordPurchase", receipt(ada), f"points entry {{ id }} {shown}", token=token)
+
+    cut = {"kind": "MEMBER_TOTAL", "per": "DAY", "limit": 100, "taken": 8}
+    assert (first["points"], first["capped"]) == (100, {"wanted": 108, "cuts": [cut]})
+    assert first["purchase"]["capped"] == first["capped"]
+    assert first["entry"]["explanation"]["steps"][-1] == {
+        "text": "In all: 108 beans, 8 of them over the cap on all points of 100 a day are left out",
+        "points": -8,
+    }
+    assert (second["points"], second["entry"]) == (0, None)
+    assert second["capped"] == {"wanted": 108, "cuts": [{**cut, "taken": 108}]}

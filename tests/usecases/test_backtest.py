@@ -211,6 +211,27 @@ async def test_it_equals_an_empty_copy_that_really_has_the_version(
     assert told == dict(by_rule)
 
 
+@pytest.mark.parametrize("scope", ["MEMBER", "PROGRAM"])
+async def test_caps_on_all_points_hold_as_in_an_empty_copy(shop: Shop, scope: str):
+    bought = past(7)
+    await play(shop, bought)
+    given = proposal("bean-club", BUDGETED)
+    given["earning"] |= {"caps": [{"points": 150, "per": "MONTH", "scope": scope}]}
+
+    report = await tried(shop, given)
+
+    copied = {**given, "program": {**given["program"], "slug": "copy"}}
+    copy = await open_shop(copied)
+    await play(copy, bought)
+    points = await sum_of(Purchase.filter(program_id=copy.program_id), "points")
+    refunds = Refund.filter(program_id=copy.program_id)
+    assert report.points_after == points
+    assert report.taken_back_after == await sum_of(refunds, "due_points")
+    by_rule = {code: one.points for code, one in report.rules.items()}
+    assert by_rule["CAPS"] < 0
+    assert sum(by_rule.values()) == points
+
+
 async def test_the_points_left_equal_those_of_an_empty_copy(shop: Shop):
     bought = past(11)
     await play(shop, bought)

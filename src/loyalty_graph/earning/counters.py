@@ -5,7 +5,7 @@ from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from loyalty_graph.earning.outcomes import CARRY, GivenBack, Outcome
+from loyalty_graph.earning.outcomes import CARRY, TOTAL, GivenBack, Outcome, Total
 from loyalty_graph.earning.rule_settings import CapPeriod
 
 
@@ -125,6 +125,13 @@ class MemberCounters:
                 self._counters.spend(one.code, one.budget, one.points)
             if one.carry is not None:
                 self._carry(one.code, one.carry.after - one.carry.before)
+
+    def take_total(self, points: int, total: Total | None) -> None:
+        """Count all points of a purchase that is being recorded, where caps limit them."""
+        if total is not None and points:
+            self._add(TOTAL, total.periods, points=points, times=0)
+            for period in total.budgets:
+                self._counters.spend(TOTAL, period, points)
 
     def give_back(self, given_back: Iterable[GivenBack]) -> None:
         """Give caps and budgets their room back, in the periods it was taken from."""

@@ -12,12 +12,21 @@ CARRY = "CARRY"
 """The period of the counter that keeps a rate's remainder: its points are minor units."""
 
 
+TOTAL = "*"
+"""What stands in the place of a rule's code where all points of purchases are counted."""
+
+
 class CutKind(StrEnum):
-    """What a limit is: of points or of times for a member, or of points for everybody."""
+    """What a limit is: of points or of times for a member, or of points for everybody.
+
+    Those of a total count all points of purchases, not those of one rule.
+    """
 
     POINTS = "POINTS"
     TIMES = "TIMES"
     BUDGET = "BUDGET"
+    MEMBER_TOTAL = "MEMBER_TOTAL"
+    PROGRAM_TOTAL = "PROGRAM_TOTAL"
 
 
 class Cut(NamedTuple):
@@ -69,6 +78,40 @@ class Outcome(NamedTuple):
         return told
 
 
+class Total(NamedTuple):
+    """What caps over all points of purchases left of one: of its `wanted` points, less the `cuts`.
+
+    `lines` are what its lines keep, times what the member has; what its rules keep, their outcomes
+    say. `periods` are those in which it counts for the member, `budgets` for all together.
+    """
+
+    wanted: int
+    lines: int
+    cuts: tuple[Cut, ...]
+    periods: tuple[str, ...]
+    budgets: tuple[str, ...]
+
+    def to_json(self) -> list[Any]:
+        """Return it as JSON values, to be pinned."""
+        cuts = [list(cut) for cut in self.cuts]
+        return [self.wanted, self.lines, cuts, list(self.periods), list(self.budgets)]
+
+    @classmethod
+    def from_json(cls, pinned: Sequence[Any]) -> Self:
+        """Return what was pinned."""
+        wanted, lines, cuts, periods, budgets = pinned
+        told = tuple(Cut(*cut) for cut in cuts)
+        return cls(wanted, lines, told, tuple(periods), tuple(budgets))
+
+    def given_back(self, points: int) -> "list[GivenBack]":
+        """Return what gives its caps room for so many points back."""
+        for_all = [
+            GivenBack(TOTAL, points, is_all=False, periods=(), budget=one) for one in self.budgets
+        ]
+        mine = GivenBack(TOTAL, points, is_all=False, periods=self.periods)
+        return [mine, *for_all]
+
+
 class Declined(StrEnum):
     """Why a rule gave nothing for an activity."""
 
@@ -83,7 +126,8 @@ class Earned:
     """What a purchase or an activity earned: the lines' points, and what rules added.
 
     `points` is everything. `facts` are what the rules read of the member, to be pinned. `declined`
-    says of an activity why rules for its kind gave nothing.
+    says of an activity why rules for its kind gave nothing. `total` is there where caps limit all
+    points of purchases.
     """
 
     points: int
@@ -91,11 +135,25 @@ class Earned:
     outcomes: tuple[Outcome, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     declined: Mapping[str, Declined] = field(default_factory=dict)
+    total: Total | None = None
+
+    @property
+    def lines_points(self) -> int:
+        """Return what the lines earned, times what the member has, within caps over everything."""
+        return self.calculation.points if self.total is None else self.total.lines
 
     def reckoning(self) -> dict[str, Any]:
         """Return how the points came about, as JSON values."""
         told = [one.to_json() for one in self.outcomes if one.wanted]
-        return {**self.calculation.reckoning(), **({"rules": told} if told else {})}
+        rules = {"rules": told} if told else {}
+        return {**self.calculation.reckoning(), **rules, **self._capped()}
+
+    def _capped(self) -> dict[str, Any]:
+        if self.total is None or not self.total.cuts:
+            return {}
+        lines = [self.calculation.points, self.total.lines]
+        cuts = [list(cut) for cut in self.total.cuts]
+        return {"capped": {"wanted": self.total.wanted, "lines": lines, "cuts": cuts}}
 
     def pinned(self) -> dict[str, Any] | None:
         """Return what a refund must know again, as JSON values; None when that is nothing."""
@@ -107,6 +165,8 @@ class Earned:
                 if one.points or one.carry is not None
             ]
             pins = {**pins, "facts": dict(self.facts), "rules": standing}
+        if self.total is not None:
+            pins = {**pins, "total": self.total.to_json()}
         return pins or None
 
 
@@ -167,8 +227,8 @@ class GivenBack(NamedTuple):
     points: int
     is_all: bool
     periods: tuple[str, ...]
-    budget: str | None
-    carry_minor: int
+    budget: str | None = None
+    carry_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,4 +260,6 @@ class Worth:
 def pinned_counters(pinned: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the (rule, period) of the member's counters that a refund moves."""
     standing = [Standing.from_json(one) for one in pinned.get("rules", ())]
-    return [(one.code, period) for one in standing for period in one.counted]
+    total = Total.from_json(pinned["total"]).periods if "total" in pinned else ()
+    by_rule = [(one.code, period) for one in standing for period in one.counted]
+    return [*by_rule, *((TOTAL, period) for period in total)]

@@ -1,6 +1,6 @@
 """A version's bonus rules, compiled once: what they give for a purchase, in a fixed order."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, tzinfo
 from itertools import chain, compress
@@ -14,11 +14,21 @@ from loyalty_graph.earning.basket import Basket, Occasion
 from loyalty_graph.earning.bonuses import Bonus, Limits
 from loyalty_graph.earning.calculators import Calculation, ProductTypeRewardCalculator
 from loyalty_graph.earning.counters import MemberCounters
-from loyalty_graph.earning.outcomes import Declined, Earned, GivenBack, Outcome, Standing, Worth
+from loyalty_graph.earning.outcomes import (
+    TOTAL,
+    Declined,
+    Earned,
+    GivenBack,
+    Outcome,
+    Standing,
+    Total,
+    Worth,
+)
 from loyalty_graph.earning.rule_settings import EarningRule, Offer, Stacking
 from loyalty_graph.earning.rules import check_points
 from loyalty_graph.earning.schedules import Span, day_edges, is_open, microseconds
 from loyalty_graph.earning.settings import EarningSettings
+from loyalty_graph.earning.totals import TotalCaps
 from loyalty_graph.earning.vocabulary import ACTIVITIES, PURCHASES
 from loyalty_graph.purchases.rules import ActivityKind
 
@@ -57,7 +67,8 @@ class RuleBook:
 
     Points come about in this order: the lines at their rates; times tier and plan; the bonus rules
     beside them, from the lines' points before those multipliers; of each group the best; all of
-    them or only the best (`stacking`); caps of the member; budgets.
+    them or only the best (`stacking`); caps of the member; budgets; caps over all points. A book
+    that `is_plain` knows only rates.
     """
 
     def __init__(
@@ -81,6 +92,11 @@ class RuleBook:
         given: tuple[EarningRule | Offer, ...] = (*bought, *settings.offers)
         self.pending = settings.pending
         self.bonuses = [Bonus(one, zone, segments or {}, pending=settings.pending) for one in given]
+        self._totals = TotalCaps(settings.caps)
+        self.is_plain = not (self.bonuses or self._totals)
+        self.has_budgets = self._totals.has_budgets or any(
+            one.settings.budget for one in self.bonuses
+        )
         self._special = {one.code for one in self.bonuses if one.facts or one.is_limited}
         whole = [ALWAYS if one.whole is None else one.whole for one in self.bonuses]
         self._held = compile_all(whole, PURCHASES)
@@ -102,22 +118,28 @@ class RuleBook:
             frozenset(one.code for one in settings.offers),
         )
 
-    def counters(self, days: Iterable[date]) -> set[tuple[str, str]]:
+    def counters(self, days: Collection[date]) -> set[tuple[str, str]]:
         """Return the (rule, period) of a member's counters that purchases on these days read."""
-        return {
+        by_rule = {
             (bonus.code, period)
             for day in days
             for bonus in self._on(day).open
             for period in bonus.periods(day)
         }
+        return by_rule | {(TOTAL, period) for day in days for period in self._totals.periods(day)}
 
-    def budgets(self, days: Iterable[date]) -> dict[tuple[str, str], int]:
+    def budgets(self, days: Collection[date]) -> dict[tuple[str, str], int]:
         """Return the budgets that purchases on these days read: (rule, period) -> points."""
-        return {
+        by_rule = {
             (bonus.code, limits.budget): limits.all[-1].limit
             for day in days
             for bonus in self._on(day).open
             if (limits := bonus.limits(day)) is not None and limits.budget is not None
+        }
+        return by_rule | {
+            (TOTAL, period): limit
+            for day in days
+            for period, limit in self._totals.budgets(day).items()
         }
 
     def decide(
@@ -136,7 +158,7 @@ class RuleBook:
             InvalidInputError: The points are more than one purchase may earn.
         """
         calculation = base.times(multipliers)
-        if not self.bonuses:
+        if self.is_plain:
             return Earned(calculation.points, calculation)
         wanted = self.wanted(self.counting(basket), counters, base)
         limits = self._on(basket.at.date()).limits
@@ -149,9 +171,14 @@ class RuleBook:
                     facts[fact] = getattr(basket.member, fact)
                 if one.code in limits:
                     outcomes[place] = bonus.limited(one, limits[one.code], counters)
-        points = calculation.points + sum([one.points for one in outcomes])
-        check_points(points)
-        return Earned(points, calculation, tuple(outcomes), facts)
+        lines, total = calculation.points, None
+        check_points(lines + sum([one.points for one in outcomes]))
+        if self._totals:
+            day = basket.at.date()
+            outcomes, total = self._totals.cap(lines, outcomes, counters, day)
+            lines = total.lines
+        points = lines + sum([one.points for one in outcomes])
+        return Earned(points, calculation, tuple(outcomes), facts, total=total)
 
     def counting(self, basket: Basket) -> Basket:
         """Return the basket with no amount where its lines are excluded from earning."""
@@ -272,15 +299,19 @@ class RuleBook:
         standing = [Standing.from_json(one) for one in pinned.get("rules", ())]
         now = self._stands_on(standing, pinned, basket, after)
         kept = [one for one in now if not one.is_over]
-        was, calculation = before.times(multipliers), after.times(multipliers)
-        return Worth(
-            was.points + sum(one.points for one in standing),
-            calculation.points + sum(one.points for one in now),
-            calculation,
-            tuple(self._told(one) for one in kept),
-            tuple(self._given_back(*both) for both in zip(standing, now, strict=True)),
-            {**pinned, "rules": [one.to_json() for one in kept]} if standing else dict(pinned),
-        )
+        was, calculation = before.times(multipliers).points, after.times(multipliers)
+        left, given_back = calculation.points, [*map(self._given_back, standing, now)]
+        still = {**pinned, "rules": [one.to_json() for one in kept]} if standing else dict(pinned)
+        points_before = was + sum(one.points for one in standing)
+        points = left + sum(one.points for one in now)
+        if "total" in pinned:
+            total = Total.from_json(pinned["total"])
+            lines = min(total.lines, left)
+            points_before, points = points_before - was + total.lines, points - left + lines
+            given_back += total.given_back(points_before - points)
+            still["total"] = total._replace(lines=lines).to_json()
+        told = tuple(self._told(one) for one in kept)
+        return Worth(points_before, points, calculation, told, tuple(given_back), still)
 
     def _stands_on(
         self,

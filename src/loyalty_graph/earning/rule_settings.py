@@ -67,6 +67,13 @@ class CapPeriod(StrEnum):
     EVER = "EVER"
 
 
+class CapScope(StrEnum):
+    """Whose points a cap over everything counts: each member's, or those of all together."""
+
+    MEMBER = "MEMBER"
+    PROGRAM = "PROGRAM"
+
+
 class OncePer(StrEnum):
     """For what an activity counts once: the member, the named network, or the proof it gives."""
 
@@ -111,6 +118,20 @@ class Cap(_Settings):
             raise ValueError("a cap limits points or times, one of them")
         if self.times is not None and self.per is CapPeriod.PURCHASE:
             raise ValueError("a rule counts once for a purchase anyway; cap its points")
+        return self
+
+
+class TotalCap(_Settings):
+    """The most that all of a member's purchases earn in a period, or those of all members."""
+
+    points: int = Field(ge=1, le=BUDGET_MAX)
+    per: CapPeriod
+    scope: CapScope = CapScope.MEMBER
+
+    @model_validator(mode="after")
+    def _span_purchases(self) -> Self:
+        if self.scope is CapScope.PROGRAM and self.per is CapPeriod.PURCHASE:
+            raise ValueError("a single purchase is one member's; cap it with scope = MEMBER")
         return self
 
 

@@ -8,12 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from loyalty_graph.earning.pending import Pending
 from loyalty_graph.earning.rule_settings import (
+    CAPS_MAX,
     OFFERS_MAX,
     RULES_MAX,
     EarningRule,
     Label,
     Offer,
     Stacking,
+    TotalCap,
 )
 from loyalty_graph.earning.rules import Rate
 
@@ -40,7 +42,8 @@ class EarningSettings(BaseModel):
     is a line like others, of a product type to exclude; without a `default_rate` types without
     a rate of their own earn nothing. Amounts are without tax unless `counts_tax`. A profile that
     has all `profile_fields` is complete, which an activity rule may reward. What purchases earn may
-    wait (`pending`), also what rules and offers give for them that say nothing else.
+    wait (`pending`), also what rules and offers give for them that say nothing else. `caps` limit
+    all points of purchases, whatever gave them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,6 +65,7 @@ class EarningSettings(BaseModel):
     )
     pending: Pending | None = None
     stacking: Stacking = Stacking.SUM
+    caps: tuple[TotalCap, ...] = Field(default=(), max_length=CAPS_MAX)
     rules: tuple[EarningRule, ...] = Field(default=(), max_length=RULES_MAX)
     offers: tuple[Offer, ...] = Field(default=(), max_length=OFFERS_MAX)
 

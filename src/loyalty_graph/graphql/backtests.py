@@ -48,10 +48,13 @@ class BacktestMonth:
 
 @strawberry.type(description="What a rule would have given.")
 class BacktestRule:
-    """A rule, or LINES and MULTIPLIERS for what is no rule's."""
+    """A rule, or LINES, MULTIPLIERS and CAPS for what is no rule's."""
 
     code: str = strawberry.field(
-        description="The rule's; LINES for the lines' rates, MULTIPLIERS for tiers and plans."
+        description=(
+            "The rule's; LINES for the lines' rates, MULTIPLIERS for tiers and plans, CAPS (below "
+            "zero) for what caps on all points took of the lines."
+        )
     )
     name: str = strawberry.field(description="What people call it.")
     purchases: int = strawberry.field(description="How many it would have given points for.")
@@ -65,7 +68,9 @@ class BacktestRule:
 class BacktestReason:
     """A cause of a difference."""
 
-    code: str = strawberry.field(description="The rule's code, LINES, MULTIPLIERS or REFUNDS.")
+    code: str = strawberry.field(
+        description="The rule's code, LINES, MULTIPLIERS, CAPS or REFUNDS."
+    )
     name: str = strawberry.field(description="What people call it.")
     points: Points = strawberry.field(description="Below zero when it is less than it was.")
 

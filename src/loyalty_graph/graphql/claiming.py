@@ -7,7 +7,14 @@ from loyalty_graph.graphql.errors import RefusalsAsData
 from loyalty_graph.graphql.inputs import KEY, Input, MemberRef
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.graphql.purchases import PurchasePayload
-from loyalty_graph.graphql.rule_points import BY_RULE, RulePoints, points_by_rule
+from loyalty_graph.graphql.rule_points import (
+    BY_RULE,
+    CAPPED,
+    PointsCapped,
+    RulePoints,
+    points_by_rule,
+    points_capped,
+)
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.usecases import claiming
@@ -43,6 +50,7 @@ class ClaimPurchasePayload(PurchasePayload):
 
     points: Points | None = strawberry.field(default=None, description="What it earned.")
     points_by_rule: list[RulePoints] = strawberry.field(default_factory=list, description=BY_RULE)
+    capped: PointsCapped | None = strawberry.field(default=None, description=CAPPED)
 
 
 @strawberry.type
@@ -73,6 +81,7 @@ class ClaimMutation:
             entry_sequence=done.entry_sequence,
             points=Points(done.points),
             points_by_rule=[points_by_rule(one) for one in done.rules],
+            capped=points_capped(done.capped),
             balance=Points(done.balance_points),
             replayed=done.replayed,
         )

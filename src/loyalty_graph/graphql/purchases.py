@@ -18,7 +18,14 @@ from loyalty_graph.graphql.ledger import LedgerEntry
 from loyalty_graph.graphql.money import Money, money_of
 from loyalty_graph.graphql.nodes import Node, batched, load, loads
 from loyalty_graph.graphql.permissions import NeedsScope
-from loyalty_graph.graphql.rule_points import BY_RULE, RulePoints, points_by_rule
+from loyalty_graph.graphql.rule_points import (
+    BY_RULE,
+    CAPPED,
+    PointsCapped,
+    RulePoints,
+    points_by_rule,
+    points_capped,
+)
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.programs import service as programs
@@ -26,7 +33,7 @@ from loyalty_graph.programs.exchange import Exchange
 from loyalty_graph.purchases import reads
 from loyalty_graph.purchases.rules import Channel
 from loyalty_graph.purchases.states import PurchaseState
-from loyalty_graph.usecases.purchase_points import given_by_rule
+from loyalty_graph.usecases.purchase_points import capped, given_by_rule
 
 if TYPE_CHECKING:
     from loyalty_graph.graphql.members import Member
@@ -145,6 +152,10 @@ class Purchase(Node):
     async def points_by_rule(self, info: Info) -> list[RulePoints]:
         return await batched(info, _rules, self)
 
+    @strawberry.field(description=CAPPED)
+    async def capped(self, info: Info) -> PointsCapped | None:
+        return await batched(info, _capped, self)
+
     @strawberry.field(description="The lines, in order.")
     async def lines(self, info: Info) -> list[PurchaseLine]:
         return await batched(info, _lines, self)
@@ -217,6 +228,14 @@ async def _rules(
         [points_by_rule(one) for one in given_by_rule(found[purchase.key])]
         for purchase in purchases
     ]
+
+
+async def _capped(
+    purchases: Sequence[Purchase], *, program_id: UUID, now: datetime
+) -> list[PointsCapped | None]:
+    del now
+    found = await reads.pinned(program_id, [purchase.key for purchase in purchases])
+    return [points_capped(capped(found[purchase.key])) for purchase in purchases]
 
 
 def exchange_rate_of(exchange: Exchange | None) -> PurchaseExchangeRate | None:

@@ -24,7 +24,14 @@ from loyalty_graph.graphql.receipt_inputs import (
     lines_of,
     other_currency,
 )
-from loyalty_graph.graphql.rule_points import BY_RULE, RulePoints, points_by_rule
+from loyalty_graph.graphql.rule_points import (
+    BY_RULE,
+    CAPPED,
+    PointsCapped,
+    RulePoints,
+    points_by_rule,
+    points_capped,
+)
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.purchases.rules import PAYMENT_LENGTH_MAX, Channel
@@ -110,6 +117,7 @@ class RecordPurchasePayload(PurchasePayload):
 
     points: Points | None = strawberry.field(default=None, description="What it earned.")
     points_by_rule: list[RulePoints] = strawberry.field(default_factory=list, description=BY_RULE)
+    capped: PointsCapped | None = strawberry.field(default=None, description=CAPPED)
     paid_points: Points | None = strawberry.field(
         default=None, description="The points that paid a part of it."
     )
@@ -135,6 +143,7 @@ def _recorded(
         entry_sequence=outcome.entry_sequence,
         points=Points(outcome.points),
         points_by_rule=[points_by_rule(one) for one in outcome.rules],
+        capped=points_capped(outcome.capped),
         paid_points=Points(outcome.paid_points),
         paid_with_points=money_of(outcome.paid_minor, currency),
         balance=Points(outcome.balance_points),

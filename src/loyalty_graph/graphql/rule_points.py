@@ -1,10 +1,11 @@
 """What bonus rules gave for a purchase, as the API shows it."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import strawberry
 
-from loyalty_graph.earning.outcomes import CutKind
+from loyalty_graph.earning.outcomes import Cut, CutKind
 from loyalty_graph.earning.rule_settings import CapPeriod
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.scalars import Points
@@ -17,11 +18,13 @@ BY_RULE = (
 
 describe_enum(
     CutKind,
-    "What a limit of a rule is.",
+    "What a limit is.",
     {
         CutKind.POINTS: "Points of a member.",
         CutKind.TIMES: "How often it counts for a member.",
         CutKind.BUDGET: "Points of all members together.",
+        CutKind.MEMBER_TOTAL: "All points of a member's purchases, whatever gave them.",
+        CutKind.PROGRAM_TOTAL: "All points of everybody's purchases.",
     },
 )
 describe_enum(
@@ -38,7 +41,7 @@ describe_enum(
 )
 
 
-@strawberry.type(description="What a limit of a rule left out.")
+@strawberry.type(description="What a limit left out.")
 class PointsCut:
     """A cut."""
 
@@ -69,11 +72,31 @@ def points_by_rule(gave: purchase_command.RulePoints) -> RulePoints:
         name=gave.name,
         points=Points(gave.points),
         wanted=Points(gave.wanted),
-        cuts=[
-            PointsCut(
-                kind=CutKind(kind), per=CapPeriod(per), limit=Points(limit), taken=Points(taken)
-            )
-            for kind, per, limit, taken in gave.cuts
-        ],
+        cuts=_cuts(gave.cuts),
         activates_at=gave.activates_at,
     )
+
+
+CAPPED = "What caps on all points of purchases left out; null when they left out nothing."
+
+
+@strawberry.type(description="What caps on all points of purchases left out.")
+class PointsCapped:
+    """What was wanted, and why that was not granted."""
+
+    wanted: Points = strawberry.field(description="What it would earn without these caps.")
+    cuts: list[PointsCut] = strawberry.field(description="What each cap took, in their order.")
+
+
+def points_capped(capped: purchase_command.Capped | None) -> PointsCapped | None:
+    """Return what caps left out as the API shows it."""
+    if capped is None:
+        return None
+    return PointsCapped(wanted=Points(capped.wanted), cuts=_cuts(capped.cuts))
+
+
+def _cuts(cuts: Iterable[Cut]) -> list[PointsCut]:
+    return [
+        PointsCut(kind=CutKind(kind), per=CapPeriod(per), limit=Points(limit), taken=Points(taken))
+        for kind, per, limit, taken in cuts
+    ]

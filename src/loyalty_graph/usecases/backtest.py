@@ -272,7 +272,7 @@ class _Replay:
 
     def __init__(self, terms: Terms, report: Backtest, *, now: datetime) -> None:
         self.counters = Counters()
-        self.has_budgets = any(one.settings.budget for one in terms.book.bonuses)
+        self.has_budgets = terms.book.has_budgets
         self._terms, self._report, self._now = terms, report, now
         report.names.update({one.code: one.settings.name for one in terms.book.bonuses})
         self._points: dict[str, dict[str, int]] = {}

@@ -20,7 +20,7 @@ from loyalty_graph.purchases.history import PastPurchase, PastRefund
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.segments.facts import NOBODY, MemberFacts
 from loyalty_graph.tiers.standing import Change, Scheme, Standing, advance, begin, count, tier_at
-from loyalty_graph.usecases.backtest_report import LINES, MULTIPLIERS
+from loyalty_graph.usecases.backtest_report import CAPS, LINES, MULTIPLIERS
 from loyalty_graph.usecases.purchase_points import activates_at, parts
 
 
@@ -108,6 +108,7 @@ class Player:
         except (UnknownProductTypeError, InvalidInputError):
             return None
         self.counters.take(earned.outcomes)
+        self.counters.take_total(earned.points, earned.total)
         pinned = earned.pinned() or {}
         self.bought[purchase.id] = _Bought(purchase, purchase.lines, base, pinned)
         self._credit(purchase, earned)
@@ -299,7 +300,8 @@ def _spend(lines: Sequence[Line]) -> int:
 def by_rule(earned: Earned) -> dict[str, int]:
     """Return the points of a purchase by what gave them."""
     lines = sum(earned.calculation.line_points)
-    found = {LINES: lines, MULTIPLIERS: earned.calculation.points - lines}
+    multiplied = earned.calculation.points
+    found = {LINES: lines, MULTIPLIERS: multiplied - lines, CAPS: earned.lines_points - multiplied}
     for one in earned.outcomes:
         found[one.code] = found.get(one.code, 0) + one.points
     return {code: points for code, points in found.items() if points}
@@ -310,6 +312,9 @@ def told_by_rule(why: Mapping[str, Any]) -> dict[str, int]:
     found = {LINES: sum(step["points"] for step in why.get("steps", ()))}
     if "multiplied" in why:
         found[MULTIPLIERS] = why["multiplied"]["to"] - why["multiplied"]["from"]
+    if "capped" in why:
+        before, after = why["capped"]["lines"]
+        found[CAPS] = after - before
     for one in why.get("rules", ()):
         found[one["code"]] = found.get(one["code"], 0) + one["points"]
     return found

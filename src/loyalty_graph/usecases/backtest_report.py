@@ -11,10 +11,12 @@ from uuid import UUID
 
 LINES = "LINES"
 MULTIPLIERS = "MULTIPLIERS"
+CAPS = "CAPS"
 REFUNDS = "REFUNDS"
 NAMES = {
     LINES: "Points of the lines",
     MULTIPLIERS: "Tiers and memberships",
+    CAPS: "Lines beyond the caps on all points",
     REFUNDS: "Refunds",
 }
 SHOWN_MEMBERS_MAX = 10

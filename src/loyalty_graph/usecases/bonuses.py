@@ -10,7 +10,7 @@ from loyalty_graph.db import in_transaction_now
 from loyalty_graph.db.sets import Lookup, Row, fetch
 from loyalty_graph.earning import tallies
 from loyalty_graph.earning.counters import BudgetKey, Count, CounterKey, Counters, MemberCounters
-from loyalty_graph.earning.outcomes import GivenBack, Outcome
+from loyalty_graph.earning.outcomes import Earned, GivenBack, Outcome
 from loyalty_graph.ledger.rules import Account
 from loyalty_graph.segments.facts import MemberFacts
 from loyalty_graph.usecases import posting
@@ -70,7 +70,7 @@ class Bonuses:
     def of(cls, terms: Mapping[datetime, Terms], *, lock: bool) -> "Bonuses":
         """Return what the rules read for purchases made at these instants."""
         days: dict[int, set[date]] = {}
-        books = {one.version.number: one.book for one in terms.values() if one.book.bonuses}
+        books = {one.version.number: one.book for one in terms.values() if not one.book.is_plain}
         for at, one in terms.items():
             if one.version.number in books:
                 days.setdefault(one.version.number, set()).add(one.local(at).date())
@@ -159,6 +159,10 @@ class Bonuses:
         self.counters(member_id).take(outcomes)
         used = [one.code for one in outcomes if one.is_offer and one.points]
         self._offers.use(batch, member_id, used)
+
+    def gave_in_all(self, member_id: UUID, earned: Earned) -> None:
+        """Count all points of a purchase of the batch, where caps limit them."""
+        self.counters(member_id).take_total(earned.points, earned.total)
 
     def take_back(
         self, batch: posting.Batch, member_id: UUID, given_back: Sequence[GivenBack]

@@ -8,7 +8,7 @@ from loyalty_graph.benefits.rules import GrantSource
 from loyalty_graph.earning.rules import Granularity, Rounding
 from loyalty_graph.money import Money
 from loyalty_graph.programs.rules import ProgramSettings
-from loyalty_graph.usecases.rule_words import rule_sentence
+from loyalty_graph.usecases.rule_words import rule_sentence, total_sentence
 from loyalty_graph.usecases.writing import InLanguages, Writing, in_words
 
 ROUNDED: Mapping[str, InLanguages] = {
@@ -88,17 +88,25 @@ class Step:
 def steps(why: Mapping[str, Any], settings: ProgramSettings, writing: Writing) -> list[Step]:
     """Return a step for each line, one for what multiplied their points, and one for each rule."""
     multiplied = [_multiplied(why["multiplied"], settings, writing)] if "multiplied" in why else []
-    rules = _rules(why.get("rules", ()), settings, writing)
+    rules = _rules(why, settings, writing)
     return [*_lines(why.get("steps", ()), settings, writing), *multiplied, *rules]
 
 
-def _rules(
-    rules: Sequence[Mapping[str, Any]], settings: ProgramSettings, writing: Writing
-) -> list[Step]:
+def _rules(why: Mapping[str, Any], settings: ProgramSettings, writing: Writing) -> list[Step]:
+    """Return a step for each rule, and one for what caps on all points took of the lines."""
+
     def amount(points: int) -> str:
         return in_words(points, settings, writing)
 
-    return [Step(rule_sentence(one, amount, writing), None, None, one["points"]) for one in rules]
+    steps = [
+        Step(rule_sentence(one, amount, writing), None, None, one["points"])
+        for one in why.get("rules", ())
+    ]
+    if "capped" in why:
+        before, after = why["capped"]["lines"]
+        told = total_sentence(why["capped"], amount, writing)
+        steps.append(Step(told, None, None, after - before))
+    return steps
 
 
 def _multiplied(why: Mapping[str, Any], settings: ProgramSettings, writing: Writing) -> Step:

@@ -125,6 +125,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "rates": "Rates of some product types.",
         "profile_fields": "What a profile needs to be complete.",
         "stacking": "Whether all bonuses of a purchase count, or only the best.",
+        "caps": "The most that purchases earn in all, whatever gives the points.",
         "rules": "Bonuses beside the rates.",
         "offers": "Bonuses that a member activates before buying.",
     },
@@ -158,6 +159,11 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "points": "At most so many points; or give times.",
         "times": "At most so often; or give points.",
         "per": "In each such period; weeks begin on Monday.",
+    },
+    "TotalCap": {
+        "points": "At most so many points.",
+        "per": "In each such period; weeks begin on Monday.",
+        "scope": "MEMBER: each member's own purchases. PROGRAM: those of all members together.",
     },
     "Budget": {
         "points": "At most so many points; not below what was given already.",

@@ -226,7 +226,8 @@ class Words:
                 else self.value("times", told["times"])
             )
             per = told.get("per", "EVER").lower()
-            return f"{amount} {'ever' if per == 'ever' else f'per {per}'}"
+            whose = " for all members together" if told.get("scope") == "PROGRAM" else ""
+            return f"{amount} {'ever' if per == 'ever' else f'per {per}'}{whose}"
         if name == "schedule":
             return f"{told['rrule']}, from {told['begins']} on, {told['minutes']} minutes each"
         if name in {"pending", "expiry"}:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from loyalty_graph.earning.outcomes import Cut
+from loyalty_graph.earning.outcomes import Cut, Total
 from loyalty_graph.idempotency import Claim, claim
 from loyalty_graph.members.rules import Reference
 from loyalty_graph.purchases.rules import Channel, Line
@@ -96,6 +96,28 @@ class RulePoints:
         return cls(code, name, points, wanted, tuple(Cut(*cut) for cut in cuts), activates_at)
 
 
+class Capped(NamedTuple):
+    """What caps on all points of purchases took of those that one `wanted`."""
+
+    wanted: int
+    cuts: tuple[Cut, ...]
+
+    @classmethod
+    def of(cls, total: Total | None) -> "Capped | None":
+        """Return what they took, None when that is nothing."""
+        return cls(total.wanted, total.cuts) if total is not None and total.cuts else None
+
+    def to_json(self) -> list[Any]:
+        """Return it as JSON values."""
+        return [self.wanted, [list(cut) for cut in self.cuts]]
+
+    @classmethod
+    def from_json(cls, kept: Sequence[Any]) -> "Capped":
+        """Return what was kept."""
+        wanted, cuts = kept
+        return cls(wanted, tuple(Cut(*cut) for cut in cuts))
+
+
 @dataclass(frozen=True, slots=True)
 class PurchaseRecorded:
     """The answer: points that were earned, and the entry and balance they led to.
@@ -112,6 +134,7 @@ class PurchaseRecorded:
     paid_points: int = 0
     paid_minor: int = 0
     rules: tuple[RulePoints, ...] = ()
+    capped: Capped | None = None
     replayed: bool = False
 
     def kept(self) -> dict[str, Any]:
@@ -125,6 +148,7 @@ class PurchaseRecorded:
             "entry": self.entry_sequence,
             "paid": [self.paid_points, self.paid_minor],
             **rules,
+            **({"capped": self.capped.to_json()} if self.capped else {}),
         }
 
     @classmethod
@@ -140,5 +164,6 @@ class PurchaseRecorded:
             paid_points,
             paid_minor,
             tuple(map(RulePoints.from_json, kept.get("rules", ()))),
+            Capped.from_json(kept["capped"]) if "capped" in kept else None,
             replayed=True,
         )

@@ -13,7 +13,12 @@ from loyalty_graph.usecases import entering, payments, posting, purchase_points
 from loyalty_graph.usecases.bonuses import Bonuses
 from loyalty_graph.usecases.exchanging import Exchanges, Priced
 from loyalty_graph.usecases.memberships import Memberships
-from loyalty_graph.usecases.purchase_command import PurchaseRecorded, RecordPurchase, RulePoints
+from loyalty_graph.usecases.purchase_command import (
+    Capped,
+    PurchaseRecorded,
+    RecordPurchase,
+    RulePoints,
+)
 from loyalty_graph.usecases.purchase_terms import Terms
 from loyalty_graph.usecases.tiering import Tiering
 
@@ -62,6 +67,7 @@ def decide(
     rules = purchase_points.by_rule(earned, terms, at=command.purchased_at)
     recorded = _credit(batch, account, bought, terms, earned, rules)
     so_far.bonuses.gave(batch, account.member_id, earned.outcomes)
+    so_far.bonuses.gave_in_all(account.member_id, earned)
     so_far.bonuses.bought(
         account.member_id, spend_minor=recorded.spend_minor, at=command.purchased_at
     )
@@ -73,7 +79,7 @@ def decide(
         points=recorded.points,
         at=command.purchased_at,
     )
-    return _answer(batch, place, account, recorded, rules)
+    return _answer(batch, place, account, recorded, (rules, Capped.of(earned.total)))
 
 
 def _earned(
@@ -88,7 +94,7 @@ def _earned(
     tier = so_far.tiering.tier_at(account.member_id, at)
     plan = so_far.memberships.plan_at(account.member_id, at)
     buyer = purchase_points.SOMEBODY
-    if terms.book.bonuses:
+    if not terms.book.is_plain:
         facts = so_far.bonuses.facts(account, at=terms.local(at), now=batch.now)
         purchase_points.know_standing(facts, terms.scheme, tier, plan)
         buyer = purchase_points.Buyer(
@@ -170,7 +176,7 @@ def _answer(
     place: int,
     account: ledger.Account,
     recorded: purchases.Recorded,
-    rules: tuple[RulePoints, ...],
+    told: tuple[tuple[RulePoints, ...], Capped | None],
 ) -> PurchaseRecorded:
     answer = PurchaseRecorded(
         account.member_id,
@@ -180,7 +186,7 @@ def _answer(
         recorded.entry_sequence,
         recorded.paid_points,
         recorded.paid_minor,
-        rules,
+        *told,
     )
     batch.answer(place, answer.kept())
     batch.record(

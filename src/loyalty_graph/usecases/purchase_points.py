@@ -8,7 +8,7 @@ from loyalty_graph.benefits.rules import Multiplier
 from loyalty_graph.earning.basket import Basket
 from loyalty_graph.earning.calculators import Calculation
 from loyalty_graph.earning.counters import NO_COUNTERS, MemberCounters
-from loyalty_graph.earning.outcomes import Earned, Outcome
+from loyalty_graph.earning.outcomes import Earned, Outcome, Total
 from loyalty_graph.earning.pending import Pending
 from loyalty_graph.earning.rule_book import RuleBook
 from loyalty_graph.earning.upsell import Upsell, upsell
@@ -18,7 +18,7 @@ from loyalty_graph.segments.facts import NOBODY, MemberFacts
 from loyalty_graph.subscriptions.rules import SubscriptionPlan
 from loyalty_graph.tiers.standing import Scheme
 from loyalty_graph.usecases.memberships import multipliers as plan_multipliers
-from loyalty_graph.usecases.purchase_command import RulePoints
+from loyalty_graph.usecases.purchase_command import Capped, RulePoints
 from loyalty_graph.usecases.purchase_terms import Terms
 from loyalty_graph.usecases.tiering import multipliers as tier_multipliers
 
@@ -92,7 +92,7 @@ def earned(
     """
     book = terms.book
     base = book.calculator.calculate(lines)
-    if not book.bonuses:
+    if book.is_plain:
         calculation = base.times(by)
         return Earned(calculation.points, calculation)
     return book.decide(_bought(terms, receipt, lines, at, buyer), buyer.counters, base, by)
@@ -180,10 +180,13 @@ def parts(
         groups.setdefault(wait, []).append(one)
     found = []
     for wait, some in groups.items():
-        calculation = earned.calculation if wait == usual else _NO_LINES
-        points = calculation.points + sum(one.points for one in some)
-        if points:
-            found.append((wait, Earned(points, calculation, tuple(some))))
+        bonus_points = sum(one.points for one in some)
+        part = Earned(bonus_points, _NO_LINES, tuple(some))
+        if wait == usual:
+            points = earned.lines_points + bonus_points
+            part = Earned(points, earned.calculation, tuple(some), total=earned.total)
+        if part.points:
+            found.append((wait, part))
     found.sort(key=lambda part: _order(part[0], day))
     return found
 
@@ -220,3 +223,8 @@ def pinned(earned: Earned, rules: Sequence[RulePoints]) -> dict[str, Any] | None
 def given_by_rule(pinned: Mapping[str, Any]) -> list[RulePoints]:
     """Return what rules gave for a purchase when it was made, from what was pinned with it."""
     return [RulePoints.from_json(one) for one in pinned.get("given", ())]
+
+
+def capped(pinned: Mapping[str, Any]) -> Capped | None:
+    """Return what caps on all points left out of a purchase when it was made."""
+    return Capped.of(Total.from_json(pinned["total"])) if "total" in pinned else None

@@ -42,7 +42,29 @@ OVER: InLanguages = (
 )
 BUDGET: InLanguages = ("its budget", "dem Budget", "bütçe", "الميزانية")
 CAP: InLanguages = ("the cap", "der Obergrenze", "üst sınır", "الحد الأقصى")
+MOST: Mapping[str, InLanguages] = {
+    CutKind.BUDGET: BUDGET,
+    CutKind.MEMBER_TOTAL: (
+        "the cap on all points",
+        "der Gesamtobergrenze",
+        "toplam üst sınır",
+        "الحد الأقصى الإجمالي",
+    ),
+    CutKind.PROGRAM_TOTAL: (
+        "the programme's cap on all points",
+        "der Gesamtobergrenze des Programms",
+        "programın toplam üst sınırı",
+        "الحد الأقصى الإجمالي للبرنامج",
+    ),
+}
+"""What limits are called that are not just a cap."""
 ALL: InLanguages = ("all", "alle", "tümü", "جميعها")
+IN_ALL: InLanguages = (
+    "In all: {amount}{left_out}",
+    "Insgesamt: {amount}{left_out}",
+    "Toplam: {amount}{left_out}",
+    "المجموع: {amount}{left_out}",
+)
 
 
 def rule_sentence(rule: Mapping[str, Any], amount: Callable[[int], str], writing: Writing) -> str:
@@ -56,11 +78,21 @@ def rule_sentence(rule: Mapping[str, Any], amount: Callable[[int], str], writing
     return f"{writing.within(rule['name'])}: {amount(wanted)}{left_out}"
 
 
+def total_sentence(
+    capped: Mapping[str, Any], amount: Callable[[int], str], writing: Writing
+) -> str:
+    """Return what caps on all points left of a purchase: what was wanted, and each cap's cut."""
+    cuts = [Cut(*cut) for cut in capped["cuts"]]
+    left_out = "".join(_left_out(cut, capped["wanted"], writing) for cut in cuts)
+    values = {"amount": amount(capped["wanted"]), "left_out": left_out}
+    return writing.say(IN_ALL, values)
+
+
 def _left_out(cut: Cut, wanted: int, writing: Writing) -> str:
     values = {
         "per": writing.say(A[CapPeriod(cut.per)], {}),
         "limit": writing.number(cut.limit),
-        "most": writing.say(BUDGET if cut.kind == CutKind.BUDGET else CAP, {}),
+        "most": writing.say(MOST.get(cut.kind, CAP), {}),
         "taken": writing.say(ALL, {}) if cut.taken == wanted else writing.number(cut.taken),
         "are": "is" if cut.taken == 1 < wanted else "are",
     }

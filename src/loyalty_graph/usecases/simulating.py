@@ -144,7 +144,7 @@ async def _buyer(
     plans = await subscriptions.plans_at(program_id, [member_id], now=now, at=at)
     plan = plans.get(member_id)
     by = purchase_points.multipliers(terms.scheme, tier, plan)
-    if not terms.book.bonuses:
+    if terms.book.is_plain:
         return by, SOMEBODY
     zone = terms.version.settings.zone
     facts = (await facts_of(program_id, [member_id], at=at, now=now, zone=zone))[member_id]
