@@ -24,7 +24,7 @@ from loyalty_graph.reports import flow_reads
 from loyalty_graph.reports.flow_reads import By
 from loyalty_graph.reports.points_flow import PointsFlow, chosen, points_flow
 from loyalty_graph.reports.rules import OWN, Column
-from loyalty_graph.usecases import adjustments, balances, expiry, purchases
+from loyalty_graph.usecases import adjustments, balances, erasing, expiry, purchases
 from loyalty_graph.usecases.balance_rows import BalanceFormat
 from tests.shop import COFFEE, DAY, NOON, NOTE, PROGRAM, Shop, by_id, open_shop
 
@@ -167,6 +167,66 @@ async def test_a_part_that_is_none_of_the_period_is_refused(database: object):
         await chosen(
             shop.program_id, FIRST, FIRST, by=By.MONTH, part="2026-04", column=None, now=NOON
         )
+
+
+async def test_what_rules_gave_is_told_from_what_lines_and_tiers_did(database: object):
+    given = data()
+    first = {
+        "code": "FIRST",
+        "name": "First",
+        "points": 25,
+        "when": {"purchase": {"is_first": True}},
+    }
+    later = {"code": "LATER", "name": "Later", "points": 13, "pending_days": 14}
+    level = {"code": "BASE", "name": "Base", "entry": 0, "multiplier": "3/2"}
+    shop = await open_shop(
+        {
+            **given,
+            "earning": {**given["earning"], "rules": [first, later]},
+            "tiers": {"basis": "SPEND", "window": "CALENDAR_YEAR", "levels": [level]},
+        }
+    )
+    ada = await shop.enrol()
+    await shop.buy(ada, BASKET)
+    await shop.buy(ada, BASKET)
+
+    found = await flow(shop, FIRST, FIRST, By.RULE)
+
+    assert {one.part: dict(one.flow.columns) for one in found.parts} == {
+        "FIRST": {"ISSUED": 25},
+        "LATER": {"ISSUED": 26},
+        "LINES": {"ISSUED": 180},
+        "MULTIPLIERS": {"ISSUED": 90},
+    }
+    for part, kinds in {
+        "FIRST": ["EARN"],
+        "LATER": ["EARN_PENDING", "EARN_PENDING"],
+        "MULTIPLIERS": ["EARN", "EARN"],
+    }.items():
+        wanted = await chosen(
+            shop.program_id, FIRST, FIRST, by=By.RULE, part=part, column=None, now=NOON
+        )
+        keys = await flow_reads.entry_keys(shop.program_id, wanted, after=None, limit=9)
+        rows = await TransferRow.filter(member_id=ada.id, sequence__in=[n for _, n in keys])
+        assert sorted(row.kind for row in rows) == kinds
+
+
+async def test_of_what_is_erased_the_sums_stay(database: object):
+    shop = await open_shop(data())
+    ada = await shop.enrol()
+    bought = await shop.buy(ada, BASKET, store="berlin")
+    await shop.bring_back(bought, {1: 1})
+    before = await flow(shop, FIRST, FIRST, By.STORE)
+
+    erased = await TransferRow.filter(member_id=ada.id).count()
+    wanted = erasing.EraseMember("staff:eve", "forget", by_id(ada), b"k" * 32)
+    await erasing.erase(shop.program_id, wanted, now=NOON + DAY)
+
+    assert erased == 2
+    assert await flow(shop, FIRST, FIRST, By.STORE) == before
+    by_rule = await flow(shop, FIRST, FIRST, By.RULE)
+    assert by_rule.whole.closing == before.whole.closing == 81
+    assert {one.part: one.flow.change for one in by_rule.parts} == {None: 81}
 
 
 # --- any history, any cut

@@ -8,6 +8,7 @@ import pytest
 from loyalty_graph.errors import IdempotencyMismatchError, InvalidInputError, NotFoundError
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.jobs.models import JobRow
+from loyalty_graph.ledger import migrating
 from loyalty_graph.ledger.errors import BalanceFileError
 from loyalty_graph.ledger.migrating import Progress
 from loyalty_graph.ledger.models import AccountRow, BalanceImportRow, LotRow, TransferRow
@@ -16,10 +17,10 @@ from loyalty_graph.outbox import CardMark, FactRow
 from loyalty_graph.purchases.models import Activity
 from loyalty_graph.tiers.models import TierChange, TierStanding
 from loyalty_graph.tiers.reads import tiers_of
-from loyalty_graph.usecases import balances, proof
+from loyalty_graph.usecases import balances, erasing, proof
 from loyalty_graph.usecases.balance_checks import BalanceCheck
 from loyalty_graph.usecases.balance_rows import BalanceFormat
-from tests.shop import DAY, NOON, PROGRAM, Shop, open_shop, program
+from tests.shop import DAY, NOON, PROGRAM, Shop, by_id, open_shop, program
 
 TABLES = (
     AccountRow,
@@ -94,8 +95,8 @@ async def test_balances_come_along_lot_by_lot_with_their_dates(shop: Shop):
         (one.kind, one.debit, one.credit, one.points, one.qualifying_points, one.reference)
         for one in transfers
     ] == [
-        ("MIGRATE", "MIGRATED", "MEMBER", 100, 90, "old:a"),
-        ("MIGRATE", "MIGRATED", "MEMBER", 40, 0, "old:b"),
+        ("MIGRATE", "MIGRATED", "MEMBER", 100, 90, migrating.reference("old", "a")),
+        ("MIGRATE", "MIGRATED", "MEMBER", 40, 0, migrating.reference("old", "b")),
     ]
     assert (transfers[0].text, transfers[0].actor) == ("from the old card", "cli")
     assert transfers[0].explanation == {"source": "old", "row": "a", "points": 100}
@@ -168,6 +169,19 @@ async def test_a_row_counts_once_however_late_it_comes_again(shop: Shop):
     assert sum(map(int, after)) == sum(map(int, before)) + 5  # type: ignore[call-overload] # flat
 
 
+async def test_a_row_whose_member_was_erased_does_not_come_again(shop: Shop):
+    await bring(shop, "key,external_id,points\nada-7,1,100\n")
+    ada = await member_of("1")
+    wanted = erasing.EraseMember("staff:eve", "forget", by_id(ada), b"k" * 32)
+    await erasing.erase(shop.program_id, wanted, now=NOON)
+
+    [fault] = await faults(shop, "key,external_id,points\nada-7,1,100\n")
+
+    assert fault[:3] == (2, "INVALID_INPUT", "key")
+    assert not [one for one in map(str, await rows()) if "ada-7" in one]
+    assert (await proof.verify(shop.program_id, now=NOON)).findings == []
+
+
 async def test_rows_of_another_source_are_other_rows(shop: Shop):
     await bring(shop)
 
@@ -215,12 +229,14 @@ async def test_every_bad_row_is_named_and_nothing_is_written(shop: Shop, ada: Me
         (15, "INVALID_INPUT", "points"),
     ]
     messages = [message for *_, message in found]
-    assert messages[2] == "bob and ada@example.com belong to different members."
-    assert messages[3].startswith("ada@example.com belongs to a member, but 2 is not known")
+    assert messages[2] == "The external_id and email belong to different members."
+    assert messages[3].startswith("The email belongs to a member, but the external_id is not known")
     assert messages[7] == "The key g stands in line 8 too."
     assert messages[8].startswith("The key known was imported before, with 5 points instead of 6")
     assert messages[9] == "The key other was imported before, for another member."
-    assert messages[11].startswith("6 belongs to a member, but other@example.com is not known")
+    assert messages[11].startswith(
+        "The external_id belongs to a member, but the email is not known"
+    )
 
 
 @pytest.mark.slow

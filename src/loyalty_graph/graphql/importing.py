@@ -179,7 +179,7 @@ class BalanceRowInput:
     key: str | None = strawberry.field(
         default=None,
         description=(
-            "The row's own name in its source, 1 to 40 characters: with it the row counts once, "
+            "The row's own name in its source, 1 to 100 characters: with it the row counts once, "
             "for good. Its place, if not given."
         ),
     )

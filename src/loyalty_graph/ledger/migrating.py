@@ -1,5 +1,6 @@
 """Balances of other systems: which rows are in the ledger already, and how far imports are."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,10 +13,15 @@ from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger.kinds import Kind
 from loyalty_graph.ledger.models import BalanceImportRow, TransferRow
 
+DIGEST_LENGTH = 32
+
 
 def reference(source: str, key: str) -> str:
-    """Return the reference of a row's entry: a row of a source counts once, for good."""
-    return f"{source}:{key}"
+    """Return the reference of a row's entry: a row of a source counts once, for good.
+
+    It holds a digest of the key: references outlive an erasure, and a key may say who it was.
+    """
+    return f"{source}:{hashlib.sha256(key.encode()).hexdigest()[:DIGEST_LENGTH]}"
 
 
 def explanation(source: str, key: str, points: int) -> dict[str, Any]:

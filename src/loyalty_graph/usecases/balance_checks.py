@@ -179,18 +179,23 @@ def whose(
 def _owner(row: BalanceRow, found: Mapping[Reference, UUID | None]) -> UUID | None:
     known = [one for one in row.references if found[one] is not None]
     if len({found[one] for one in known}) > 1:
-        names = " and ".join(one.value for one in known)
-        raise InvalidInputError(f"{names} belong to different members.")
+        names = " and ".join(_column(one) for one in known)
+        raise InvalidInputError(f"The {names} belong to different members.")
     unknown = [one for one in row.references if found[one] is None]
     if known and unknown:
         raise InvalidInputError(
-            f"{known[0].value} belongs to a member, but {unknown[0].value} is not known;"
-            " name the member by what is known of him."
+            f"The {_column(known[0])} belongs to a member, but the {_column(unknown[0])} is not"
+            " known; name the member by what is known of him."
         )
     for one in unknown:
         if one.kind in NEEDS_A_MEMBER:
-            raise NotFoundError("member", one.value, field=one.kind.lower())
+            raise NotFoundError("member", one.value, field=_column(one))
     return found[known[0]] if known else None
+
+
+def _column(one: Reference) -> str:
+    """Return the column of a reference: faults are kept, and what is in it may be personal."""
+    return one.kind.lower()
 
 
 def _check_status(row: BalanceRow, owner: UUID, statuses: Mapping[UUID, str]) -> None:

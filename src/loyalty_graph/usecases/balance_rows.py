@@ -11,7 +11,6 @@ from typing import Any
 import orjson
 
 from loyalty_graph.errors import InvalidInputError, LoyaltyError, shown
-from loyalty_graph.ledger.kinds import PART
 from loyalty_graph.ledger.moving import Part
 from loyalty_graph.members import service as members
 from loyalty_graph.members.rules import Reference, ReferenceKind
@@ -21,7 +20,7 @@ from loyalty_graph.usecases.posting import check_text
 
 POINTS_MAX = 10**12
 LOTS_MAX = 100
-KEY_LENGTH_MAX = 40
+KEY_LENGTH_MAX = 100
 NEVER_WORD = "never"
 DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 FINDING = {
@@ -214,10 +213,9 @@ def _is_unicode(text: str) -> bool:
 
 
 def _key(text: str) -> str:
-    if len(text) > KEY_LENGTH_MAX or not text.isprintable() or PART in text:
+    if len(text) > KEY_LENGTH_MAX or not text.isprintable():
         raise InvalidInputError(
-            f"A row's key has 1 to {KEY_LENGTH_MAX} printable characters, and no {PART}.",
-            field="key",
+            f"A row's key has 1 to {KEY_LENGTH_MAX} printable characters.", field="key"
         )
     return text
 
