@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import orjson
+
+from loyalty_graph.db import personal
 from loyalty_graph.members.models import Member
 from tests.api import OTHER_PROGRAM, Api, member_id, receipt
 
@@ -81,3 +84,58 @@ def test_without_a_key_nobody_is_erased(api: Api, ada: Member):
     given = {"member": {"id": member_id(ada)}}
 
     assert api.refusal("eraseMember", given) == ("INVALID_INPUT", "idempotencyKey")
+
+
+def exported(api: Api, member: Member, **named: Any) -> dict[str, Any]:
+    given = {"member": {"id": member_id(member)}}
+    done = api.do("exportMemberData", given, "data", **named)
+    found: dict[str, Any] = orjson.loads(done["data"])
+    return found
+
+
+def test_a_member_takes_along_everything_that_is_kept(
+    api: Api, ada: Member, ids: dict[str, str], ada_asks: str
+):
+    bob = api.run(api.shop.enrol, email="bob@example.com")
+    api.run(api.shop.buy, bob)
+
+    found = exported(api, ada, token=ada_asks)
+
+    async def kept() -> dict[str, int]:
+        rows = {
+            model._meta.db_table: await model.filter(member_id=ada.id).count()
+            for model in personal.models()
+            if "member_id" in model._meta.fields_db_projection
+        }
+        return {**rows, "member": 1}
+
+    counts = {table: len(rows) for table, rows in found["tables"].items()}
+    told = api.run(kept)
+    assert counts == {table: count for table, count in told.items() if count} | {
+        "fact": told["fact"] - 1
+    }
+    [member] = found["tables"]["member"]
+    assert (member["email"], member["number"]) == ("ada@example.com", ada.number)
+    assert {one["external_id"] for one in found["tables"]["purchase"]} == {"r-1"}
+    text = str(found)
+    assert "bob@example.com" not in text
+    assert not [one for one in ("code_hash", "token_sha256", "'salt'", "'head'") if one in text]
+
+
+def test_after_erasing_the_export_holds_nothing_of_the_person(
+    api: Api, ada: Member, ids: dict[str, str]
+):
+    api.do("eraseMember", wish(ada), "")
+
+    text = str(exported(api, ada)).lower()
+
+    assert "ada@example.com" not in text
+    assert "crm-7" not in text
+
+
+def test_nobody_takes_along_what_is_anothers(api: Api, ada: Member, bob_asks: str):
+    stranger = api.token("admin", shop=api.open_shop(OTHER_PROGRAM))
+    given = {"member": {"id": member_id(ada)}}
+
+    assert api.refusal("exportMemberData", given, token=bob_asks) == ("NOT_FOUND", "member")
+    assert api.refusal("exportMemberData", given, token=stranger) == ("NOT_FOUND", "member")

@@ -631,6 +631,11 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
         "mutation ($i: UnlockMemberInput!) { unlockMember(input: $i) { replayed } }",
         {"i": {"idempotencyKey": "k", "member": {"id": "x"}, "reason": "x"}},
     ),
+    (
+        "members:read",
+        "mutation ($i: ExportMemberDataInput!) { exportMemberData(input: $i) { data } }",
+        {"i": {"member": {"id": "x"}}},
+    ),
     ("points:adjust", "query { approvals { totalCount } }", {}),
     (
         "points:approve",

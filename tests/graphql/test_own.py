@@ -18,6 +18,7 @@ from loyalty_graph.members.models import Member
 from tests.api import Api, card_link, member_id
 
 FOR_MEMBERS = {
+    "exportMemberData",
     *("updateMember", "setConsent", "issuePass", "createCardLink", "revokeCardLink"),
     *("redeemReward", "confirmRedemption", "cancelRedemption"),
     *("subscribe", "pauseSubscription", "resumeSubscription", "cancelSubscription"),

@@ -1,4 +1,4 @@
-"""A person's data in the API: erasing somebody for good."""
+"""A person's data in the API: taking it along, and erasing somebody for good."""
 
 import strawberry
 
@@ -9,7 +9,7 @@ from loyalty_graph.graphql.member_payload import MemberPayload
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
-from loyalty_graph.usecases import erasing
+from loyalty_graph.usecases import erasing, exporting
 
 
 @strawberry.input(description="Who is to be forgotten.")
@@ -45,9 +45,40 @@ class EraseMemberPayload(MemberPayload):
     )
 
 
+@strawberry.input(description="Whose data.")
+class ExportMemberDataInput:
+    """The input of exportMemberData."""
+
+    member: MemberRef = strawberry.field(description="Whose data.")
+
+
+@strawberry.type(description="What exportMemberData found.")
+class ExportMemberDataPayload(MemberPayload):
+    """The answer of exportMemberData."""
+
+    data: str | None = strawberry.field(
+        default=None,
+        description="A JSON document: under `tables` all rows about the member, by their table.",
+    )
+
+
 @strawberry.type
 class PersonMutation:
     """Mutations of what is known of a person."""
+
+    @strawberry.mutation(
+        description="Returns everything that is kept of a member, and notes that it was asked for.",
+        extensions=[
+            NeedsScope(Scope.MEMBERS_READ, member="own"),
+            RefusalsAsData(ExportMemberDataPayload),
+        ],
+    )
+    async def export_member_data(
+        self, info: Info, given: Input[ExportMemberDataInput]
+    ) -> ExportMemberDataPayload | None:
+        context, wanted = info.context, given.member.reference(field="member")
+        key, data = await exporting.export(context.program_id, wanted, now=context.now)
+        return ExportMemberDataPayload(key=key, data=data)
 
     @strawberry.mutation(
         description=(
