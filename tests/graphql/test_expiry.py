@@ -24,7 +24,7 @@ WALLET = """query ($ref: MemberRef!) { member(ref: $ref) { wallet {
 ENTRIES = """query ($ref: MemberRef!) { member(ref: $ref) { entries(first: 20) { nodes {
     kind points at explanation { summary } } } } }"""
 POLICY = """{ program { expiryMonths expiry {
-    policy months end dates minimumMonths noticeDays reinstateDays } } }"""
+    policy months end dates minimumMonths resets noticeDays reinstateDays } } }"""
 FIXED = {"policy": "FIXED", "dates": ["06-30", "12-31"], "minimum_months": 3}
 
 
@@ -184,6 +184,24 @@ def test_points_do_not_vanish_silently(api: Api, ada: Member):
     assert fact.payload == {"points": 50, "expiresAt": "2027-01-10T23:00:00+00:00"}
 
 
+def test_points_slide_with_what_their_member_does(api: Api, ada: Member):
+    api.open_shop(living(policy="SLIDING", months=6, resets=["PURCHASE"]))
+    buy(api, ada)
+    first = wallet(api, ada)
+    api.now += 30 * DAY
+    buy(api, ada)
+
+    moved = wallet(api, ada)["expirations"]
+    api.now = NOON + 213 * DAY
+    last_day = wallet(api, ada)["available"]
+    api.now += DAY
+    over = wallet(api, ada)["available"]
+
+    assert first["expirations"] == [{"points": 50, "expiresAt": "2026-09-02T22:00:00Z"}]
+    assert moved == [{"points": 100, "expiresAt": "2026-10-01T22:00:00Z"}]
+    assert (first["neverExpiring"], last_day, over) == (0, 100, 0)
+
+
 def test_the_programme_tells_its_policy(api: Api):
     api.open_shop(living(**FIXED))
 
@@ -195,6 +213,7 @@ def test_the_programme_tells_its_policy(api: Api):
             "end": "DAY",
             "dates": ["06-30", "12-31"],
             "minimumMonths": 3,
+            "resets": [],
             "noticeDays": None,
             "reinstateDays": None,
         },

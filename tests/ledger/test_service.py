@@ -86,7 +86,7 @@ async def test_a_claw_back_comes_with_all_open_lots(monkeypatch: pytest.MonkeyPa
 async def test_nothing_is_written_for_accounts_that_did_not_move():
     found = await load()
 
-    assert [write.rows for write in service.writes(found.values())] == [[], [], [], [], []]
+    assert [write.rows for write in service.writes(found.values())] == [[], [], [], [], [], []]
 
 
 async def test_what_a_redemption_took_is_found_with_its_empty_lots():
@@ -178,12 +178,10 @@ async def test_members_whose_points_have_waited_long_enough_are_found():
     await ada_waits(("a", 20, 7))
     times = [NOON + 7 * DAY - timedelta(microseconds=1), NOON + 7 * DAY]
 
-    found = [
-        await service.members_with_points_to_activate(PROGRAM, now=now, limit=5) for now in times
-    ]
-    others = await service.members_with_points_to_activate(OTHER, now=times[1], limit=5)
+    found = [await due.members_with_points_to_activate(PROGRAM, now=now, limit=5) for now in times]
+    others = await due.members_with_points_to_activate(OTHER, now=times[1], limit=5)
     await ada_activates(times[1])
-    again = await service.members_with_points_to_activate(PROGRAM, now=times[1], limit=5)
+    again = await due.members_with_points_to_activate(PROGRAM, now=times[1], limit=5)
 
     assert (found, others, again) == ([[], [ADA]], [], [])
 

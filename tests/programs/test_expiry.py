@@ -54,6 +54,14 @@ def test_points_of_no_policy_have_no_last_day():
     assert expires_at(settings, date(2026, 3, 2), "UTC") is None
 
 
+def test_points_that_slide_have_no_last_day_of_their_own():
+    sliding = {"policy": "SLIDING", "months": 6, "end": "MONTH", "resets": ["PURCHASE"]}
+    settings = ExpirySettings.model_validate(sliding)
+
+    assert settings.last_day(date(2026, 3, 2)) is None
+    assert settings.after_months(date(2026, 3, 2)) == date(2026, 9, 30)
+
+
 def test_the_last_day_ends_in_the_programmes_zone():
     settings = ExpirySettings.model_validate(fixed("12-31"))
 
@@ -67,6 +75,11 @@ def test_the_last_day_ends_in_the_programmes_zone():
     [
         ({"policy": "ROLLING"}, "an expiry of the policy ROLLING needs months"),
         ({"policy": "FIXED"}, "an expiry of the policy FIXED needs dates"),
+        ({"policy": "SLIDING", "months": 6}, "an expiry of the policy SLIDING needs resets"),
+        ({"policy": "SLIDING", "resets": ["PURCHASE"]}, "the policy SLIDING needs months"),
+        ({"policy": "SLIDING", "months": 6, "resets": ["VISIT"]}, "should match pattern"),
+        ({**rolling(6), "resets": ["PURCHASE"]}, "an expiry of the policy ROLLING has no resets"),
+        ({"policy": "NONE", "notice_days": 1}, "an expiry of the policy NONE has no notice_days"),
         ({"policy": "NONE", "months": 6}, "an expiry of the policy NONE has no months"),
         ({**fixed("12-31"), "months": 6}, "an expiry of the policy FIXED has no months"),
         ({**fixed("12-31"), "end": "YEAR"}, "an expiry of the policy FIXED has no end"),

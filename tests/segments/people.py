@@ -44,6 +44,7 @@ class Person:
     phone: str | None
     purchases: tuple[int, int, timedelta] | None
     points: tuple[int, int] | None
+    lapses: timedelta | None
     lots: tuple[tuple[int, timedelta, timedelta | None, timedelta | None], ...]
     tier: tuple[str | None, str | None] | None
     plan: tuple[str, str, timedelta] | None
@@ -59,6 +60,7 @@ people = st.builds(
     phone=st.none() | st.just("+491511234567"),
     purchases=st.none() | st.tuples(st.integers(0, 3), st.integers(0, 3), st.sampled_from(AGO)),
     points=st.none() | st.tuples(st.integers(-2, 3), st.integers(0, 3)),
+    lapses=st.none() | st.sampled_from(MOMENTS),
     lots=st.lists(
         st.tuples(
             st.integers(0, 2),
@@ -138,7 +140,10 @@ async def replace_all(program_id: UUID, found: list[Person], *, now: datetime) -
 
 def _points(numbered: list[tuple[UUID, Person]], now: datetime) -> list[Insert]:
     accounts = [
-        (one_id, "ACTIVE", one.points[0], 0, 0, one.points[1], 0, 0, b"")
+        (
+            *(one_id, "ACTIVE", one.points[0], 0, 0, one.points[1], 0, 0, b""),
+            one.lapses if one.lapses is None else now + one.lapses,
+        )
         for one_id, one in numbered
         if one.points
     ]
@@ -159,7 +164,9 @@ def _points(numbered: list[tuple[UUID, Person]], now: datetime) -> list[Insert]:
     points = ("balance_points", "held_points", "qualifying_points", "lifetime_points")
     points += ("pending_points",)
     return [
-        Insert(AccountRow, ("member_id", "status", *points, "sequence", "head"), accounts),
+        Insert(
+            AccountRow, ("member_id", "status", *points, "sequence", "head", "lapses_at"), accounts
+        ),
         Insert(
             LotRow,
             (

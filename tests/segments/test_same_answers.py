@@ -33,8 +33,13 @@ MOMENTS = {
     "28 February": datetime(2026, 2, 28, 12, tzinfo=UTC),
     "29 February": datetime(2028, 2, 29, 12, tzinfo=UTC),
 }
-TOLD_FIRST = {"an ordinary noon", "28 February"}
-"""Where points end only after their owner was told."""
+SLIDING = {"policy": "SLIDING", "months": 6, "resets": ["PURCHASE"]}
+POLICIES: Mapping[str, Mapping[str, Any]] = {
+    "an ordinary noon": GUARDED,
+    "28 February": {"expiry_months": None, "expiry": {**SLIDING, "notice_days": 14}},
+    "29 February": {"expiry_months": None, "expiry": SLIDING},
+}
+"""At which moments points end in another way than by their date."""
 
 TEXTS: Mapping[str, list[str]] = {
     "member.language": ["en", "de", "gsw", "pt", "de-AT", "'"],
@@ -104,7 +109,7 @@ def test_python_and_sql_find_the_same_members(database_url: str, moment: str):
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         runner.run(stack.enter_async_context(open_database(database_url)))
-        club = {**CLUB, **program(**GUARDED)} if moment in TOLD_FIRST else CLUB
+        club = {**CLUB, **program(**POLICIES[moment])} if moment in POLICIES else CLUB
         shop = runner.run(open_shop(club, now=datetime(2026, 1, 1, tzinfo=UTC)))
 
         @settings(

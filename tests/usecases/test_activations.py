@@ -7,8 +7,7 @@ import pytest
 
 from loyalty_graph.config import Settings
 from loyalty_graph.errors import InsufficientPointsError
-from loyalty_graph.ledger import reads
-from loyalty_graph.ledger import service as ledger
+from loyalty_graph.ledger import due, reads
 from loyalty_graph.ledger.models import AccountRow, LotRow, TransferRow
 from loyalty_graph.members.models import Member
 from loyalty_graph.outbox import CardMark, FactRow
@@ -251,9 +250,7 @@ async def test_what_was_activated_meanwhile_leaves_no_fact(
 ):
     await activations.run(shop.program_id, now=DUE)
     facts = await FactRow.all().count()
-    monkeypatch.setattr(
-        ledger, "members_with_points_to_activate", AsyncMock(return_value=[waits.id])
-    )
+    monkeypatch.setattr(due, "members_with_points_to_activate", AsyncMock(return_value=[waits.id]))
 
     activated = await activations.run(shop.program_id, now=DUE)
 

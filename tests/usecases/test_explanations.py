@@ -216,7 +216,7 @@ def test_another_currency_says_what_it_was_worth():
                     "awaits": "RETURN_WINDOW",
                 },
             },
-            "9 beans are waiting for return window, until 2026-12-05 at the latest.",
+            "9 beans are waiting for RETURN_WINDOW, until 2026-12-05 at the latest.",
         ),
         (
             Kind.EARN,
@@ -228,7 +228,7 @@ def test_another_currency_says_what_it_was_worth():
             Kind.CANCEL,
             0,
             {"pending": -9, "explanation": {"by": "hand"}, "text": "a mistake"},
-            "9 beans that were waiting are cancelled by hand: a mistake",
+            "9 beans that were waiting are cancelled: a mistake",
         ),
         (
             Kind.ACTIVATE,

@@ -14,7 +14,7 @@ from loyalty_graph.db.constraints import Personal
 KEYS = {"program_id", "member_id"}
 STAYS: dict[str, str] = {
     "account": "status balance_points held_points pending_points qualifying_points lifetime_points "
-    "sequence head may_earn",
+    "sequence head may_earn lapses_at",
     "activity": "id kind name network store occasion occurred_at recorded_at points entry_sequence "
     "rule_version verdicts",
     "activity_count": "rule network counted_at",
@@ -29,6 +29,7 @@ STAYS: dict[str, str] = {
     "earning_counter": "rule period points times",
     "expiry_notice": "lot_sequence points expires_at told_at",
     "fact": "id kind at sequence",
+    "lapse": "id recorded_at lapses_at",
     "lot": "sequence points remaining_points expires_at activates_at is_pending told_expires_at",
     "lot_use": "sequence lot_sequence points",
     "member": "id number status locale enrolled_at",

@@ -57,6 +57,11 @@ WORDS = Words("USD", "point", "points", ZoneInfo("America/New_York"), counts_spe
             {"policy": "ROLLING", "months": 1, "notice_days": 14, "reinstate_days": 30},
             "points live 1 month, and end 14 days after a notice, 30 days more if given back later",
         ),
+        (
+            "expiry",
+            {"policy": "SLIDING", "months": 6, "resets": ["PURCHASE", "ACTIVITY"]},
+            "points live 6 months after the last PURCHASE or ACTIVITY",
+        ),
         ("expiry", {"policy": "FIXED", "dates": ["12-31"]}, "points live to the next 12-31"),
         (
             "expiry",

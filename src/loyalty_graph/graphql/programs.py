@@ -49,6 +49,7 @@ describe_enum(
         ExpiryPolicy.NONE: "Never.",
         ExpiryPolicy.ROLLING: "So many months after they were earned.",
         ExpiryPolicy.FIXED: "On certain days of every year.",
+        ExpiryPolicy.SLIDING: "So many months after the member was active for the last time.",
     },
 )
 describe_enum(
@@ -76,6 +77,12 @@ class PointExpiry:
     )
     minimum_months: int = strawberry.field(
         description="Points younger than that many months live on to the next date."
+    )
+    resets: list[str] = strawberry.field(
+        description=(
+            "What lets points that slide live on: PURCHASE, REDEMPTION, ACTIVITY, or only one of "
+            "a kind such as ACTIVITY:CHECK_IN."
+        )
     )
     notice_days: int | None = strawberry.field(
         description=(
@@ -228,6 +235,7 @@ def _expiry_of(settings: ProgramSettings) -> PointExpiry:
         end=lives.end,
         dates=list(lives.dates),
         minimum_months=lives.minimum_months,
+        resets=list(lives.resets),
         notice_days=lives.notice_days,
         reinstate_days=lives.reinstate_days,
     )

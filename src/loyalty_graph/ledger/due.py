@@ -1,4 +1,4 @@
-"""Whose points have ended, and who is to be told that some will."""
+"""Whose points have ended or waited long enough, and who is to be told that some will end."""
 
 from datetime import datetime
 from typing import Any
@@ -6,17 +6,23 @@ from uuid import UUID
 
 from tortoise.expressions import Q
 
+from loyalty_graph.db.sets import table_name
+from loyalty_graph.db.statements import read
 from loyalty_graph.ledger import reinstating
 from loyalty_graph.ledger.kinds import Book, Kind
-from loyalty_graph.ledger.models import LotRow, TransferRow
+from loyalty_graph.ledger.models import AccountRow, LotRow, TransferRow
 from loyalty_graph.ledger.reinstating import Expired
 from loyalty_graph.ledger.terms import Terms
+from loyalty_graph.programs.rules import NEVER
 
 
 async def members_with_due_lots(
     program_id: UUID, *, terms: Terms, now: datetime, limit: int
 ) -> list[UUID]:
     """Return members who hold points in lots that have ended, at most `limit` of them."""
+    if terms.sliding is not None:
+        untold = now if terms.notice_days is None else NEVER
+        return await _sliding(_HAS_ENDED, program_id, now, untold, limit=limit)
     has_ended = Q(told_expires_at__lte=now)
     if terms.notice_days is None:
         has_ended |= Q(told_expires_at__isnull=True)
@@ -31,8 +37,12 @@ async def members_with_due_lots(
     return list(rows)  # type: ignore[arg-type] # `flat=True` gives values, not tuples
 
 
-async def members_to_tell(program_id: UUID, *, until: datetime, limit: int) -> list[UUID]:
+async def members_to_tell(
+    program_id: UUID, *, terms: Terms, until: datetime, limit: int
+) -> list[UUID]:
     """Return members who hold points with a date up to `until` that they were not told of."""
+    if terms.sliding is not None:
+        return await _sliding(_IS_UNTOLD, program_id, until, limit=limit)
     rows = (
         await LotRow.filter(
             program_id=program_id,
@@ -46,6 +56,45 @@ async def members_to_tell(program_id: UUID, *, until: datetime, limit: int) -> l
         .values_list("member_id", flat=True)
     )
     return list(rows)  # type: ignore[arg-type] # `flat=True` gives values, not tuples
+
+
+async def members_with_points_to_activate(
+    program_id: UUID, *, now: datetime, limit: int
+) -> list[UUID]:
+    """Return members who hold pending points whose time has come, at most `limit` of them."""
+    rows = (
+        await LotRow.filter(program_id=program_id, is_pending=True, activates_at__lte=now)
+        .distinct()
+        .limit(limit)
+        .values_list("member_id", flat=True)
+    )
+    return list(rows)  # type: ignore[arg-type] # `flat=True` gives values, not tuples
+
+
+_DATE = (
+    "case when lot.expires_at < account.lapses_at then lot.expires_at else account.lapses_at end"
+)
+_TOLD = f"case when lot.told_expires_at >= {_DATE} then lot.told_expires_at end"
+_HAS_ENDED = f"coalesce({_TOLD}, $3) <= $2"
+_IS_UNTOLD = f"{_TOLD} is null"
+
+
+async def _sliding(condition: str, program_id: UUID, *moments: datetime, limit: int) -> list[UUID]:
+    """Return members with an open lot dated up to the first of the moments, if a condition holds.
+
+    Accounts and lots are looked up by the dates of each, so that neither is read as a whole.
+    """
+    both = f"""select lot.member_id::text from {table_name(AccountRow)} account
+        join {table_name(LotRow)} lot on lot.program_id = account.program_id
+            and lot.member_id = account.member_id
+        where account.program_id = $1 and lot.program_id = $1 and lot.remaining_points > 0
+            and not lot.is_pending and {condition}"""  # noqa: S608 - our own text
+    rows = await read(
+        f"{both} and account.lapses_at <= $2 union {both} and lot.expires_at <= $2 limit {limit}",
+        program_id,
+        *moments,
+    )
+    return [UUID(member_id) for (member_id,) in rows]
 
 
 async def expired(

@@ -9,7 +9,7 @@ from uuid import UUID
 from loyalty_graph.db.set_values import SEQUENCE_MAX
 from loyalty_graph.db.sets import Lookup, Row, fetch, keys_below, table_name
 from loyalty_graph.db.statements import read
-from loyalty_graph.ledger.models import LotRow, LotUseRow, TransferRow
+from loyalty_graph.ledger.models import AccountRow, LotRow, LotUseRow, TransferRow
 from loyalty_graph.ledger.terms import Terms
 
 LotKey = tuple[UUID, int]
@@ -57,6 +57,7 @@ class Lot:
     awaits: str | None
     earned_at: datetime
     recorded_at: datetime
+    lapses_at: datetime | None
 
     @property
     def key(self) -> LotKey:
@@ -65,7 +66,8 @@ class Lot:
 
     def ends_at(self, terms: Terms, *, now: datetime) -> datetime:
         """Return from when on they cannot be spent, as is expected now."""
-        return terms.expected(self.expires_at, self.told_expires_at, now=now)
+        date = terms.date_of(self.expires_at, self.lapses_at)
+        return terms.expected(date, self.told_expires_at, now=now)
 
     def state(self, terms: Terms, *, now: datetime) -> LotState:
         """Return what can be done with what is left, whether or not any job has run."""
@@ -89,14 +91,15 @@ class Use:
 async def lots(program_id: UUID, keys: Sequence[LotKey]) -> dict[LotKey, Lot]:
     """Return the lots with these keys; unknown ones are absent."""
     by = ("member_id", "sequence")
-    found, opened = await fetch(
+    found, opened, accounts = await fetch(
         program_id,
         Lookup(LotRow, by, keys, _LOT),
         Lookup(TransferRow, by, keys, ("at", "recorded_at")),
+        Lookup(AccountRow, ("member_id",), [key[:1] for key in keys], ("lapses_at",)),
     )
     return {
-        key: Lot(key[0], *rows[0], *entries[0])
-        for key, rows, entries in zip(keys, found, opened, strict=True)
+        key: Lot(key[0], *(*rows[0], *entries[0], *(account or [(None,)])[0]))
+        for key, rows, entries, account in zip(keys, found, opened, accounts, strict=True)
         if rows
     }
 
@@ -216,7 +219,11 @@ async def use_counts(
     return {key: found.get(key, 0) for key in keys}
 
 
-def as_it_was(lot: Lot, *, remaining: int, activated: bool, told: datetime | None) -> Lot:
+def as_it_was(
+    lot: Lot, *, remaining: int, activated: bool, told: datetime | None, lapses_at: datetime | None
+) -> Lot:
     """Return a lot as it was when this was left of it."""
     is_pending = lot.activates_at is not None and not activated and remaining > 0
-    return replace(lot, remaining=remaining, is_pending=is_pending, told_expires_at=told)
+    return replace(
+        lot, remaining=remaining, is_pending=is_pending, told_expires_at=told, lapses_at=lapses_at
+    )

@@ -24,6 +24,9 @@ class AccountRow(Model):
     `balance_points` below zero is debt; `held_points` are set aside, `pending_points` cannot be
     spent yet, and neither is part of it. `head` is the hash of the newest transfer. `may_earn` is
     True for who goes on earning though suspended.
+
+    spent yet, and neither is part of it. `head` is the hash of the newest transfer. `lapses_at` is
+    when all points end together where they slide: what the newest of the account's lapses says.
     """
 
     member_id: UUID = fields.UUIDField(primary_key=True)
@@ -38,6 +41,8 @@ class AccountRow(Model):
     head: bytes = fields.BinaryField()
     may_earn = fields.BooleanField(db_default=False)
 
+    lapses_at: datetime | None = fields.DatetimeField(null=True)
+
     class Meta(Model.Meta):
         table = "account"
         constraints = [
@@ -46,6 +51,10 @@ class AccountRow(Model):
             Check("held_points >= 0", name="account_held_not_negative"),
             Check("pending_points >= 0", name="account_pending_not_negative"),
             FillFactor(70),
+        ]
+        # Only accounts whose points slide are in it.
+        indexes = [
+            Index("program_id", "lapses_at", name="account_due", where="lapses_at IS NOT NULL")
         ]
 
 
@@ -215,6 +224,20 @@ class BalanceImportRow(Model):
     class Meta(Model.Meta):
         table = "balance_import"
         constraints = [PrimaryKey("program_id", "id")]
+
+
+class LapseRow(Model):
+    """From `recorded_at` on a member's points end together at `lapses_at`, or each by its date."""
+
+    member_id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    id: UUID = fields.UUIDField()
+    recorded_at: datetime = fields.DatetimeField()
+    lapses_at: datetime | None = fields.DatetimeField(null=True)
+
+    class Meta(Model.Meta):
+        table = "lapse"
+        constraints = [PrimaryKey("program_id", "member_id", "id"), AppendOnly()]
 
 
 class ExpiryNoticeRow(Model):

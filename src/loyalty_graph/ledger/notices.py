@@ -29,8 +29,10 @@ def tell(account: Account, until: datetime, *, now: datetime) -> list[Notice]:
     assert account.has_all_lots, "one notice tells of all that ends"
     told = []
     for lot in account.lots:
-        if lot.remaining and lot.expires_at <= until and lot.told_expires_at is None:
-            lot.told_expires_at = account.terms.announced(lot.expires_at, now=now)
+        date = account.terms.date_of(lot.expires_at, account.lapses_at)
+        is_told = lot.told_expires_at is not None and lot.told_expires_at >= date
+        if lot.remaining and date <= until and not is_told:
+            lot.told_expires_at = account.terms.announced(date, now=now)
             account.dated(lot)
             notice = Notice(
                 account.member_id, lot.sequence, lot.remaining, lot.told_expires_at, now

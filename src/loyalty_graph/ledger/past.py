@@ -12,7 +12,7 @@ from uuid import UUID
 
 from loyalty_graph.db.sets import Lookup, Row, fetch, table_name
 from loyalty_graph.db.statements import read
-from loyalty_graph.ledger import lots, notices
+from loyalty_graph.ledger import lapses, lots, notices
 from loyalty_graph.ledger.kinds import Book, Kind, earned
 from loyalty_graph.ledger.lots import Lot, LotKey
 from loyalty_graph.ledger.models import LotRow, LotUseRow, TransferRow
@@ -49,6 +49,7 @@ class Past:
     left: Mapping[int, int]
     open: Sequence[Lot]
     terms: Terms
+    lapses_at: datetime | None
 
     @property
     def wallet(self) -> Balance:
@@ -67,7 +68,8 @@ class Past:
 
     @property
     def _account(self) -> Row:
-        return self.balance, self.held, self.qualifying, self.lifetime, self.sequence
+        counters = (self.balance, self.held, self.qualifying, self.lifetime)
+        return (*counters, self.sequence, self.lapses_at)
 
     @property
     def _open_lots(self) -> list[Row]:
@@ -100,6 +102,7 @@ async def accounts(
     open_ = await as_they_were(program_id, held, left=left, last=last, at=dict.fromkeys(left, at))
     version = await programs.in_force(program_id, at, now=now)
     terms = terms_of(version.settings)
+    lapsing = await lapses.known(program_id, member_ids, at=dict.fromkeys(member_ids, at))
     by_member = defaultdict(list)
     for lot in open_.values():
         by_member[lot.member_id].append(lot)
@@ -111,6 +114,7 @@ async def accounts(
             left[member_id],
             by_member[member_id],
             terms,
+            lapsing[member_id],
         )
         for member_id in member_ids
     }
@@ -177,6 +181,7 @@ async def as_they_were(
     by = ("member_id", "kind", "reference")
     [activated] = await fetch(program_id, Lookup(TransferRow, by, waited, ("sequence",)))
     told = await notices.told(program_id, list(found), until=at)
+    lapsing = await lapses.known(program_id, sorted({key[0] for key in found}), at=at)
     over = {
         (member_id, reference)
         for (member_id, _, reference), rows in zip(waited, activated, strict=True)
@@ -188,6 +193,7 @@ async def as_they_were(
             remaining=left[key[0]][key[1]],
             activated=(key[0], activation(key[1])) in over,
             told=told.get(key),
+            lapses_at=lapsing[key[0]],
         )
         for key, lot in found.items()
     }

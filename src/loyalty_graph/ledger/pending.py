@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from loyalty_graph.ledger import sliding
 from loyalty_graph.ledger.kinds import PART, Book, Kind
 from loyalty_graph.ledger.rules import (
     Account,
@@ -77,6 +78,7 @@ def earn_pending(
         awaits=awaits,
         is_new=True,
     )
+    sliding.begin(account, cause.at, now=cause.recorded_at)
     account.dated(lot)
     told = {**cause.explanation, "activates_at": activates_at.isoformat()}
     if awaits is not None:

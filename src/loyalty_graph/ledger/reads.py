@@ -112,7 +112,14 @@ class Move:
     at: datetime
 
 
-_ACCOUNT = ("balance_points", "held_points", "qualifying_points", "lifetime_points", "sequence")
+_ACCOUNT = (
+    "balance_points",
+    "held_points",
+    "qualifying_points",
+    "lifetime_points",
+    "sequence",
+    "lapses_at",
+)
 _MOVE = ("kind", "debit", "credit", "points", "at")
 
 
@@ -148,7 +155,7 @@ def last_moves_of(member_ids: Sequence[UUID]) -> Lookup:
 
 def balance_of(account: Row, open_lots: Sequence[Row], *, terms: Terms, now: datetime) -> Balance:
     """Return what a member has, by the rows that the look-ups found."""
-    lots = [OpenLot(*row) for row in open_lots]
+    lots = dated(account, open_lots, terms)
     spendable = _spendable(account, lots, terms, now)
     return Balance(
         balance=account[0],
@@ -166,8 +173,14 @@ def expirations_of(
     account: Row, open_lots: Sequence[Row], *, terms: Terms, now: datetime
 ) -> list[Expiration]:
     """Return when the points a member can spend expire, by the rows that the look-ups found."""
-    spendable = _spendable(account, [OpenLot(*row) for row in open_lots], terms, now)
+    spendable = _spendable(account, dated(account, open_lots, terms), terms, now)
     return [Expiration(points, at) for at, points in _together(spendable) if at < NEVER]
+
+
+def dated(account: Row, open_lots: Sequence[Row], terms: Terms) -> list[OpenLot]:
+    """Return the lots that the look-up found, with the dates that they have in this account."""
+    lots = [OpenLot(*row) for row in open_lots]
+    return [lot._replace(expires_at=terms.date_of(lot.expires_at, account[5])) for lot in lots]
 
 
 def activations_of(open_lots: Sequence[Row], *, now: datetime) -> list[Activation]:

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from loyalty_graph.errors import InsufficientPointsError, MemberNotActiveError
-from loyalty_graph.ledger import chain
+from loyalty_graph.ledger import chain, sliding
 from loyalty_graph.ledger.kinds import PART, Book, Kind, earned
 from loyalty_graph.ledger.terms import PLAIN, Terms
 
@@ -106,11 +106,13 @@ class Account:
     sequence: int
     head: bytes
     may_earn: bool = False
+    lapses_at: datetime | None = None
     lots: list[Lot] = field(default_factory=list)
     waiting: list[Lot] = field(default_factory=list)
     has_all_lots: bool = True
     posted: list[Transfer] = field(default_factory=list)
     terms: Terms = PLAIN
+    slid_at: datetime | None = None
 
     @property
     def debt(self) -> int:
@@ -119,7 +121,8 @@ class Account:
 
     def dated(self, lot: Lot) -> Lot:
         """Return a lot that ends by the account's terms."""
-        lot.ends_at = self.terms.ends_at(lot.expires_at, lot.told_expires_at)
+        date = self.terms.date_of(lot.expires_at, self.lapses_at)
+        lot.ends_at = self.terms.ends_at(date, lot.told_expires_at)
         return lot
 
     def count(self, kind: Kind, debit: Book, credit: Book, points: int, qualifying: int) -> None:
@@ -159,6 +162,7 @@ def redeem(account: Account, points: int, cause: Cause) -> Transfer:
     """
     check_active(account)
     uses = spend(account, points, cause.at)
+    sliding.slide(account, sliding.REDEMPTION, cause.at, now=cause.recorded_at)
     return post(account, Kind.REDEEM, Book.MEMBER, Book.REDEEMED, points, cause, uses)
 
 
@@ -171,6 +175,7 @@ def hold(account: Account, points: int, cause: Cause) -> Transfer:
     """
     check_active(account)
     uses = spend(account, points, cause.at)
+    sliding.slide(account, sliding.REDEMPTION, cause.at, now=cause.recorded_at)
     return post(account, Kind.HOLD, Book.MEMBER, Book.HELD, points, cause, uses)
 
 
@@ -310,20 +315,13 @@ def credit(  # noqa: PLR0913 - the columns of one transfer
 ) -> Transfer:
     """Add points to the balance in a lot of their own; debt is paid first."""
     paid = min(account.debt, points)
-    lot = Lot(account.sequence + 1, points, points - paid, expires_at, is_new=True)
-    account.dated(lot)
+    sliding.begin(account, cause.at, now=cause.recorded_at)
+    lot = account.dated(Lot(account.sequence + 1, points, points - paid, expires_at, is_new=True))
     uses = [(lot.sequence, paid)] if paid else []
     opened = (points, expires_at, None)
+    into = Book.MEMBER
     transfer = post(
-        account,
-        kind,
-        source,
-        Book.MEMBER,
-        points,
-        cause,
-        uses,
-        opened=opened,
-        qualifying=qualifying,
+        account, kind, source, into, points, cause, uses, opened=opened, qualifying=qualifying
     )
     account.lots.append(lot)
     account.lots.sort(key=soonest_first)

@@ -11,7 +11,7 @@ from tortoise.expressions import Q
 from loyalty_graph.db import assert_in_transaction, connection
 from loyalty_graph.db.sets import Insert, Lookup, Row, Update, Write, fetch, table_name
 from loyalty_graph.errors import NotFoundError
-from loyalty_graph.ledger import chain, pending, returning
+from loyalty_graph.ledger import chain, lapses, pending, returning
 from loyalty_graph.ledger.kinds import Book, Kind
 from loyalty_graph.ledger.models import AccountRow, LotRow, LotUseRow, TransferRow
 from loyalty_graph.ledger.rules import ACTIVE, Account, Lot, Transfer
@@ -32,6 +32,7 @@ _ACCOUNT = (
     "sequence",
     "head",
     "may_earn",
+    "lapses_at",
 )
 _LOT = (
     "sequence",
@@ -51,7 +52,7 @@ def open_accounts(program_id: UUID, member_ids: Iterable[UUID]) -> Insert:
     """Return the write that gives new members their empty accounts."""
     nothing = (ACTIVE, 0, 0, 0, 0, 0, 0)
     rows = [(one, *nothing, chain.genesis(program_id, one), False) for one in member_ids]
-    return Insert(AccountRow, ("member_id", *_ACCOUNT), rows)
+    return Insert(AccountRow, ("member_id", *_ACCOUNT[:-1]), rows)
 
 
 def set_status(member_id: UUID, status: str, *, may_earn: bool = False) -> Update:
@@ -241,19 +242,6 @@ async def is_posted(program_id: UUID, member_id: UUID, kind: Kind, reference: st
     return bool(found)
 
 
-async def members_with_points_to_activate(
-    program_id: UUID, *, now: datetime, limit: int
-) -> list[UUID]:
-    """Return members who hold pending points whose time has come, at most `limit` of them."""
-    rows = (
-        await LotRow.filter(program_id=program_id, is_pending=True, activates_at__lte=now)
-        .distinct()
-        .limit(limit)
-        .values_list("member_id", flat=True)
-    )
-    return list(rows)  # type: ignore[arg-type] # `flat=True` gives values, not tuples
-
-
 async def origins(program_id: UUID, account: Account, purchase_id: UUID) -> set[int]:
     """Return the lots of an account that a purchase's pending points had opened.
 
@@ -273,8 +261,9 @@ async def origins(program_id: UUID, account: Account, purchase_id: UUID) -> set[
 
 def writes(accounts: Iterable[Account]) -> list[Write]:
     """Return what stores everything that was posted to these accounts."""
-    changed = [account for account in accounts if account.posted]
+    changed = [account for account in accounts if account.posted or account.slid_at]
     return [
+        lapses.write(changed),
         Insert(TransferRow, _TRANSFER, [_row(a, t) for a in changed for t in a.posted]),
         Insert(
             LotRow,
@@ -300,7 +289,7 @@ def writes(accounts: Iterable[Account]) -> list[Write]:
         Update(
             AccountRow,
             ("member_id",),
-            _ACCOUNT[1:-1],
+            (*_ACCOUNT[1:-2], "lapses_at"),
             [(a.member_id, *_counters(a)) for a in changed],
         ),
     ]
@@ -375,6 +364,7 @@ def _counters(account: Account) -> tuple[object, ...]:
         account.lifetime,
         account.sequence,
         account.head,
+        account.lapses_at,
     )
 
 

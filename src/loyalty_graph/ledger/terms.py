@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from loyalty_graph.programs.expiry import end_of
+from loyalty_graph.programs.expiry import ExpiryPolicy, ExpirySettings, end_of
 from loyalty_graph.programs.rules import NEVER, ProgramSettings
 
 
@@ -14,12 +14,14 @@ class Terms:
 
     With `notice_days`, points end so many days after their owner was told at the earliest, and not
     before: not even past their date. With `reinstate_days`, points that are given back too late,
-    when their lot has ended, live so many days more.
+    when their lot has ended, live so many days more. With `sliding`, points end when their member
+    was not active for so long.
     """
 
     notice_days: int | None
     zone: str
     reinstate_days: int | None = None
+    sliding: ExpirySettings | None = None
 
     def ends_at(self, expires_at: datetime, told: datetime | None) -> datetime:
         """Return the instant from which points with this date cannot be spent, as things stand.
@@ -29,6 +31,24 @@ class Terms:
         if told is not None and told >= expires_at:
             return told
         return expires_at if self.notice_days is None else NEVER
+
+    def date_of(self, expires_at: datetime, lapses_at: datetime | None) -> datetime:
+        """Return the date of points, which is that of their account's lapse where they slide."""
+        if self.sliding is None or lapses_at is None:
+            return expires_at
+        return min(expires_at, lapses_at)
+
+    def resets(self, occasion: str) -> bool:
+        """Return whether what a member did lets the points live on."""
+        if self.sliding is None:
+            return False
+        return not {occasion, occasion.partition(":")[0]}.isdisjoint(self.sliding.resets)
+
+    def lapses_at(self, active_at: datetime) -> datetime:
+        """Return when the points of a member lapse who was active then for the last time."""
+        assert self.sliding is not None, "points lapse where they slide"
+        day = active_at.astimezone(ZoneInfo(self.zone)).date()
+        return end_of(self.sliding.after_months(day), self.zone)
 
     def announced(self, expires_at: datetime, *, now: datetime) -> datetime:
         """Return the end to tell of now, for points with this date."""
@@ -60,4 +80,5 @@ PLAIN = Terms(notice_days=None, zone="UTC")
 def terms_of(settings: ProgramSettings) -> Terms:
     """Return the terms of a programme."""
     lives = settings.points.lives
-    return Terms(lives.notice_days, settings.time_zone, lives.reinstate_days)
+    sliding = lives if lives.policy is ExpiryPolicy.SLIDING else None
+    return Terms(lives.notice_days, settings.time_zone, lives.reinstate_days, sliding)

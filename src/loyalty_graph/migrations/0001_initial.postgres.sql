@@ -12,11 +12,13 @@ CREATE TABLE "account" (
     "sequence" INT NOT NULL,
     "head" BYTEA NOT NULL,
     "may_earn" BOOL NOT NULL DEFAULT FALSE,
+    "lapses_at" TIMESTAMPTZ,
     CONSTRAINT "account_pkey" PRIMARY KEY ("program_id", "member_id"),
     CONSTRAINT "account_qualifying_not_negative" CHECK (qualifying_points >= 0),
     CONSTRAINT "account_held_not_negative" CHECK (held_points >= 0),
     CONSTRAINT "account_pending_not_negative" CHECK (pending_points >= 0)
 ) WITH (fillfactor = 70);
+CREATE INDEX "account_due" ON "account" ("program_id", "lapses_at") WHERE lapses_at IS NOT NULL;
 CREATE TABLE "activity" (
     "id" UUID NOT NULL,
     "program_id" UUID NOT NULL,
@@ -400,6 +402,26 @@ CREATE TABLE "job" (
 );
 CREATE UNIQUE INDEX "job_once" ON "job" ("program_id", "kind", "key");
 CREATE INDEX "job_due" ON "job" ("kind", "due_at") WHERE dead_at IS NULL;
+CREATE TABLE "lapse" (
+    "member_id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "id" UUID NOT NULL,
+    "recorded_at" TIMESTAMPTZ NOT NULL,
+    "lapses_at" TIMESTAMPTZ,
+    CONSTRAINT "lapse_pkey" PRIMARY KEY ("program_id", "member_id", "id")
+);
+CREATE OR REPLACE FUNCTION "refuse_change"() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND TG_NARGS = 1 THEN
+        IF to_jsonb(NEW) = to_jsonb(OLD) || TG_ARGV[0]::jsonb THEN
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE EXCEPTION '% is append-only: its rows are never changed or removed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER "lapse_refuses_change" BEFORE UPDATE OR DELETE ON "lapse" FOR EACH ROW EXECUTE FUNCTION "refuse_change"();
+CREATE TRIGGER "lapse_refuses_truncate" BEFORE TRUNCATE ON "lapse" FOR EACH STATEMENT EXECUTE FUNCTION "refuse_change"();
 CREATE TABLE "lease" (
     "name" VARCHAR(60) NOT NULL,
     "holder" UUID NOT NULL,

@@ -12,11 +12,13 @@ CREATE TABLE "account" (
     "sequence" INT NOT NULL,
     "head" BLOB NOT NULL,
     "may_earn" INT NOT NULL DEFAULT 0,
+    "lapses_at" TIMESTAMP,
     CONSTRAINT "account_pkey" PRIMARY KEY ("program_id", "member_id"),
     CONSTRAINT "account_qualifying_not_negative" CHECK (qualifying_points >= 0),
     CONSTRAINT "account_held_not_negative" CHECK (held_points >= 0),
     CONSTRAINT "account_pending_not_negative" CHECK (pending_points >= 0)
 );
+CREATE INDEX "account_due" ON "account" ("program_id", "lapses_at") WHERE lapses_at IS NOT NULL;
 CREATE TABLE "activity" (
     "id" CHAR(36) NOT NULL,
     "program_id" CHAR(36) NOT NULL,
@@ -370,6 +372,20 @@ CREATE TABLE "job" (
 );
 CREATE UNIQUE INDEX "job_once" ON "job" ("program_id", "kind", "key");
 CREATE INDEX "job_due" ON "job" ("kind", "due_at") WHERE dead_at IS NULL;
+CREATE TABLE "lapse" (
+    "member_id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "id" CHAR(36) NOT NULL,
+    "recorded_at" TIMESTAMP NOT NULL,
+    "lapses_at" TIMESTAMP,
+    CONSTRAINT "lapse_pkey" PRIMARY KEY ("program_id", "member_id", "id")
+);
+CREATE TRIGGER "lapse_refuses_update" BEFORE UPDATE ON "lapse" BEGIN
+    SELECT RAISE(ABORT, 'lapse is append-only: its rows are never changed or removed');
+END;
+CREATE TRIGGER "lapse_refuses_delete" BEFORE DELETE ON "lapse" BEGIN
+    SELECT RAISE(ABORT, 'lapse is append-only: its rows are never changed or removed');
+END;
 CREATE TABLE "lease" (
     "name" VARCHAR(60) NOT NULL,
     "holder" CHAR(36) NOT NULL,

@@ -17,6 +17,8 @@ DATES_MAX = 12
 NOTICE_DAYS_MAX = 365
 REINSTATE_DAYS_MAX = 365
 A_LEAP_YEAR = 2000
+OCCASIONS_MAX = 20
+OCCASION = r"^(PURCHASE|REDEMPTION|ACTIVITY(:[A-Z_]{1,30})?)$"
 DAY_OF_YEAR = re.compile(r"[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
@@ -26,6 +28,7 @@ class ExpiryPolicy(StrEnum):
     NONE = "NONE"
     ROLLING = "ROLLING"
     FIXED = "FIXED"
+    SLIDING = "SLIDING"
 
 
 class PeriodEnd(StrEnum):
@@ -50,7 +53,8 @@ class ExpirySettings(BaseModel):
 
     `months` count from the local day on which points were earned; `end` lengthens them to the end
     of the month or year. `dates` are days of every year (02-29 is the last of February); the first
-    of them that finds points at least `minimum_months` old is their last day. With `notice_days`,
+    of them that finds points at least `minimum_months` old is their last day. Where points slide,
+    the months count from the day on which one of the `resets` happened last. With `notice_days`,
     points end only after their owner was told so many days before. Points that are given back when
     their lot has ended stay expired, or live `reinstate_days` more.
     """
@@ -64,6 +68,9 @@ class ExpirySettings(BaseModel):
         default=(), max_length=DATES_MAX
     )
     minimum_months: int = Field(default=0, ge=0, le=MONTHS_MAX)
+    resets: tuple[Annotated[str, Field(pattern=OCCASION)], ...] = Field(
+        default=(), max_length=OCCASIONS_MAX
+    )
     notice_days: int | None = Field(default=None, ge=1, le=NOTICE_DAYS_MAX)
     reinstate_days: int | None = Field(default=None, ge=1, le=REINSTATE_DAYS_MAX)
 
@@ -79,24 +86,29 @@ class ExpirySettings(BaseModel):
 
     def last_day(self, day: date) -> date | None:
         """Return the last day of points that were earned on a day; None if they never expire."""
-        if self.policy is ExpiryPolicy.NONE:
+        if self.policy in {ExpiryPolicy.NONE, ExpiryPolicy.SLIDING}:
             return None
         if self.policy is ExpiryPolicy.FIXED:
             return _first_of(self.dates, day + relativedelta(months=self.minimum_months))
+        return self.after_months(day)
+
+    def after_months(self, day: date) -> date:
+        """Return the last day of what begins on a day and takes the months."""
         return _lengthened(day + relativedelta(months=self.months or 0), self.end)
 
 
 GOES_WITH: Mapping[str, AbstractSet[ExpiryPolicy]] = {
-    "months": {ExpiryPolicy.ROLLING},
-    "end": {ExpiryPolicy.ROLLING},
+    "months": {ExpiryPolicy.ROLLING, ExpiryPolicy.SLIDING},
+    "end": {ExpiryPolicy.ROLLING, ExpiryPolicy.SLIDING},
     "dates": {ExpiryPolicy.FIXED},
     "minimum_months": {ExpiryPolicy.FIXED},
-    "notice_days": {ExpiryPolicy.ROLLING, ExpiryPolicy.FIXED},
-    "reinstate_days": {ExpiryPolicy.ROLLING, ExpiryPolicy.FIXED},
+    "resets": {ExpiryPolicy.SLIDING},
+    "notice_days": set(ExpiryPolicy) - {ExpiryPolicy.NONE},
+    "reinstate_days": set(ExpiryPolicy) - {ExpiryPolicy.NONE},
 }
 """The policies that a setting means something for."""
 
-NEEDED = frozenset({"months", "dates"})
+NEEDED = frozenset({"months", "dates", "resets"})
 
 
 @lru_cache(maxsize=4096)

@@ -49,7 +49,7 @@ async def facts_of(
     for member_id, person, account, open_lots, summary in rows:
         if person:
             facts = found[member_id] = _profile(person[0], at.astimezone(zone))
-            _add_points(facts, account, [ledger.OpenLot(*row) for row in open_lots], terms, now)
+            _add_points(facts, account, open_lots, terms, now)
             if summary:
                 facts.purchase_count, facts.spend_minor, facts.last_purchase_at = summary[0]
             facts.tier, facts.tier_rank = standing.get(member_id, (None, None))
@@ -73,13 +73,14 @@ def _profile(row: Row, at: datetime) -> MemberFacts:
 def _add_points(
     facts: MemberFacts,
     account: Sequence[Row],
-    open_lots: Sequence[ledger.OpenLot],
+    open_lots: Sequence[Row],
     terms: Terms,
     now: datetime,
 ) -> None:
     for row in account:
         balance = ledger.balance_of(row, open_lots, terms=terms, now=now)
-        facts.balance_points = balance.balance + sum(_by_time(one, terms, now) for one in open_lots)
+        lots = ledger.dated(row, open_lots, terms)
+        facts.balance_points = balance.balance + sum(_by_time(one, terms, now) for one in lots)
         facts.lifetime_points = balance.lifetime
 
 

@@ -34,11 +34,23 @@ _JOINS: Mapping[str, str] = {
     " and account.member_id = member.id",
     "timed_lots": "(select member_id, sum(points)::bigint as points from ("
     "select member_id, -remaining_points as points from lot where program_id = {program}"
-    " and remaining_points > 0 and not is_pending"
+    " and remaining_points > 0 and not is_pending and not {slides}"
     " and expires_at <= {now} and coalesce(told_expires_at, {untold}) <= {now}"
     " union all select member_id, remaining_points from lot where program_id = {program}"
-    " and activates_at <= {now} and is_pending"
+    " and activates_at <= {now} and is_pending and not {slides}"
     " and (expires_at > {now} or coalesce(told_expires_at, {untold}) > {now})"
+    " union all select lot.member_id, case when is_pending then 0 else -remaining_points end"
+    " from account join lot on lot.program_id = {program} and lot.member_id = account.member_id"
+    " where account.program_id = {program} and {slides} and remaining_points > 0"
+    " and (expires_at <= {now} or lapses_at <= {now})"
+    " and coalesce(case when told_expires_at >= case when lapses_at < expires_at then lapses_at"
+    " else expires_at end then told_expires_at end, {untold}) <= {now}"
+    " union all select lot.member_id, remaining_points"
+    " from account join lot on lot.program_id = {program} and lot.member_id = account.member_id"
+    " where account.program_id = {program} and {slides} and activates_at <= {now} and is_pending"
+    " and not ((expires_at <= {now} or coalesce(lapses_at <= {now}, false))"
+    " and coalesce(case when told_expires_at >= case when lapses_at < expires_at then lapses_at"
+    " else expires_at end then told_expires_at end, {untold}) <= {now})"
     ") as timed group by member_id) as timed_lots on timed_lots.member_id = member.id",
     "member_summary": "member_summary on member_summary.program_id = member.program_id"
     " and member_summary.member_id = member.id",
@@ -141,10 +153,12 @@ async def _moment(program_id: UUID, now: datetime) -> _Moment:
     first = None if scheme is None else scheme.settings.reached(0)
     zone = version.settings.zone
     today = now.astimezone(zone).date()
+    terms = terms_of(version.settings)
     params = {
         "program": program_id,
         "now": now,
-        "untold": now if terms_of(version.settings).notice_days is None else NEVER,
+        "slides": terms.sliding is not None,
+        "untold": now if terms.notice_days is None else NEVER,
         "birthdays": [f"{month:02}-{day:02}" for month, day in birthdays(today)],
         "tiers": levels,
         "first_tier": first,

@@ -8,7 +8,7 @@ from loyalty_graph import outbox
 from loyalty_graph.db import transaction
 from loyalty_graph.db.sets import store
 from loyalty_graph.identifiers import new_id
-from loyalty_graph.ledger import pending, reads, rules
+from loyalty_graph.ledger import due, pending, reads, rules
 from loyalty_graph.ledger import service as ledger
 from loyalty_graph.ledger.kinds import Kind
 
@@ -25,9 +25,7 @@ async def run(program_id: UUID, *, now: datetime) -> int:
 
 @transaction
 async def _activate_some(program_id: UUID, *, now: datetime) -> int:
-    members = await ledger.members_with_points_to_activate(
-        program_id, now=now, limit=MEMBERS_AT_ONCE
-    )
+    members = await due.members_with_points_to_activate(program_id, now=now, limit=MEMBERS_AT_ONCE)
     if not members:
         return 0
     terms = await reads.terms_in_force(program_id, now=now)

@@ -12,6 +12,7 @@ from loyalty_graph.earning.outcomes import Earned
 from loyalty_graph.earning.rule_settings import EarningRule
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import rules as ledger
+from loyalty_graph.ledger import sliding
 from loyalty_graph.ledger.kinds import Kind
 from loyalty_graph.purchases import activities
 from loyalty_graph.purchases.rules import Deed
@@ -126,6 +127,8 @@ def _credit(
 ) -> activities.Recorded:
     activity_id = new_id(batch.now)
     entries = _enter(batch, account, command, terms, earned, activity_id)
+    occasion = sliding.activity(command.deed.kind)
+    sliding.slide(account, occasion, command.occurred_at, now=batch.now)
     return activities.Recorded(
         id=activity_id,
         member_id=account.member_id,

@@ -39,7 +39,7 @@ async def _expire_some(program_id: UUID, *, now: datetime) -> int:
         members,
         spenders=members,
         # Lots that their owner was not told of yet stand before others that have ended.
-        whole=[] if terms.notice_days is None else members,
+        whole=[] if terms.notice_days is None and terms.sliding is None else members,
         lots_at_once=LOTS_AT_ONCE,
         terms=terms,
     )

@@ -37,7 +37,7 @@ async def _tell_some(program_id: UUID, *, now: datetime) -> int:
     if terms.notice_days is None:
         return 0
     until = now + timedelta(days=terms.notice_days) + AHEAD
-    members = await due.members_to_tell(program_id, until=until, limit=MEMBERS_AT_ONCE)
+    members = await due.members_to_tell(program_id, terms=terms, until=until, limit=MEMBERS_AT_ONCE)
     if not members:
         return 0
     found = await ledger.load_accounts(program_id, members, whole=members, terms=terms)

@@ -21,7 +21,7 @@ from loyalty_graph.errors import (
 )
 from loyalty_graph.idempotency import Answered, Claim, answers
 from loyalty_graph.identifiers import new_id
-from loyalty_graph.ledger import pending
+from loyalty_graph.ledger import pending, rules, sliding
 from loyalty_graph.ledger import reads as ledger_reads
 from loyalty_graph.ledger import service as ledger
 from loyalty_graph.ledger.kinds import Kind
@@ -139,7 +139,9 @@ class Batch:
     def _has_moved(self, account: Account) -> bool:
         """Return whether there is something to write: a retry or a refusal activates nothing."""
         is_served = account.member_id in self._served
-        return any(is_served or one.kind is not Kind.ACTIVATE for one in account.posted)
+        by_time = {Kind.ACTIVATE, Kind.EXPIRE}
+        has_slid = is_served and account.slid_at is not None
+        return has_slid or any(is_served or one.kind not in by_time for one in account.posted)
 
 
 async def load(  # noqa: PLR0913 - all that one statement may look up
@@ -171,11 +173,14 @@ async def load(  # noqa: PLR0913 - all that one statement may look up
         by_member=by_member,
     )
     batch = await load_with(whole=whole)
-    if owing := [one.member_id for one in batch.accounts.values() if _may_owe_less(one)]:
+    needy = [one for one in batch.accounts.values() if _may_owe_less(one) or _may_lapse(one, now)]
+    if owing := [one.member_id for one in needy]:
         some = () if isinstance(whole, bool) else whole
         batch = await load_with(whole=[*some, *owing])
     for account in batch.accounts.values():
         pending.activate_due(account, now=now)
+        if sliding.has_lapsed(account, now=now):
+            rules.expire(account, now=now)
     return batch
 
 
@@ -221,6 +226,12 @@ async def _load(  # noqa: PLR0913 - all that one statement may look up
 def _may_owe_less(account: Account) -> bool:
     """Return whether there are points that were not loaded and may pay debt by now."""
     return bool(account.debt and account.pending and not account.has_all_lots)
+
+
+def _may_lapse(account: Account, now: datetime) -> bool:
+    """Return whether points that were not loaded have ended, and must not slide on."""
+    holds = account.balance > 0 or account.pending > 0
+    return holds and not account.has_all_lots and sliding.has_lapsed(account, now=now)
 
 
 async def load_to_spend(  # noqa: PLR0913 - all that a batch is decided on

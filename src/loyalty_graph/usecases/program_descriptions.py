@@ -64,9 +64,10 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "approval_days": "So long they wait; then they must be asked for anew.",
     },
     "ExpirySettings": {
-        "policy": "ROLLING: by the months; FIXED: on dates of the year; NONE: never.",
-        "months": "So many months after the day of the purchase: ROLLING.",
-        "end": "To the end of what they live then: ROLLING.",
+        "policy": "ROLLING: by the months; FIXED: on dates of the year; SLIDING: by inactivity.",
+        "months": "So many months after the day of the purchase: ROLLING; of inactivity: SLIDING.",
+        "end": "To the end of what they live then: ROLLING and SLIDING.",
+        "resets": 'What is activity: PURCHASE, REDEMPTION, ACTIVITY, "ACTIVITY:CHECK_IN": SLIDING.',
         "dates": 'Their last day, the first of such days of every year: FIXED, ["12-31"].',
         "minimum_months": "Younger points live to the next date: FIXED.",
         "reinstate_days": "Points given back after their end live so much longer; not, without.",

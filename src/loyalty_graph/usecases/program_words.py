@@ -260,7 +260,9 @@ class Words:
             return "live for ever"
         end = str(told.get("end", "DAY")).lower()
         to_the_end = "" if end == "day" else f", to the end of the {end}"
-        return f"live {self.value('months', told['months'])}{to_the_end}"
+        resets = told.get("resets")
+        since = f" after the last {self._list('resets', resets, 'or')}" if resets else ""
+        return f"live {self.value('months', told['months'])}{since}{to_the_end}"
 
     def condition(self, tree: Mapping[str, Any]) -> str:
         """Return a condition as a sentence's part; everything in one table must hold."""

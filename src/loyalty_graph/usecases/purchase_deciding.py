@@ -8,6 +8,7 @@ from loyalty_graph.earning.outcomes import Earned
 from loyalty_graph.errors import DuplicatePurchaseError
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import rules as ledger
+from loyalty_graph.ledger import sliding
 from loyalty_graph.purchases import service as purchases
 from loyalty_graph.usecases import entering, payments, posting, purchase_points
 from loyalty_graph.usecases.bonuses import Bonuses
@@ -125,6 +126,7 @@ def _credit(
         rule_version=terms.version.number,
     )
     entries = _enter(batch, account, command, terms, earned, purchase_id)
+    sliding.slide(account, sliding.PURCHASE, command.purchased_at, now=batch.now)
     return purchases.Recorded(
         id=purchase_id,
         member_id=account.member_id,
