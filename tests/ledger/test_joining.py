@@ -73,6 +73,17 @@ def test_pending_points_stay_pending():
     assert (bob.balance, bob.pending) == (40, 0)
 
 
+def test_points_that_await_an_event_still_do():
+    ada, bob = account(), other()
+    pending.earn_pending(
+        ada, 30, cause(), activates_at=day(5), expires_at=day(90), awaits="DELIVERY"
+    )
+
+    arrive(bob, leave(ada, cause()), cause())
+
+    assert [(lot.remaining, lot.awaits) for lot in bob.waiting] == [(30, "DELIVERY")]
+
+
 def test_points_past_their_date_expire_before_they_could_move():
     ada, bob = three_lots(), other()
 

@@ -36,6 +36,7 @@ from loyalty_graph.rewards.rules import Step
 from loyalty_graph.tiers.models import TierStanding
 from loyalty_graph.usecases import (
     activations,
+    locking,
     members,
     membership,
     merging,
@@ -422,6 +423,34 @@ async def test_the_higher_tier_stays(database: object):
     await merge(shop, ada, bea)
 
     assert await Watch(shop, bea).tier() == "GOLD"
+
+
+async def test_tiers_that_count_something_else_count_what_either_bought(database: object):
+    shop = await open_shop(with_tiers())
+    ada, bea = await people(shop)
+    cleo = await shop.enrol()
+    await shop.buy(ada, tea(6_000))
+    await shop.buy(bea, tea(5_000))
+    await shop.buy(cleo, tea(1_000))
+    await merge(shop, ada, bea)
+    await merge(shop, bea, cleo)
+
+    await open_shop(with_tiers(basis="QUALIFYING_POINTS"), now=shop.now + DAY)
+    await shop.later(DAY).buy(cleo, tea(100))
+
+    assert (await Watch(shop, cleo).row()).amounts == {"2026": 121}
+
+
+async def test_a_lock_that_lets_members_earn_is_on_again_after_a_parting(shop: Shop):
+    ada, bea = await people(shop)
+    command = locking.SetLock("staff:1", "lock", by_id(ada), "a lost phone", may_earn=True)
+    await locking.set_lock(shop.program_id, command, now=shop.now)
+
+    await merge(shop, ada, bea)
+    await unmerge(shop, ada)
+
+    await shop.buy(ada, TEN)
+    assert (await status(ada), await shop.balance(ada)) == ("SUSPENDED", 10)
 
 
 async def held(shop: Shop, ada: Member) -> str:

@@ -67,9 +67,9 @@ def leave(account: Account, cause: Cause) -> Leaving:
 
 
 def _part_of(lot: Lot) -> Part:
-    if not lot.is_pending:
-        return Part(lot.remaining, lot.expires_at)
-    return Part(lot.remaining, lot.expires_at, lot.activates_at, lot.awaits)
+    if lot.is_pending:
+        return Part(lot.remaining, lot.expires_at, lot.activates_at, lot.awaits)
+    return Part(lot.remaining, lot.expires_at)
 
 
 def arrive(account: Account, left: Leaving, cause: Cause) -> None:

@@ -24,7 +24,7 @@ from loyalty_graph.ledger.rules import (
 class Part:
     """Points that expire together; those with `activates_at` cannot be spent before.
 
-    Unless the event comes earlier that they await.
+    Unless the event happens that they await, if they do.
     """
 
     points: int

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from tortoise.expressions import Q
+
 from loyalty_graph.db.sets import Insert, Lookup, Update, fetch
 from loyalty_graph.members.models import Member, MemberMerge, MemberReference
 from loyalty_graph.members.rules import ReferenceKind
@@ -75,6 +77,25 @@ async def survivor_of(program_id: UUID, member_id: UUID) -> UUID:
     while merge := (await in_force(program_id, [member_id])).get(member_id):
         member_id = merge.into_id
     return member_id
+
+
+async def joined_to(
+    program_id: UUID, member_ids: Sequence[UUID], *, at: datetime | None = None
+) -> list[tuple[UUID, UUID]]:
+    """Return who lives (at an instant: lived) on as one of these members, each with that one.
+
+    Also through several merges.
+    """
+    stood = Q(unmerged_at__isnull=True)
+    if at is not None:
+        stood = Q(stood | Q(unmerged_at__gt=at), merged_at__lte=at)
+    found: list[tuple[UUID, UUID]] = []
+    latest = {one: one for one in member_ids}
+    while latest:
+        rows = await MemberMerge.filter(stood, program_id=program_id, into_id__in=list(latest))
+        latest = {row.member_id: latest[row.into_id] for row in rows}
+        found += latest.items()
+    return found
 
 
 async def hand_over(program_id: UUID, member_id: UUID, into_id: UUID) -> None:

@@ -87,6 +87,7 @@ class MemberMerge(Model):
     class Meta(Model.Meta):
         table = "member_merge"
         constraints = [PrimaryKey("program_id", "member_id", "id")]
+        indexes = [Index("program_id", "into_id", name="member_merged")]
 
 
 class MemberLock(Model):

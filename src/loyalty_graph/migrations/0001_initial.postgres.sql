@@ -515,6 +515,7 @@ CREATE TABLE "member_merge" (
     "unmerged_at" TIMESTAMPTZ,
     CONSTRAINT "member_merge_pkey" PRIMARY KEY ("program_id", "member_id", "id")
 );
+CREATE INDEX "member_merged" ON "member_merge" ("program_id", "into_id");
 CREATE TABLE "member_reference" (
     "value" VARCHAR(254) NOT NULL,
     "program_id" UUID NOT NULL,

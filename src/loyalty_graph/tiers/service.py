@@ -8,6 +8,7 @@ from uuid import UUID
 
 from loyalty_graph.db import assert_in_transaction
 from loyalty_graph.db.sets import Insert, Lookup, Row, Upsert, Write, fetch
+from loyalty_graph.members import merges
 from loyalty_graph.programs import service as programs
 from loyalty_graph.purchases import reads as purchases
 from loyalty_graph.tiers.models import TierChange, TierRules, TierStanding, TierStandingPast
@@ -138,10 +139,12 @@ async def _amounts(
     *,
     recorded_by: datetime | None = None,
 ) -> dict[UUID, dict[int, int]]:
-    found = await purchases.counted(program_id, member_ids, recorded_by=recorded_by)
-    amounts: dict[UUID, dict[int, int]] = {}
-    for member_id, counted in found.items():
-        mine = amounts[member_id] = {}
+    joined = await merges.joined_to(program_id, member_ids, at=recorded_by)
+    everybody = sorted({*member_ids, *(one for one, _ in joined)})
+    found = await purchases.counted(program_id, everybody, recorded_by=recorded_by)
+    amounts: dict[UUID, dict[int, int]] = {one: {} for one in member_ids}
+    for member_id, owner in [*((one, one) for one in member_ids), *joined]:
+        counted, mine = found[member_id], amounts[owner]
         for one in counted:
             bucket = scheme.bucket(scheme.day(one.purchased_at))
             amount = scheme.amount(spend_minor=one.spend_minor, points=one.points)

@@ -23,7 +23,7 @@ from loyalty_graph.ledger.errors import (
     UnmergeTooLateError,
 )
 from loyalty_graph.ledger.rules import Account, Cause, check_active
-from loyalty_graph.members import merges
+from loyalty_graph.members import locks, merges
 from loyalty_graph.members import reads as member_reads
 from loyalty_graph.members import service as members
 from loyalty_graph.members.merges import Merge
@@ -258,17 +258,20 @@ async def _shut_out(batch: posting.Batch, done: Merge) -> None:
 
 async def _let_in(batch: posting.Batch, done: Merge) -> None:
     """Let the member be found again."""
-    await _set_status(batch.program_id, done.member_id, MemberStatus(done.status))
+    lock = (await locks.locks(batch.program_id, [done.member_id])).get(done.member_id)
+    status, may_earn = MemberStatus(done.status), lock is not None and lock.may_earn
+    await _set_status(batch.program_id, done.member_id, status, may_earn=may_earn)
     found = await member_reads.members(batch.program_id, [done.member_id])
     await merges.take_back(batch.program_id, found[done.member_id], done.into_id)
     batch.shown |= {done.member_id, done.into_id}
 
 
-async def _set_status(program_id: UUID, member_id: UUID, status: MemberStatus) -> None:
+async def _set_status(
+    program_id: UUID, member_id: UUID, status: MemberStatus, *, may_earn: bool = False
+) -> None:
     # Apart from the batch, which writes the same account's row.
-    await store(
-        program_id, [members.set_status(member_id, status), ledger.set_status(member_id, status)]
-    )
+    account = ledger.set_status(member_id, status, may_earn=may_earn)
+    await store(program_id, [members.set_status(member_id, status), account])
 
 
 def _check_parting(done: Merge, into: Account, *, now: datetime) -> None:
