@@ -17,6 +17,7 @@ from loyalty_graph.programs import service as programs
 from loyalty_graph.purchases import reads
 from loyalty_graph.purchases import service as purchases
 from loyalty_graph.purchases.models import Purchase
+from loyalty_graph.purchases.returning import Returned, refund_writes
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.purchases.states import state_after
 from loyalty_graph.usecases import payments, posting, purchase_points, survivors
@@ -86,7 +87,7 @@ class Case:
             self.batch.facts += await forwarded
         due = await self._due(worth)
         done = await self._reverse(due, cause)
-        returned = purchases.Returned(
+        returned = Returned(
             id=UUID(cause.reference),
             member_id=self.account.member_id,
             purchase_id=self.purchase.id,
@@ -106,7 +107,7 @@ class Case:
             amounts=_amounts(self.lines, back.after),
             lines_after=tuple(back.after),
             state=state_after(back.after, is_void=back.is_void),
-            pinned=worth.pinned if worth.given_back else None,
+            pinned=worth.pinned if worth.given_back else self.purchase.pinned,
         )
         await self._count(returned)
         vouchers_minor = await give_money_back(
@@ -188,7 +189,7 @@ class Case:
             salt=posting.salt(),
         )
 
-    async def _count(self, returned: purchases.Returned) -> None:
+    async def _count(self, returned: Returned) -> None:
         """Take what came back off what counts for the member's tier, and for who pays."""
         if self.is_merged:
             await self.tiering.take_another(self.batch, self.payer.member_id)
@@ -212,7 +213,7 @@ class Case:
         self.tiering.add_to(self.batch)
 
     async def _store(
-        self, returned: purchases.Returned, bonuses: Bonuses, vouchers_minor: int
+        self, returned: Returned, bonuses: Bonuses, vouchers_minor: int
     ) -> RefundRecorded:
         batch, account = self.batch, self.account
         answer = RefundRecorded(
@@ -242,7 +243,7 @@ class Case:
             returnedPoints=returned.returned_points,
             balance=self.payer.balance,
         )
-        batch.writes.extend(purchases.refund_writes([returned]))
+        batch.writes.extend(refund_writes([returned]))
         bonuses.add_to(batch)
         await batch.store()
         await bonuses.settle(batch.program_id)

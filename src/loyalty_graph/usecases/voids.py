@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from loyalty_graph.db import transaction
-from loyalty_graph.purchases import service as purchases
+from loyalty_graph.purchases.returning import forget_last
 from loyalty_graph.purchases.rules import bring_back
 from loyalty_graph.purchases.states import PurchaseState
 from loyalty_graph.rewards import service as rewards
@@ -54,7 +54,7 @@ async def void(program_id: UUID, command: VoidPurchase, *, now: datetime) -> Ref
         batch, case.purchase, actor=command.caller, reason=command.reason
     )
     answer = await case.take_back(back)
-    await purchases.forget_last(program_id, case.purchase.member_id)
+    await forget_last(program_id, case.purchase.member_id)
     stock = Counter(one.reward for one in returned)
     await rewards.move_stock(program_id, {code: -times for code, times in stock.items()})
     return answer
