@@ -181,6 +181,13 @@ def test_what_is_no_hold_or_has_ended_is_refused(api: Api, rich: Member, mutatio
         assert api.refusal(mutation, given) == (code, "holdId")
 
 
+def test_the_answer_to_a_refusal_holds_nothing_else(api: Api, rich: Member):
+    done = api.do("holdPoints", aside(rich, points=0), "hold { id } entry { id } balance")
+
+    assert [error["field"] for error in done.pop("userErrors")] == ["points"]
+    assert done == {"hold": None, "entry": None, "balance": None}
+
+
 def test_points_of_somebody_who_left_are_not_set_aside(api: Api, rich: Member):
     api.run(api.shop.close, rich)
 

@@ -52,7 +52,7 @@ def test_points_are_activated_when_the_goods_were_delivered(
             "pending": -60,
             "at": "2026-03-03T12:00:00Z",
             "text": "delivered",
-            "explanation": {"summary": "60 beans are yours now: they waited until 2026-03-03."},
+            "explanation": {"summary": "60 beans are yours now: they waited until Mar 3, 2026."},
             "purchase": {"externalId": "r-1"},
         },
         "member": {"wallet": {"available": 108, "pending": 0, "qualifying": 108}},
@@ -80,9 +80,7 @@ def test_points_that_wait_are_cancelled_with_a_reason(
             "pending": -20,
             "at": "2026-03-02T12:00:00Z",
             "text": "a mistake",
-            "explanation": {
-                "summary": "20 beans that were waiting are cancelled by hand: a mistake"
-            },
+            "explanation": {"summary": "20 beans that were waiting are cancelled: a mistake"},
             "purchase": {"externalId": "r-1"},
         },
         "member": {"wallet": {"available": 8, "pending": 80, "qualifying": 88}},
@@ -114,8 +112,8 @@ def test_points_that_await_an_event_say_so_and_only_they_are_activated(api: Api,
         {"points": 5, "awaits": None},
     ]
     assert [one["explanation"]["summary"] for one in before["entries"]["nodes"]] == [
-        "108 beans are waiting for delivery, until 2026-05-01 at the latest.",
-        "5 beans are waiting until 2026-03-05: Later.",
+        "108 beans are waiting for DELIVERY, until May 1, 2026 at the latest.",
+        "5 beans are waiting until Mar 5, 2026: Later.",
     ]
     assert done == {"userErrors": [], "points": 108, "balance": 108}
     assert after["activations"] == [in_days]
