@@ -244,7 +244,7 @@ async def test_since_a_moment_only_who_has_entries_since_is_audited(shop: Shop, 
 async def test_a_fast_audit_takes_texts_on_trust_and_nothing_else(shop: Shop, busy: Member):
     await sabotage(
         "UPDATE transfer SET text = 'a hat' WHERE sequence = 3;"
-        "UPDATE transfer SET kind = 'ADJUST' WHERE sequence = 4"
+        "UPDATE transfer SET rule_version = 9 WHERE sequence = 4"
     )
 
     fast = await proof.verify(shop.program_id, now=shop.now, scope=proof.Scope(fast=True))
@@ -263,7 +263,7 @@ async def test_several_processes_find_what_one_does(
     for name in ("carl", "dora", "emil"):
         await shop.buy(await shop.enrol(external_id=name))
     await sabotage(
-        "UPDATE account SET lifetime_points = 1; UPDATE transfer SET kind = 'ADJUST'"
+        "UPDATE account SET lifetime_points = 1; UPDATE transfer SET rule_version = 9"
         " WHERE sequence = 4"
     )
     told: list[int] = []
@@ -381,8 +381,8 @@ DETAILS = "text, actor or explanation was changed"
             [
                 (3, CHANGED),
                 (1, "the lot says 48 points left, its uses -1"),
-                (1, "uses leave -1 of the lot's 108 points"),
                 (None, "lots hold 79 points, transfers add up to 128"),
+                (3, "it leaves -1 points in lot 1"),
             ],
         ),
         (
@@ -454,6 +454,43 @@ async def test_a_change_is_found_and_named(
     await sabotage(statement)
 
     assert await problems(shop, busy) == found
+
+
+async def test_a_use_of_a_lot_that_was_not_yet_open_is_found(shop: Shop, busy: Member):
+    await sabotage("UPDATE lot_use SET lot_sequence = 4, points = 30 WHERE sequence = 3")
+
+    assert (3, "it uses lot 4, which was not yet open") in await problems(shop, busy)
+
+
+async def test_more_that_comes_back_than_was_taken_is_found(shop: Shop, ada: Member):
+    await shop.buy(ada)
+    taken = await shop.redeem(ada, 40)
+    await shop.give_back(taken)
+    sound = await problems(shop, ada)
+    await sabotage("UPDATE transfer SET points = 41 WHERE sequence = 3")
+
+    found = await problems(shop, ada)
+
+    assert sound == []
+    assert (3, "more comes back of a redemption than it took") in found
+
+
+async def test_more_that_is_due_back_than_a_purchase_earned_is_found(shop: Shop, ada: Member):
+    bought = await shop.buy(ada)
+    await shop.bring_back(bought, {1: 1})
+    await shop.bring_back(bought, None)
+    sound = await problems(shop, ada)
+    await connection().execute_script(
+        "UPDATE refund SET due_points = due_points + 1, clawed_back_points = clawed_back_points + 1"
+        " WHERE due_points = (SELECT max(due_points) FROM refund)"
+    )
+
+    found = await problems(shop, ada)
+
+    assert sound == []
+    assert found == [
+        (None, f"of purchase {bought.purchase_id} 109 points were due back, it earned 108")
+    ]
 
 
 async def test_a_missing_account_is_found_though_nothing_else_names_it(shop: Shop, busy: Member):

@@ -25,6 +25,7 @@ from loyalty_graph.ledger.books import (
     read,
     with_fields,
 )
+from loyalty_graph.ledger.kinds import Book
 from loyalty_graph.ledger.models import AccountRow, AuditRow, LotRow, LotUseRow, TransferRow
 from loyalty_graph.members import reads as members
 from loyalty_graph.members.models import Member
@@ -177,6 +178,8 @@ def _problems(books: Books) -> Iterator[tuple[int | None, str]]:
     yield from _balance_problems(books)
     yield from holding.problems(books.transfers)
     yield from _lot_problems(books)
+    yield from _use_problems(books)
+    yield from _return_problems(books)
     yield from _head_problems(books)
     if books.account is None:
         yield None, "the account is missing"
@@ -254,12 +257,36 @@ def _lot_problems(books: Books) -> Iterator[tuple[int | None, str]]:
             yield sequence, "a lot has no transfer"
         if lot.remaining != left:
             yield sequence, f"the lot says {lot.remaining} points left, its uses {left}"
-        if not 0 <= left <= lot.points:
-            yield sequence, f"uses leave {left} of the lot's {lot.points} points"
         if lot.is_pending != is_pending:
             told = "is" if lot.is_pending else "is not"
             yield sequence, f"the lot says it {told} pending, which the transfers deny"
     yield from _sum_problems(books, list(found.values()))
+
+
+def _use_problems(books: Books) -> Iterator[tuple[int, str]]:
+    """Check every lot after every use: it was open, and held from nothing to all its points."""
+    left = {sequence: lot.points for sequence, lot in books.lots.items()}
+    for sequence, lot_sequence, points in books.uses:
+        if lot_sequence not in left:
+            continue
+        if sequence < lot_sequence:
+            yield sequence, f"it uses lot {lot_sequence}, which was not yet open"
+        left[lot_sequence] -= points
+        if not 0 <= left[lot_sequence] <= books.lots[lot_sequence].points:
+            yield sequence, f"it leaves {left[lot_sequence]} points in lot {lot_sequence}"
+            del left[lot_sequence]
+
+
+def _return_problems(books: Books) -> Iterator[tuple[int, str]]:
+    """Check that no more comes back of a redemption than it took."""
+    spent: dict[str, int] = {}
+    for one in books.transfers:
+        if one.credit == Book.REDEEMED:
+            spent[one.reference] = spent.get(one.reference, 0) + one.points
+        elif one.debit == Book.REDEEMED and one.reference in spent:
+            spent[one.reference] -= one.points
+            if spent[one.reference] < 0:
+                yield one.sequence, "more comes back of a redemption than it took"
 
 
 def _sum_problems(

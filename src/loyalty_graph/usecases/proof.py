@@ -11,8 +11,9 @@ from loyalty_graph.db.sets import store
 from loyalty_graph.ledger import audit as ledger_audit
 from loyalty_graph.ledger import checkpoint_audit
 from loyalty_graph.ledger import service as ledger
-from loyalty_graph.ledger.audit import Audit
+from loyalty_graph.ledger.audit import Audit, Finding
 from loyalty_graph.ledger.checkpoints import Signed
+from loyalty_graph.purchases import proving as purchases
 from loyalty_graph.usecases.proof_processes import Pages, Processes
 
 MEMBERS_AT_ONCE = 100
@@ -65,8 +66,8 @@ async def verify(
 ) -> Audit:
     """Work every member's books out again and compare; keep the outcome of an audit of everything.
 
-    Nobody is held up meanwhile. Checkpoints are proven too, unless only one member is audited and
-    none that was published is given.
+    Nobody is held up meanwhile. Checkpoints and refunds are proven too, unless only one member is
+    audited; then only a checkpoint that was published is.
 
     Args:
         program_id: Whose ledger.
@@ -84,6 +85,11 @@ async def verify(
         result = await checkpoint_audit.audit(
             program_id, keys=signatures.keys, published=signatures.published
         )
+    if scope.member_id is None:
+        result.findings += [
+            Finding(one.member_id, None, one.problem)
+            for one in await purchases.overdrawn(program_id)
+        ]
     work = _here if helpers is None else helpers.audit
     async for part in work(program_id, _pages_of(program_id, scope), with_details=not scope.fast):
         result.add(part)
