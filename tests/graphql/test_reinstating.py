@@ -69,7 +69,7 @@ def test_what_an_entry_let_expire_is_valid_again_with_a_new_date(api: Api, ada: 
             "kind": "REINSTATE",
             "points": 50,
             "text": "She was ill",
-            "explanation": {"summary": "50 beans are valid again until 2026-09-28: She was ill"},
+            "explanation": {"summary": "50 beans are valid again until Sep 28, 2026: She was ill"},
         },
         "member": {"number": ada.number},
     }
@@ -238,6 +238,6 @@ def test_what_was_forgiven_is_explained(api: Api):
         {
             "kind": "REINSTATE",
             "points": 108,
-            "explanation": {"summary": "108 beans are valid again until 2027-03-18: She was ill"},
+            "explanation": {"summary": "108 beans are valid again until Mar 18, 2027: She was ill"},
         },
     ]

@@ -140,9 +140,9 @@ def _waiting(told: Told) -> Said:
 
 
 def _cancelled(told: Told) -> Said:
-    if "before" in told.why:
-        return Phrase.CANCELLED_FOR_REFUND, _worth_less(told)
-    return Phrase.CANCELLED, {"text": told.text}
+    if told.why.get("by") == "hand":
+        return Phrase.CANCELLED_BY_HAND, {"text": told.text}
+    return Phrase.CANCELLED_FOR_REFUND, _worth_less(told)
 
 
 def _worth_less(told: Told) -> dict[str, str]:
@@ -207,10 +207,15 @@ def _expired(told: Told) -> Said:
     return Phrase.EXPIRED, {"day": told.day(told.entry.at - timedelta(microseconds=1))}
 
 
+def _reclaimed(told: Told) -> Said:
+    return (Phrase.RECLAIMED_EXPIRED if "expired" in told.why else Phrase.RECLAIMED), {}
+
+
 def _reinstated(told: Told) -> Said:
+    day = told.day(datetime.fromisoformat(told.why["until"]) - timedelta(microseconds=1))
     if told.entry.text:
-        return Phrase.REINSTATED_WITH_REASON, {"text": told.text}
-    return Phrase.REINSTATED, {}
+        return Phrase.REINSTATED_WITH_REASON, {"day": day, "text": told.text}
+    return Phrase.REINSTATED, {"day": day}
 
 
 def _adjusted(told: Told) -> Said:
@@ -232,7 +237,7 @@ REASONS: Mapping[Kind | Forgiveness, Callable[[Told], Said]] = {
     Kind.RELEASE: _released,
     Kind.REVERSE: _taken_back,
     Forgiveness.FORGIVEN: lambda _: (Phrase.FORGIVEN, {}),
-    Forgiveness.RECLAIMED: lambda _: (Phrase.RECLAIMED, {}),
+    Forgiveness.RECLAIMED: _reclaimed,
     Kind.EXPIRE: _expired,
     Kind.REINSTATE: _reinstated,
     Kind.TRANSFER_OUT: lambda told: (

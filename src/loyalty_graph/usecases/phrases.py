@@ -16,7 +16,7 @@ class Phrase(StrEnum):
     WAITING_FOR_EVENT = "WAITING_FOR_EVENT"
     ACTIVATED = "ACTIVATED"
     CANCELLED_FOR_REFUND = "CANCELLED_FOR_REFUND"
-    CANCELLED = "CANCELLED"
+    CANCELLED_BY_HAND = "CANCELLED_BY_HAND"
     SPENT = "SPENT"
     SPENT_FOR_REWARD = "SPENT_FOR_REWARD"
     PAID = "PAID"
@@ -38,6 +38,7 @@ class Phrase(StrEnum):
     GIVEN_BACK = "GIVEN_BACK"
     FORGIVEN = "FORGIVEN"
     RECLAIMED = "RECLAIMED"
+    RECLAIMED_EXPIRED = "RECLAIMED_EXPIRED"
     EXPIRED = "EXPIRED"
     FORFEITED = "FORFEITED"
     REINSTATED = "REINSTATED"
@@ -110,11 +111,11 @@ SENTENCES: Mapping[Phrase, InLanguages] = {
             "بعد الإرجاع تساوي عملية الشراء {after} بدلًا من {before}."
         ),
     ),
-    Phrase.CANCELLED: (
-        "{amount} that were waiting {are} cancelled: {text}",
-        "{amount}, bisher vorgemerkt, {are} gestrichen: {text}",
-        "Bekleyen {amount} iptal edildi: {text}",
-        "أُلغيت {amount} كانت قيد الانتظار: {text}",
+    Phrase.CANCELLED_BY_HAND: (
+        "{amount} that were waiting {are} cancelled by hand: {text}",
+        "{amount}, bisher vorgemerkt, {are} von Hand gestrichen: {text}",
+        "Bekleyen {amount} elle iptal edildi: {text}",
+        "أُلغيت يدويًا {amount} كانت قيد الانتظار: {text}",
     ),
     Phrase.SPENT: (
         "{amount} spent.",
@@ -254,6 +255,12 @@ SENTENCES: Mapping[Phrase, InLanguages] = {
         "{amount} artık silinmiş değil: harcandığı kullanım iptal edildi.",
         "لم تعد {amount} مُعفاة: أُلغيت عملية الاستبدال التي استُخدمت فيها.",
     ),
+    Phrase.RECLAIMED_EXPIRED: (
+        "{amount} no longer forgiven: they had expired before the refund.",
+        "{amount} nicht mehr erlassen: vor der Rückgabe verfallen.",
+        "{amount} artık silinmiş değil: iadeden önce süresi dolmuştu.",
+        "لم تعد {amount} مُعفاة: انتهت صلاحيتها قبل الإرجاع.",
+    ),
     Phrase.EXPIRED: (
         "{amount} expired at the end of {day}.",
         "{amount} {are} mit Ablauf des {day} verfallen.",
@@ -267,16 +274,16 @@ SENTENCES: Mapping[Phrase, InLanguages] = {
         "سقطت {amount}: أُغلقت العضوية.",
     ),
     Phrase.REINSTATED: (
-        "{amount} {are} valid again.",
-        "{amount} {are} wieder gültig.",
-        "{amount} yeniden geçerli.",
-        "{amount} صالحة من جديد.",
+        "{amount} {are} valid again until {day}.",
+        "{amount} {are} wieder gültig bis {day}.",
+        "{amount} {day} tarihine kadar yeniden geçerli.",
+        "{amount} صالحة من جديد حتى {day}.",
     ),
     Phrase.REINSTATED_WITH_REASON: (
-        "{amount} {are} valid again: {text}",
-        "{amount} {are} wieder gültig: {text}",
-        "{amount} yeniden geçerli: {text}",
-        "{amount} صالحة من جديد: {text}",
+        "{amount} {are} valid again until {day}: {text}",
+        "{amount} {are} wieder gültig bis {day}: {text}",
+        "{amount} {day} tarihine kadar yeniden geçerli: {text}",
+        "{amount} صالحة من جديد حتى {day}: {text}",
     ),
     Phrase.GIVEN_AWAY: (
         "{amount} given to another member.",
