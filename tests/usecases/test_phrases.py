@@ -9,7 +9,7 @@ import pytest
 
 from loyalty_graph.ledger.kinds import Book, Forgiveness, Kind
 from loyalty_graph.purchases.rules import ActivityKind
-from loyalty_graph.usecases import explanation_steps, lot_words, rule_words
+from loyalty_graph.usecases import event_words, explanation_steps, lot_words, rule_words
 from loyalty_graph.usecases.activity_words import DID
 from loyalty_graph.usecases.explanations import REASONS, explain_entry, explain_purchase
 from loyalty_graph.usecases.lot_words import Source, Used, consumption
@@ -46,6 +46,7 @@ def test_every_reason_of_every_kind_and_meaning_has_a_sentence():
     [
         *SENTENCES.values(),
         *DID.values(),
+        *all_of(event_words),
         *all_of(explanation_steps),
         *all_of(lot_words),
         *all_of(rule_words),
@@ -111,13 +112,28 @@ def test_the_four_languages_fill_the_same_places(said: InLanguages):
                     "awaits": "DELIVERY",
                 },
             },
-            "2 beans sind bis DELIVERY vorgemerkt, längstens bis 06.12.2026.",
-            "2 beans DELIVERY için bekliyor, en geç 6 Ara 2026 tarihine kadar.",
+            "2 beans sind bis zur Lieferung vorgemerkt, längstens bis 06.12.2026.",
+            "2 beans teslimat için bekliyor, en geç 6 Ara 2026 tarihine kadar.",
+            ("2 beans قيد انتظار التسليم، حتى \u206806\u200f/12\u200f/2026\u2069 على الأكثر."),
+            id="an event",
+        ),
+        pytest.param(
+            Kind.EARN_PENDING,
+            {
+                "points": 0,
+                "pending": 2,
+                "explanation": {
+                    "activates_at": "2026-12-05T23:00:00+00:00",
+                    "awaits": "FIRST_VISIT",
+                },
+            },
+            "2 beans sind bis first visit vorgemerkt, längstens bis 06.12.2026.",
+            "2 beans first visit için bekliyor, en geç 6 Ara 2026 tarihine kadar.",
             (
-                "2 beans قيد انتظار \u2068DELIVERY\u2069، "
+                "2 beans قيد انتظار \u2068first visit\u2069، "
                 "حتى \u206806\u200f/12\u200f/2026\u2069 على الأكثر."
             ),
-            id="an event",
+            id="an event of the programme's own",
         ),
         pytest.param(
             Kind.EARN,

@@ -11,6 +11,7 @@ from loyalty_graph.money import Money
 from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.usecases import explanation_steps
 from loyalty_graph.usecases.activity_words import DID
+from loyalty_graph.usecases.event_words import event_in_words
 from loyalty_graph.usecases.explanation_steps import Step
 from loyalty_graph.usecases.lot_words import COMMA, Used, consumption
 from loyalty_graph.usecases.phrases import SENTENCES, Phrase
@@ -135,7 +136,7 @@ def _waiting(told: Told) -> Said:
         "rules": f": {told.writing.say(COMMA, {}).join(names)}" if names else "",
     }
     if event := told.why.get("awaits"):
-        return Phrase.WAITING_FOR_EVENT, {**values, "event": told.writing.within(event)}
+        return Phrase.WAITING_FOR_EVENT, {**values, "event": event_in_words(event, told.writing)}
     return Phrase.WAITING, values
 
 
