@@ -11,7 +11,7 @@ from loyalty_graph.ledger.models import AccountRow, LapseRow, TransferRow
 from loyalty_graph.members.models import Member
 from loyalty_graph.outbox import CardMark, FactRow
 from loyalty_graph.purchases.rules import ActivityKind, Line
-from loyalty_graph.usecases import adjustments, expiry, notices
+from loyalty_graph.usecases import adjustments, expiry, merging, notices
 from tests.shop import DAY, NOON, Shop, by_id, open_shop, program
 
 MUG = (Line("MUG", 1, 1000),)
@@ -200,3 +200,18 @@ async def test_what_was_answered_while_points_slid_is_answered_later(shop: Shop,
 
     assert [points for points, _ in then] == [50, 100, 100, 0]
     assert later == then
+
+
+async def test_points_of_members_who_are_one_live_on_as_of_whoever_was_active_last(
+    shop: Shop, ada: Member
+):
+    bea = await shop.enrol()
+    await shop.buy(ada, MUG)
+    await shop.later(30 * DAY).buy(bea, MUG)
+    command = merging.MergeMembers("staff:1", "k", by_id(bea), by_id(ada), "one person")
+
+    await merging.merge(shop.program_id, command, now=NOON + 40 * DAY)
+
+    later = datetime(2026, 10, 1, 22, tzinfo=UTC)
+    assert await wallet(shop, ada, NOON + 40 * DAY) == (100, [(100, later)])
+    assert await expiry.run(shop.program_id, now=GONE) == 0

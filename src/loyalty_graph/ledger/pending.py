@@ -79,7 +79,6 @@ def earn_pending(
         is_new=True,
     )
     sliding.begin(account, cause.at, now=cause.recorded_at)
-    account.dated(lot)
     told = {**cause.explanation, "activates_at": activates_at.isoformat()}
     if awaits is not None:
         told["awaits"] = awaits
@@ -94,7 +93,7 @@ def earn_pending(
         opened=(points, expires_at, activates_at),
         qualifying=points,
     )
-    account.waiting.append(lot)
+    account.waiting.append(account.dated(lot))
     activate_due(account, now=cause.recorded_at)
     return transfer
 

@@ -41,6 +41,15 @@ def begin(account: "Account", at: datetime, *, now: datetime) -> None:
         _move(account, at, now)
 
 
+def join(account: "Account", other: "Account", *, now: datetime) -> None:
+    """Let the points of two members who are one live on as of whoever was active last."""
+    is_later = other.lapses_at is not None and not (
+        account.lapses_at is not None and account.lapses_at >= other.lapses_at
+    )
+    if account.terms.sliding is not None and is_later:
+        _set(account, other.lapses_at, now)
+
+
 def has_lapsed(account: "Account", *, now: datetime) -> bool:
     """Return whether all points of an account have ended, told or not."""
     slides = account.terms.sliding is not None

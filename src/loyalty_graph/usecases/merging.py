@@ -14,7 +14,7 @@ from loyalty_graph.db.sets import fetch, store
 from loyalty_graph.errors import InvalidInputError, MemberNotActiveError
 from loyalty_graph.idempotency import Claim, claim
 from loyalty_graph.identifiers import new_id
-from loyalty_graph.ledger import joining, moved, transfers
+from loyalty_graph.ledger import joining, moved, sliding, transfers
 from loyalty_graph.ledger import service as ledger
 from loyalty_graph.ledger.errors import (
     MergeBlockedError,
@@ -142,6 +142,7 @@ async def merge(program_id: UUID, command: MergeMembers, *, now: datetime) -> Me
     )
     before = into.sequence
     left = joining.leave(merged, _cause(done.id, command, {"into": str(into.member_id)}, now=now))
+    sliding.join(into, merged, now=now)
     joining.arrive(into, left, _cause(done.id, command, {"from": str(merged.member_id)}, now=now))
     tiering.join(into.member_id, merged.member_id)
     tiering.add_to(batch, actor=command.caller, reason=command.reason)
