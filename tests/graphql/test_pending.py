@@ -113,7 +113,7 @@ def test_points_that_await_an_event_say_so_and_only_they_are_activated(api: Api,
     ]
     assert [one["explanation"]["summary"] for one in before["entries"]["nodes"]] == [
         "108 beans are waiting for delivery, until May 1, 2026 at the latest.",
-        "5 beans are waiting until 2026-03-05: Later.",
+        "5 beans are waiting until Mar 5, 2026: Later.",
     ]
     assert done == {"userErrors": [], "points": 108, "balance": 108}
     assert after["activations"] == [in_days]

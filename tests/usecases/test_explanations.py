@@ -216,7 +216,7 @@ def test_another_currency_says_what_it_was_worth():
                     "awaits": "RETURN_WINDOW",
                 },
             },
-            "9 beans are waiting for RETURN_WINDOW, until 2026-12-05 at the latest.",
+            "9 beans are waiting for return window, until 2026-12-05 at the latest.",
         ),
         (
             Kind.EARN,

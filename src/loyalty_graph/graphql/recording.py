@@ -226,6 +226,13 @@ def _command_or_refusal(
         return refusal
 
 
+async def _record(
+    context: Context, command: purchases.RecordPurchase, currency: str
+) -> RecordPurchasePayload:
+    call = purchases.RecordCall(context.program_id, command, context.now)
+    return _recorded(await context.record_purchase(call), command.currency or currency)
+
+
 @strawberry.type
 class RecordingMutation:
     """Mutations of purchases."""
@@ -242,8 +249,7 @@ class RecordingMutation:
         command = given.command(context, currency)
         if isinstance(command, claiming.RecordReceipt):
             return await _keep(context, command)
-        call = purchases.RecordCall(context.program_id, command, context.now)
-        return _recorded(await context.record_purchase(call), command.currency or currency)
+        return await _record(context, command, currency)
 
     @strawberry.mutation(
         description="Records up to 500 receipts at once, such as those of an offline till.",
