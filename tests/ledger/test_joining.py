@@ -1,7 +1,12 @@
 """Two accounts that become one, and part again: every point passes CLEARING."""
 
+from contextlib import suppress
 from uuid import UUID
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from loyalty_graph.errors import InsufficientPointsError
 from loyalty_graph.ledger import pending, rules
 from loyalty_graph.ledger.joining import Leaving, Moved, arrive, leave, part
 from loyalty_graph.ledger.kinds import Book, Kind
@@ -220,3 +225,72 @@ def test_debt_that_was_paid_stays_paid():
     part(bob, ada, lots, cause(reference="u"), qualifying=0)
 
     assert (ada.balance, bob.balance) == (0, 40)
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["earn", "wait", "spend", "reverse"]),
+        st.integers(1, 60),
+        st.integers(1, 40),
+    ),
+    max_size=8,
+)
+
+
+def live(one: Account, steps: list[tuple[str, int, int]], today: int) -> None:
+    """Do things to an account on a day; what it refuses does not happen."""
+    now = day(today)
+    for step, points, days in steps:
+        why = cause(at=now, reference=f"{one.sequence}")
+        if step == "earn":
+            rules.earn(one, points, why, expires_at=day(today + days))
+        elif step == "wait":
+            later = day(today + days)
+            pending.earn_pending(one, points, why, activates_at=later, expires_at=day(90))
+        elif step == "spend":
+            with suppress(InsufficientPointsError):
+                rules.redeem(one, points, why)
+        else:
+            rules.reverse(one, min(points, one.qualifying), why, origins=(), may_go_negative=True)
+
+
+def held(*accounts: Account) -> int:
+    return sum(one.balance + one.pending for one in accounts)
+
+
+def gone(*accounts: Account) -> int:
+    """Return what has left these accounts for a book of the programme."""
+    ours = {Book.MEMBER, Book.PENDING, Book.CLEARING}
+    moves = [one for account_ in accounts for one in account_.posted]
+    out = sum(one.points for one in moves if one.debit in ours and one.credit not in ours)
+    return out - sum(one.points for one in moves if one.credit in ours and one.debit not in ours)
+
+
+@settings(max_examples=200, deadline=None)
+@given(of_ada=STEPS, of_bob=STEPS, together=STEPS, later=st.integers(0, 50))
+def test_joining_and_parting_make_and_lose_no_point(
+    of_ada: list[tuple[str, int, int]],
+    of_bob: list[tuple[str, int, int]],
+    together: list[tuple[str, int, int]],
+    later: int,
+):
+    ada, bob = account(), other()
+    live(ada, of_ada, 0)
+    live(bob, of_bob, 0)
+    qualifying = ada.qualifying
+
+    lots = joined(ada, bob)
+    assert (ada.balance, ada.pending, ada.qualifying) == (0, 0, 0)
+    pending.activate_due(bob, now=day(later))
+    live(bob, together, later)
+    back = min(qualifying, bob.qualifying)
+    part(bob, ada, lots, cause(at=day(later), reference="u"), qualifying=back)
+
+    assert cleared(ada, bob) == 0
+    assert held(ada, bob) == -gone(ada, bob)
+    assert ada.qualifying == back
+    for one in (ada, bob):
+        assert sum(lot.remaining for lot in one.lots) == max(one.balance, 0)
+        assert sum(lot.remaining for lot in one.waiting) == one.pending
+        assert all(0 <= lot.remaining <= lot.points for lot in (*one.lots, *one.waiting))
+        assert one.sequence == len(one.posted)

@@ -596,6 +596,24 @@ async def test_two_who_are_merged_into_each_other_at_once_become_one(shop: Shop)
     await check(shop)
 
 
+async def test_goods_come_back_while_members_are_parted(shop: Shop):
+    ada, bea = await people(shop)
+    bought = [await shop.buy(ada, TEN) for _ in range(4)]
+    await merge(shop, ada, bea)
+
+    await asyncio.gather(
+        *(shop.bring_back(one, None) for one in bought),
+        *(shop.buy(bea, TEN) for _ in range(4)),
+        unmerge(shop, ada),
+    )
+
+    assert await status(ada) == "ACTIVE"
+    assert await shop.balance(ada) + await shop.balance(bea) == 40
+    counted = [(await account(one)).qualifying_points for one in (ada, bea)]
+    assert sum(counted) == 40
+    await check(shop)
+
+
 async def test_of_several_merges_the_last_survivor_pays(shop: Shop):
     ada, bea = await people(shop)
     cleo = await shop.enrol()
