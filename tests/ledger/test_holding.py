@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from loyalty_graph.errors import LoyaltyError
-from loyalty_graph.ledger.holding import Hold, HoldState, problems
+from loyalty_graph.ledger.holding import Hold, HoldState, problems, stored_problems
 from tests.ledger.accounts import ADA, DAY_0, day
 
 MINUTE = timedelta(minutes=1)
@@ -19,6 +19,7 @@ class Moved:
     sequence: int
     reference: str
     holding: int
+    kind: str = ""
 
 
 def found(*moves: tuple[str, int]) -> list[tuple[int, str]]:
@@ -90,3 +91,36 @@ def test_a_rest_that_stays_set_aside_is_found():
     moves = [("a", 50), ("a", -20), ("b", 9)]
 
     assert found(*moves) == [(2, "it ends a hold in part, and the rest of it stays set aside")]
+
+
+@pytest.mark.parametrize(
+    ("hold", "moves", "told"),
+    [
+        pytest.param(HOLD, [50], [], id="open"),
+        pytest.param(HOLD.captured(20, now=DAY_0), [50, -20, -30], [], id="captured in part"),
+        pytest.param(HOLD.released(now=DAY_0), [50, 0, -50], [], id="released"),
+        pytest.param(HOLD, [], ["the hold says 50 points set aside, its entries 0"], id="made up"),
+        pytest.param(
+            HOLD.released(now=DAY_0),
+            [50],
+            ["the hold says 0 points set aside, its entries 50"],
+            id="said to be released",
+        ),
+        pytest.param(
+            HOLD.captured(21, now=DAY_0),
+            [50, -20, -30],
+            ["the hold says 21 points captured, its entries 20"],
+            id="said to have spent more",
+        ),
+    ],
+)
+def test_what_holds_say_of_themselves_is_compared_with_their_entries(
+    hold: Hold, moves: list[int], told: list[str]
+):
+    kinds = ("HOLD", "CAPTURE", "RELEASE")
+    entries = [
+        Moved(number, hold.reference, points, kind)
+        for number, (points, kind) in enumerate(zip(moves, kinds, strict=False), 2)
+    ]
+
+    assert list(stored_problems(entries, [hold])) == [(2, one) for one in told]

@@ -7,7 +7,7 @@ import pytest
 from loyalty_graph.errors import LoyaltyError
 from loyalty_graph.ledger import holds
 from loyalty_graph.ledger.holding import Hold, HoldState
-from loyalty_graph.ledger.models import LotRow, TransferRow
+from loyalty_graph.ledger.models import HoldRow, LotRow, TransferRow
 from loyalty_graph.members.models import Member
 from loyalty_graph.members.rules import MemberStatus
 from loyalty_graph.outbox import CardMark, FactRow
@@ -285,3 +285,15 @@ async def test_points_in_many_lots_are_set_aside_and_come_back(shop: Shop, ada: 
 
     assert await has(shop, ada) == (69, 0)
     assert (await lots(ada))[:2] == [0, 1]
+
+
+async def test_a_hold_that_was_tampered_with_is_found(shop: Shop, rich: Member):
+    held = await shop.hold(rich, 80)
+    await HoldRow.filter(id=held.hold_id).update(points=81)
+
+    [found] = (await proof.verify(shop.program_id, now=NOON)).findings
+
+    assert (found.sequence, found.problem) == (
+        3,
+        "the hold says 81 points set aside, its entries 80",
+    )

@@ -177,6 +177,7 @@ def _problems(books: Books) -> Iterator[tuple[int | None, str]]:
     yield from _chart_problems(books)
     yield from _balance_problems(books)
     yield from holding.problems(books.transfers)
+    yield from holding.stored_problems(books.transfers, books.holds)
     yield from _lot_problems(books)
     yield from _use_problems(books)
     yield from _return_problems(books)

@@ -7,7 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from loyalty_graph.db.sets import Lookup, Row, fetch
-from loyalty_graph.ledger import chain
+from loyalty_graph.ledger import chain, holds
+from loyalty_graph.ledger.holding import Hold
 from loyalty_graph.ledger.kinds import Book, Kind, earned
 from loyalty_graph.ledger.models import (
     AccountRow,
@@ -110,6 +111,7 @@ class Books:
     lots: dict[int, StoredLot]
     uses: Sequence[tuple[int, int, int]]
     heads: Sequence[tuple[int, int, bytes]]
+    holds: Sequence[Hold]
 
     @property
     def genesis(self) -> bytes:
@@ -150,7 +152,7 @@ async def read(
         _TRANSFER if with_details else (*_TRANSFER[: _DETAILS.start], *_TRANSFER[_DETAILS.stop :])
     )
     keys = [(one,) for one in member_ids]
-    accounts, transfers, lots, uses, heads = await fetch(
+    accounts, transfers, lots, uses, heads, held = await fetch(
         program_id,
         Lookup(AccountRow, ("member_id",), keys, ACCOUNT),
         Lookup(TransferRow, ("member_id",), keys, columns, order_by="sequence"),
@@ -175,6 +177,7 @@ async def read(
             ("number", "sequence", "hash"),
             order_by="number",
         ),
+        holds.all_of(member_ids),
     )
     return [
         Books(
@@ -185,6 +188,7 @@ async def read(
             {row[0]: StoredLot(*row[1:]) for row in lots[place]},
             [(row[0], row[1], row[2]) for row in uses[place]],
             [(row[0], row[1], row[2]) for row in heads[place]],
+            [holds.hold_of(row) for row in held[place]],
         )
         for place, member_id in enumerate(member_ids)
     ]

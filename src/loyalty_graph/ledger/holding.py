@@ -4,6 +4,7 @@ A hold ends once and as a whole: some of its points, or all, are captured, which
 rest goes back to the lots it came from.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,6 +13,7 @@ from typing import Protocol
 from uuid import UUID
 
 from loyalty_graph.ledger.errors import HoldAmountError, HoldEndedError, HoldExpiredError
+from loyalty_graph.ledger.kinds import Kind
 
 
 class HoldState(StrEnum):
@@ -85,6 +87,10 @@ class Entry(Protocol):
         """Its place."""
 
     @property
+    def kind(self) -> str:
+        """What it is for."""
+
+    @property
     def reference(self) -> str:
         """What caused it."""
 
@@ -112,3 +118,19 @@ def problems(entries: Iterable[Entry]) -> Iterator[tuple[int, str]]:
     for reference, sequence in ending.items():
         if held[reference]:
             yield sequence, "it ends a hold in part, and the rest of it stays set aside"
+
+
+def stored_problems(entries: Iterable[Entry], holds: Iterable[Hold]) -> Iterator[tuple[int, str]]:
+    """Yield what holds say of themselves that their entries deny: (sequence, problem)."""
+    left, captured = Counter[str](), Counter[str]()
+    for entry in entries:
+        left[entry.reference] += entry.holding
+        if entry.kind == Kind.CAPTURE:
+            captured[entry.reference] -= entry.holding
+    for hold in holds:
+        for what, says, is_ in (
+            ("set aside", hold.points * (hold.state is HoldState.HELD), left[hold.reference]),
+            ("captured", hold.captured_points, captured[hold.reference]),
+        ):
+            if says != is_:
+                yield hold.entry_sequence, f"the hold says {says} points {what}, its entries {is_}"

@@ -19,9 +19,16 @@ _HOLD = tuple(Hold.__dataclass_fields__)
 _ENDED = ("state", "captured_points", "ended_at")
 
 
-def _hold(row: Row) -> Hold:
+def hold_of(row: Row) -> Hold:
+    """Return a hold from the columns of a look-up of this file."""
     member_id, id_, state, *rest = row
     return Hold(member_id, id_, HoldState(state), *rest)
+
+
+def all_of(member_ids: Sequence[UUID]) -> Lookup:
+    """Return the look-up of every hold of members, oldest first, one key for each."""
+    keys = [(one,) for one in member_ids]
+    return Lookup(HoldRow, ("member_id",), keys, _HOLD, order_by="id")
 
 
 def new(holds: Sequence[Hold]) -> Insert:
@@ -38,7 +45,7 @@ def ended(holds: Sequence[Hold]) -> Update:
 async def found(program_id: UUID, keys: Sequence[Key]) -> dict[Key, Hold]:
     """Return the holds with these keys; unknown ones are absent."""
     [rows_of] = await fetch(program_id, Lookup(HoldRow, ("member_id", "id"), keys, _HOLD))
-    return {key: _hold(rows[0]) for key, rows in zip(keys, rows_of, strict=True) if rows}
+    return {key: hold_of(rows[0]) for key, rows in zip(keys, rows_of, strict=True) if rows}
 
 
 async def load(program_id: UUID, member_id: UUID, hold_id: UUID) -> Hold:
@@ -63,7 +70,7 @@ async def open_of(program_id: UUID, member_id: UUID) -> list[Hold]:
         HoldRow, ("member_id",), [(member_id,)], _HOLD, where="state = 'HELD'", order_by="id"
     )
     [[rows]] = await fetch(program_id, lookup)
-    return [_hold(row) for row in rows]
+    return [hold_of(row) for row in rows]
 
 
 async def newest(
@@ -81,7 +88,7 @@ async def newest(
     )
     [rows_of] = await fetch(program_id, lookup)
     return {
-        member_id: [_hold(row) for row in rows]
+        member_id: [hold_of(row) for row in rows]
         for member_id, rows in zip(member_ids, rows_of, strict=True)
     }
 
