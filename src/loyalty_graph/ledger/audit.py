@@ -14,7 +14,7 @@ from tortoise.models import Model
 
 from loyalty_graph.db.sets import Insert, Update, store
 from loyalty_graph.identifiers import new_id
-from loyalty_graph.ledger import chain, chart, holding
+from loyalty_graph.ledger import chain, chart, end_checks, holding
 from loyalty_graph.ledger.books import (
     ACCOUNT,
     Books,
@@ -83,6 +83,8 @@ async def audit(
         result.accounts += 1
         result.transfers += len(books.transfers)
         result.findings.extend(_check(books))
+    wrong = await end_checks.problems(program_id, member_ids)
+    result.findings.extend(Finding(*one) for one in wrong)
     return result
 
 
@@ -164,7 +166,9 @@ async def rebuild(program_id: UUID, member_ids: Sequence[UUID]) -> int:
             Update(LotRow, ("member_id", "sequence"), ("remaining_points", "is_pending"), lots),
         ],
     )
-    return len(missing) + len(accounts) + len(lots)
+    ends = await end_checks.differing(program_id, member_ids)
+    await store(program_id, ends.writes())
+    return len(missing) + len(accounts) + len(lots) + len(ends.lots) + len(ends.accounts)
 
 
 def _check(books: Books) -> Iterator[Finding]:
