@@ -24,8 +24,19 @@ from loyalty_graph.reports import flow_reads
 from loyalty_graph.reports.flow_reads import By
 from loyalty_graph.reports.points_flow import PointsFlow, chosen, points_flow
 from loyalty_graph.reports.rules import OWN, Column
-from loyalty_graph.usecases import adjustments, balances, erasing, expiry, purchases
+from loyalty_graph.usecases import (
+    adjustments,
+    balances,
+    erasing,
+    expiry,
+    merging,
+    purchases,
+    reinstatements,
+    reversals,
+    transfers,
+)
 from loyalty_graph.usecases.balance_rows import BalanceFormat
+from loyalty_graph.usecases.points_holds import HoldStep
 from tests.shop import COFFEE, DAY, NOON, NOTE, PROGRAM, Shop, by_id, open_shop
 
 FIRST = NOON.date()
@@ -37,7 +48,12 @@ _numbers = count(1)
 
 
 def data(**points: Any) -> dict[str, Any]:
-    changed = {**PROGRAM["program"]["points"], "expiry_months": 1, **points}
+    changed = {
+        **PROGRAM["program"]["points"],
+        "expiry_months": 1,
+        "transfers": {"fee_points": 2},
+        **points,
+    }
     follow = {"code": "FOLLOW", "name": "Follow", "on": "SOCIAL_FOLLOW", "points": 5}
     return {
         **PROGRAM,
@@ -110,6 +126,38 @@ async def test_a_month_of_a_shop(database: object):
     assert await ledger.outstanding(shop.program_id) == 115
 
 
+async def test_points_that_members_give_each_other_cancel_but_for_the_fee(database: object):
+    shop = await open_shop(data())
+    ada, bob = await shop.enrol(), await shop.enrol()
+    await shop.buy(ada, BASKET)
+
+    await Moment(shop, ada, bob, 29, []).give()
+
+    found = await flow(shop, FIRST, FIRST)
+    assert (dict(found.whole.columns), found.whole.closing) == ({"ISSUED": 90, "FEES": -2}, 88)
+    by_kind = await flow(shop, FIRST, FIRST, By.KIND)
+    assert {one.part: dict(one.flow.columns) for one in by_kind.parts} == {
+        "EARN": {"ISSUED": 90},
+        "TRANSFER_OUT": {"TRANSFERRED": -30, "FEES": -2},
+        "TRANSFER_IN": {"TRANSFERRED": 30},
+    }
+
+
+async def test_what_comes_back_of_a_merged_member_is_of_its_store(database: object):
+    shop = await open_shop(data())
+    ada, bob = await shop.enrol(), await shop.enrol()
+    bought = await shop.buy(ada, BASKET, store="berlin")
+    await Moment(shop, ada, bob, 200, []).merge()
+
+    await shop.bring_back(bought, None)
+
+    found = await flow(shop, FIRST, FIRST, By.STORE)
+    assert {one.part: dict(one.flow.columns) for one in found.parts} == {
+        "berlin": {"ISSUED": 90, "REVERSED": -90}
+    }
+    assert found.whole.closing == await ledger.outstanding(shop.program_id) == 0
+
+
 async def test_what_is_recorded_late_changes_no_period_that_is_closed(database: object):
     shop = await open_shop(data())
     ada = await shop.enrol()
@@ -177,7 +225,7 @@ async def test_what_rules_gave_is_told_from_what_lines_and_tiers_did(database: o
         "points": 25,
         "when": {"purchase": {"is_first": True}},
     }
-    later = {"code": "LATER", "name": "Later", "points": 13, "pending_days": 14}
+    later = {"code": "LATER", "name": "Later", "points": 13, "pending": {"days": 14}}
     level = {"code": "BASE", "name": "Base", "entry": 0, "multiplier": "3/2"}
     shop = await open_shop(
         {
@@ -238,6 +286,7 @@ class Moment:
 
     shop: Shop
     member: Member
+    other: Member
     number: int
     before: list[purchases.PurchaseRecorded]
 
@@ -277,10 +326,47 @@ class Moment:
     async def close(self) -> object:
         return await self.shop.close(self.member) if self.number > 290 else None
 
+    async def give(self) -> object:
+        key = f"give-{next(_numbers)}"
+        command = transfers.TransferPoints(
+            "partner:till", key, by_id(self.member), by_id(self.other), self.number % 60 + 1
+        )
+        return await transfers.transfer(self.shop.program_id, command, now=self.shop.now)
+
+    async def hold(self) -> object:
+        held = await self.shop.hold(self.member, self.number % 50 + 2)
+        if self.number % 3 == 0:
+            return await self.shop.end_hold(HoldStep.CAPTURE, held, points=1)
+        return await self.shop.end_hold(HoldStep.RELEASE, held) if self.number % 3 == 1 else None
+
+    async def void(self) -> object:
+        if self.before:
+            await self.shop.void(self.before[self.number % len(self.before)])
+        return None
+
+    async def merge(self) -> object:
+        key = f"merge-{next(_numbers)}"
+        command = merging.MergeMembers("staff:1", key, by_id(self.member), by_id(self.other), "x")
+        merged = await merging.merge(self.shop.program_id, command, now=self.shop.now)
+        return merged if self.number > 150 else None
+
+    async def reinstate(self) -> object:
+        key = f"reinstate-{next(_numbers)}"
+        command = reinstatements.ReinstateExpired(
+            "staff:1", key, by_id(self.member), "x", within_days=60
+        )
+        return await reinstatements.reinstate(self.shop.program_id, command, now=self.shop.now)
+
+    async def reverse(self) -> object:
+        key, sequence = f"reverse-{next(_numbers)}", self.number % 6 + 1
+        command = reversals.ReverseEntry("staff:1", key, self.member.id, sequence, "x")
+        return await reversals.reverse(self.shop.program_id, command, now=self.shop.now)
+
 
 HAPPENINGS = [
     *(Moment.buy, Moment.buy_late, Moment.bring_back, Moment.redeem, Moment.want),
-    *(Moment.adjust, Moment.migrate, Moment.follow, Moment.expire, Moment.close),
+    *(Moment.adjust, Moment.migrate, Moment.follow, Moment.expire, Moment.close, Moment.give),
+    *(Moment.hold, Moment.void, Moment.merge, Moment.reinstate, Moment.reverse),
 ]
 History = list[tuple[Callable[[Moment], Awaitable[object]], int, int, int]]
 steps = st.lists(
@@ -301,7 +387,7 @@ async def live(history: History) -> Shop:
         shop = shop.later(hours * HOUR)
         mine = [one for one in bought if one.member_id == people[who].id]
         with suppress(LoyaltyError):
-            done = await happen(Moment(shop, people[who], number, mine))
+            done = await happen(Moment(shop, people[who], people[1 - who], number, mine))
             bought += [done] if isinstance(done, purchases.PurchaseRecorded) else []
     return shop
 

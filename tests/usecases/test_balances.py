@@ -405,19 +405,24 @@ async def test_what_has_become_wrong_meanwhile_is_noted_and_the_rest_is_written(
     shop: Shop, small_batches: None, monkeypatch: pytest.MonkeyPatch
 ):
     ada, bob = await shop.enrol(external_id="1"), await shop.enrol(external_id="2")
-    text = f"id,external_id,points\n,new,5\n,1,6\n{bob.id},,7\n,3,8\n"
+    text = (
+        f"id,external_id,email,points\n,new,,5\n,1,,6\n{bob.id},,,7\n,3,,8\n,5,eve@example.com,9\n"
+    )
     await killed_at(shop, 2, text, monkeypatch)
     await shop.close(bob)
     await MemberReference.create(
         program_id=shop.program_id, kind="EXTERNAL_ID", value="3", member_id=bob.id
     )
 
+    await shop.enrol(email="eve@example.com")
+
     done = await bring(shop, text)
 
-    assert (done.imported, done.refused, done.points) == (2, 2, 11)
+    assert (done.imported, done.refused, done.points) == (2, 3, 11)
     assert [(one["line"], one["code"]) for one in done.faults] == [
         (4, "MEMBER_NOT_ACTIVE"),
         (5, "MEMBER_NOT_ACTIVE"),
+        (6, "INVALID_INPUT"),
     ]
     assert await shop.balance(ada) == 6
 

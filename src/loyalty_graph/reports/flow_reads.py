@@ -45,12 +45,12 @@ _ORIGIN = (
     "case when t.reference like 'purchase:%' then substr(t.reference, 10, 36)"
     " else substr(t.reference, 1, 36) end"
 )
-_OF_MEMBER = "program_id = t.program_id and {0}.member_id = t.member_id"
 _STORE = "coalesce(p.store, back.store, a.store, r.store)"
 
 
 def _join(model: Any, name: str, wanted: str) -> str:
-    mine = f"{name}.{_OF_MEMBER.format(name)}"
+    # Whose it was does not matter: what comes back of a merged member's purchase is the survivor's.
+    mine = f"{name}.program_id = t.program_id"
     return f" left join {table_name(model)} {name} on {mine} and {name}.id::text = {wanted}"
 
 
