@@ -636,6 +636,7 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
         "mutation ($i: ExportMemberDataInput!) { exportMemberData(input: $i) { data } }",
         {"i": {"member": {"id": "x"}}},
     ),
+    ("audit:read", "query { auditLog { totalCount } }", {}),
     ("points:adjust", "query { approvals { totalCount } }", {}),
     (
         "points:approve",

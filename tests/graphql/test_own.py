@@ -176,6 +176,7 @@ def test_every_query_about_what_is_hers_is_tried_here():
         *("segments", "exchangeRates", "balanceImport", "balanceImports"),
         *("pointsFlow", "pointsFlowEntries"),
         "approvals",
+        "auditLog",
     }
 
 

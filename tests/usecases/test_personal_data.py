@@ -21,6 +21,7 @@ STAYS: dict[str, str] = {
     "activity_proof": "rule activity_id",
     "approval": "id state points asked_by asked_at ends_at decided_by decided_at entry_sequence",
     "apple_registration": "serial pass_type device registered_at",
+    "audit_entry": "id kind actor about at",
     "benefit_use": "benefit period number used_at source code actor",
     "card_link": "id token_sha256 created_at revoked_at",
     "card_mark": "marked_at",
@@ -30,7 +31,8 @@ STAYS: dict[str, str] = {
     "expiry_notice": "lot_sequence points expires_at told_at",
     "fact": "id kind at sequence",
     "lapse": "id recorded_at lapses_at",
-    "lot": "sequence points remaining_points expires_at activates_at is_pending told_expires_at",
+    "lot": "sequence points remaining_points expires_at activates_at is_pending told_expires_at "
+    "awaits",
     "lot_use": "sequence lot_sequence points",
     "member": "id number status locale enrolled_at",
     "member_merge": "id into_id status_before qualifying_points merged_at unmerged_at",

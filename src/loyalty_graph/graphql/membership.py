@@ -235,7 +235,12 @@ class MembershipMutation:
         changes, context = given.changes(), info.context
         by_member = context.viewer.kind is ViewerKind.MEMBER
         row = await membership.update(
-            context.program_id, wanted, changes, now=context.now, by_member=by_member
+            context.program_id,
+            wanted,
+            changes,
+            now=context.now,
+            by_member=by_member,
+            by=context.caller,
         )
         return UpdateMemberPayload(key=row.id)
 
@@ -252,7 +257,12 @@ class MembershipMutation:
         wanted, answers = given.member.reference(field="member"), given.answers()
         source = bounded(given.source, SOURCE_CHARACTERS_MAX, field="source") or "api"
         row = await membership.set_consents(
-            info.context.program_id, wanted, answers, source=source, now=info.context.now
+            info.context.program_id,
+            wanted,
+            answers,
+            source=source,
+            now=info.context.now,
+            by=info.context.caller,
         )
         return SetConsentPayload(key=row.id)
 

@@ -12,6 +12,7 @@ from strawberry.types.graphql import OperationType
 from loyalty_graph import __version__
 from loyalty_graph.graphql.adjusting import AdjustmentMutation
 from loyalty_graph.graphql.approvals import ApprovalMutation, ApprovalQuery
+from loyalty_graph.graphql.auditing import AuditQuery
 from loyalty_graph.graphql.backtests import BacktestQuery
 from loyalty_graph.graphql.benefits import BenefitMutation, BenefitQuery
 from loyalty_graph.graphql.card_links import CardLinkMutation
@@ -117,6 +118,7 @@ class Query(
     PurchaseQuery,
     SimulatingQuery,
     ApprovalQuery,
+    AuditQuery,
     IntegrityQuery,
     TierQuery,
     SubscriptionQuery,

@@ -1,12 +1,13 @@
 """Tables of partners, staff and their API tokens."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from tortoise import fields
 from tortoise.models import Model
 
-from loyalty_graph.db.constraints import Check
+from loyalty_graph.db.constraints import AppendOnly, Check, Index, Personal, PrimaryKey
 
 NAME_CHARACTERS_MAX = 100
 STORE_CHARACTERS_MAX = 60
@@ -69,4 +70,34 @@ class ApiToken(Model):
         table = "api_token"
         constraints = [
             Check("(partner_id IS NULL) <> (staff_id IS NULL)", name="api_token_has_one_owner")
+        ]
+
+
+class AuditEntry(Model):
+    """What somebody of the staff, a partner or an operator changed; kept when facts are pruned.
+
+    `id` is that of the fact that told of it. `about` names what is no member.
+    """
+
+    id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    member_id: UUID | None = fields.UUIDField(null=True)
+    kind = fields.CharField(max_length=40)
+    actor = fields.CharField(max_length=80)
+    about = fields.CharField(max_length=120)
+    at: datetime = fields.DatetimeField()
+    before: dict[str, Any] | None = fields.JSONField(null=True)
+    after: dict[str, Any] | None = fields.JSONField(null=True)
+    reason: str = fields.TextField()
+
+    class Meta(Model.Meta):
+        table = "audit_entry"
+        constraints = [
+            PrimaryKey("program_id", "id"),
+            AppendOnly(),
+            Personal("before", "after", "reason"),
+        ]
+        indexes = [
+            Index("program_id", "member_id", "id", name="audit_entry_of_member"),
+            Index("program_id", "actor", "id", name="audit_entry_by"),
         ]

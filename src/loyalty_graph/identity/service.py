@@ -8,8 +8,9 @@ from uuid import UUID
 
 from tortoise.expressions import Q
 
+from loyalty_graph import outbox
 from loyalty_graph.db import transaction
-from loyalty_graph.db.sets import fetch_unique
+from loyalty_graph.db.sets import fetch_unique, store
 from loyalty_graph.errors import InvalidInputError, NotFoundError, UnauthenticatedError
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.identity.models import (
@@ -175,6 +176,8 @@ async def _create(
         expires_at=expires_at,
         **owned,
     )
+    granted = {"name": token.name, "scopes": token.scopes, "store": token.store}
+    await _tell("token.created", token, now=now, after=granted)
     return NewToken(text, token)
 
 
@@ -191,13 +194,28 @@ async def revoke_token(program_id: UUID, token_id: UUID, *, now: datetime) -> Ap
     Raises:
         NotFoundError: the programme has no such token.
     """
-    await ApiToken.filter(program_id=program_id, id=token_id, revoked_at__isnull=True).update(
-        revoked_at=now
-    )
+    worked = ApiToken.filter(program_id=program_id, id=token_id, revoked_at__isnull=True)
+    stopped = await worked.update(revoked_at=now)
     token = await ApiToken.get_or_none(program_id=program_id, id=token_id)
     if token is None:
         raise NotFoundError("token", token_id)
+    if stopped:
+        await _tell("token.revoked", token, now=now, before={"name": token.name})
     return token
+
+
+async def _tell(
+    kind: str,
+    token: ApiToken,
+    *,
+    now: datetime,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> None:
+    """Tell the audit log of a token; only operators make and revoke them."""
+    told = outbox.change("cli", about=f"token:{token.id}", before=before, after=after)
+    fact = outbox.Fact(new_id(now), kind, None, now, {"token": str(token.id)}, told)
+    await store(token.program_id, [outbox.facts([fact])])
 
 
 async def viewer_for(text: str, now: datetime) -> Viewer:

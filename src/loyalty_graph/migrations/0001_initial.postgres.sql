@@ -102,6 +102,33 @@ CREATE TABLE "approval" (
     CONSTRAINT "approval_moves_points" CHECK (points <> 0)
 );
 CREATE INDEX "approval_newest" ON "approval" ("program_id", "id");
+CREATE TABLE "audit_entry" (
+    "id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "member_id" UUID,
+    "kind" VARCHAR(40) NOT NULL,
+    "actor" VARCHAR(80) NOT NULL,
+    "about" VARCHAR(120) NOT NULL,
+    "at" TIMESTAMPTZ NOT NULL,
+    "before" JSONB,
+    "after" JSONB,
+    "reason" TEXT NOT NULL,
+    CONSTRAINT "audit_entry_pkey" PRIMARY KEY ("program_id", "id")
+);
+CREATE INDEX "audit_entry_of_member" ON "audit_entry" ("program_id", "member_id", "id");
+CREATE INDEX "audit_entry_by" ON "audit_entry" ("program_id", "actor", "id");
+CREATE OR REPLACE FUNCTION "refuse_change"() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND TG_NARGS = 1 THEN
+        IF to_jsonb(NEW) = to_jsonb(OLD) || TG_ARGV[0]::jsonb THEN
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE EXCEPTION '% is append-only: its rows are never changed or removed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER "audit_entry_refuses_change" BEFORE UPDATE OR DELETE ON "audit_entry" FOR EACH ROW EXECUTE FUNCTION "refuse_change"('{"before": null, "after": null, "reason": ""}');
+CREATE TRIGGER "audit_entry_refuses_truncate" BEFORE TRUNCATE ON "audit_entry" FOR EACH STATEMENT EXECUTE FUNCTION "refuse_change"();
 CREATE TABLE "balance_import" (
     "id" UUID NOT NULL,
     "program_id" UUID NOT NULL,
@@ -338,11 +365,13 @@ CREATE TABLE "fact" (
     "kind" VARCHAR(40) NOT NULL,
     "at" TIMESTAMPTZ NOT NULL,
     "payload" JSONB NOT NULL,
+    "change" JSONB,
     "sequence" BIGINT,
     CONSTRAINT "fact_pkey" PRIMARY KEY ("program_id", "id")
 );
 CREATE UNIQUE INDEX "fact_sequence" ON "fact" ("program_id", "sequence") WHERE sequence IS NOT NULL;
 CREATE INDEX "fact_unnumbered" ON "fact" ("id") WHERE sequence IS NULL;
+CREATE INDEX "fact_to_audit" ON "fact" ("id") WHERE sequence IS NULL AND change IS NOT NULL;
 CREATE INDEX "fact_of_member" ON "fact" ("program_id", "member_id", "sequence") WHERE sequence IS NOT NULL;
 CREATE TABLE "fact_count" (
     "program_id" UUID NOT NULL,

@@ -102,6 +102,27 @@ CREATE TABLE "approval" (
     CONSTRAINT "approval_moves_points" CHECK (points <> 0)
 );
 CREATE INDEX "approval_newest" ON "approval" ("program_id", "id");
+CREATE TABLE "audit_entry" (
+    "id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "member_id" CHAR(36),
+    "kind" VARCHAR(40) NOT NULL,
+    "actor" VARCHAR(80) NOT NULL,
+    "about" VARCHAR(120) NOT NULL,
+    "at" TIMESTAMP NOT NULL,
+    "before" JSON,
+    "after" JSON,
+    "reason" TEXT NOT NULL,
+    CONSTRAINT "audit_entry_pkey" PRIMARY KEY ("program_id", "id")
+);
+CREATE INDEX "audit_entry_of_member" ON "audit_entry" ("program_id", "member_id", "id");
+CREATE INDEX "audit_entry_by" ON "audit_entry" ("program_id", "actor", "id");
+CREATE TRIGGER "audit_entry_refuses_update" BEFORE UPDATE ON "audit_entry" WHEN NOT (NEW."id" IS OLD."id" AND NEW."program_id" IS OLD."program_id" AND NEW."member_id" IS OLD."member_id" AND NEW."kind" IS OLD."kind" AND NEW."actor" IS OLD."actor" AND NEW."about" IS OLD."about" AND NEW."at" IS OLD."at" AND NEW."before" IS NULL AND NEW."after" IS NULL AND NEW."reason" IS '') BEGIN
+    SELECT RAISE(ABORT, 'audit_entry is append-only: its rows are never changed or removed');
+END;
+CREATE TRIGGER "audit_entry_refuses_delete" BEFORE DELETE ON "audit_entry" BEGIN
+    SELECT RAISE(ABORT, 'audit_entry is append-only: its rows are never changed or removed');
+END;
 CREATE TABLE "balance_import" (
     "id" CHAR(36) NOT NULL,
     "program_id" CHAR(36) NOT NULL,
@@ -308,11 +329,13 @@ CREATE TABLE "fact" (
     "kind" VARCHAR(40) NOT NULL,
     "at" TIMESTAMP NOT NULL,
     "payload" JSON NOT NULL,
+    "change" JSON,
     "sequence" BIGINT,
     CONSTRAINT "fact_pkey" PRIMARY KEY ("program_id", "id")
 );
 CREATE UNIQUE INDEX "fact_sequence" ON "fact" ("program_id", "sequence") WHERE sequence IS NOT NULL;
 CREATE INDEX "fact_unnumbered" ON "fact" ("id") WHERE sequence IS NULL;
+CREATE INDEX "fact_to_audit" ON "fact" ("id") WHERE sequence IS NULL AND change IS NOT NULL;
 CREATE INDEX "fact_of_member" ON "fact" ("program_id", "member_id", "sequence") WHERE sequence IS NOT NULL;
 CREATE TABLE "fact_count" (
     "program_id" CHAR(36) NOT NULL,

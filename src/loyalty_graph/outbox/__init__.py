@@ -4,7 +4,16 @@ Both are rows of the same transaction and carry no number yet: a number taken in
 becomes visible out of order, and then readers miss rows. `numbering` numbers committed rows.
 """
 
-from loyalty_graph.outbox.facts import Fact, facts, mark_cards, newest, numbered_after
+from loyalty_graph.outbox.facts import Fact, change, facts, mark_cards, newest, numbered_after
 from loyalty_graph.outbox.models import CardMark, FactRow
 
-__all__ = ["CardMark", "Fact", "FactRow", "facts", "mark_cards", "newest", "numbered_after"]
+__all__ = [
+    "CardMark",
+    "Fact",
+    "FactRow",
+    "change",
+    "facts",
+    "mark_cards",
+    "newest",
+    "numbered_after",
+]

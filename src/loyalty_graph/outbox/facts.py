@@ -1,8 +1,8 @@
 """Facts and marks on cards: how a use case writes them, and how facts are read by their number."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,14 +19,40 @@ class Fact:
     member_id: UUID | None
     at: datetime
     payload: dict[str, Any]
+    change: dict[str, Any] | None = None
+
+
+def change(
+    actor: str,
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    reason: str = "",
+    about: str = "",
+) -> dict[str, Any] | None:
+    """Return what the audit log keeps of a fact; None when members did it for themselves.
+
+    `actor` is a caller such as `staff:<id>`; `about` names what is no member, such as a token. What
+    was before and is after are JSON values, dates and moments.
+    """
+    if actor.startswith("member:") or not actor:
+        return None
+    told = {"actor": actor, "before": before, "after": after, "reason": reason, "about": about}
+    return {name: _plain(value) for name, value in told.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def facts(rows: Iterable[Fact]) -> Insert:
     """Return the write that stores these facts."""
     return Insert(
         FactRow,
-        ("id", "kind", "member_id", "at", "payload"),
-        [(row.id, row.kind, row.member_id, row.at, row.payload) for row in rows],
+        ("id", "kind", "member_id", "at", "payload", "change"),
+        [(row.id, row.kind, row.member_id, row.at, row.payload, row.change) for row in rows],
     )
 
 

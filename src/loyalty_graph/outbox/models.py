@@ -11,7 +11,10 @@ from loyalty_graph.db.constraints import FillFactor, Index, Personal, PrimaryKey
 
 
 class FactRow(Model):
-    """One thing that happened. `sequence` is given once the row is committed."""
+    """One thing that happened. `sequence` is given once the row is committed.
+
+    `change` is for the audit log alone, where somebody of the staff or a partner did it.
+    """
 
     id: UUID = fields.UUIDField(primary_key=True)
     program_id: UUID = fields.UUIDField()
@@ -19,6 +22,7 @@ class FactRow(Model):
     kind = fields.CharField(max_length=40)
     at: datetime = fields.DatetimeField()
     payload: dict[str, Any] = fields.JSONField()
+    change: dict[str, Any] | None = fields.JSONField(null=True)
     sequence: int | None = fields.BigIntField(null=True)
 
     class Meta(Model.Meta):
@@ -26,11 +30,13 @@ class FactRow(Model):
         constraints = [
             PrimaryKey("program_id", "id"),
             Unique("program_id", "sequence", name="fact_sequence", where="sequence IS NOT NULL"),
-            Personal("payload"),
+            Personal("payload", "change"),
         ]
         # Only the first costs anything when a fact is written; the others begin with its number.
         indexes = [
             Index("id", name="fact_unnumbered", where="sequence IS NULL"),
+            # Few facts are changes, so this one costs nothing either.
+            Index("id", name="fact_to_audit", where="sequence IS NULL AND change IS NOT NULL"),
             Index(
                 "program_id",
                 "member_id",

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from loyalty_graph import outbox
 from loyalty_graph.db import transaction
 from loyalty_graph.errors import InvalidInputError
 from loyalty_graph.idempotency import Claim, claim
@@ -129,10 +130,14 @@ def post(
         InsufficientPointsError: More is taken than can be spent.
     """
     expires_at = settings.expires_at(batch.now)
+    before = {"balance": account.balance}
     transfer = ledger.adjust(account, points, cause, expires_at=expires_at)
-    batch.record(
+    after = {"balance": account.balance, "points": points, "entry": transfer.sequence}
+    by = cause.explanation.get("approved_by", cause.actor)
+    batch.record_change(
         "points.adjusted",
         account.member_id,
+        outbox.change(by, before=before, after=after, reason=cause.text),
         entry=transfer.sequence,
         points=points,
         balance=account.balance,
@@ -160,7 +165,18 @@ async def _ask(
         account.member_id, command.points, account.balance, None, approval_id=asked.id
     )
     batch.answer(0, answer.kept())
-    batch.record("approval.asked", account.member_id, approval=str(asked.id), points=command.points)
+    batch.record_change(
+        "approval.asked",
+        account.member_id,
+        outbox.change(
+            command.caller,
+            after={"points": command.points},
+            reason=command.reason,
+            about=f"approval:{asked.id}",
+        ),
+        approval=str(asked.id),
+        points=command.points,
+    )
     await batch.store()
     return answer
 

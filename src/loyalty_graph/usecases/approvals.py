@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from loyalty_graph import outbox
 from loyalty_graph.db import transaction
 from loyalty_graph.errors import ForbiddenError, InvalidInputError
 from loyalty_graph.idempotency import Claim, claim
@@ -93,9 +94,16 @@ async def decide(program_id: UUID, command: Decide, *, now: datetime) -> Decided
     else:
         done = asked.rejected(command.caller, command.note, now=now)
     batch.writes.append(approvals.decided(done))
-    batch.record(
+    batch.record_change(
         f"approval.{done.state.lower()}",
         account.member_id,
+        outbox.change(
+            command.caller,
+            before={"state": asked.state.value, "askedBy": asked.asked_by},
+            after={"state": done.state.value, "points": done.points},
+            reason=command.note,
+            about=f"approval:{done.id}",
+        ),
         approval=str(done.id),
         points=done.points,
     )

@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from loyalty_graph import idempotency
+from loyalty_graph import idempotency, outbox
 from loyalty_graph.db import personal, transaction
 from loyalty_graph.db.sets import store
 from loyalty_graph.idempotency import Claim, claim
+from loyalty_graph.identity import audit
 from loyalty_graph.ledger import service as ledger
 from loyalty_graph.members import service as members
 from loyalty_graph.members.rules import MemberStatus, Reference
@@ -76,6 +77,8 @@ async def erase(program_id: UUID, command: EraseMember, *, now: datetime) -> Mem
         return MemberErased(UUID(earlier["member"]), earlier["forfeited"], replayed=True)
     account = batch.account(0, command.member)
     member_id, was = account.member_id, MemberStatus(account.status)
+    # Who did what to the member stays known, though not any more what it was.
+    await audit.keep()
     await personal.erase(program_id, member_id)
     await idempotency.forget(program_id, member_id)
     forfeited, back = 0, Counter[str]()
@@ -85,7 +88,12 @@ async def erase(program_id: UUID, command: EraseMember, *, now: datetime) -> Mem
     answer = MemberErased(member_id, forfeited)
     batch.answer(0, answer.kept())
     if was is not MemberStatus.ERASED:
-        batch.record("member.erased", member_id, **{"from": was.value})
+        change = outbox.change(
+            command.caller,
+            before={"status": was.value},
+            after={"status": MemberStatus.ERASED.value},
+        )
+        batch.record_change("member.erased", member_id, change, **{"from": was.value})
         batch.shown.add(member_id)
     await batch.store()
     # What ended just now has entries too.

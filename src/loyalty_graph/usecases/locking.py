@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from loyalty_graph import outbox
 from loyalty_graph.db import transaction
 from loyalty_graph.db.sets import store
 from loyalty_graph.errors import InvalidInputError
@@ -69,9 +70,15 @@ async def set_lock(program_id: UUID, command: SetLock, *, now: datetime) -> Lock
     if (was, becomes) != (MemberStatus.SUSPENDED, MemberStatus.SUSPENDED):
         check_next_status(was, becomes)
     await _set(batch, account, command, becomes)
-    batch.record(
+    batch.record_change(
         "member.status_changed",
         account.member_id,
+        outbox.change(
+            command.caller,
+            before={"status": was.value, "mayEarn": account.may_earn},
+            after={"status": becomes.value, "mayEarn": bool(command.may_earn)},
+            reason=command.reason,
+        ),
         **{"from": was.value, "to": becomes.value, "mayEarn": bool(command.may_earn)},
     )
     batch.shown.add(account.member_id)

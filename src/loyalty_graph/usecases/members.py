@@ -136,7 +136,7 @@ async def bring_along(
 
 @transaction
 async def set_status(
-    program_id: UUID, wanted: Reference, status: MemberStatus, *, now: datetime
+    program_id: UUID, wanted: Reference, status: MemberStatus, *, now: datetime, by: str = "cli"
 ) -> Member:
     """Suspend a member, or make him active again.
 
@@ -153,9 +153,9 @@ async def set_status(
     await member.refresh_from_db(fields=["status"])
     check_next_status(MemberStatus(member.status), status)
     await locks.lift(program_id, member.id)
-    changed = outbox.Fact(
-        new_id(now), "member.status_changed", member.id, now, {"from": member.status, "to": status}
-    )
+    told = outbox.change(by, before={"status": member.status}, after={"status": status})
+    payload = {"from": member.status, "to": status}
+    changed = outbox.Fact(new_id(now), "member.status_changed", member.id, now, payload, told)
     await store(
         program_id,
         [

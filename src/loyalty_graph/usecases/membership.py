@@ -42,6 +42,7 @@ async def update(
     *,
     now: datetime,
     by_member: bool = False,
+    by: str = "",
 ) -> Member:
     """Change what is known of a member; None forgets, what is not named stays.
 
@@ -55,6 +56,7 @@ async def update(
         changes: What is to be known from now on.
         now: The moment.
         by_member: The member asks, who gives a birthday once.
+        by: Who asks, for the audit log.
 
     Raises:
         NotFoundError: No such member.
@@ -66,9 +68,14 @@ async def update(
     for name in changes.keys() & set(GIVEN_ONCE if by_member else ()):
         if getattr(member, name) not in (None, changes[name]):
             raise InvalidInputError(f"The {name} is known; only the shop changes it.", field=name)
+    was = {name: getattr(member, name) for name in changes}
     changed, writes = await changing.change(member, changes)
     if changed:
-        fact = outbox.Fact(new_id(now), "member.updated", member.id, now, {"changed": changed})
+        before = {name: was[name] for name in changed}
+        after = {name: getattr(member, name) for name in changed}
+        told = outbox.change(by, before=before, after=after)
+        payload = {"changed": changed}
+        fact = outbox.Fact(new_id(now), "member.updated", member.id, now, payload, told)
         marks = outbox.mark_cards([member.id], now=now)
         await store(program_id, [*writes, outbox.facts([fact]), marks])
         await occasions.see(program_id, [member], joined=False, now=now)
@@ -83,6 +90,7 @@ async def set_consents(
     *,
     source: str,
     now: datetime,
+    by: str = "",
 ) -> Member:
     """Keep what a member allowed or refused; `source` says where he was asked.
 
@@ -103,7 +111,10 @@ async def set_consents(
     changed = {
         one.purpose.value: one.granted for one in asked if before.get(one.purpose) != one.granted
     }
-    facts = [outbox.Fact(new_id(now), "consent.changed", member.id, now, {"granted": changed})]
+    was = {purpose: before.get(purpose) for purpose in changed}
+    told = outbox.change(by, before=was, after=changed)
+    fact = outbox.Fact(new_id(now), "consent.changed", member.id, now, {"granted": changed}, told)
+    facts = [fact]
     await store(
         program_id,
         [members.consents(asked, now=now), outbox.facts(facts if changed else [])],
@@ -198,7 +209,12 @@ async def _forfeit(batch: posting.Batch, account: ledger_rules.Account, *, actor
     forfeited = sum(one.points for one in ended)
     told = {"from": account.status, "forfeited": forfeited, "balance": account.balance}
     entry = ended[0].sequence if ended else None
-    batch.record("member.closed", member_id, entry=entry, **told)
+    change = outbox.change(
+        actor,
+        before={"status": account.status},
+        after={"status": MemberStatus.CLOSED.value, "forfeited": forfeited},
+    )
+    batch.record_change("member.closed", member_id, change, entry=entry, **told)
     # Apart from the batch, which writes the same account's row.
     await store(
         batch.program_id,

@@ -116,7 +116,14 @@ class Batch:
 
     def record(self, kind: str, member_id: UUID, **payload: Any) -> None:
         """Add a fact; the payload holds JSON values."""
-        self.facts.append(outbox.Fact(new_id(self.now), kind, member_id, self.now, payload))
+        self.record_change(kind, member_id, None, **payload)
+
+    def record_change(
+        self, kind: str, member_id: UUID, change: dict[str, Any] | None, /, **payload: Any
+    ) -> None:
+        """Add a fact that the audit log keeps too; see `outbox.change`."""
+        fact = outbox.Fact(new_id(self.now), kind, member_id, self.now, payload, change)
+        self.facts.append(fact)
 
     async def store(self) -> None:
         """Write everything that was decided, and mark the cards that show something old now.

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
+from loyalty_graph import outbox
 from loyalty_graph.db import transaction
 from loyalty_graph.db.sets import fetch, store
 from loyalty_graph.errors import InvalidInputError, StaleVersionError
 from loyalty_graph.idempotency import Answered, Claim, answers, claim
+from loyalty_graph.identifiers import new_id
 from loyalty_graph.programs import reads
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.reads import StoredVersion
@@ -158,6 +160,15 @@ async def _apply(command: ApplyProgram, *, now: datetime) -> ProgramApplied:
     )
     origin = programs.Origin(draft.text, command.caller, command.note)
     version = await program_file.store_file(draft.file, now=now, origin=origin)
+    told = outbox.change(
+        command.caller,
+        before={"version": version.number - 1},
+        after={"version": version.number},
+        reason=command.note,
+        about="program",
+    )
+    fact = outbox.Fact(new_id(now), "program.applied", None, now, {"version": version.number}, told)
+    await store(version.program_id, [outbox.facts([fact])])
     if command.claim is not None:
         answered.keep(command.claim, {"version": version.number})
         await store(version.program_id, [answered.write(now=now)])

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from loyalty_graph import outbox
 from loyalty_graph.db import transaction
 from loyalty_graph.errors import InvalidInputError, NotFoundError
 from loyalty_graph.idempotency import Claim, claim
@@ -80,6 +81,16 @@ async def override_tier(
     by_hand.add(account.member_id, (given, changed))
     changes.recorded += by_hand.recorded
     changes.add_to(batch)
+    batch.record_change(
+        "member.tier_overridden",
+        account.member_id,
+        outbox.change(
+            command.caller,
+            before={"tier": present.override, "until": present.override_until},
+            after={"tier": command.tier, "until": command.until},
+            reason=command.reason,
+        ),
+    )
     batch.shown.add(account.member_id)
     answer: dict[str, Any] = {"member": str(account.member_id), "tier": given.tier}
     batch.answer(0, answer)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from loyalty_graph import leases
 from loyalty_graph.db import transaction
+from loyalty_graph.identity import audit
 from loyalty_graph.leases import Lease, Tenure
 from loyalty_graph.outbox import numbering
 from loyalty_graph.wallet import tags
@@ -71,8 +72,12 @@ class Numbering:
 async def _number(
     lease: Lease, *, now: datetime, google_issuer: str | None
 ) -> tuple[int, Tagged] | None:
-    """Number cards, and facts with those that tell of cards; None without the lease."""
+    """Number cards, and facts with those that tell of cards; None without the lease.
+
+    What facts tell of changes goes into the audit log before.
+    """
     if not await leases.lock(lease):
         return None
     tagged = await tags.tag(now=now, google_issuer=google_issuer)
+    await audit.keep()
     return await numbering.number(lease) or 0, tagged
