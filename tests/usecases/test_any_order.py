@@ -32,7 +32,7 @@ MOVING = [
         "name": "Twice a week",
         "points": 11,
         "caps": [{"times": 2, "per": "WEEK"}],
-        "pending_days": 3,
+        "pending": {"days": 3},
     },
 ]
 """Which receipt gets these points is a matter of order; how many they are in all is not."""

@@ -88,7 +88,7 @@ async def test_a_batch_and_its_neighbours_share_the_cap_of_the_programme(databas
 
 
 async def test_points_that_wait_and_those_of_rules_are_within_the_cap(database: object):
-    later = {"code": "LATER", "name": "Later", "points": 30, "pending_days": 14}
+    later = {"code": "LATER", "name": "Later", "points": 30, "pending": {"days": 14}}
     shop = await open_shop(capped({"points": 30, "per": "DAY"}, rules=[later]))
     ada = await shop.enrol()
 
