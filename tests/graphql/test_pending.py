@@ -80,7 +80,9 @@ def test_points_that_wait_are_cancelled_with_a_reason(
             "pending": -20,
             "at": "2026-03-02T12:00:00Z",
             "text": "a mistake",
-            "explanation": {"summary": "20 beans that were waiting are cancelled: a mistake"},
+            "explanation": {
+                "summary": "20 beans that were waiting are cancelled by hand: a mistake"
+            },
             "purchase": {"externalId": "r-1"},
         },
         "member": {"wallet": {"available": 8, "pending": 80, "qualifying": 88}},

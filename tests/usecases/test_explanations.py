@@ -228,7 +228,7 @@ def test_another_currency_says_what_it_was_worth():
             Kind.CANCEL,
             0,
             {"pending": -9, "explanation": {"by": "hand"}, "text": "a mistake"},
-            "9 beans that were waiting are cancelled: a mistake",
+            "9 beans that were waiting are cancelled by hand: a mistake",
         ),
         (
             Kind.ACTIVATE,
