@@ -27,6 +27,7 @@ from loyalty_graph.usecases import (
     card_links,
     erasing,
     membership,
+    merging,
     proof,
     tier_overrides,
 )
@@ -259,3 +260,18 @@ async def test_reasons_of_tier_changes_are_gone_and_the_changes_are_not(
     after = await TierChange.filter(member_id=zerlina.id).order_by("sequence")
     assert [one.tier_after for one in after][: len(before)] == [one.tier_after for one in before]
     assert {one.reason for one in after} == {""}
+
+
+async def test_whoever_was_merged_into_her_is_erased_with_her(shop: Shop):
+    zerlina = await shop.enrol(**PROFILE)
+    await shop.buy(zerlina)
+    bob = await shop.enrol(first_name="Bob", email="bob@example.com")
+    command = merging.MergeMembers("staff:eve", "m", by_id(zerlina), by_id(bob), "one person")
+    await merging.merge(shop.program_id, command, now=shop.now)
+
+    await erase(shop, bob)
+
+    assert await traces() == []
+    assert "bob@example.com" not in await everything()
+    assert (await members.find(shop.program_id, by_id(zerlina))).status == MemberStatus.ERASED
+    assert (await proof.verify(shop.program_id, now=shop.now)).findings == []

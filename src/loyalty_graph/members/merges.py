@@ -72,6 +72,18 @@ async def in_force(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, M
     }
 
 
+async def living_as(program_id: UUID, member_id: UUID) -> list[UUID]:
+    """Return who lives on as this member, also over others in between."""
+    of_program = MemberMerge.filter(program_id=program_id, unmerged_at__isnull=True)
+    found: list[UUID] = []
+    wanted = [member_id]
+    while wanted:
+        rows = await of_program.filter(into_id__in=wanted).order_by("id")
+        wanted = [row.member_id for row in rows]
+        found += wanted
+    return found
+
+
 async def survivor_of(program_id: UUID, member_id: UUID) -> UUID:
     """Return as whom a member lives by now: perhaps of several merges, perhaps himself."""
     while merge := (await in_force(program_id, [member_id])).get(member_id):

@@ -14,6 +14,7 @@ from loyalty_graph.db.sets import store
 from loyalty_graph.idempotency import Claim, claim
 from loyalty_graph.identity import audit
 from loyalty_graph.ledger import service as ledger
+from loyalty_graph.members import merges
 from loyalty_graph.members import service as members
 from loyalty_graph.members.rules import MemberStatus, Reference
 from loyalty_graph.rewards import service as rewards
@@ -66,7 +67,7 @@ async def erase(program_id: UUID, command: EraseMember, *, now: datetime) -> Mem
     stay, so that the books are whole and every chain still verifies; passes are void, links to the
     card page work no more, and nothing but the id finds the member. Earlier answers to callers that
     name the member go too. Erasing again removes what came to be known since, for example with
-    goods that came back.
+    goods that came back. Members who were merged into this one are the same person, and erased too.
 
     Raises:
         NotFoundError: No such member.
@@ -79,12 +80,14 @@ async def erase(program_id: UUID, command: EraseMember, *, now: datetime) -> Mem
     member_id, was = account.member_id, MemberStatus(account.status)
     # Who did what to the member stays known, though not any more what it was.
     await audit.keep()
-    await personal.erase(program_id, member_id)
-    await idempotency.forget(program_id, member_id)
+    for one in [member_id, *(others := await merges.living_as(program_id, member_id))]:
+        await personal.erase(program_id, one)
+        await idempotency.forget(program_id, one)
     forfeited, back = 0, Counter[str]()
     if was not in HAS_LEFT:
         forfeited, back = await membership.end(batch, account, actor=command.caller)
-    await _shut_out(program_id, member_id, now=now)
+    for one in [member_id, *others]:
+        await _shut_out(program_id, one, now=now)
     answer = MemberErased(member_id, forfeited)
     batch.answer(0, answer.kept())
     if was is not MemberStatus.ERASED:
