@@ -148,12 +148,29 @@ async def read(
 
     Without details, texts, actors and explanations are not read, and seem to have been erased.
     """
+    lookups = _lookups(member_ids, with_details=with_details)
+    accounts, transfers, lots, uses, heads, held = await fetch(program_id, *lookups)
+    return [
+        Books(
+            program_id,
+            member_id,
+            StoredAccount(*accounts[place][0]) if accounts[place] else None,
+            [_transfer(row) for row in transfers[place]],
+            {row[0]: StoredLot(*row[1:]) for row in lots[place]},
+            [(row[0], row[1], row[2]) for row in uses[place]],
+            [(row[0], row[1], row[2]) for row in heads[place]],
+            [holds.hold_of(row) for row in held[place]],
+        )
+        for place, member_id in enumerate(member_ids)
+    ]
+
+
+def _lookups(member_ids: Sequence[UUID], *, with_details: bool) -> list[Lookup]:
     columns = (
         _TRANSFER if with_details else (*_TRANSFER[: _DETAILS.start], *_TRANSFER[_DETAILS.stop :])
     )
     keys = [(one,) for one in member_ids]
-    accounts, transfers, lots, uses, heads, held = await fetch(
-        program_id,
+    return [
         Lookup(AccountRow, ("member_id",), keys, ACCOUNT),
         Lookup(TransferRow, ("member_id",), keys, columns, order_by="sequence"),
         Lookup(
@@ -178,19 +195,6 @@ async def read(
             order_by="number",
         ),
         holds.all_of(member_ids),
-    )
-    return [
-        Books(
-            program_id,
-            member_id,
-            StoredAccount(*accounts[place][0]) if accounts[place] else None,
-            [_transfer(row) for row in transfers[place]],
-            {row[0]: StoredLot(*row[1:]) for row in lots[place]},
-            [(row[0], row[1], row[2]) for row in uses[place]],
-            [(row[0], row[1], row[2]) for row in heads[place]],
-            [holds.hold_of(row) for row in held[place]],
-        )
-        for place, member_id in enumerate(member_ids)
     ]
 
 
