@@ -479,3 +479,14 @@ def test_faults_of_a_text_too_deep_to_look_through_stand_at_its_beginning(
     [fault] = faults(("accept_days", "acept_days"))
 
     assert fault.startswith("shop.toml:1:1: program.acept_days: ")
+
+
+def test_an_activity_that_is_none_keeps_no_points_alive():
+    slides = 'expiry = { policy = "SLIDING", months = 6, resets = ["ACTIVITY:CHEK_IN"] }'
+
+    told = faults(("expiry_months = 6 #", f"{slides} #"))
+
+    assert len(told) == 1
+    assert told[0].endswith(
+        "program.points.expiry.resets[0]: there is no activity CHEK_IN; did you mean CHECK_IN?"
+    )

@@ -12,7 +12,9 @@ from loyalty_graph.earning.bonuses import Bonus
 from loyalty_graph.earning.rule_settings import EarningRule, Offer
 from loyalty_graph.earning.settings import UnknownProductTypes
 from loyalty_graph.earning.vocabulary import ACTIVITIES, PURCHASES
+from loyalty_graph.programs.expiry import ExpirySettings
 from loyalty_graph.programs.places import Path
+from loyalty_graph.purchases.rules import ActivityKind
 from loyalty_graph.rewards.rules import RewardSettings
 from loyalty_graph.segments.vocabulary import MEMBERS
 from loyalty_graph.usecases.program_faults import Fault, did_you_mean
@@ -49,6 +51,7 @@ def _known(file: "ProgramFile") -> dict[str, list[str]]:
         "tier": [one.code for one in file.tiers.levels] if file.tiers else [],
         "plan": [one.code for one in file.subscription_plans],
         "segment": [one.code for one in file.segments],
+        "activity": [str(kind) for kind in ActivityKind],
     }
     if file.program.stores:
         known["store"] = [one.code for one in file.program.stores]
@@ -58,6 +61,7 @@ def _known(file: "ProgramFile") -> dict[str, list[str]]:
 
 
 def _named(file: "ProgramFile") -> Iterator[Named]:
+    yield from _in_expiry(file.program.points.lives)
     for place, level in enumerate(file.tiers.levels if file.tiers else ()):
         yield from _listed(("tiers", "levels", place, "benefits"), "benefit", level.benefits)
     for place, plan in enumerate(file.subscription_plans):
@@ -70,6 +74,13 @@ def _named(file: "ProgramFile") -> Iterator[Named]:
         yield from _in_bonus(("earning", "rules", place), rule)
     for place, offer in enumerate(file.earning.offers):
         yield from _in_bonus(("earning", "offers", place), offer)
+
+
+def _in_expiry(expiry: ExpirySettings) -> Iterator[Named]:
+    for place, occasion in enumerate(expiry.resets):
+        _, _, kind = occasion.partition(":")
+        if kind:
+            yield ("program", "points", "expiry", "resets", place), "activity", kind
 
 
 def _in_reward(path: Path, reward: RewardSettings) -> Iterator[Named]:
