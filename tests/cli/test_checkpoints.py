@@ -22,7 +22,7 @@ def test_a_checkpoint_is_made_published_and_proves_the_ledger(
     assert made.out.endswith(f"  Keep {file} where nobody who runs this can change it.\n")
     assert (proven.code, proven.out) == (
         0,
-        "✓ 2 accounts, 2 transfers, 1 checkpoints, 0 differences\n",
+        "✓ 2 accounts, 2 transfers, 1 checkpoint, 0 differences\n",
     )
 
 
@@ -54,7 +54,7 @@ def test_one_that_was_not_signed_here_is_found(call: CommandLine, ada: Member, t
     assert done.out == (
         "✗ checkpoint 1: as published: its signature does not fit it\n"
         "✗ checkpoint 1: the one that was published is not among those stored\n"
-        "✗ 2 accounts, 2 transfers, 1 checkpoints, 2 differences\n"
+        "✗ 2 accounts, 2 transfers, 1 checkpoint, 2 differences\n"
     )
     assert as_json.json["findings"][1] == {
         "member": None,

@@ -127,7 +127,8 @@ def _print_audit(audit: Audit, *, as_json: bool) -> None:
     for one in audit.findings:
         console.print(f"[red]✗[/] {_place(one)}: {escape(one.problem)}")
     mark = "[red]✗[/]" if audit.findings else "[green]✓[/]"
-    signed = f" {audit.checkpoints:,} checkpoints," if audit.checkpoints else ""
+    several = "" if audit.checkpoints == 1 else "s"
+    signed = f" {audit.checkpoints:,} checkpoint{several}," if audit.checkpoints else ""
     console.print(
         f"{mark} {audit.accounts:,} accounts, {audit.transfers:,} transfers,{signed}"
         f" {len(audit.findings):,} differences"
