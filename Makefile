@@ -10,7 +10,7 @@ PYTEST := pytest -q -n auto --maxprocesses 8 --dist worksteal -m ""
 # Tests of what is written for PostgreSQL alone. Measuring the rest there once more costs minutes and shows nothing new.
 POSTGRES_CODE := tests/db tests/outbox tests/ledger tests/test_idempotency.py tests/test_leases.py
 
-.PHONY: help demo test check fix schema cards bench bench-long conformance lock clean
+.PHONY: help demo test check fix schema cards bench bench-long mutants conformance lock clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -62,6 +62,9 @@ bench: .venv/ready  ## Measure (ARGS="--suite NAME --json"), a few minutes
 bench-long: .venv/ready  ## Measure what takes minutes: the replay of all baskets
 	@$(RUN)python -m bench --long $(ARGS)
 
+mutants: .venv/ready  ## Change the rules' code, ask whether tests notice (ARGS="earning.totals"; long)
+	@$(RUN)python tools/mutants.py $(ARGS)
+
 conformance: .venv/ready .tools/conformance/ready  ## Audit GraphQL over HTTP, and listen live (needs node and npm)
 	@$(RUN)python tools/conformance/run.py .tools/conformance/audit.mjs .tools/conformance/live.mjs
 
@@ -75,7 +78,7 @@ lock: .tools/bin/uv  ## Pin every requirement again, with hashes
 	$(UV) pip compile -q --universal --generate-hashes --no-header requirements/build.in -o requirements/build.txt
 
 clean:  ## Remove what the commands made
-	rm -rf .venv .tools .loyalty .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf .venv .tools .loyalty .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* mutants
 
 .tools/bin/uv:
 	@test -n "$(PYTHON_FOUND)" || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3"; exit 1; }
