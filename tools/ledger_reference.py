@@ -4,11 +4,25 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from loyalty_graph.graphql.error_codes import meaning
-from loyalty_graph.ledger import chart, errors
+from loyalty_graph.graphql.error_codes import TOLD, meaning
+from loyalty_graph.ledger import chart
+from loyalty_graph.ledger import errors as ledger_errors
+from loyalty_graph.purchases import errors as purchase_errors
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "ledger.md"
 MARK = "<!-- reference -->\n"
+GENERAL = (
+    "INVALID_INPUT",
+    "NOT_FOUND",
+    "MEMBER_NOT_ACTIVE",
+    "INSUFFICIENT_POINTS",
+    "IDEMPOTENCY_MISMATCH",
+    "DUPLICATE_PURCHASE",
+    "DUPLICATE_REFUND",
+    "REFUND_TOO_LARGE",
+    "STALE_VERSION",
+)
+"""Refusals that are not the ledger's alone, and that whoever moves points meets."""
 
 
 def main(arguments: list[str]) -> int:
@@ -41,10 +55,13 @@ def _kinds() -> Iterator[str]:
 
 
 def _refusals() -> Iterator[str]:
-    told = [one for one in vars(errors).values() if isinstance(one, type) and "code" in vars(one)]
-    yield "\n## Refusals\n\nThose of the ledger; [errors.md](errors.md) has all of them.\n"
+    own = (ledger_errors.__name__, purchase_errors.__name__)
+    told = {code: TOLD[code] for code in GENERAL}
+    told |= {code: kind for code, kind in TOLD.items() if kind.__module__ in own}
+    yield "\n## Refusals\n\nWhat moving points, buying and bringing back may be answered with."
+    yield "A refusal has changed nothing. [errors.md](errors.md) has all codes.\n"
     yield "| code | what it means |\n|---|---|"
-    yield from (f"| `{one.code}` | {meaning(one)} |" for one in told if one.is_told)
+    yield from (f"| `{code}` | {meaning(kind)} |" for code, kind in told.items())
 
 
 if __name__ == "__main__":
