@@ -161,10 +161,19 @@ async def test_large_numbers_and_bytes_come_back(database: object):
 async def test_empty_json_is_not_missing_json(database: object):
     columns = (
         *("member_id", "sequence", "kind", "debit", "credit", "points", "balance_after", "at"),
-        *("recorded_at", "reference", "rule_version", "text", "actor", "explanation", "salt"),
+        *(
+            "qualifying_points",
+            "recorded_at",
+            "reference",
+            "rule_version",
+            "text",
+            "actor",
+            "explanation",
+            "salt",
+        ),
         *("details_hash", "hash"),
     )
-    filler: tuple[Any, ...] = ("K", "A", "B", 1, 1, NOON, NOON)
+    filler: tuple[Any, ...] = ("K", "A", "B", 1, 1, NOON, 0, NOON)
     rows = [
         (ADA, 1, *filler, "r", None, "", "", None, b"", b"", b""),
         (BOB, 1, *filler, "r", 1, "", "", {}, b"s", b"", b""),
@@ -285,6 +294,25 @@ async def test_an_update_changes_the_rows_it_names(database: object):
         of_members(ADA, BOB, CARL, columns=("remaining_points", "expires_at"), order_by="sequence")
     )
     assert found == [[(10, NOON + timedelta(days=1)), (7, changed)], [(0, changed)], []]
+
+
+async def test_two_updates_of_one_row_are_a_mistake_on_every_database(database: object):
+    by = ("member_id", "sequence")
+    await write(lots((ADA, 1, 1), (ADA, 2, 1)))
+
+    await write(
+        Update(LotRow, by, ("remaining_points",), [(ADA, 1, 4)]),
+        Update(LotRow, by, ("is_pending",), [(ADA, 2, True)]),
+    )
+    with pytest.raises(AssertionError, match="a row of lot is updated twice"):
+        await write(
+            Update(LotRow, by, ("remaining_points",), [(ADA, 1, 3)]),
+            Update(LotRow, by, ("is_pending",), [(ADA, 1, True)]),
+        )
+
+    columns = ("remaining_points", "is_pending")
+    [[found]] = await read(of_members(ADA, columns=columns, order_by="sequence"))
+    assert found == [(4, False), (10, True)]
 
 
 async def test_an_upsert_inserts_or_merges(database: object):

@@ -75,7 +75,19 @@ async def store(program_id: UUID, writes: Iterable[Write]) -> None:
     wanted = [write for write in writes if write.rows]
     if not wanted:
         return
+    _assert_each_row_changes_once(wanted)
     if current.capabilities.dialect == "postgres":
         await set_postgres.store(current, program_id, wanted)
     else:
         await current.run(lambda raw: set_sqlite.store(raw, program_id, wanted))
+
+
+def _assert_each_row_changes_once(writes: Iterable[Write]) -> None:
+    """Find what PostgreSQL would lose: of two updates of a row in one statement it makes one."""
+    changed: dict[tuple[type[Model], tuple[str, ...]], set[Row]] = {}
+    for write in writes:
+        if isinstance(write, Update):
+            rows = changed.setdefault((write.model, write.by), set())
+            total = len(rows) + len(write.rows)
+            rows.update(row[: len(write.by)] for row in write.rows)
+            assert len(rows) == total, f"a row of {table_name(write.model)} is updated twice"
