@@ -272,6 +272,36 @@ def test_another_currency_says_what_it_was_worth():
             "9 beans taken back: after a refund the purchase is worth 18 instead of 27.",
         ),
         (
+            Kind.REVERSE,
+            -9,
+            {"explanation": {"before": 9, "after": 0, "void": True}},
+            "9 beans taken back: the purchase was voided.",
+        ),
+        (
+            Kind.CANCEL,
+            0,
+            {"pending": -9, "explanation": {"before": 9, "after": 0, "void": True}},
+            "9 beans that were waiting are cancelled: the purchase was voided.",
+        ),
+        (
+            Kind.REVERSE,
+            0,
+            {"debit": Book.MEMBER, "explanation": {"before": 9, "after": 0, "void": True}},
+            "The beans stay, but count for the tier no more: the purchase was voided.",
+        ),
+        (
+            Kind.REVERSE,
+            5,
+            {"debit": Book.FORGIVEN, "explanation": {"before": 9, "after": 0, "void": True}},
+            "5 beans forgiven: they were spent already.",
+        ),
+        (
+            Kind.REVERSE,
+            5,
+            {"debit": Book.FORGIVEN, "explanation": {"entry": 3, "of": "ADJUST"}},
+            "5 beans forgiven: they were spent already.",
+        ),
+        (
             Kind.EXPIRE,
             -9,
             {"at": datetime(2026, 9, 2, 22, tzinfo=UTC)},

@@ -143,6 +143,8 @@ def _waiting(told: Told) -> Said:
 def _cancelled(told: Told) -> Said:
     if told.why.get("by") == "hand":
         return Phrase.CANCELLED_BY_HAND, {"text": told.text}
+    if "void" in told.why:
+        return Phrase.CANCELLED_FOR_VOID, {}
     return Phrase.CANCELLED_FOR_REFUND, _worth_less(told)
 
 
@@ -196,9 +198,17 @@ def _taken_back(told: Told) -> Said:
     if "entry" in told.why:
         is_back = told.entry.points > 0
         return Phrase.GIVEN_BACK if is_back else Phrase.TAKEN_BACK, {"text": told.text}
+    if "void" in told.why:
+        phrase = Phrase.TAKEN_BACK_FOR_VOID if told.points else Phrase.KEPT_FOR_VOID
+        return phrase, {"unit": told.settings.points.unit_other}
     if not told.points:
         return Phrase.KEPT, {"unit": told.settings.points.unit_other, **_worth_less(told)}
     return Phrase.TAKEN_BACK_FOR_REFUND, _worth_less(told)
+
+
+def _forgiven(told: Told) -> Said:
+    is_of_goods = "void" not in told.why and "entry" not in told.why
+    return Phrase.FORGIVEN if is_of_goods else Phrase.FORGIVEN_SPENT, {}
 
 
 def _expired(told: Told) -> Said:
@@ -237,7 +247,7 @@ REASONS: Mapping[Kind | Forgiveness, Callable[[Told], Said]] = {
     Kind.CAPTURE: _captured,
     Kind.RELEASE: _released,
     Kind.REVERSE: _taken_back,
-    Forgiveness.FORGIVEN: lambda _: (Phrase.FORGIVEN, {}),
+    Forgiveness.FORGIVEN: _forgiven,
     Forgiveness.RECLAIMED: _reclaimed,
     Kind.EXPIRE: _expired,
     Kind.REINSTATE: _reinstated,

@@ -16,6 +16,7 @@ class Phrase(StrEnum):
     WAITING_FOR_EVENT = "WAITING_FOR_EVENT"
     ACTIVATED = "ACTIVATED"
     CANCELLED_FOR_REFUND = "CANCELLED_FOR_REFUND"
+    CANCELLED_FOR_VOID = "CANCELLED_FOR_VOID"
     CANCELLED_BY_HAND = "CANCELLED_BY_HAND"
     SPENT = "SPENT"
     SPENT_FOR_REWARD = "SPENT_FOR_REWARD"
@@ -33,10 +34,13 @@ class Phrase(StrEnum):
     HOLD_TIMED_OUT = "HOLD_TIMED_OUT"
     HOLD_CLOSED = "HOLD_CLOSED"
     TAKEN_BACK_FOR_REFUND = "TAKEN_BACK_FOR_REFUND"
+    TAKEN_BACK_FOR_VOID = "TAKEN_BACK_FOR_VOID"
     KEPT = "KEPT"
+    KEPT_FOR_VOID = "KEPT_FOR_VOID"
     TAKEN_BACK = "TAKEN_BACK"
     GIVEN_BACK = "GIVEN_BACK"
     FORGIVEN = "FORGIVEN"
+    FORGIVEN_SPENT = "FORGIVEN_SPENT"
     RECLAIMED = "RECLAIMED"
     RECLAIMED_EXPIRED = "RECLAIMED_EXPIRED"
     EXPIRED = "EXPIRED"
@@ -110,6 +114,12 @@ SENTENCES: Mapping[Phrase, InLanguages] = {
             "أُلغيت {amount} كانت قيد الانتظار: "
             "بعد الإرجاع تساوي عملية الشراء {after} بدلًا من {before}."
         ),
+    ),
+    Phrase.CANCELLED_FOR_VOID: (
+        "{amount} that were waiting {are} cancelled: the purchase was voided.",
+        "{amount}, bisher vorgemerkt, {are} gestrichen: der Einkauf wurde storniert.",
+        "Bekleyen {amount} iptal edildi: alışveriş iptal edildi.",
+        "أُلغيت {amount} كانت قيد الانتظار: أُلغيت عملية الشراء.",
     ),
     Phrase.CANCELLED_BY_HAND: (
         "{amount} that were waiting {are} cancelled by hand: {text}",
@@ -213,6 +223,12 @@ SENTENCES: Mapping[Phrase, InLanguages] = {
         "{amount} geri alındı: iadeden sonra alışverişin değeri {before} yerine {after}.",
         "خُصمت {amount}: بعد الإرجاع تساوي عملية الشراء {after} بدلًا من {before}.",
     ),
+    Phrase.TAKEN_BACK_FOR_VOID: (
+        "{amount} taken back: the purchase was voided.",
+        "{amount} abgezogen: der Einkauf wurde storniert.",
+        "{amount} geri alındı: alışveriş iptal edildi.",
+        "خُصمت {amount}: أُلغيت عملية الشراء.",
+    ),
     Phrase.KEPT: (
         (
             "The {unit} stay, but count for the tier no more: "
@@ -231,6 +247,12 @@ SENTENCES: Mapping[Phrase, InLanguages] = {
             "بعد الإرجاع تساوي عملية الشراء {after} بدلًا من {before}."
         ),
     ),
+    Phrase.KEPT_FOR_VOID: (
+        "The {unit} stay, but count for the tier no more: the purchase was voided.",
+        "Der Stand bleibt, zählt aber nicht mehr für die Stufe: der Einkauf wurde storniert.",
+        "Bakiye kalır ama seviyeye artık sayılmaz: alışveriş iptal edildi.",
+        "يبقى الرصيد لكنه لم يعد يُحتسب للمستوى: أُلغيت عملية الشراء.",
+    ),
     Phrase.TAKEN_BACK: (
         "{amount} taken back: {text}",
         "{amount} zurückgenommen: {text}",
@@ -248,6 +270,12 @@ SENTENCES: Mapping[Phrase, InLanguages] = {
         "{amount} erlassen: vor der Rückgabe bereits ausgegeben.",
         "{amount} silindi: iadeden önce harcanmıştı.",
         "أُعفيت {amount}: استُخدمت قبل الإرجاع.",
+    ),
+    Phrase.FORGIVEN_SPENT: (
+        "{amount} forgiven: they were spent already.",
+        "{amount} erlassen: bereits ausgegeben.",
+        "{amount} silindi: daha önce harcanmıştı.",
+        "أُعفيت {amount}: سبق استخدامها.",
     ),
     Phrase.RECLAIMED: (
         "{amount} no longer forgiven: the redemption they were spent in was cancelled.",
