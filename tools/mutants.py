@@ -7,6 +7,7 @@ nothing and tells what was found before.
 """
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -110,7 +111,9 @@ def run(modules: list[str]) -> None:
         shutil.rmtree(MADE, ignore_errors=True)
     names = [f"loyalty_graph.{one}.*" for one in modules]
     mutmut = Path(sys.executable).with_name("mutmut")
-    subprocess.run(["nice", "-n", "10", mutmut, "run", *names], cwd=ROOT, check=True)  # noqa: S603, S607 - our own words
+    finds_plugin = {**os.environ, "PYTHONPATH": str(ROOT)}
+    words = ["nice", "-n", "10", mutmut, "run", *names]
+    subprocess.run(words, cwd=ROOT, env=finds_plugin, check=True)  # noqa: S603 - our own words
 
 
 def main(words: list[str]) -> int:
