@@ -1,3 +1,5 @@
+import time
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -5,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from loyalty_graph.earning.rule_settings import EarningRule
-from loyalty_graph.earning.schedules import Windows, instant_of, microseconds
+from loyalty_graph.earning.schedules import Windows, instant_of, microseconds, recurrence
 from loyalty_graph.purchases.rules import Line
 from tests.earning.books import NEW_YORK, NOON, Shop, book, rule
 
@@ -207,3 +209,86 @@ def test_a_rule_with_a_window_inside_is_taken(case: str, opens_at: str, closes_a
     given = rule(schedule=FIVE_SATURDAYS, opens_at=opens_at, closes_at=closes_at)
 
     assert EarningRule.model_validate(given).schedule is not None
+
+
+@pytest.mark.parametrize(
+    ("rrule", "fault"),
+    [
+        ("DTSTART=20260101;FREQ=DAILY", "DTSTART has no place in rrule; write it as begins"),
+        (
+            "FREQ=DAILY;BYSECOND=1;BYMINUTE=5",
+            (
+                "BYMINUTE, BYSECOND cannot be used here; known are BYDAY, BYEASTER, BYHOUR, "
+                "BYMONTH, BYMONTHDAY, BYSETPOS, BYWEEKNO, BYYEARDAY, COUNT, FREQ, INTERVAL, "
+                "UNTIL, WKST"
+            ),
+        ),
+        ("FREQ=DAILY;FREQ=DAILY", "a part of the RRULE stands twice"),
+        (
+            "FREQ=MONTHLY;BYDAY=-6MO",
+            "-6 of BYDAY: a MONTHLY recurrence has each weekday 5 times at most",
+        ),
+        (
+            "FREQ=DAILY;BYDAY=1MO",
+            "1 of BYDAY: a DAILY recurrence has no weekdays to be counted",
+        ),
+        ("FREQ=YEARLY;BYEASTER=251", "BYEASTER is a number of days from -80 to 250"),
+    ],
+)
+def test_a_recurrence_that_cannot_be_says_what_would_do(rrule: str, fault: str):
+    with pytest.raises(ValueError) as refused:  # noqa: PT011 - the whole message is compared
+        recurrence(rrule, "2026-01-01T14:00")
+
+    assert str(refused.value) == fault
+
+
+@pytest.mark.parametrize(
+    ("rrule", "minutes"),
+    [
+        ("FREQ=MONTHLY;BYDAY=5MO,-5TU", 60),
+        ("FREQ=YEARLY;BYDAY=53MO,-53SU", 60),
+        ("FREQ=YEARLY;BYEASTER=-80,1,250", 60),
+        ("FREQ=DAILY", 24 * 60),
+    ],
+)
+def test_a_schedule_may_be_as_large_as_the_calendar_lets_it(rrule: str, minutes: int):
+    schedule = {"rrule": rrule, "begins": "2026-01-01T14:00", "minutes": minutes}
+
+    assert EarningRule.model_validate(rule(schedule=schedule)).schedule is not None
+
+
+@pytest.fixture(params=["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The zone that the machine's own clock shows."""
+    with monkeypatch.context() as changed:
+        changed.setenv("TZ", request.param)
+        time.tzset()
+        yield request.param
+    time.tzset()
+
+
+WEEK_LONG = {"rrule": "FREQ=YEARLY", "begins": "2026-01-03T10:00", "minutes": 7 * 24 * 60}
+
+
+@pytest.mark.parametrize(
+    ("case", "opens_at", "closes_at", "is_taken"),
+    [
+        ("long after its beginning", "2026-01-07T00:00:00Z", "2026-01-08T00:00:00Z", True),
+        ("as it may end somewhere", "2026-01-11T01:00:00Z", "2026-01-11T02:00:00Z", False),
+        ("before it may end there", "2026-01-11T00:59:59Z", "2026-01-11T02:00:00Z", True),
+        ("as it may begin somewhere", "2026-01-01T00:00:00Z", "2026-01-02T19:00:00Z", False),
+        ("after it may begin there", "2026-01-01T00:00:00Z", "2026-01-02T19:00:01Z", True),
+    ],
+)
+def test_a_window_counts_that_may_be_open_between_in_some_zone(
+    case: str, opens_at: str, closes_at: str, *, is_taken: bool, machine: str
+):
+    given = rule(schedule=WEEK_LONG, opens_at=opens_at, closes_at=closes_at)
+
+    try:
+        EarningRule.model_validate(given)
+        fault = None
+    except ValidationError as refused:
+        [fault] = [one["msg"] for one in refused.errors()]
+
+    assert fault == (None if is_taken else f"Value error, {BETWEEN}")

@@ -1,10 +1,13 @@
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
+from loyalty_graph.benefits.rules import Multiplier
+from loyalty_graph.earning.counters import CARRY, Count, CounterKey, Counters
 from loyalty_graph.earning.upsell import Upsell, upsell
 from loyalty_graph.purchases.rules import Line
-from tests.earning.books import Shop, book, rule
+from tests.earning.books import ADA, Shop, book, rule
 
 STEP = {"points": 3, "per_amount_minor": 1000, "granularity": "STEP"}
 TEA = Line("TEA", 1, 1750)
@@ -52,7 +55,17 @@ def told(shop: Shop, *lines: Line) -> list[Upsell]:
             {"steps": [{"from_minor": at, "points": at // 100} for at in (1000, 2000, 3000)]},
             [(250, 10), (1250, 20)],
         ),
+        (
+            "a single point more",
+            {"points": 1, "when": {"purchase": {"total_minor": {"at_least": 2000}}}},
+            [(250, 1)],
+        ),
         ("the next full step", {"rate": STEP}, [(250, 3)]),
+        (
+            "the next half of an odd step",
+            {"rate": {**STEP, "per_amount_minor": 1001, "rounding": "NEAREST"}},
+            [(753, 3)],
+        ),
         ("the next half step", {"rate": {**STEP, "rounding": "NEAREST"}}, [(750, 3)]),
         ("the next step begun", {"rate": {**STEP, "rounding": "CEIL"}}, [(251, 3)]),
         ("every cent counts anyway", {"rate": {"points": 1, "per_amount_minor": 9}}, []),
@@ -107,3 +120,34 @@ def test_what_is_excluded_is_not_counted_towards_it():
     shop = Shop(book(rule(points=40, when=when), excluded_product_types=["GIFT_CARD"]))
 
     assert told(shop, TEA, Line("GIFT_CARD", 1, 5000)) == [Upsell(250, 40, ("BONUS",))]
+
+
+def test_a_rate_that_carries_no_more_counts_nothing_of_before():
+    counters = Counters({CounterKey(ADA, "BONUS", CARRY): Count(150)})
+
+    assert told(Shop(book(rule(rate=STEP)), counters), TEA) == [Upsell(250, 3, ("BONUS",))]
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        {"purchase": {"line_count": {"at_least": 2000}}},
+        {"purchase": {"total_minor": {"at_most": 2000}}},
+    ],
+)
+def test_only_amounts_that_unlock_something_are_tried(when: dict[str, Any]):
+    each_cent = rule("EACH", rate={"points": 1, "per_amount_minor": 9})
+
+    assert told(Shop(book(rule(points=1, when=when), each_cent)), TEA) == []
+
+
+def test_what_tier_and_plan_multiply_leaves_less_room_within_a_cap_on_everything():
+    when = {"purchase": {"total_minor": {"at_least": 2000}}}
+    caps = [{"points": 60, "per": "PURCHASE"}]
+    shop = Shop(book(rule(points=40, when=when), caps=caps))
+    gold = Multiplier("TIER", "GOLD", Fraction(3, 2))
+    basket, base = shop.basket([TEA]), shop.base([TEA])
+
+    found = upsell(shop.book, basket, shop.mine, base, [gold])
+
+    assert found == [Upsell(250, 60 - 25, ("BONUS",))]

@@ -1,5 +1,6 @@
 """What commands do to an account; the numbers are the golden vectors where there are some."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,8 @@ from loyalty_graph.errors import InsufficientPointsError, MemberNotActiveError
 from loyalty_graph.ledger import chain, rules
 from loyalty_graph.ledger.kinds import Book, Kind
 from loyalty_graph.ledger.rules import Lot, Reversal
+from loyalty_graph.ledger.terms import PLAIN
+from loyalty_graph.programs.expiry import ExpiryPolicy, ExpirySettings
 from tests.ledger.accounts import NEVER, account, cause, day, earn, kinds, left, three_lots
 
 
@@ -320,3 +323,66 @@ def test_what_is_forfeited_is_known_whole():
 
     with pytest.raises(AssertionError, match="every lot is emptied"):
         rules.forfeit(one, cause())
+
+
+def test_by_hand_a_single_point_is_added_or_taken():
+    one = three_lots()
+
+    added = rules.adjust(one, 1, cause(), expires_at=day(1))
+    taken = rules.adjust(one, -1, cause(), expires_at=NEVER)
+
+    assert (added.debit, added.credit, added.points) == (Book.ADJUSTED, Book.MEMBER, 1)
+    assert (taken.debit, taken.credit, taken.uses) == (Book.MEMBER, Book.ADJUSTED, ((4, 1),))
+
+
+def test_who_may_earn_while_suspended_is_given_points_by_hand_and_none_are_taken():
+    one = account("SUSPENDED")
+    one.may_earn = True
+
+    rules.adjust(one, 1, cause(), expires_at=NEVER)
+    with pytest.raises(MemberNotActiveError):
+        rules.adjust(one, -1, cause(), expires_at=NEVER)
+
+    assert (one.balance, kinds(one)) == (1, [(Kind.ADJUST, 1)])
+
+
+def test_the_lots_that_were_loaded_may_be_just_enough():
+    one = three_lots()
+    one.has_all_lots = False
+
+    spent = rules.redeem(one, 190, cause())
+
+    assert (spent.uses, one.balance) == (((1, 100), (2, 50), (3, 40)), 0)
+
+
+@pytest.mark.parametrize("spend", [rules.redeem, rules.hold])
+def test_spending_lets_points_slide_from_when_it_was_done(spend: Any):
+    monthly = ExpirySettings(policy=ExpiryPolicy.SLIDING, months=1, resets=("REDEMPTION",))
+    one = account()
+    one.terms = replace(PLAIN, sliding=monthly)
+    earn(one, 10)
+
+    spend(one, 4, replace(cause(day(5)), recorded_at=day(7)))
+
+    assert (one.lapses_at, one.slid_at) == (one.terms.lapses_at(day(5)), day(7))
+    assert [lot.ends_at for lot in one.lots] == [one.lapses_at]
+
+
+def test_each_step_of_a_hold_has_its_kind():
+    one = three_lots()
+    rules.hold(one, 70, cause())
+    rules.capture(one, 70, cause())
+
+    assert kinds(one)[3:] == [(Kind.HOLD, 70), (Kind.CAPTURE, 70)]
+
+
+def test_what_is_forgiven_stands_beside_the_claw_back_under_a_part_of_its_reference():
+    one = account()
+    earn(one, 10)
+    rules.redeem(one, 10, cause())
+
+    done = rules.reverse(one, 10, cause(day(2), "refund"), origins={1}, may_go_negative=False)
+
+    assert done.transfer is one.posted[2]
+    forgiven = replace(cause(day(2), "refund"), reference="refund/forgiven")
+    assert [each.cause for each in one.posted[2:]] == [cause(day(2), "refund"), forgiven]
