@@ -23,6 +23,7 @@ from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.idempotency import IdempotencyRow
 from loyalty_graph.identity import service as identity
 from loyalty_graph.identity.development_issuer import sign_in
+from loyalty_graph.identity.models import PartnerIssuance
 from loyalty_graph.identity.rules import Role, TokenMode
 from loyalty_graph.ledger.models import (
     AccountRow,
@@ -89,6 +90,7 @@ TABLES: tuple[type[Model], ...] = (
     MemberSubscription,
     MemberSummary,
     OfferActivation,
+    PartnerIssuance,
     PassRow,
     PointsTransferRow,
     Purchase,

@@ -70,7 +70,7 @@ def test_the_commands_are_these():
         *("report", "report points-flow"),
         *("sandbox", "sandbox apns", "sandbox google"),
         *("token", "token create", "token list", "token revoke", "token member", "token owner"),
-        "token staff",
+        *("token partner", "token staff"),
     }
 
 

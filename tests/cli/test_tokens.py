@@ -184,3 +184,18 @@ def test_a_member_is_signed_in_for_development(
     refused = call("token", "member", ada.number)
     assert (refused.code, refused.out) == (1, "")
     assert refused.err.startswith("SETTINGS LOYALTY_MEMBER_ISSUERS is set")
+
+
+def test_a_partner_may_issue_so_many_points_a_day_with_any_token(call: CommandLine, shop_url: str):
+    call("token", "create", "Till 7", *READ)
+
+    done = call("token", "partner", "Till 7", "--daily-points", "5000")
+    call("token", "create", "Till 7", *READ, "--store", "north")
+    rows = call("token", "list", "--json").json
+    listed = call("token", "list").out
+
+    assert done.out == "✓ Till 7 may issue at most 5000 points in a day.\n"
+    assert [row["daily_points"] for row in rows] == [5000, 5000]
+    assert listed.splitlines()[1].endswith("members:read at north 5000 points a day")
+    assert call("token", "partner", "Till 7").out == "✓ Till 7 may issue any points in a day.\n"
+    assert [row["daily_points"] for row in call("token", "list", "--json").json] == [None, None]

@@ -98,6 +98,7 @@ OF_NOBODY = {
     "ledger_audit": "findings by member id",
     "lease": "of processes",
     "partner": "a shop",
+    "partner_issuance": "what a shop issued in a day",
     "reward_stock": "of the programme",
     "schedule": "of the programme",
     "staff": "who runs the programme",

@@ -20,6 +20,7 @@ from loyalty_graph.cli.output import console, errors, in_database, print_json, r
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import load_settings
 from loyalty_graph.errors import InvalidInputError
+from loyalty_graph.identity import issuance
 from loyalty_graph.identity import service as identity
 from loyalty_graph.identity.development_issuer import sign_in
 from loyalty_graph.identity.rules import TOKEN_RANDOM_BYTES, Role, Scope, TokenMode
@@ -76,6 +77,34 @@ def create(  # noqa: PLR0913 - each is an option of the command
         return made.text
 
     _print_once(run(in_database(database or load_settings().database_url, work)))
+
+
+@token_app.command("partner")
+def cap_partner(
+    name: Annotated[str, typer.Argument(help="Which partner: a name, made if new.")],
+    *,
+    daily_points: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="What its calls may issue in a day of the programme. (default: any points)",
+        ),
+    ] = None,
+    program: ProgramOption = None,
+    database: DatabaseOption = None,
+) -> None:
+    """Let a partner issue at most so many points in a day, whichever of its tokens it uses."""
+    now = utc_now()
+
+    async def work() -> None:
+        program_id = await chosen_program(program)
+        partner = await identity.partner_named(program_id, name, now=now)
+        await issuance.cap(program_id, partner.id, daily_points, now=now)
+
+    run(in_database(database or load_settings().database_url, work))
+    told = "any points" if daily_points is None else f"at most {daily_points} points"
+    console.print(f"[green]✓[/] {escape(name)} may issue {told} in a day.")
 
 
 @token_app.command()
@@ -195,6 +224,7 @@ def list_tokens(
                 "token": f"{token.prefix}…{token.last_four}",
                 "scopes": token.scopes,
                 "store": token.store,
+                "daily_points": token.daily_points,
                 "last_used_at": token.last_used_at,
                 "expires_at": token.expires_at,
                 "revoked_at": token.revoked_at,
@@ -220,7 +250,9 @@ def _state(row: dict[str, Any], *, now: datetime) -> str:
         return "[red]expired[/]"
     if row["role"]:
         return str(row["role"]).lower()
-    return " ".join([*row["scopes"], *([f"at {escape(row['store'])}"] if row["store"] else [])])
+    place = [f"at {escape(row['store'])}"] if row["store"] else []
+    cap = row["daily_points"]
+    return " ".join([*row["scopes"], *place, *([] if cap is None else [f"{cap} points a day"])])
 
 
 @token_app.command()

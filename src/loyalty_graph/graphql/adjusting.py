@@ -36,6 +36,7 @@ class AdjustPointsInput:
             member=self.member.reference(field="member"),
             points=self.points,
             reason=self.reason.strip(),
+            issuer=context.viewer.issuer,
         )
 
 

@@ -41,6 +41,7 @@ class ClaimPurchaseInput:
             idempotency_key=context.idempotency_key(self.idempotency_key),
             member=self.member.reference(field="member"),
             code=self.code,
+            issuer=context.viewer.issuer,
         )
 
 

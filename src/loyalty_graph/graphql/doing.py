@@ -78,6 +78,7 @@ class RecordActivityInput:
             ),
             occurred_at=self.occurred_at or context.now,
             is_dated=self.occurred_at is not None,
+            issuer=context.viewer.issuer,
         )
 
 

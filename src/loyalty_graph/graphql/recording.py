@@ -105,6 +105,7 @@ class RecordPurchaseInput:
                 **vars(receipt),
                 member=self.member.reference(field="member"),
                 pay_points=self.pay_with_points,
+                issuer=context.viewer.issuer,
             )
         if self.pay_with_points:
             raise InvalidInputError("Points are a member's: name the member.", field="member")

@@ -7,7 +7,7 @@ from uuid import UUID
 from tortoise import fields
 from tortoise.models import Model
 
-from loyalty_graph.db.constraints import AppendOnly, Check, Index, Personal, PrimaryKey
+from loyalty_graph.db.constraints import AppendOnly, Check, FillFactor, Index, Personal, PrimaryKey
 
 NAME_CHARACTERS_MAX = 100
 STORE_CHARACTERS_MAX = 60
@@ -19,11 +19,31 @@ class Partner(Model):
     id: UUID = fields.UUIDField(primary_key=True)
     program_id: UUID = fields.UUIDField()
     name = fields.CharField(max_length=NAME_CHARACTERS_MAX)
+    # What its calls may issue in a day; anything, when null.
+    daily_points: int | None = fields.BigIntField(null=True)
     created_at: datetime = fields.DatetimeField()
 
     class Meta(Model.Meta):
         table = "partner"
         unique_together = (("program_id", "name"),)
+        constraints = [Check("daily_points >= 0", name="partner_daily_points_not_negative")]
+
+
+class PartnerIssuance(Model):
+    """What the calls of a partner with a daily cap issued on a local day of the programme."""
+
+    partner_id: UUID = fields.UUIDField(primary_key=True)
+    program_id: UUID = fields.UUIDField()
+    day = fields.CharField(max_length=10)
+    issued_points: int = fields.BigIntField()
+
+    class Meta(Model.Meta):
+        table = "partner_issuance"
+        constraints = [
+            PrimaryKey("program_id", "partner_id", "day"),
+            Check("issued_points >= 0", name="partner_issuance_not_negative"),
+            FillFactor(50),
+        ]
 
 
 class Staff(Model):
@@ -61,6 +81,8 @@ class ApiToken(Model):
     scopes: list[str] = fields.JSONField()
     # The only store it may act for; any, when null.
     store = fields.CharField(max_length=STORE_CHARACTERS_MAX, null=True)
+    # Its partner's, kept here too: a request reads no other row before it is served.
+    daily_points: int | None = fields.BigIntField(null=True)
     created_at: datetime = fields.DatetimeField()
     last_used_at: datetime | None = fields.DatetimeField(null=True)
     expires_at: datetime | None = fields.DatetimeField(null=True)

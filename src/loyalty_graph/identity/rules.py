@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from loyalty_graph.errors import (
@@ -89,6 +90,13 @@ class Role(StrEnum):
         return frozenset(may[self])
 
 
+class Issuer(NamedTuple):
+    """A partner whose calls issue no more than so many points in a day."""
+
+    partner_id: UUID
+    daily_points: int
+
+
 @dataclass(frozen=True, slots=True)
 class Viewer:
     """Who is asking, and what they may do.
@@ -103,6 +111,7 @@ class Viewer:
         scopes: What partners and staff may do.
         store: The only store they may act for; any, if not given.
         expires_at: When what they sent stops working; never, if not given.
+        daily_points: How many points their calls may issue in a day; any, if not given.
     """
 
     kind: ViewerKind
@@ -114,6 +123,14 @@ class Viewer:
     scopes: frozenset[Scope] = field(default_factory=frozenset)
     store: str | None = None
     expires_at: datetime | None = None
+    daily_points: int | None = None
+
+    @property
+    def issuer(self) -> Issuer | None:
+        """Whose daily cap limits what is issued; None without one."""
+        if self.partner_id is None or self.daily_points is None:
+            return None
+        return Issuer(self.partner_id, self.daily_points)
 
     @property
     def caller(self) -> str:

@@ -53,6 +53,7 @@ class _Token(NamedTuple):
     staff_id: UUID | None
     scopes: list[str]
     store: str | None
+    daily_points: int | None
     last_used_at: datetime | None
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -68,7 +69,11 @@ async def create_partner(program_id: UUID, name: str, *, now: datetime) -> Partn
     wanted = _name(name)
     if await Partner.exists(program_id=program_id, name=wanted):
         raise InvalidInputError(f"There is a partner {wanted} already.", field="name")
-    return await Partner.create(id=new_id(now), program_id=program_id, name=wanted, created_at=now)
+    partner = await Partner.create(
+        id=new_id(now), program_id=program_id, name=wanted, created_at=now
+    )
+    await _tell("partner.created", partner, now=now, after={"name": partner.name})
+    return partner
 
 
 @transaction
@@ -90,9 +95,13 @@ async def staff_named(program_id: UUID, name: str, role: Role, *, now: datetime)
         InvalidInputError: the name is empty or too long.
     """
     known = await Staff.get_or_none(program_id=program_id, name=_name(name))
-    return known or await Staff.create(
+    if known is not None:
+        return known
+    staff = await Staff.create(
         id=new_id(now), program_id=program_id, name=_name(name), role=role, created_at=now
     )
+    await _tell("staff.created", staff, now=now, after={"name": staff.name, "role": role})
+    return staff
 
 
 @transaction
@@ -127,9 +136,17 @@ async def create_token(  # noqa: PLR0913 - each is a choice of the operator or t
             past.
     """
     granted = scopes_from(scopes)
-    if not await Partner.exists(program_id=program_id, id=partner_id):
+    # Locked, so that a change of its cap finds the new token or is found by it.
+    known = Partner.filter(program_id=program_id, id=partner_id).select_for_update()
+    partner = await known.get_or_none()
+    if partner is None:
         raise NotFoundError("partner", partner_id, field="partner")
-    owned = {"partner_id": partner_id, "scopes": sorted(granted), "store": _store(store)}
+    owned = {
+        "partner_id": partner_id,
+        "scopes": sorted(granted),
+        "store": _store(store),
+        "daily_points": partner.daily_points,
+    }
     return await _create(program_id, token_text(mode, randomness), name, now, expires_at, owned)
 
 
@@ -206,16 +223,17 @@ async def revoke_token(program_id: UUID, token_id: UUID, *, now: datetime) -> Ap
 
 async def _tell(
     kind: str,
-    token: ApiToken,
+    row: ApiToken | Partner | Staff,
     *,
     now: datetime,
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
 ) -> None:
-    """Tell the audit log of a token; only operators make and revoke them."""
-    told = outbox.change("cli", about=f"token:{token.id}", before=before, after=after)
-    fact = outbox.Fact(new_id(now), kind, None, now, {"token": str(token.id)}, told)
-    await store(token.program_id, [outbox.facts([fact])])
+    """Tell the audit log of a partner, a staff user or a token; only operators change them."""
+    noun, _, _ = kind.partition(".")
+    told = outbox.change("cli", about=f"{noun}:{row.id}", before=before, after=after)
+    fact = outbox.Fact(new_id(now), kind, None, now, {noun: str(row.id)}, told)
+    await store(row.program_id, [outbox.facts([fact])])
 
 
 async def viewer_for(text: str, now: datetime) -> Viewer:
@@ -266,6 +284,7 @@ async def _viewer(token: _Token) -> Viewer:
         scopes=frozenset(granted),
         store=token.store,
         expires_at=token.expires_at,
+        daily_points=token.daily_points,
     )
 
 

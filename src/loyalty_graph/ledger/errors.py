@@ -28,7 +28,8 @@ LoyaltyError
 ├── LedgerDiffersError            LEDGER_DIFFERS            what is stored cannot be proven
 ├── ApprovalDecidedError          APPROVAL_DECIDED          it was approved or rejected before
 ├── ApprovalExpiredError          APPROVAL_EXPIRED          nobody decided in time
-└── ApprovalBySameError           APPROVAL_BY_SAME          who asked does not approve
+├── ApprovalBySameError           APPROVAL_BY_SAME          who asked does not approve
+└── IssuanceCapError              ISSUANCE_CAP              more than a partner may issue in a day
 """
 
 from collections.abc import Sequence
@@ -309,3 +310,15 @@ class ApprovalBySameError(LoyaltyError):
 
     def __init__(self) -> None:
         super().__init__("You asked for it; somebody else has to decide.", field="approvalId")
+
+
+class IssuanceCapError(LoyaltyError):
+    """The partner's calls would issue more points than they may in a day of the programme."""
+
+    code = "ISSUANCE_CAP"
+
+    def __init__(self, *, cap: int, used: int, asked: int) -> None:
+        super().__init__(
+            f"This partner issues at most {cap} points in a day, of which {used} are issued;"
+            f" {asked} more are too many."
+        )

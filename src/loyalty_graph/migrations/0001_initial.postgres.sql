@@ -627,10 +627,20 @@ CREATE TABLE "partner" (
     "id" UUID NOT NULL,
     "program_id" UUID NOT NULL,
     "name" VARCHAR(100) NOT NULL,
+    "daily_points" BIGINT,
     "created_at" TIMESTAMPTZ NOT NULL,
-    CONSTRAINT "partner_pkey" PRIMARY KEY ("id")
+    CONSTRAINT "partner_pkey" PRIMARY KEY ("id"),
+    CONSTRAINT "partner_daily_points_not_negative" CHECK (daily_points >= 0)
 );
 CREATE UNIQUE INDEX "partner_program_id_name_key" ON "partner" ("program_id", "name");
+CREATE TABLE "partner_issuance" (
+    "partner_id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "day" VARCHAR(10) NOT NULL,
+    "issued_points" BIGINT NOT NULL,
+    CONSTRAINT "partner_issuance_pkey" PRIMARY KEY ("program_id", "partner_id", "day"),
+    CONSTRAINT "partner_issuance_not_negative" CHECK (issued_points >= 0)
+) WITH (fillfactor = 50);
 CREATE TABLE "pass" (
     "serial" VARCHAR(32) NOT NULL,
     "program_id" UUID NOT NULL,
@@ -1063,6 +1073,7 @@ CREATE TABLE "api_token" (
     "token_sha256" VARCHAR(64) NOT NULL,
     "scopes" JSONB NOT NULL,
     "store" VARCHAR(60),
+    "daily_points" BIGINT,
     "created_at" TIMESTAMPTZ NOT NULL,
     "last_used_at" TIMESTAMPTZ,
     "expires_at" TIMESTAMPTZ,

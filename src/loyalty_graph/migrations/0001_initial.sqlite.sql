@@ -579,10 +579,20 @@ CREATE TABLE "partner" (
     "id" CHAR(36) NOT NULL,
     "program_id" CHAR(36) NOT NULL,
     "name" VARCHAR(100) NOT NULL,
+    "daily_points" BIGINT,
     "created_at" TIMESTAMP NOT NULL,
-    CONSTRAINT "partner_pkey" PRIMARY KEY ("id")
+    CONSTRAINT "partner_pkey" PRIMARY KEY ("id"),
+    CONSTRAINT "partner_daily_points_not_negative" CHECK (daily_points >= 0)
 );
 CREATE UNIQUE INDEX "partner_program_id_name_key" ON "partner" ("program_id", "name");
+CREATE TABLE "partner_issuance" (
+    "partner_id" CHAR(36) NOT NULL,
+    "program_id" CHAR(36) NOT NULL,
+    "day" VARCHAR(10) NOT NULL,
+    "issued_points" BIGINT NOT NULL,
+    CONSTRAINT "partner_issuance_pkey" PRIMARY KEY ("program_id", "partner_id", "day"),
+    CONSTRAINT "partner_issuance_not_negative" CHECK (issued_points >= 0)
+);
 CREATE TABLE "pass" (
     "serial" VARCHAR(32) NOT NULL,
     "program_id" CHAR(36) NOT NULL,
@@ -997,6 +1007,7 @@ CREATE TABLE "api_token" (
     "token_sha256" VARCHAR(64) NOT NULL,
     "scopes" JSON NOT NULL,
     "store" VARCHAR(60),
+    "daily_points" BIGINT,
     "created_at" TIMESTAMP NOT NULL,
     "last_used_at" TIMESTAMP,
     "expires_at" TIMESTAMP,

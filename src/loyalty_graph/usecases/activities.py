@@ -21,6 +21,7 @@ from loyalty_graph.usecases import posting
 from loyalty_graph.usecases.activity_command import ActivityRecorded, RecordActivity
 from loyalty_graph.usecases.activity_deciding import Progress, decide
 from loyalty_graph.usecases.bonuses import Bonuses, settling_budgets
+from loyalty_graph.usecases.issuing import Issuing
 from loyalty_graph.usecases.memberships import Memberships
 from loyalty_graph.usecases.purchase_terms import Terms, terms_at
 from loyalty_graph.usecases.tiering import Tiering
@@ -74,11 +75,12 @@ async def record_within(
     memberships = await Memberships.of(program_id, now=now)
     bonuses = _bonuses(commands, terms, lock=lock)
     await bonuses.open(program_id)
+    issuing = await Issuing.of(program_id, commands, now=now, lock=lock)
     batch = await posting.load(
         program_id,
         commands,
         now=now,
-        besides=[activities.proofs(keys), *bonuses.lookups],
+        besides=[activities.proofs(keys), *bonuses.lookups, *issuing.lookups],
         by_member=[
             activities.counts_of,
             *tiering.lookups,
@@ -86,12 +88,13 @@ async def record_within(
             *bonuses.by_member,
         ],
     )
-    proofs, *budgets = batch.found
+    proofs, *budgets = issuing.take(batch.found)
     await tiering.take(batch, zip(batch.members, times, strict=True))
     await memberships.take(batch, zip(batch.members, times, strict=True))
     bonuses.take((row for rows in budgets for row in rows), batch.of_members)
     facts = await _facts(batch, terms.values())
-    so_far = Progress(_history(batch, keys, proofs), tiering, memberships, bonuses, facts)
+    history = _history(batch, keys, proofs)
+    so_far = Progress(history, tiering, memberships, bonuses, issuing, facts)
     answers = posting.decide_each(
         commands,
         lambda place, command: decide(
@@ -103,6 +106,7 @@ async def record_within(
     bonuses.add_to(batch)
     await batch.store()
     await bonuses.settle(program_id)
+    await issuing.settle(program_id)
     return answers
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from loyalty_graph.earning.activities import Hindrance
 from loyalty_graph.idempotency import Claim, claim
+from loyalty_graph.identity.rules import Issuer
 from loyalty_graph.members.rules import Reference
 from loyalty_graph.purchases.rules import Deed
 
@@ -16,7 +17,8 @@ from loyalty_graph.purchases.rules import Deed
 class RecordActivity:
     """Something a member did, to be recorded; see `RecordPurchase` for `is_dated`.
 
-    `occasion` tells one of a kind that happens by itself from the next.
+    `occasion` tells one of a kind that happens by itself from the next; `issuer` is whose daily cap
+    it keeps to, if there is one.
     """
 
     caller: str
@@ -26,6 +28,7 @@ class RecordActivity:
     occurred_at: datetime
     is_dated: bool = True
     occasion: str | None = None
+    issuer: Issuer | None = None
 
     @cached_property
     def claim(self) -> Claim:

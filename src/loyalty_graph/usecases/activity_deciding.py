@@ -20,6 +20,7 @@ from loyalty_graph.segments.facts import MemberFacts
 from loyalty_graph.usecases import entering, posting, purchase_points
 from loyalty_graph.usecases.activity_command import ActivityRecorded, RecordActivity
 from loyalty_graph.usecases.bonuses import Bonuses
+from loyalty_graph.usecases.issuing import Issuing
 from loyalty_graph.usecases.memberships import Memberships
 from loyalty_graph.usecases.purchase_terms import Terms
 from loyalty_graph.usecases.tiering import Tiering
@@ -33,6 +34,7 @@ class Progress:
     tiering: Tiering
     memberships: Memberships
     bonuses: Bonuses
+    issuing: Issuing
     facts: dict[UUID, MemberFacts]
     decided: list[activities.Recorded] = field(default_factory=list)
     proven: dict[activities.ProofKey, activities.Recorded] = field(default_factory=dict)
@@ -98,7 +100,9 @@ def decide(
     occasion.hindered = frozenset(hindered)
     earned = terms.book.decide_activity(occasion, so_far.bonuses.counters(account.member_id))
     told = verdicts(counted_by, hindered, earned)
+    so_far.issuing.check(command, earned.points)
     recorded = _credit(batch, account, command, terms, earned, told)
+    so_far.issuing.count(command, earned.points)
     so_far.add(recorded, counted_by, earned)
     return _answer(batch, place, account, recorded, told)
 

@@ -10,6 +10,7 @@ from loyalty_graph.db import transaction
 from loyalty_graph.errors import InvalidInputError
 from loyalty_graph.idempotency import Claim, claim
 from loyalty_graph.identifiers import new_id
+from loyalty_graph.identity.rules import Issuer
 from loyalty_graph.ledger import approvals
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.ledger.approving import Approval, ApprovalState
@@ -17,19 +18,24 @@ from loyalty_graph.members.rules import Reference
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.usecases import posting
+from loyalty_graph.usecases.issuing import Issuing
 
 POINTS_MAX = 10**12
 
 
 @dataclass(frozen=True, slots=True)
 class AdjustPoints:
-    """Points to add, or to take with a number below zero, and why."""
+    """Points to add, or to take with a number below zero, and why.
+
+    `issuer` is whose daily cap it keeps to, if there is one.
+    """
 
     caller: str
     idempotency_key: str
     member: Reference
     points: int
     reason: str
+    issuer: Issuer | None = None
 
     @property
     def claim(self) -> Claim:
@@ -86,6 +92,7 @@ async def adjust(program_id: UUID, command: AdjustPoints, *, now: datetime) -> P
         InvalidInputError: No points, too many, or no reason.
         MemberNotActiveError: The member is closed, suspended or erased.
         InsufficientPointsError: More is taken than can be spent.
+        IssuanceCapError: The partner would issue more than it may today.
         IdempotencyMismatchError: The key was used with other input.
     """
     _check(command)
@@ -109,10 +116,15 @@ async def adjust(program_id: UUID, command: AdjustPoints, *, now: datetime) -> P
         text=command.reason,
         salt=posting.salt(),
     )
+    issuing = await Issuing.of(program_id, [command], now=now, lock=True)
+    await issuing.read(program_id)
+    issuing.check(command, command.points)
     transfer = post(batch, account, command.points, cause, settings)
+    issuing.count(command, command.points)
     answer = PointsAdjusted(account.member_id, command.points, account.balance, transfer.sequence)
     batch.answer(0, answer.kept())
     await batch.store()
+    await issuing.settle(program_id)
     return answer
 
 

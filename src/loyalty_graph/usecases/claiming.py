@@ -11,6 +11,7 @@ from loyalty_graph.db.sets import fetch, store
 from loyalty_graph.errors import DuplicatePurchaseError, InvalidInputError, LoyaltyError
 from loyalty_graph.idempotency import Answered, Claim, answers, claim
 from loyalty_graph.identifiers import new_id
+from loyalty_graph.identity.rules import Issuer
 from loyalty_graph.members.rules import Reference
 from loyalty_graph.programs.rules import check_moment
 from loyalty_graph.purchases import receipts
@@ -86,12 +87,13 @@ class ReceiptRecorded:
 
 @dataclass(frozen=True, slots=True)
 class ClaimPurchase:
-    """The code of a receipt that a member brings."""
+    """The code of a receipt that a member brings; `issuer` as for `RecordPurchase`."""
 
     caller: str
     idempotency_key: str
     member: Reference
     code: str
+    issuer: Issuer | None = None
 
 
 @posting.settling_conflicts
@@ -217,4 +219,5 @@ def _purchase(command: ClaimPurchase, receipt: Receipt) -> purchases.RecordPurch
         payment=told["payment"],
         currency=told["currency"],
         claimed=receipt.id,
+        issuer=command.issuer,
     )

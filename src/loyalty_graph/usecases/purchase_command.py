@@ -9,6 +9,7 @@ from uuid import UUID
 
 from loyalty_graph.earning.outcomes import Cut, Total
 from loyalty_graph.idempotency import Claim, claim
+from loyalty_graph.identity.rules import Issuer
 from loyalty_graph.members.rules import Reference
 from loyalty_graph.purchases.rules import Channel, Line
 
@@ -21,6 +22,7 @@ class RecordPurchase:
     At most `pay_points` of the member's points pay a part of it, worth as much as these are.
     When its caller gave no time, `is_dated` is False and `purchased_at` is the request's moment,
     which another try cannot repeat. `claimed` is the receipt that the member claims with it.
+    `issuer` is whose daily cap it keeps to, if there is one.
     """
 
     caller: str
@@ -37,6 +39,7 @@ class RecordPurchase:
     payment: str | None = None
     currency: str | None = None
     claimed: UUID | None = None
+    issuer: Issuer | None = None
 
     @cached_property
     def claim(self) -> Claim:

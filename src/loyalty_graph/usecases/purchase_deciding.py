@@ -13,6 +13,7 @@ from loyalty_graph.purchases import service as purchases
 from loyalty_graph.usecases import entering, payments, posting, purchase_points
 from loyalty_graph.usecases.bonuses import Bonuses
 from loyalty_graph.usecases.exchanging import Exchanges, Priced
+from loyalty_graph.usecases.issuing import Issuing
 from loyalty_graph.usecases.memberships import Memberships
 from loyalty_graph.usecases.purchase_command import (
     Capped,
@@ -34,6 +35,7 @@ class Progress:
     memberships: Memberships
     bonuses: Bonuses
     exchanges: Exchanges
+    issuing: Issuing
 
 
 def priced(command: RecordPurchase, terms: Terms) -> Priced:
@@ -65,8 +67,10 @@ def decide(
     paid = payments.paid_lines(terms.version.settings, lines, command.pay_points)
     bought = command if paid is command.lines else replace(command, lines=paid)
     earned = _earned(batch, account, bought, terms, so_far)
+    so_far.issuing.check(command, earned.points)
     rules = purchase_points.by_rule(earned, terms, at=command.purchased_at)
     recorded = _credit(batch, account, bought, terms, earned, rules)
+    so_far.issuing.count(command, earned.points)
     so_far.bonuses.gave(batch, account.member_id, earned.outcomes)
     so_far.bonuses.gave_in_all(account.member_id, earned)
     so_far.bonuses.bought(

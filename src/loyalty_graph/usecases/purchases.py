@@ -14,6 +14,7 @@ from loyalty_graph.purchases.rules import check_lines, check_payment, check_rece
 from loyalty_graph.usecases import payments, posting
 from loyalty_graph.usecases.bonuses import Bonuses, settling_budgets
 from loyalty_graph.usecases.exchanging import Exchanges, check_currency
+from loyalty_graph.usecases.issuing import Issuing
 from loyalty_graph.usecases.memberships import Memberships
 from loyalty_graph.usecases.purchase_command import PurchaseRecorded, RecordPurchase
 from loyalty_graph.usecases.purchase_deciding import Progress, decide, priced
@@ -107,6 +108,7 @@ async def _record_sound(
     memberships = await Memberships.of(program_id, now=now)
     bonuses = Bonuses.of(terms, lock=lock)
     await bonuses.open(program_id)
+    issuing = await Issuing.of(program_id, commands, now=now, lock=lock)
     exchanges = await Exchanges.of(
         program_id, [priced(command, terms[command.purchased_at]) for command in commands]
     )
@@ -117,15 +119,15 @@ async def _record_sound(
         at=max(times),
         now=now,
         whole=bonuses.reads_balances,
-        besides=[purchases.receipts(keys), *bonuses.lookups],
+        besides=[purchases.receipts(keys), *bonuses.lookups, *issuing.lookups],
         by_member=[*tiering.lookups, *memberships.lookups, *bonuses.by_member],
     )
-    receipts, *budgets = batch.found
+    receipts, *budgets = issuing.take(batch.found)
     await tiering.take(batch, zip(batch.members, times, strict=True))
     await memberships.take(batch, zip(batch.members, times, strict=True))
     bonuses.take((row for rows in budgets for row in rows), batch.of_members)
     known = {key for key, rows in zip(keys, receipts, strict=True) if rows}
-    so_far = Progress(known, [], tiering, memberships, bonuses, exchanges)
+    so_far = Progress(known, [], tiering, memberships, bonuses, exchanges, issuing)
     answers = posting.decide_each(
         commands,
         lambda place, command: decide(batch, place, command, terms[command.purchased_at], so_far),
@@ -135,4 +137,5 @@ async def _record_sound(
     bonuses.add_to(batch)
     await batch.store()
     await bonuses.settle(program_id)
+    await issuing.settle(program_id)
     return answers
