@@ -8,28 +8,23 @@ from uuid import UUID
 import strawberry
 
 from loyalty_graph.earning.activities import Hindrance, Verdict, reason_of
-from loyalty_graph.graphql.connections import Connection, connection
+from loyalty_graph.graphql.connections import After, Connection, First
 from loyalty_graph.graphql.context import Info
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.graphql.ledger import LedgerEntry
-from loyalty_graph.graphql.nodes import Node, batched, load, loads
+from loyalty_graph.graphql.member_lists import MemberList
+from loyalty_graph.graphql.nodes import Node, load, loads
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
-from loyalty_graph.paging import PAGE_SIZE_DEFAULT, Cursor, page_of, page_size
+from loyalty_graph.paging import PAGE_SIZE_DEFAULT, Cursor
 from loyalty_graph.purchases import reads
 from loyalty_graph.purchases.rules import ActivityKind
 
 if TYPE_CHECKING:
     from loyalty_graph.graphql.members import Member
 
-ACTIVITIES = Cursor("activities", (UUID,))
-First = Annotated[int, strawberry.argument(name="first", description="How many: 1 to 100.")]
-After = Annotated[
-    str | None,
-    strawberry.argument(name="after", description="pageInfo.endCursor of the page before."),
-]
 
 describe_enum(
     ActivityKind,
@@ -162,23 +157,12 @@ async def activities_by_key(
     return [activity_of(found[key]) if key in found else None for key in keys]
 
 
-async def _newest(
-    member_ids: Sequence[UUID],
-    *,
-    program_id: UUID,
-    now: datetime,
-    limit: int,
-    before: UUID | None,
-) -> list[list[reads.Done]]:
-    del now
-    found = await reads.newest_activities(program_id, member_ids, limit=limit, before=before)
-    return [found[member_id] for member_id in member_ids]
-
-
-async def _counts(member_ids: Sequence[UUID], *, program_id: UUID, now: datetime) -> list[int]:
-    del now
-    found = await reads.activity_counts(program_id, member_ids)
-    return [found.get(member_id, 0) for member_id in member_ids]
+MINE = MemberList(
+    Cursor("activities", (UUID,)),
+    key=lambda done: done.id,
+    newest=reads.newest_activities,
+    counts=reads.ACTIVITIES.counts,
+)
 
 
 @strawberry.type
@@ -191,13 +175,4 @@ class ActiveMember:
     async def activities(
         self, info: Info, first: First = PAGE_SIZE_DEFAULT, after: After = None
     ) -> Connection[Activity]:
-        size = page_size(first)
-        before = None if after is None else ACTIVITIES.decode(after)[0]
-        rows = await batched(info, _newest, self.key, limit=size + 1, before=before)
-        return connection(
-            page_of(rows, size=size, after=after),
-            cursor=ACTIVITIES,
-            key=lambda row: (row.id,),
-            node=activity_of,
-            count=lambda: batched(info, _counts, self.key),
-        )
+        return await MINE.page(info, self.key, first=first, after=after, node=activity_of)

@@ -8,7 +8,7 @@ from uuid import UUID
 import strawberry
 
 from loyalty_graph.graphql.actors import Actor, actor
-from loyalty_graph.graphql.connections import Connection, connection
+from loyalty_graph.graphql.connections import After, Connection, First, connection
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.entry_payload import EntryPayload
 from loyalty_graph.graphql.enums import describe_enum
@@ -31,11 +31,6 @@ if TYPE_CHECKING:
 
 APPROVALS = Cursor("approvals", (UUID,))
 WHICH = "Which one, by its id."
-First = Annotated[int, strawberry.argument(name="first", description="How many: 1 to 100.")]
-After = Annotated[
-    str | None,
-    strawberry.argument(name="after", description="pageInfo.endCursor of the page before."),
-]
 
 describe_enum(
     ApprovalState,

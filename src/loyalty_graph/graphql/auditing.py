@@ -8,7 +8,7 @@ import orjson
 import strawberry
 
 from loyalty_graph.graphql.actors import Actor, actor
-from loyalty_graph.graphql.connections import Connection, connection
+from loyalty_graph.graphql.connections import After, Connection, First, connection
 from loyalty_graph.graphql.context import Info
 from loyalty_graph.graphql.inputs import MemberRef
 from loyalty_graph.graphql.nodes import load
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
     from loyalty_graph.graphql.members import Member
 
 ENTRIES = Cursor("auditLog", (UUID,))
-First = Annotated[int, strawberry.argument(name="first", description="How many: 1 to 100.")]
-After = Annotated[
-    str | None,
-    strawberry.argument(name="after", description="pageInfo.endCursor of the page before."),
-]
 
 
 @strawberry.type(description="Something that the staff, a partner or an operator changed.")

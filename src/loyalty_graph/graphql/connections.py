@@ -1,7 +1,7 @@
 """Keyset connections (Relay): nodes, edges, page info, and a total that is counted when asked."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import strawberry
 
@@ -9,6 +9,12 @@ from loyalty_graph.paging import Cursor, CursorPart, Page
 
 Node = TypeVar("Node")
 Row = TypeVar("Row")
+
+First = Annotated[int, strawberry.argument(name="first", description="How many: 1 to 100.")]
+After = Annotated[
+    str | None,
+    strawberry.argument(name="after", description="pageInfo.endCursor of the page before."),
+]
 
 
 @strawberry.type(description="Where a page lies in its list.")

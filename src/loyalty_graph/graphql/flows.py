@@ -7,11 +7,10 @@ from uuid import UUID
 
 import strawberry
 
-from loyalty_graph.graphql.connections import Connection, connection
+from loyalty_graph.graphql.connections import After, Connection, First, connection
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.ledger import LedgerEntry, entry_of
-from loyalty_graph.graphql.members import After, First
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope

@@ -7,28 +7,23 @@ from uuid import UUID
 
 import strawberry
 
-from loyalty_graph.graphql.connections import Connection, connection
+from loyalty_graph.graphql.connections import After, Connection, First
 from loyalty_graph.graphql.context import Info
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.graphql.ledger import LedgerEntry
-from loyalty_graph.graphql.nodes import Node, batched, load, loads
+from loyalty_graph.graphql.member_lists import MemberList
+from loyalty_graph.graphql.nodes import Node, load, loads
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.ledger import holds
 from loyalty_graph.ledger.holding import Hold, HoldState
-from loyalty_graph.paging import PAGE_SIZE_DEFAULT, Cursor, page_of, page_size
+from loyalty_graph.paging import PAGE_SIZE_DEFAULT, Cursor
 
 if TYPE_CHECKING:
     from loyalty_graph.graphql.members import Member
 
-HOLDS = Cursor("holds", (UUID,))
-First = Annotated[int, strawberry.argument(name="first", description="How many: 1 to 100.")]
-After = Annotated[
-    str | None,
-    strawberry.argument(name="after", description="pageInfo.endCursor of the page before."),
-]
 
 describe_enum(
     HoldState,
@@ -100,23 +95,12 @@ async def holds_by_key(
     return [hold_of(found[key], now=now) if key in found else None for key in keys]
 
 
-async def _newest(
-    member_ids: Sequence[UUID],
-    *,
-    program_id: UUID,
-    now: datetime,
-    limit: int,
-    before: UUID | None,
-) -> list[list[Hold]]:
-    del now
-    found = await holds.newest(program_id, member_ids, limit=limit, before=before)
-    return [found[member_id] for member_id in member_ids]
-
-
-async def _counts(member_ids: Sequence[UUID], *, program_id: UUID, now: datetime) -> list[int]:
-    del now
-    found = await holds.counts(program_id, member_ids)
-    return [found.get(member_id, 0) for member_id in member_ids]
+MINE = MemberList(
+    Cursor("holds", (UUID,)),
+    key=lambda hold: hold.id,
+    newest=holds.newest,
+    counts=holds.ROWS.counts,
+)
 
 
 @strawberry.type
@@ -131,13 +115,7 @@ class HoldingMember:
     async def holds(
         self, info: Info, first: First = PAGE_SIZE_DEFAULT, after: After = None
     ) -> Connection[PointsHold]:
-        size, now = page_size(first), info.context.now
-        before = None if after is None else HOLDS.decode(after)[0]
-        rows = await batched(info, _newest, self.key, limit=size + 1, before=before)
-        return connection(
-            page_of(rows, size=size, after=after),
-            cursor=HOLDS,
-            key=lambda row: (row.id,),
-            node=lambda row: hold_of(row, now=now),
-            count=lambda: batched(info, _counts, self.key),
+        now = info.context.now
+        return await MINE.page(
+            info, self.key, first=first, after=after, node=lambda row: hold_of(row, now=now)
         )

@@ -9,13 +9,13 @@ import orjson
 import strawberry
 
 from loyalty_graph.errors import InvalidInputError
+from loyalty_graph.graphql.connections import First
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.error_codes import ErrorCode
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData, user_errors
 from loyalty_graph.graphql.ids import decode_id, encode_id
 from loyalty_graph.graphql.inputs import KEY, Input
-from loyalty_graph.graphql.members import First
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.graphql.scalars import Points, serialize_instant
 from loyalty_graph.identity.rules import Scope

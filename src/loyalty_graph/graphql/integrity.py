@@ -1,12 +1,12 @@
 """Whether the ledger adds up, and signed checkpoints of it, for everybody to keep."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 import strawberry
 
-from loyalty_graph.graphql.connections import Connection, connection
+from loyalty_graph.graphql.connections import After, Connection, First, connection
 from loyalty_graph.graphql.context import Info
 from loyalty_graph.graphql.permissions import Everybody
 from loyalty_graph.graphql.programs import Slug, program_asked_for
@@ -16,12 +16,6 @@ from loyalty_graph.ledger.checkpoints import Signed, key_id
 from loyalty_graph.paging import PAGE_SIZE_DEFAULT, Cursor, page_of, page_size
 
 CHECKPOINTS = Cursor("ledgerCheckpoints", (int,))
-
-First = Annotated[int, strawberry.argument(name="first", description="How many: 1 to 100.")]
-After = Annotated[
-    str | None,
-    strawberry.argument(name="after", description="pageInfo.endCursor of the page before."),
-]
 
 
 @strawberry.type(

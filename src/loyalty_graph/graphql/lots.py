@@ -7,7 +7,7 @@ from uuid import UUID
 
 import strawberry
 
-from loyalty_graph.graphql.connections import Connection, connection
+from loyalty_graph.graphql.connections import After, Connection, First, connection
 from loyalty_graph.graphql.context import Info
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.ids import encode_id
@@ -26,11 +26,6 @@ if TYPE_CHECKING:
 NODE = "Lot"
 LOTS = Cursor("lots", (int,))
 USES = Cursor("lotUses", (int,))
-First = Annotated[int, strawberry.argument(name="first", description="How many: 1 to 100.")]
-After = Annotated[
-    str | None,
-    strawberry.argument(name="after", description="pageInfo.endCursor of the page before."),
-]
 Spent = Annotated[
     bool,
     strawberry.argument(name="spent", description="Also those of which nothing is left."),

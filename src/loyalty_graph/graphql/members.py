@@ -12,7 +12,7 @@ from loyalty_graph.errors import NotFoundError
 from loyalty_graph.graphql.activities import ActiveMember
 from loyalty_graph.graphql.benefits import EntitledMember
 from loyalty_graph.graphql.card_links import CardLink, link_of, working_links
-from loyalty_graph.graphql.connections import Connection, connection
+from loyalty_graph.graphql.connections import After, Connection, First, connection
 from loyalty_graph.graphql.context import Info
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.holds import HoldingMember
@@ -20,6 +20,7 @@ from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.graphql.inputs import MemberRef
 from loyalty_graph.graphql.ledger import LedgerEntry, Wallet, entry_of, wallets, wallets_then
 from loyalty_graph.graphql.locking import LockableMember
+from loyalty_graph.graphql.member_lists import MemberList
 from loyalty_graph.graphql.moments import AsOf, moment
 from loyalty_graph.graphql.money import Money, money_of
 from loyalty_graph.graphql.nodes import Node, batched, load, loads
@@ -43,13 +44,12 @@ from loyalty_graph.wallet import reads as cards
 
 PURPOSES: list[str] = list(ConsentPurpose)
 MEMBERS = Cursor("members", (UUID,))
-ENTRIES = Cursor("entries", (int,))
-
-First = Annotated[int, strawberry.argument(name="first", description="How many: 1 to 100.")]
-After = Annotated[
-    str | None,
-    strawberry.argument(name="after", description="pageInfo.endCursor of the page before."),
-]
+ENTRIES = MemberList(
+    Cursor("entries", (int,)),
+    key=lambda entry: entry.sequence,
+    newest=ledger.newest_entries,
+    counts=ledger.entry_counts,
+)
 
 describe_enum(
     MemberStatus,
@@ -144,16 +144,7 @@ class Member(
     async def entries(
         self, info: Info, first: First = PAGE_SIZE_DEFAULT, after: After = None
     ) -> Connection[LedgerEntry]:
-        size = page_size(first)
-        before = None if after is None else ENTRIES.decode(after)[0]
-        rows = await batched(info, _newest_entries, self.key, limit=size + 1, before=before)
-        return connection(
-            page_of(rows, size=size, after=after),
-            cursor=ENTRIES,
-            key=lambda entry: (entry.sequence,),
-            node=entry_of,
-            count=lambda: batched(info, _entry_counts, self.key),
-        )
+        return await ENTRIES.page(info, self.key, first=first, after=after, node=entry_of)
 
     @strawberry.field(description="How many purchases, whether or not goods came back.")
     async def purchase_count(self, info: Info) -> int:
@@ -249,27 +240,6 @@ async def _passes(
 ) -> list[list[cards.Card]]:
     del now
     found = await cards.passes(program_id, member_ids)
-    return [found[member_id] for member_id in member_ids]
-
-
-async def _newest_entries(
-    member_ids: Sequence[UUID],
-    *,
-    program_id: UUID,
-    now: datetime,
-    limit: int,
-    before: int | None,
-) -> list[list[ledger.Entry]]:
-    del now
-    found = await ledger.newest_entries(program_id, member_ids, limit=limit, before=before)
-    return [found[member_id] for member_id in member_ids]
-
-
-async def _entry_counts(
-    member_ids: Sequence[UUID], *, program_id: UUID, now: datetime
-) -> list[int]:
-    del now
-    found = await ledger.entry_counts(program_id, member_ids)
     return [found[member_id] for member_id in member_ids]
 
 

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import strawberry
 
+from loyalty_graph.graphql.connections import First
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData
 from loyalty_graph.graphql.inputs import KEY, Input
-from loyalty_graph.graphql.members import First
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.graphql.programs import Program, program_of
 from loyalty_graph.identity.rules import Scope

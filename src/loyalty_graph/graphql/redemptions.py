@@ -8,18 +8,19 @@ from uuid import UUID
 import strawberry
 
 from loyalty_graph.errors import NotFoundError
-from loyalty_graph.graphql.connections import Connection, connection
+from loyalty_graph.graphql.connections import After, Connection, First
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.ids import decode_id, encode_id
 from loyalty_graph.graphql.inputs import OwnedRef
 from loyalty_graph.graphql.ledger import LedgerEntry
+from loyalty_graph.graphql.member_lists import MemberList
 from loyalty_graph.graphql.nodes import Node, batched, load, loads
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.graphql.rewards import Reward, pinned_rewards
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
-from loyalty_graph.paging import PAGE_SIZE_DEFAULT, Cursor, page_of, page_size
+from loyalty_graph.paging import PAGE_SIZE_DEFAULT, Cursor
 from loyalty_graph.rewards import reads
 from loyalty_graph.rewards.rules import Redemption as Stored
 from loyalty_graph.rewards.rules import RedemptionState
@@ -28,12 +29,6 @@ if TYPE_CHECKING:
     from loyalty_graph.graphql.members import Member
     from loyalty_graph.graphql.vouchers import Voucher
 
-REDEMPTIONS = Cursor("redemptions", (UUID,))
-First = Annotated[int, strawberry.argument(name="first", description="How many: 1 to 100.")]
-After = Annotated[
-    str | None,
-    strawberry.argument(name="after", description="pageInfo.endCursor of the page before."),
-]
 
 describe_enum(
     RedemptionState,
@@ -144,23 +139,12 @@ async def redemptions_by_key(
     return [redemption_of(found[key], now=now) if key in found else None for key in keys]
 
 
-async def _newest(
-    member_ids: Sequence[UUID],
-    *,
-    program_id: UUID,
-    now: datetime,
-    limit: int,
-    before: UUID | None,
-) -> list[list[Stored]]:
-    del now
-    found = await reads.newest(program_id, member_ids, limit=limit, before=before)
-    return [found[member_id] for member_id in member_ids]
-
-
-async def _counts(member_ids: Sequence[UUID], *, program_id: UUID, now: datetime) -> list[int]:
-    del now
-    found = await reads.counts(program_id, member_ids)
-    return [found.get(member_id, 0) for member_id in member_ids]
+MINE = MemberList(
+    Cursor("redemptions", (UUID,)),
+    key=lambda redemption: redemption.id,
+    newest=reads.newest,
+    counts=reads.REDEMPTIONS.counts,
+)
 
 
 @strawberry.type
@@ -173,15 +157,9 @@ class RedeemingMember:
     async def redemptions(
         self, info: Info, first: First = PAGE_SIZE_DEFAULT, after: After = None
     ) -> Connection[Redemption]:
-        size, now = page_size(first), info.context.now
-        before = None if after is None else REDEMPTIONS.decode(after)[0]
-        rows = await batched(info, _newest, self.key, limit=size + 1, before=before)
-        return connection(
-            page_of(rows, size=size, after=after),
-            cursor=REDEMPTIONS,
-            key=lambda row: (row.id,),
-            node=lambda row: redemption_of(row, now=now),
-            count=lambda: batched(info, _counts, self.key),
+        now = info.context.now
+        return await MINE.page(
+            info, self.key, first=first, after=after, node=lambda row: redemption_of(row, now=now)
         )
 
 

@@ -7,12 +7,12 @@ from uuid import UUID
 import strawberry
 
 from loyalty_graph.errors import NotFoundError
+from loyalty_graph.graphql.connections import First
 from loyalty_graph.graphql.context import Context, Info
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.errors import Payload, RefusalsAsData
 from loyalty_graph.graphql.ids import decode_id, encode_id
 from loyalty_graph.graphql.inputs import Input
-from loyalty_graph.graphql.members import First
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.paging import page_size

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import strawberry
 
-from loyalty_graph.graphql.connections import Connection, connection
+from loyalty_graph.graphql.connections import After, Connection, First, connection
 from loyalty_graph.graphql.context import Info
-from loyalty_graph.graphql.members import MEMBERS, After, First, Member, last_seen, member_of
+from loyalty_graph.graphql.members import MEMBERS, Member, last_seen, member_of
 from loyalty_graph.graphql.nodes import batched
 from loyalty_graph.graphql.permissions import NeedsScope
 from loyalty_graph.identity.rules import Scope

@@ -10,10 +10,11 @@ import strawberry
 from loyalty_graph.benefits import service as benefits
 from loyalty_graph.benefits.rules import Benefit as Definition
 from loyalty_graph.graphql.benefits import Benefit, benefit_of
-from loyalty_graph.graphql.connections import Connection, connection
+from loyalty_graph.graphql.connections import After, Connection, First
 from loyalty_graph.graphql.context import Info
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.graphql.inputs import MemberRef
+from loyalty_graph.graphql.member_lists import MemberList
 from loyalty_graph.graphql.money import Money, money_of
 from loyalty_graph.graphql.nodes import batched
 from loyalty_graph.graphql.permissions import Everybody, NeedsScope
@@ -21,19 +22,13 @@ from loyalty_graph.graphql.programs import Slug, program_asked_for
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.members import service as members
-from loyalty_graph.paging import PAGE_SIZE_DEFAULT, Cursor, page_of, page_size
+from loyalty_graph.paging import PAGE_SIZE_DEFAULT, Cursor
 from loyalty_graph.programs import service as programs
 from loyalty_graph.tiers import reads
 from loyalty_graph.tiers.rules import Basis, Downgrade, TierLevel, TierSettings, Window
 from loyalty_graph.tiers.standing import ChangeKind
 
 WHOLE_PERCENT = 100
-CHANGES = Cursor("tierChanges", (int,))
-First = Annotated[int, strawberry.argument(name="first", description="How many: 1 to 100.")]
-After = Annotated[
-    str | None,
-    strawberry.argument(name="after", description="pageInfo.endCursor of the page before."),
-]
 
 describe_enum(
     Basis,
@@ -276,40 +271,12 @@ async def _statuses_then(
     return [shown.status(found[member_id]) for member_id in member_ids]
 
 
-async def _newest_changes(
-    member_ids: Sequence[UUID],
-    *,
-    program_id: UUID,
-    now: datetime,
-    limit: int,
-    before: int | None,
-) -> list[list[reads.PastChange]]:
-    del now
-    found = await reads.history(program_id, member_ids, limit=limit, before=before)
-    return [found[member_id] for member_id in member_ids]
-
-
-async def _change_counts(
-    member_ids: Sequence[UUID], *, program_id: UUID, now: datetime
-) -> list[int]:
-    del now
-    found = await reads.history_counts(program_id, member_ids)
-    return [found[member_id] for member_id in member_ids]
-
-
-async def _history(
-    info: Info, member_id: UUID, *, first: int, after: str | None
-) -> Connection[TierChange]:
-    size = page_size(first)
-    before = None if after is None else CHANGES.decode(after)[0]
-    rows = await batched(info, _newest_changes, member_id, limit=size + 1, before=before)
-    return connection(
-        page_of(rows, size=size, after=after),
-        cursor=CHANGES,
-        key=lambda change: (change.sequence,),
-        node=_change,
-        count=lambda: batched(info, _change_counts, member_id),
-    )
+CHANGES = MemberList(
+    Cursor("tierChanges", (int,)),
+    key=lambda change: change.sequence,
+    newest=reads.history,
+    counts=reads.history_counts,
+)
 
 
 def _change(one: reads.PastChange) -> TierChange:
@@ -340,7 +307,7 @@ class TieredMember:
     async def tier_history(
         self, info: Info, first: First = PAGE_SIZE_DEFAULT, after: After = None
     ) -> Connection[TierChange]:
-        return await _history(info, self.key, first=first, after=after)
+        return await CHANGES.page(info, self.key, first=first, after=after, node=_change)
 
 
 @strawberry.type
@@ -374,4 +341,4 @@ class TierQuery:
     ) -> Connection[TierChange] | None:
         wanted = member.reference(field="member")
         row = await members.find(info.context.program_id, wanted)
-        return await _history(info, row.id, first=first, after=after)
+        return await CHANGES.page(info, row.id, first=first, after=after, node=_change)

@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from tortoise.functions import Count
-
-from loyalty_graph.db.sets import Insert, Lookup, Row, Update, fetch, keys_below
+from loyalty_graph.db.member_lists import MemberRows
+from loyalty_graph.db.sets import Insert, Lookup, Row, Update, fetch
 from loyalty_graph.errors import NotFoundError
 from loyalty_graph.ledger.holding import Hold, HoldState
 from loyalty_graph.ledger.models import HoldRow
@@ -16,6 +14,7 @@ Key = tuple[UUID, UUID]
 """(member id, hold id)"""
 
 _HOLD = tuple(Hold.__dataclass_fields__)
+ROWS = MemberRows(HoldRow, _HOLD)
 _ENDED = ("state", "captured_points", "ended_at")
 
 
@@ -77,31 +76,8 @@ async def newest(
     program_id: UUID, member_ids: Sequence[UUID], *, limit: int, before: UUID | None = None
 ) -> dict[UUID, list[Hold]]:
     """Return each member's newest holds, at most `limit`, those before an id if given."""
-    lookup = Lookup(
-        HoldRow,
-        ("member_id",),
-        keys_below(member_ids, before),
-        _HOLD,
-        order_by="id DESC",
-        limit=limit,
-        below=None if before is None else "id",
-    )
-    [rows_of] = await fetch(program_id, lookup)
-    return {
-        member_id: [hold_of(row) for row in rows]
-        for member_id, rows in zip(member_ids, rows_of, strict=True)
-    }
-
-
-async def counts(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Return how many holds these members had; who had none is absent."""
-    rows: Any = (
-        await HoldRow.filter(program_id=program_id, member_id__in=list(member_ids))
-        .annotate(total=Count("id"))
-        .group_by("member_id")
-        .values_list("member_id", "total")
-    )
-    return dict(rows)
+    found = await ROWS.newest(program_id, member_ids, limit=limit, before=before)
+    return {member_id: [hold_of(row) for row in rows] for member_id, rows in found.items()}
 
 
 async def due(program_id: UUID, *, now: datetime, limit: int) -> list[Key]:

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from tortoise.functions import Sum
 
-from loyalty_graph.db.sets import Lookup, Row, fetch, keys_below
+from loyalty_graph.db.member_lists import MemberRows
+from loyalty_graph.db.sets import Lookup, Row, fetch
 from loyalty_graph.ledger.kinds import Book, Kind
 from loyalty_graph.ledger.models import AccountRow, LotRow, TransferRow
 from loyalty_graph.ledger.terms import Terms, terms_of
@@ -292,6 +293,7 @@ _ENTRY = (
     "explanation",
     "hash",
 )
+_ENTRIES = MemberRows(TransferRow, _ENTRY, by="sequence")
 
 
 def _entry(member_id: UUID, row: tuple[Any, ...]) -> Entry:
@@ -334,21 +336,9 @@ async def newest_entries(
     program_id: UUID, member_ids: Sequence[UUID], *, limit: int, before: int | None = None
 ) -> dict[UUID, list[Entry]]:
     """Return each member's newest entries, at most `limit`, those before a sequence if given."""
-    [found] = await fetch(
-        program_id,
-        Lookup(
-            TransferRow,
-            ("member_id",),
-            keys_below(member_ids, before),
-            _ENTRY,
-            order_by="sequence DESC",
-            limit=limit,
-            below=None if before is None else "sequence",
-        ),
-    )
+    found = await _ENTRIES.newest(program_id, member_ids, limit=limit, before=before)
     return {
-        member_id: [_entry(member_id, row) for row in rows]
-        for member_id, rows in zip(member_ids, found, strict=True)
+        member_id: [_entry(member_id, row) for row in rows] for member_id, rows in found.items()
     }
 
 

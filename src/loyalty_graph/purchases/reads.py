@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from tortoise.functions import Count
-
-from loyalty_graph.db.sets import Lookup, Row, fetch, keys_below
+from loyalty_graph.db.member_lists import MemberRows
+from loyalty_graph.db.sets import Lookup, Row, fetch
 from loyalty_graph.programs.exchange import Exchange
 from loyalty_graph.purchases.models import (
     Activity,
@@ -209,6 +208,7 @@ class Done:
 
 
 _ACTIVITY = tuple(Done.__dataclass_fields__)[1:]
+ACTIVITIES = MemberRows(Activity, _ACTIVITY)
 
 
 async def activities(program_id: UUID, keys: Sequence[Key]) -> dict[Key, Done]:
@@ -221,33 +221,8 @@ async def newest_activities(
     program_id: UUID, member_ids: Sequence[UUID], *, limit: int, before: UUID | None = None
 ) -> dict[UUID, list[Done]]:
     """Return each member's newest activities, at most `limit`, those before an id if given."""
-    [found] = await fetch(
-        program_id,
-        Lookup(
-            Activity,
-            ("member_id",),
-            keys_below(member_ids, before),
-            _ACTIVITY,
-            order_by="id DESC",
-            limit=limit,
-            below=None if before is None else "id",
-        ),
-    )
-    return {
-        member_id: [Done(member_id, *row) for row in rows]
-        for member_id, rows in zip(member_ids, found, strict=True)
-    }
-
-
-async def activity_counts(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Return how many activities each of these members has; who has none is absent."""
-    rows: Any = (
-        await Activity.filter(program_id=program_id, member_id__in=list(member_ids))
-        .annotate(number=Count("id"))
-        .group_by("member_id")
-        .values_list("member_id", "number")
-    )
-    return dict(rows)
+    found = await ACTIVITIES.newest(program_id, member_ids, limit=limit, before=before)
+    return {member_id: [Done(member_id, *row) for row in rows] for member_id, rows in found.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from tortoise.expressions import Q
-from tortoise.functions import Count, Sum
+from tortoise.functions import Sum
 
-from loyalty_graph.db.sets import Lookup, Row, fetch, keys_below
+from loyalty_graph.db.member_lists import MemberRows
+from loyalty_graph.db.sets import Lookup, Row, fetch
 from loyalty_graph.errors import NotFoundError
 from loyalty_graph.rewards.codes import Codes, spelled
 from loyalty_graph.rewards.models import RedemptionRow, RewardStock, VoucherRow, VoucherUseRow
@@ -22,6 +23,7 @@ Key = tuple[UUID, UUID]
 REDEMPTION = tuple(Redemption.__dataclass_fields__)
 VOUCHER = tuple(Voucher.__dataclass_fields__)
 USE = tuple(Use.__dataclass_fields__)
+REDEMPTIONS = MemberRows(RedemptionRow, REDEMPTION)
 COUNTED = (RedemptionState.HELD, RedemptionState.ISSUED, RedemptionState.USED)
 """What a member has of a reward; the rest did not happen, or was undone."""
 
@@ -49,31 +51,8 @@ async def newest(
     program_id: UUID, member_ids: Sequence[UUID], *, limit: int, before: UUID | None = None
 ) -> dict[UUID, list[Redemption]]:
     """Return each member's newest redemptions, at most `limit`, those before an id if given."""
-    lookup = Lookup(
-        RedemptionRow,
-        ("member_id",),
-        keys_below(member_ids, before),
-        REDEMPTION,
-        order_by="id DESC",
-        limit=limit,
-        below=None if before is None else "id",
-    )
-    [found] = await fetch(program_id, lookup)
-    return {
-        member_id: [redemption_of(row) for row in rows]
-        for member_id, rows in zip(member_ids, found, strict=True)
-    }
-
-
-async def counts(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Return how many redemptions these members have; who has none is absent."""
-    rows: Any = (
-        await RedemptionRow.filter(program_id=program_id, member_id__in=list(member_ids))
-        .annotate(total=Count("id"))
-        .group_by("member_id")
-        .values_list("member_id", "total")
-    )
-    return dict(rows)
+    found = await REDEMPTIONS.newest(program_id, member_ids, limit=limit, before=before)
+    return {member_id: [redemption_of(row) for row in rows] for member_id, rows in found.items()}
 
 
 async def find(program_id: UUID, code: str, *, codes: Codes) -> Key:

@@ -6,7 +6,8 @@ from datetime import datetime
 from uuid import UUID
 
 from loyalty_graph.benefits.rules import Grant
-from loyalty_graph.db.sets import Lookup, Row, fetch, keys_below
+from loyalty_graph.db.member_lists import MemberRows
+from loyalty_graph.db.sets import Row, fetch
 from loyalty_graph.programs import service as programs
 from loyalty_graph.tiers import service
 from loyalty_graph.tiers import standing as standing_rules
@@ -61,6 +62,7 @@ class PastChange:
 
 
 _PAST = ("sequence", "kind", "tier_before", "tier_after", "at", "reason")
+_CHANGES = MemberRows(TierChange, _PAST, by="sequence")
 
 
 async def settings(
@@ -166,21 +168,10 @@ async def history(
     program_id: UUID, member_ids: Sequence[UUID], *, limit: int, before: int | None = None
 ) -> dict[UUID, list[PastChange]]:
     """Return each member's newest changes, at most `limit`, those before a sequence if given."""
-    [found] = await fetch(
-        program_id,
-        Lookup(
-            TierChange,
-            ("member_id",),
-            keys_below(member_ids, before),
-            _PAST,
-            order_by="sequence DESC",
-            limit=limit,
-            below=None if before is None else "sequence",
-        ),
-    )
+    found = await _CHANGES.newest(program_id, member_ids, limit=limit, before=before)
     return {
         member_id: [PastChange(row[0], ChangeKind(row[1]), *row[2:]) for row in rows]
-        for member_id, rows in zip(member_ids, found, strict=True)
+        for member_id, rows in found.items()
     }
 
 
