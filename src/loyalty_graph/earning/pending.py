@@ -3,14 +3,9 @@
 from datetime import date, timedelta
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 DAYS_MAX = 365
-
-
-def _as_text(day: Any) -> Any:
-    """Return a date that the file writes without quotes as its text; anything else as it is."""
-    return day.isoformat() if isinstance(day, date) else day
 
 
 class Pending(BaseModel):
@@ -23,7 +18,7 @@ class Pending(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     days: int | None = Field(default=None, ge=0, le=DAYS_MAX)
-    until: Annotated[date, BeforeValidator(_as_text)] | None = None
+    until: date | None = None
     event: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,29}$")] | None = None
     latest_days: int | None = Field(default=None, ge=1, le=DAYS_MAX)
 
