@@ -120,6 +120,14 @@ def test_after_one_that_counted_there_is_a_pause_to_its_last_moment():
     assert hindered(history, review(), at=NOON) is None
 
 
+def test_without_a_pause_what_is_brought_late_counts():
+    history, one = History(), review()
+    history.count(one, ADA, REVIEW, NOON)
+
+    assert hindered(history, one, at=NOON - HOUR) is None
+    assert hindered(History(), review(cooldown_hours=2)) is None
+
+
 def test_the_latest_that_counted_is_remembered_for_its_network_and_for_all():
     history = History({(ADA, "BONUS", "X"): NOON - HOUR, (ADA, "BONUS", EVERY_NETWORK): NOON})
     late = NOON - HOUR / 2

@@ -101,10 +101,15 @@ def test_caps_and_budgets_hold_for_activities_too():
 
 def test_an_activity_reads_the_counters_of_the_rules_for_its_kind():
     caps, budget = [{"times": 2, "per": "WEEK"}], {"points": 80, "per": "MONTH"}
-    made = book(review(caps=caps, budget=budget), review("FREE"), rule("BOUGHT", caps=caps))
+    two = [{"points": 70, "per": "DAY"}, *caps]
+    given = review(caps=two, budget=budget), review("ONLY", budget={"points": 60, "per": "DAY"})
+    made = book(*given, review("FREE"), rule("BOUGHT", caps=caps))
     day, kind = NOON.date(), ActivityKind.REVIEW
 
-    assert made.activity_counters(kind, day) == {("BONUS", "2026-W47")}
-    assert made.activity_budgets(kind, day) == {("BONUS", "2026-11"): 80}
+    assert made.activity_counters(kind, day) == {("BONUS", "2026-11-22"), ("BONUS", "2026-W47")}
+    assert made.activity_budgets(kind, day) == {
+        ("BONUS", "2026-11"): 80,
+        ("ONLY", "2026-11-22"): 60,
+    }
     assert made.counters([day]) == {("BOUGHT", "2026-W47")}
     assert made.budgets([day]) == {}

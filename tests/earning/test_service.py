@@ -93,3 +93,15 @@ async def test_a_version_has_rules_for_activities(database: object):
     assert [one.code for one in found.of(ActivityKind.REVIEW)] == ["REVIEWED"]
     assert await service.activity_rules(version.program_id, 1) is found
     assert (later.by_kind, later.profile_fields) == ({}, ("email",))
+
+
+async def test_each_programme_has_its_own_rules_of_a_version(database: object):
+    teas = await a_version(rule("TEAS", on="REVIEW"), offers=[rule("TEA_OFFER")])
+    beans = await a_version(rule("BEANS", on="REVIEW"), offers=[rule("BEAN_OFFER")])
+
+    earning = [await service.activity_rules(one.program_id, 1) for one in (teas, beans)]
+    offers = [await service.on_offer(one) for one in (teas, beans)]
+
+    codes = [[one.code for one in rules.of(ActivityKind.REVIEW)] for rules in earning]
+    assert codes == [["TEAS"], ["BEANS"]]
+    assert [[*one] for one in offers] == [["TEA_OFFER"], ["BEAN_OFFER"]]
