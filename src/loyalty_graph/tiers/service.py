@@ -8,6 +8,7 @@ from uuid import UUID
 
 from loyalty_graph.db import assert_in_transaction
 from loyalty_graph.db.sets import Insert, Lookup, Row, Upsert, Write, fetch
+from loyalty_graph.ledger import counting
 from loyalty_graph.members import merges
 from loyalty_graph.programs import service as programs
 from loyalty_graph.purchases import reads as purchases
@@ -84,8 +85,8 @@ async def known(
 ) -> dict[UUID, Standing]:
     """Return where these members stood when they were last looked at.
 
-    What the rows `found` do not say is worked out from the members' purchases: tiers may be newer
-    than those, or count something else now.
+    What the rows `found` do not say is worked out from the members' purchases, activities and
+    entries: tiers may be newer than those, or count something else now.
     """
     read = {member_id: standing_of(scheme, rows) for member_id, rows in found.items()}
     unknown = [member_id for member_id, (_, usable) in read.items() if not usable]
@@ -142,12 +143,14 @@ async def _amounts(
     joined = await merges.joined_to(program_id, member_ids, at=recorded_by)
     everybody = sorted({*member_ids, *(one for one, _ in joined)})
     found = await purchases.counted(program_id, everybody, recorded_by=recorded_by)
+    others = await counting.counted_otherwise(program_id, everybody, recorded_by=recorded_by)
     amounts: dict[UUID, dict[int, int]] = {one: {} for one in member_ids}
     for member_id, owner in [*((one, one) for one in member_ids), *joined]:
-        counted, mine = found[member_id], amounts[owner]
-        for one in counted:
-            bucket = scheme.bucket(scheme.day(one.purchased_at))
-            amount = scheme.amount(spend_minor=one.spend_minor, points=one.points)
+        mine = amounts[owner]
+        counted = [(one.purchased_at, one.spend_minor, one.points) for one in found[member_id]]
+        for at, spend, points in [*counted, *((at, 0, points) for at, points in others[member_id])]:
+            bucket = scheme.bucket(scheme.day(at))
+            amount = scheme.amount(spend_minor=spend, points=points)
             mine[bucket] = mine.get(bucket, 0) + amount
     return amounts
 

@@ -12,6 +12,7 @@ from loyalty_graph.idempotency import Claim, claim
 from loyalty_graph.ledger import reads, returning, reversing, waiting
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.ledger import service as ledger_service
+from loyalty_graph.ledger.counting import UNDONE
 from loyalty_graph.ledger.errors import (
     EntryNotReversibleError,
     EntryReversedError,
@@ -158,7 +159,7 @@ async def _reversible(program_id: UUID, command: ReverseEntry) -> Entry:
 
 
 def _reference(sequence: int) -> str:
-    return f"entry:{sequence}"
+    return f"{UNDONE}{sequence}"
 
 
 def _cause(command: ReverseEntry, entry: Entry, *, now: datetime) -> ledger.Cause:
