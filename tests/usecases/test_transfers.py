@@ -5,9 +5,11 @@ import signal
 import sys
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from loyalty_graph.db import connection
 from loyalty_graph.errors import (
     IdempotencyMismatchError,
     InsufficientPointsError,
@@ -425,6 +427,55 @@ async def test_a_retry_finishes_what_a_crash_left(
     assert (again, await state(first)) == (replace(first, replayed=True), "RECEIVED")
     assert await shop.balance(bob) == 70
     await check(shop)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ("DELETE FROM points_transfer", "{0} 0 points are known, 70 were sent"),
+        ("UPDATE points_transfer SET points = 69", "{0} 69 points are known, 70 were sent"),
+        (
+            "UPDATE points_transfer SET state = 'RECEIVED'",
+            "{0} CLEARING holds 70 points, 0 are under way",
+        ),
+    ],
+    ids=["lost", "changed", "said to have arrived"],
+)
+async def test_points_under_way_that_nobody_will_bring_are_found(
+    database: object, monkeypatch: pytest.MonkeyPatch, change: str, problem: str
+):
+    shop = await opened(fee_points=1)
+    ada, bob = await pair(shop)
+    sent = await sent_only(monkeypatch, shop, ada, bob, 70)
+    await check(shop)
+
+    await connection().execute_script(change)
+
+    found = (await proof.verify(shop.program_id, now=shop.now)).findings
+    told = problem.format(f"of transfer {sent.transfer_id}")
+    assert [(one.member_id, one.sequence, one.problem) for one in found] == [(ada.id, None, told)]
+
+
+async def test_points_that_are_to_be_brought_again_or_were_never_sent_are_found(database: object):
+    shop = await opened()
+    ada, bob = await pair(shop)
+    sent = await give(shop, ada, bob, 70)
+    await check(shop)
+
+    await connection().execute_script("UPDATE points_transfer SET state = 'SENT'")
+    again = (await proof.verify(shop.program_id, now=shop.now)).findings
+    invented = await PointsTransferRow.get(id=sent.transfer_id)
+    invented.id = UUID(int=7)
+    invented.state = "RETURNED"
+    await PointsTransferRow.bulk_create([invented])
+    both = (await proof.verify(shop.program_id, now=shop.now)).findings
+
+    told = f"of transfer {sent.transfer_id} CLEARING holds 0 points, 70 are under way"
+    assert [(one.member_id, one.problem) for one in again] == [(ada.id, told)]
+    assert {one.problem for one in both} == {
+        told,
+        f"of transfer {UUID(int=7)} 70 points are known, 0 were sent",
+    }
 
 
 async def test_many_who_settle_one_transfer_settle_it_once(

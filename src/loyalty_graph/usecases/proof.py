@@ -9,11 +9,13 @@ from loyalty_graph import outbox
 from loyalty_graph.db import transaction
 from loyalty_graph.db.sets import store
 from loyalty_graph.ledger import audit as ledger_audit
-from loyalty_graph.ledger import checkpoint_audit
+from loyalty_graph.ledger import checkpoint_audit, clearing
 from loyalty_graph.ledger import service as ledger
 from loyalty_graph.ledger.audit import Audit, Finding
 from loyalty_graph.ledger.checkpoints import Signed
+from loyalty_graph.ledger.clearing import Stray
 from loyalty_graph.purchases import proving as purchases
+from loyalty_graph.purchases.proving import Overdrawn
 from loyalty_graph.usecases.proof_processes import Pages, Processes
 
 MEMBERS_AT_ONCE = 100
@@ -66,8 +68,8 @@ async def verify(
 ) -> Audit:
     """Work every member's books out again and compare; keep the outcome of an audit of everything.
 
-    Nobody is held up meanwhile. Checkpoints and refunds are proven too, unless only one member is
-    audited; then only a checkpoint that was published is.
+    Nobody is held up meanwhile. Checkpoints, refunds and what is under way between members are
+    proven too, unless only one member is audited; then only a checkpoint that was published is.
 
     Args:
         program_id: Whose ledger.
@@ -86,10 +88,11 @@ async def verify(
             program_id, keys=signatures.keys, published=signatures.published
         )
     if scope.member_id is None:
-        result.findings += [
-            Finding(one.member_id, None, one.problem)
-            for one in await purchases.overdrawn(program_id)
+        wrong: list[Overdrawn | Stray] = [
+            *await purchases.overdrawn(program_id),
+            *await clearing.strays(program_id),
         ]
+        result.findings += [Finding(one.member_id, None, one.problem) for one in wrong]
     work = _here if helpers is None else helpers.audit
     async for part in work(program_id, _pages_of(program_id, scope), with_details=not scope.fast):
         result.add(part)
