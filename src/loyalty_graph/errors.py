@@ -176,8 +176,8 @@ class MemberNotActiveError(LoyaltyError):
 
     code = "MEMBER_NOT_ACTIVE"
 
-    def __init__(self, member: object, status: str) -> None:
-        super().__init__(f"Member {member} is {status.lower()}.", field="member")
+    def __init__(self, member: object, status: str, *, field: str = "member") -> None:
+        super().__init__(f"Member {member} is {status.lower()}.", field=field)
 
 
 class InsufficientPointsError(LoyaltyError):

@@ -215,5 +215,5 @@ def test_members_of_two_programmes_stay_two(api: Api, ada: Member):
 def test_who_is_closed_stays_closed(api: Api, ada: Member, bea: Member):
     api.do("closeMember", {"idempotencyKey": "c", "member": {"id": member_id(ada)}}, "")
 
-    assert api.refusal("mergeMembers", merge(ada, bea)) == ("MEMBER_NOT_ACTIVE", "member")
+    assert api.refusal("mergeMembers", merge(ada, bea)) == ("MEMBER_NOT_ACTIVE", "from")
     assert who(api, id=member_id(ada))["status"] == MemberStatus.CLOSED

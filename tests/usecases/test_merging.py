@@ -28,7 +28,7 @@ from loyalty_graph.ledger.models import AccountRow, LotRow, LotUseRow, TransferR
 from loyalty_graph.members import merges
 from loyalty_graph.members import service as directory
 from loyalty_graph.members.models import Member, MemberMerge, MemberReference
-from loyalty_graph.members.rules import MemberStatus, Reference, ReferenceKind
+from loyalty_graph.members.rules import Reference, ReferenceKind
 from loyalty_graph.outbox import CardMark, FactRow
 from loyalty_graph.purchases.models import Refund
 from loyalty_graph.purchases.rules import Line
@@ -37,7 +37,6 @@ from loyalty_graph.tiers.models import TierStanding
 from loyalty_graph.usecases import (
     activations,
     locking,
-    members,
     membership,
     merging,
     proof,
@@ -284,15 +283,24 @@ async def test_debt_moves_too(database: object):
     await check(shop)
 
 
-async def test_suspended_members_can_be_merged_and_come_back_suspended(shop: Shop):
+@pytest.mark.parametrize("may_earn", [False, True])
+async def test_a_merge_is_no_way_round_a_lock(shop: Shop, *, may_earn: bool):
     ada, bea = await people(shop)
-    await members.set_status(shop.program_id, by_id(ada), MemberStatus.SUSPENDED, now=shop.now)
+    await shop.buy(ada, FIFTY)
+    command = locking.SetLock("staff:1", "lock", by_id(ada), "a lost phone", may_earn)
+    await locking.set_lock(shop.program_id, command, now=shop.now)
+    before = await rows()
 
+    for sides, field in (((ada, bea), "from"), ((bea, ada), "into")):
+        with pytest.raises(MemberNotActiveError, match="is suspended") as refused:
+            await merge(shop, *sides)
+        assert refused.value.field == field
+        assert await rows() == before
+
+    unlocked = replace(command, idempotency_key="unlock", may_earn=None)
+    await locking.set_lock(shop.program_id, unlocked, now=shop.now)
     await merge(shop, ada, bea)
-    merged = await status(ada)
-    await unmerge(shop, ada)
-
-    assert (merged, await status(ada)) == ("MERGED", "SUSPENDED")
+    assert (await status(ada), await shop.balance(bea)) == ("MERGED", 50)
 
 
 async def test_goods_that_come_back_are_paid_by_the_survivor_from_their_own_lots(shop: Shop):
@@ -439,18 +447,6 @@ async def test_tiers_that_count_something_else_count_what_either_bought(database
     await shop.later(DAY).buy(cleo, tea(100))
 
     assert (await Watch(shop, cleo).row()).amounts == {"2026": 121}
-
-
-async def test_a_lock_that_lets_members_earn_is_on_again_after_a_parting(shop: Shop):
-    ada, bea = await people(shop)
-    command = locking.SetLock("staff:1", "lock", by_id(ada), "a lost phone", may_earn=True)
-    await locking.set_lock(shop.program_id, command, now=shop.now)
-
-    await merge(shop, ada, bea)
-    await unmerge(shop, ada)
-
-    await shop.buy(ada, TEN)
-    assert (await status(ada), await shop.balance(ada)) == ("SUSPENDED", 10)
 
 
 async def held(shop: Shop, ada: Member) -> str:

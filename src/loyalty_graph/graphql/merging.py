@@ -19,7 +19,8 @@ class MergeMembersInput:
 
     idempotency_key: str | None = strawberry.field(default=None, description=KEY)
     merged: MemberRef = strawberry.field(
-        name="from", description="Who lives on as the other one, and has nothing afterwards."
+        name="from",
+        description="Who lives on as the other one, and has nothing afterwards; active.",
     )
     into: MemberRef = strawberry.field(description="Who lives on; active.")
     reason: str = strawberry.field(description=REASON)

@@ -22,8 +22,8 @@ from loyalty_graph.ledger.errors import (
     NotMergedError,
     UnmergeTooLateError,
 )
-from loyalty_graph.ledger.rules import Account, Cause, check_active
-from loyalty_graph.members import locks, merges
+from loyalty_graph.ledger.rules import Account, Cause
+from loyalty_graph.members import merges
 from loyalty_graph.members import reads as member_reads
 from loyalty_graph.members import service as members
 from loyalty_graph.members.merges import Merge
@@ -38,7 +38,6 @@ from loyalty_graph.usecases.tiering import Tiering
 from loyalty_graph.wallet import links, voiding
 
 UNMERGE_DAYS = 30
-MERGEABLE = {MemberStatus.ACTIVE, MemberStatus.SUSPENDED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,8 @@ async def merge(program_id: UUID, command: MergeMembers, *, now: datetime) -> Me
         NotFoundError: No such member.
         InvalidInputError: There is no reason, or too long a one.
         MergeWithSelfError: Both are one member.
-        MemberNotActiveError: The survivor is not active, or the other one has left.
+        MemberNotActiveError: One of them is not active. A lock would not outlive the merge, and
+            its points could be spent.
         MergeBlockedError: Something of the other one has to end first.
         IdempotencyMismatchError: The key was used with other input.
     """
@@ -133,9 +133,8 @@ async def merge(program_id: UUID, command: MergeMembers, *, now: datetime) -> Me
     merged = batch.account(1, command.merged, field="from")
     if into is merged:
         raise MergeWithSelfError
-    check_active(into)
-    if merged.status not in MERGEABLE:
-        raise MemberNotActiveError(merged.member_id, merged.status)
+    _check_active(into, field="into")
+    _check_active(merged, field="from")
     await _check_free(batch, merged)
     done = Merge(
         merged.member_id, new_id(now), into.member_id, merged.status, merged.qualifying, now
@@ -192,6 +191,11 @@ async def unmerge(program_id: UUID, command: UnmergeMembers, *, now: datetime) -
     batch.record("points.parted", into.member_id, balance=into.balance)
     await _let_in(batch, done)
     return await _store(batch, merged, into, before)
+
+
+def _check_active(account: Account, *, field: str) -> None:
+    if account.status != MemberStatus.ACTIVE:
+        raise MemberNotActiveError(account.member_id, account.status, field=field)
 
 
 def _check(reason: str) -> None:
@@ -259,19 +263,15 @@ async def _shut_out(batch: posting.Batch, done: Merge) -> None:
 
 async def _let_in(batch: posting.Batch, done: Merge) -> None:
     """Let the member be found again."""
-    lock = (await locks.locks(batch.program_id, [done.member_id])).get(done.member_id)
-    status, may_earn = MemberStatus(done.status), lock is not None and lock.may_earn
-    await _set_status(batch.program_id, done.member_id, status, may_earn=may_earn)
+    await _set_status(batch.program_id, done.member_id, MemberStatus(done.status))
     found = await member_reads.members(batch.program_id, [done.member_id])
     await merges.take_back(batch.program_id, found[done.member_id], done.into_id)
     batch.shown |= {done.member_id, done.into_id}
 
 
-async def _set_status(
-    program_id: UUID, member_id: UUID, status: MemberStatus, *, may_earn: bool = False
-) -> None:
+async def _set_status(program_id: UUID, member_id: UUID, status: MemberStatus) -> None:
     # Apart from the batch, which writes the same account's row.
-    account = ledger.set_status(member_id, status, may_earn=may_earn)
+    account = ledger.set_status(member_id, status)
     await store(program_id, [members.set_status(member_id, status), account])
 
 
