@@ -23,6 +23,8 @@ LOG = """query ($first: Int! = 100, $after: String, $actor: String, $target: Mem
     nodes { kind actor { kind name } about before after reason member { id } }
     totalCount pageInfo { hasNextPage endCursor } } }"""
 
+JOINED = ("member.enrolled", None, {"status": "ACTIVE"}, "")
+
 
 @pytest.fixture
 def mona(api: Api) -> str:
@@ -82,6 +84,7 @@ def test_a_change_stands_there_with_what_was_and_what_is(api: Api, ada: Member, 
         ("points.adjusted", {"balance": 0}, {"balance": 5, "points": 5, "entry": 1}, "a cup"),
         ("consent.changed", {"TERMS": None}, {"TERMS": True}, ""),
         ("member.updated", {"email": "ada@example.com"}, {"email": "ada@example.org"}, ""),
+        JOINED,
     ]
     [node, *_] = api.data(LOG, {"target": {"id": member_id(ada)}})["auditLog"]["nodes"]
     assert node["actor"] == {"kind": "STAFF", "name": "Mona"}
@@ -107,6 +110,7 @@ def test_a_tier_by_hand_and_an_approval_stand_there(api: Api, ada: Member, mona:
         ("points.adjusted", "a kettle"),
         ("approval.asked", "a kettle"),
         ("member.tier_overridden", "status match"),
+        ("member.enrolled", ""),
     ]
     about = api.data(LOG)["auditLog"]["nodes"][0]["about"]
     named = decode_id(approval, expected="Approval", field="id").pair(field="id")
@@ -120,7 +124,7 @@ def test_what_members_do_for_themselves_and_what_is_sold_does_not(
     api.do("updateMember", mine, "", token=ada_asks)
     api.do("recordPurchase", receipt(ada), "")
 
-    assert log(api) == []
+    assert log(api) == [JOINED]
 
 
 def test_operators_stand_there_with_their_tokens(api: Api, ada: Member):
@@ -147,7 +151,7 @@ def test_operators_stand_there_with_their_tokens(api: Api, ada: Member):
 def test_a_change_stands_there_once_however_often_facts_are_numbered(api: Api, ada: Member):
     api.do("adjustPoints", given(ada, "a", points=5, reason="a cup"), "")
 
-    assert len(log(api)) == len(log(api)) == 1
+    assert len(log(api)) == len(log(api)) == 2
 
 
 def test_entries_can_neither_be_changed_nor_removed(api: Api, ada: Member):
@@ -169,6 +173,7 @@ def test_after_erasing_it_stays_known_who_did_what_but_not_what_it_was(api: Api,
         ("member.erased", {"status": "ACTIVE"}, {"status": "ERASED"}, ""),
         ("member.closed", {"status": "ACTIVE"}, {"status": "CLOSED", "forfeited": 0}, ""),
         ("member.updated", None, None, ""),
+        ("member.enrolled", None, None, ""),
     ]
 
 
@@ -183,8 +188,8 @@ def test_the_log_comes_in_pages_and_of_one_programme(api: Api, ada: Member):
     stranger = api.token("admin", shop=api.open_shop(OTHER_PROGRAM))
     theirs = api.data(LOG, token=stranger)["auditLog"]["nodes"]
 
-    assert (newest["totalCount"], newest["pageInfo"]["hasNextPage"]) == (3, True)
-    assert (len(newest["nodes"]), len(rest["nodes"])) == (2, 1)
+    assert (newest["totalCount"], newest["pageInfo"]["hasNextPage"]) == (4, True)
+    assert (len(newest["nodes"]), len(rest["nodes"])) == (2, 2)
     assert [one for one in theirs if one["member"]] == []
 
 

@@ -103,6 +103,7 @@ def test_rows_can_be_given_one_by_one(api: Api):
 
 
 def test_a_trial_says_what_would_come_and_what_is_wrong(api: Api):
+    api.token("admin")
     before = api.everything()
 
     done = api.do(

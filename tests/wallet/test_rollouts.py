@@ -110,11 +110,11 @@ async def test_it_rests_while_paused_and_goes_on_where_it_was(shop: Shop, holder
     await advance(rollout, limit=3)
     await take_marks()
 
-    paused = await rollouts.pause(shop.program_id)
-    again = await rollouts.pause(shop.program_id)
+    paused = await rollouts.pause(shop.program_id, now=NOON)
+    again = await rollouts.pause(shop.program_id, now=NOON)
     marked_meanwhile = await advance(rollout, limit=3)
     running_meanwhile = await rollouts.running()
-    resumed = await rollouts.resume(shop.program_id)
+    resumed = await rollouts.resume(shop.program_id, now=NOON)
     await advance(rollout, limit=3)
 
     assert (paused.state, paused.marked, again) == (RolloutState.PAUSED, 3, paused)
@@ -125,9 +125,9 @@ async def test_it_rests_while_paused_and_goes_on_where_it_was(shop: Shop, holder
 
 async def test_without_a_roll_out_there_is_nothing_to_pause(shop: Shop):
     with pytest.raises(NotFoundError):
-        await rollouts.pause(shop.program_id)
+        await rollouts.pause(shop.program_id, now=NOON)
     with pytest.raises(NotFoundError):
-        await rollouts.resume(shop.program_id)
+        await rollouts.resume(shop.program_id, now=NOON)
 
 
 async def test_a_second_change_goes_to_everybody_anew(shop: Shop, holders: list[Member]):
@@ -148,7 +148,7 @@ async def test_a_second_change_goes_to_everybody_anew(shop: Shop, holders: list[
 
 async def test_a_second_change_does_not_end_a_pause(shop: Shop, holders: list[Member]):
     await rollouts.start(shop.program_id, "version 2", now=NOON)
-    await rollouts.pause(shop.program_id)
+    await rollouts.pause(shop.program_id, now=NOON)
 
     second = await rollouts.start(shop.program_id, "version 3", now=NOON)
 

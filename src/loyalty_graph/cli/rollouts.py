@@ -1,6 +1,7 @@
 """Commands about roll-outs: how far a change of the look has come, and letting it rest."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from rich.markup import escape
 
 from loyalty_graph.cli.options import DatabaseOption, JsonOption, ProgramOption, chosen_program
 from loyalty_graph.cli.output import console, in_database, print_json, run
+from loyalty_graph.clock import utc_now
 from loyalty_graph.config import load_settings
 from loyalty_graph.wallet import rollouts
 from loyalty_graph.wallet.rollouts import Rollout, RolloutState
@@ -38,12 +40,12 @@ def show(
 
 def pause(*, program: ProgramOption = None, database: DatabaseOption = None) -> None:
     """Let the roll-out that is under way rest."""
-    _print(_do(rollouts.pause, program, database))
+    _print(_do(partial(rollouts.pause, now=utc_now()), program, database))
 
 
 def resume(*, program: ProgramOption = None, database: DatabaseOption = None) -> None:
     """Let the roll-out that rests go on."""
-    _print(_do(rollouts.resume, program, database))
+    _print(_do(partial(rollouts.resume, now=utc_now()), program, database))
 
 
 def _do(

@@ -179,5 +179,5 @@ class CardLinkMutation:
         self, info: Info, given: Input[RevokeCardLinkInput]
     ) -> RevokeCardLinkPayload | None:
         context, key = info.context, given.key()
-        await card_links.revoke(context.program_id, *key, now=context.now)
+        await card_links.revoke(context.program_id, *key, now=context.now, by=context.caller)
         return RevokeCardLinkPayload(key=key)

@@ -77,7 +77,9 @@ class PersonMutation:
         self, info: Info, given: Input[ExportMemberDataInput]
     ) -> ExportMemberDataPayload | None:
         context, wanted = info.context, given.member.reference(field="member")
-        key, data = await exporting.export(context.program_id, wanted, now=context.now)
+        key, data = await exporting.export(
+            context.program_id, wanted, now=context.now, by=context.caller
+        )
         return ExportMemberDataPayload(key=key, data=data)
 
     @strawberry.mutation(

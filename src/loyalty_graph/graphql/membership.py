@@ -84,7 +84,9 @@ async def _enrol(context: Context, given: EnrolMemberInput) -> EnrolMemberPayloa
     wanted = given.enrolment()
     key = context.idempotency_key_if_any(given.idempotency_key)
     if key is None:
-        [row] = await enrolling.enrol(context.program_id, [wanted], now=context.now)
+        [row] = await enrolling.enrol(
+            context.program_id, [wanted], now=context.now, by=context.caller
+        )
         return EnrolMemberPayload(member=member_of(row))
     once = wanted.claim(context.caller, key)
     row, replayed = await enrolling.enrol_once(context.program_id, once, wanted, now=context.now)

@@ -263,10 +263,12 @@ async def _issue(context: Context, given: IssuePassInput) -> PassKey:
         raise PlatformNotConfiguredError(given.platform.capitalize())
     member = await members.find(context.program_id, given.member.reference(field="member"))
     if given.platform is Platform.APPLE:
-        serials = await context.desk.serials(context.program_id, [member.id], now=context.now)
+        serials = await context.desk.serials(
+            context.program_id, [member.id], now=context.now, by=context.caller
+        )
     else:
         serials = await service.issue(
-            context.program_id, [member.id], given.platform, now=context.now
+            context.program_id, [member.id], given.platform, now=context.now, by=context.caller
         )
     return member.id, UUID(serials[member.id])
 
@@ -296,7 +298,8 @@ class PassMutation:
         self, info: Info, given: Input[RefreshPassInput]
     ) -> RefreshPassPayload | None:
         context, (member_id, serial) = info.context, _key(given.pass_id)
-        await voiding.refresh(context.program_id, member_id, serial.hex, now=context.now)
+        who, now = context.caller, context.now
+        await voiding.refresh(context.program_id, member_id, serial.hex, now=now, by=who)
         return RefreshPassPayload(key=(member_id, serial))
 
     @strawberry.mutation(
@@ -308,5 +311,6 @@ class PassMutation:
     )
     async def void_pass(self, info: Info, given: Input[VoidPassInput]) -> VoidPassPayload | None:
         context, (member_id, serial) = info.context, _key(given.pass_id)
-        await voiding.void(context.program_id, member_id, serial.hex, now=context.now)
+        who, now = context.caller, context.now
+        await voiding.void(context.program_id, member_id, serial.hex, now=now, by=who)
         return VoidPassPayload(key=(member_id, serial))

@@ -131,7 +131,8 @@ class RolloutMutation:
         self, info: Info, given: Input[PauseRolloutInput]
     ) -> PauseRolloutPayload | None:
         program_id = await _check_open(info.context, given.rollout_id)
-        return PauseRolloutPayload(rollout=rollout_of(await rollouts.pause(program_id)))
+        found = await rollouts.pause(program_id, now=info.context.now, by=info.context.caller)
+        return PauseRolloutPayload(rollout=rollout_of(found))
 
     @strawberry.mutation(
         description="Lets a roll-out that rests go on where it was.",
@@ -141,4 +142,5 @@ class RolloutMutation:
         self, info: Info, given: Input[ResumeRolloutInput]
     ) -> ResumeRolloutPayload | None:
         program_id = await _check_open(info.context, given.rollout_id)
-        return ResumeRolloutPayload(rollout=rollout_of(await rollouts.resume(program_id)))
+        found = await rollouts.resume(program_id, now=info.context.now, by=info.context.caller)
+        return ResumeRolloutPayload(rollout=rollout_of(found))

@@ -9,6 +9,8 @@ from uuid import UUID
 from loyalty_graph.db.sets import Insert, Upsert
 from loyalty_graph.outbox.models import CardMark, FactCount, FactRow
 
+NOBODY = {"", "system"}
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -32,10 +34,12 @@ def change(
 ) -> dict[str, Any] | None:
     """Return what the audit log keeps of a fact; None when members did it for themselves.
 
+    It is None, too, of what nobody asked for (`system`), or what is a sale (no actor).
+
     `actor` is a caller such as `staff:<id>`; `about` names what is no member, such as a token. What
     was before and is after are JSON values, dates and moments.
     """
-    if actor.startswith("member:") or not actor:
+    if actor.startswith("member:") or actor in NOBODY:
         return None
     told = {"actor": actor, "before": before, "after": after, "reason": reason, "about": about}
     return {name: _plain(value) for name, value in told.items()}

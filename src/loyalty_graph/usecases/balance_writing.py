@@ -80,7 +80,8 @@ async def _posts(
         row for row, owner in zip(rows, owners, strict=True) if owner == joining_at(row.line)
     ]
     wanted = [members.Enrolment(row.profile, source="import") for row in joining]
-    joined = await members.bring_along(program_id, wanted, now=now) if wanted else []
+    # Of an import the audit log has one entry, not one for everybody who joins with it.
+    joined = await members.bring_along(program_id, wanted, now=now, by="") if wanted else []
     progress.joined += len(joined)
     ids = {joining_at(row.line): one.id for row, one in zip(joining, joined, strict=True)}
     posts: list[_Post] = []

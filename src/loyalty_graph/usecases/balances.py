@@ -15,10 +15,12 @@ from itertools import islice
 from typing import TextIO
 from uuid import UUID
 
+from loyalty_graph import outbox
 from loyalty_graph.db import transaction
 from loyalty_graph.db.sets import fetch, store
 from loyalty_graph.errors import InvalidInputError, NotFoundError
 from loyalty_graph.idempotency import Answered, Claim, answers, claim
+from loyalty_graph.identifiers import new_id
 from loyalty_graph.jobs import service as jobs
 from loyalty_graph.ledger import migrating
 from loyalty_graph.ledger.errors import BalanceFileError
@@ -127,8 +129,26 @@ async def import_file(
         if found.faulty:
             return found
         fresh = migrating.new_progress(file.source, file.form, caller, found.rows, now=now)
-        progress = await migrating.begin(program_id, fresh, digest=digest, content=None)
+        progress = await _begin_file(program_id, fresh, digest=digest, now=now)
     return await _go_on(program_id, progress, file, now=now, tell=tell)
+
+
+@transaction
+async def _begin_file(
+    program_id: UUID, fresh: Progress, *, digest: bytes, now: datetime
+) -> Progress:
+    progress = await migrating.begin(program_id, fresh, digest=digest, content=None)
+    if progress.id == fresh.id:
+        await _tell(program_id, progress, now=now)
+    return progress
+
+
+async def _tell(program_id: UUID, begun: Progress, *, now: datetime) -> None:
+    """Tell the audit log of an import once, not of each of its rows."""
+    what = {"import": str(begun.id), "source": begun.source, "rows": begun.rows}
+    told = outbox.change(begun.caller, about=f"import:{begun.id}", after=what)
+    fact = outbox.Fact(new_id(now), "balances.import_begun", None, now, what, told)
+    await store(program_id, [outbox.facts([fact])])
 
 
 async def begin(
@@ -160,6 +180,7 @@ async def _begin(
         return earlier, True
     fresh = migrating.new_progress(command.source, command.form, command.caller, rows, now=now)
     await migrating.begin(program_id, fresh, digest=digest, content=command.content)
+    await _tell(program_id, fresh, now=now)
     answered = Answered([], [])
     answered.keep(command.claim, {"import": str(fresh.id)})
     await store(program_id, [answered.write(now=now)])

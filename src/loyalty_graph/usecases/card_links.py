@@ -78,13 +78,16 @@ async def create(
     batch.writes.append(links.opened(link))
     answer = CardLinkCreated(account.member_id, link.id)
     batch.answer(0, answer.kept())
-    batch.record("card_link.created", account.member_id, link=str(link.id))
+    told = outbox.change(command.caller, after={"link": str(link.id)})
+    batch.record_change("card_link.created", account.member_id, told, link=str(link.id))
     await batch.store()
     return answer
 
 
 @transaction
-async def revoke(program_id: UUID, member_id: UUID, link_id: UUID, *, now: datetime) -> CardLink:
+async def revoke(
+    program_id: UUID, member_id: UUID, link_id: UUID, *, now: datetime, by: str = ""
+) -> CardLink:
     """Stop a link from working, at once and for good; doing so again changes nothing.
 
     Raises:
@@ -92,6 +95,8 @@ async def revoke(program_id: UUID, member_id: UUID, link_id: UUID, *, now: datet
     """
     link, worked = await links.revoke(program_id, member_id, link_id, now=now)
     if worked:
-        fact = outbox.Fact(new_id(now), "card_link.revoked", member_id, now, {"link": str(link_id)})
+        what = {"link": str(link_id)}
+        told = outbox.change(by, before=what)
+        fact = outbox.Fact(new_id(now), "card_link.revoked", member_id, now, what, told)
         await store(program_id, [outbox.facts([fact])])
     return link

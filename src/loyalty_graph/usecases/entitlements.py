@@ -206,9 +206,11 @@ async def use_entitlement(
     used = benefits.Used(key, answer.used, one.grants[0], now, command.caller)
     batch.writes.append(benefits.use_write(used))
     batch.writes += await _savings(program_id, used, command.saved_minor, now=now)
-    batch.record(
+    batch.record_by(
+        command.caller,
         "entitlement.used",
         account.member_id,
+        before={"used": one.used, "left": one.left},
         benefit=command.benefit,
         source=used.grant.source,
         code=used.grant.code,

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
+from loyalty_graph import outbox
 from loyalty_graph.db import transaction
+from loyalty_graph.db.sets import store
+from loyalty_graph.identifiers import new_id
 from loyalty_graph.programs import rates, service
 from loyalty_graph.programs.errors import RateFileError
 from loyalty_graph.programs.exchange import (
@@ -74,7 +77,14 @@ async def import_rates(
     ]
     if not dry_run:
         await rates.keep(program_id, [*fresh, *other], now=now)
+        await _tell(program_id, name, {"added": len(fresh), "changed": len(other)}, now=now)
     return RatesImported(len(fresh), len(other), len(given) - len(fresh) - len(other))
+
+
+async def _tell(program_id: UUID, name: str, after: dict[str, int], *, now: datetime) -> None:
+    told = outbox.change("cli", about="rates", after={"file": name, **after})
+    fact = outbox.Fact(new_id(now), "rates.imported", None, now, {**after}, told)
+    await store(program_id, [outbox.facts([fact])])
 
 
 def read(path: Path) -> str:

@@ -23,7 +23,9 @@ WITHHELD = {
 
 
 @transaction
-async def export(program_id: UUID, wanted: Reference, *, now: datetime) -> tuple[UUID, str]:
+async def export(
+    program_id: UUID, wanted: Reference, *, now: datetime, by: str = "cli"
+) -> tuple[UUID, str]:
     """Return a member's id, and all that is kept of the member as JSON text.
 
     Each table has its name there, and each row its columns; a fact says that it was exported.
@@ -35,7 +37,7 @@ async def export(program_id: UUID, wanted: Reference, *, now: datetime) -> tuple
     found = await personal.rows_of(program_id, member.id)
     tables = {table: [_shown(table, row) for row in rows] for table, rows in found.items() if rows}
     told = {"exported_at": now, "member": str(member.id), "tables": tables}
-    fact = outbox.Fact(new_id(now), "member.exported", member.id, now, {})
+    fact = outbox.Fact(new_id(now), "member.exported", member.id, now, {}, outbox.change(by))
     await store(program_id, [outbox.facts([fact])])
     return member.id, orjson.dumps(told, default=_plain).decode()
 

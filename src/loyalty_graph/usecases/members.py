@@ -49,7 +49,7 @@ class Enrolment:
 @posting.settling_conflicts
 @transaction
 async def enrol(
-    program_id: UUID, enrolments: Sequence[Enrolment], *, now: datetime
+    program_id: UUID, enrolments: Sequence[Enrolment], *, now: datetime, by: str = "cli"
 ) -> list[Member]:
     """Enrol members; all or none.
 
@@ -57,7 +57,7 @@ async def enrol(
         InvalidInputError: A field cannot be used.
         MemberExistsError: An e-mail, phone number or external id belongs to a member already.
     """
-    return await _enrol(program_id, enrolments, now=now)
+    return await _enrol(program_id, enrolments, now=now, by=by)
 
 
 async def enrol_once(
@@ -86,23 +86,23 @@ async def _enrol_once(
     if (earlier := answered.earlier(wanted)) is not None:
         member_id = UUID(earlier["member"])
         return (await reads.members(program_id, [member_id]))[member_id], True
-    [member] = await _enrol(program_id, [enrolment], now=now)
+    [member] = await _enrol(program_id, [enrolment], now=now, by=wanted.caller)
     answered.keep(wanted, {"member": str(member.id)})
     await store(program_id, [answered.write(now=now)])
     return member, False
 
 
 async def _enrol(
-    program_id: UUID, enrolments: Sequence[Enrolment], *, now: datetime
+    program_id: UUID, enrolments: Sequence[Enrolment], *, now: datetime, by: str
 ) -> list[Member]:
-    enrolled = await bring_along(program_id, enrolments, now=now)
+    enrolled = await bring_along(program_id, enrolments, now=now, by=by)
     await occasions.see(program_id, enrolled, joined=True, now=now)
     return enrolled
 
 
 @transaction
 async def bring_along(
-    program_id: UUID, enrolments: Sequence[Enrolment], *, now: datetime
+    program_id: UUID, enrolments: Sequence[Enrolment], *, now: datetime, by: str
 ) -> list[Member]:
     """Enrol members who joined long ago elsewhere: nothing is earned by it.
 
@@ -119,7 +119,8 @@ async def bring_along(
         for member_id, one in zip(ids, enrolments, strict=True)
         for purpose in one.consents
     ]
-    facts = [outbox.Fact(new_id(now), "member.enrolled", one, now, {}) for one in ids]
+    told = outbox.change(by, after={"status": MemberStatus.ACTIVE.value})
+    facts = [outbox.Fact(new_id(now), "member.enrolled", one, now, {}, told) for one in ids]
     scheme = await tiers.scheme(await programs.in_force(program_id, now, now=now))
     await store(
         program_id,

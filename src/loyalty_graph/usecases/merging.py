@@ -148,7 +148,8 @@ async def merge(program_id: UUID, command: MergeMembers, *, now: datetime) -> Me
     batch.writes.append(merges.merged(done))
     if into.sequence > before:
         batch.facts.append(survivors.joined(into, before, left, now=now))
-    batch.record("member.merged", merged.member_id, into=str(into.member_id))
+    told: dict[str, Any] = {"into": str(into.member_id)}
+    batch.record_by(command.caller, "member.merged", merged.member_id, why=command.reason, **told)
     await _shut_out(batch, done)
     return await _store(batch, into, merged, before)
 
@@ -186,8 +187,8 @@ async def unmerge(program_id: UUID, command: UnmergeMembers, *, now: datetime) -
     tiering.part(into.member_id, merged.member_id)
     tiering.add_to(batch, actor=command.caller, reason=command.reason)
     batch.writes.append(merges.unmerged(done, now=now))
-    told = {"from": str(into.member_id), "balance": merged.balance}
-    batch.record("member.unmerged", merged.member_id, **told)
+    told: dict[str, Any] = {"from": str(into.member_id), "balance": merged.balance}
+    batch.record_by(command.caller, "member.unmerged", merged.member_id, why=command.reason, **told)
     batch.record("points.parted", into.member_id, balance=into.balance)
     await _let_in(batch, done)
     return await _store(batch, merged, into, before)

@@ -127,7 +127,8 @@ async def activate(program_id: UUID, command: ActivateOffer, *, now: datetime) -
     one = await _wanted(batch, account.member_id, command.offer)
     activation = Activation(one.code, now, used=0, uses_left=one.uses)
     batch.writes.append(activated.activate(account.member_id, activation))
-    batch.record("offer.activated", account.member_id, offer=one.code, usesLeft=one.uses)
+    told: dict[str, Any] = {"offer": one.code, "usesLeft": one.uses}
+    batch.record_by(command.caller, "offer.activated", account.member_id, **told)
     batch.answer(0, _kept(account.member_id, one.code))
     await batch.store()
     return OfferActivated(account.member_id, one.code)

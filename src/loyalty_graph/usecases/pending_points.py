@@ -167,6 +167,7 @@ async def activate(program_id: UUID, command: ActivatePending, *, now: datetime)
             salt=posting.salt(),
         )
         posted.append(pending.activate(holder, lot, cause))
+    _record(batch, holder, posted, command, "pending.activated")
     return await _store(batch, holder, posted)
 
 
@@ -219,7 +220,7 @@ async def cancel(program_id: UUID, command: CancelPending, *, now: datetime) -> 
             posted.append(transfer)
             tiering.count(account.member_id, spend_minor=0, points=-transfer.points, at=entry.at)
     tiering.add_to(batch)
-    _record(batch, account, posted)
+    _record(batch, account, posted, command, "points.cancelled")
     return await _store(batch, account, posted)
 
 
@@ -328,11 +329,17 @@ async def _earned(program_id: UUID, earning: Earning) -> list[Entry]:
 
 
 def _record(
-    batch: posting.Batch, account: ledger.Account, posted: Sequence[ledger.Transfer]
+    batch: posting.Batch,
+    account: ledger.Account,
+    posted: Sequence[ledger.Transfer],
+    command: ActivatePending | CancelPending,
+    kind: str,
 ) -> None:
-    batch.record(
-        "points.cancelled",
+    batch.record_by(
+        command.caller,
+        kind,
         account.member_id,
+        why=command.reason,
         entries=[one.sequence for one in posted],
         points=sum(one.points for one in posted),
         balance=account.balance,

@@ -129,7 +129,7 @@ async def hold(program_id: UUID, command: HoldPoints, *, now: datetime) -> HoldM
     transfer = ledger.hold(account, command.points, cause)
     batch.writes.append(holds.new([wanted]))
     told = {"hold": str(wanted.id), "entry": transfer.sequence, "points": transfer.points}
-    return await _answer(batch, account, "points.held", told, **why)
+    return await _answer(batch, account, command, "points.held", told, **why)
 
 
 def _check(command: HoldPoints) -> None:
@@ -194,7 +194,7 @@ async def _capture(
         await giving_back.give_back(batch.program_id, batch.accounts, [back])
     batch.writes.append(holds.ended([after]))
     told = {"hold": str(held.id), "entry": transfer.sequence, "points": transfer.points}
-    return await _answer(batch, account, "points.captured", told, released=rest)
+    return await _answer(batch, account, command, "points.captured", told, released=rest)
 
 
 async def _release(
@@ -210,15 +210,21 @@ async def _release(
         text=command.reason,
     )
     batch.writes.append(holds.ended([released.hold]))
-    return await _answer(batch, account, "points.released", released.payload)
+    return await _answer(batch, account, command, "points.released", released.payload)
 
 
 async def _answer(
-    batch: posting.Batch, account: ledger.Account, kind: str, told: dict[str, Any], **more: Any
+    batch: posting.Batch,
+    account: ledger.Account,
+    command: HoldPoints | EndHold,
+    kind: str,
+    told: dict[str, Any],
+    **more: Any,
 ) -> HoldMoved:
     """Keep the answer, record the fact and write everything; `told` names hold, entry, points."""
     answer = HoldMoved(account.member_id, UUID(told["hold"]), account.balance, told["entry"])
     batch.answer(0, answer.kept())
-    batch.record(kind, account.member_id, **told, **more, balance=account.balance)
+    payload = {**told, **more, "balance": account.balance}
+    batch.record_by(command.caller, kind, account.member_id, why=command.reason, **payload)
     await batch.store()
     return answer

@@ -1,7 +1,7 @@
 """One batch of commands of a programme: loaded at once, decided one by one, stored at once."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial, wraps
@@ -57,6 +57,7 @@ class Batch:
     """The state a batch is decided on, and the rows that its decisions add.
 
     `found` is what was looked up for this use case besides, `of_members` what for each member.
+    `balances` are those before the commands, once time has done its part.
     `shown` are members whose cards show something else now, though no points of theirs moved.
     """
 
@@ -71,6 +72,7 @@ class Batch:
     facts: list[outbox.Fact] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
     shown: set[UUID] = field(default_factory=set)
+    balances: dict[UUID, int] = field(default_factory=dict)
     _served: set[UUID | None] = field(default_factory=set)
 
     def account(self, place: int, wanted: Reference, *, field: str = "member") -> Account:
@@ -124,6 +126,26 @@ class Batch:
         """Add a fact that the audit log keeps too; see `outbox.change`."""
         fact = outbox.Fact(new_id(self.now), kind, member_id, self.now, payload, change)
         self.facts.append(fact)
+
+    def record_by(
+        self,
+        actor: str,
+        kind: str,
+        member_id: UUID,
+        /,
+        *,
+        why: str = "",
+        before: Mapping[str, Any] | None = None,
+        **payload: Any,
+    ) -> None:
+        """Add a fact of what somebody did, whose payload the audit log keeps as what is after.
+
+        Where that tells a balance and `before` is not given, it is the balance before the commands.
+        """
+        if before is None and "balance" in payload:
+            before = {"balance": self.balances.get(member_id, 0)}
+        change = outbox.change(actor, before=before, after=payload, reason=why)
+        self.record_change(kind, member_id, change, **payload)
 
     async def store(self) -> None:
         """Write everything that was decided, and mark the cards that show something old now.
@@ -188,6 +210,7 @@ async def load(  # noqa: PLR0913 - all that one statement may look up
         pending.activate_due(account, now=now)
         if sliding.has_lapsed(account, now=now):
             rules.expire(account, now=now)
+    batch.balances = {one.member_id: one.balance for one in batch.accounts.values()}
     return batch
 
 

@@ -154,7 +154,7 @@ async def _use(case: _Case) -> None:
         after, used_store=case.command.store, receipt_source=source, receipt_id=receipt_id
     )
     case.batch.writes.append(rewards.step_writes([after]))
-    record(case.batch, "redemption.used", after)
+    record(case.batch, "redemption.used", after, by=case.command.caller)
 
 
 async def _refund(case: _Case) -> ledger.Transfer:
@@ -176,5 +176,6 @@ async def _undo(case: _Case) -> ledger.Transfer:
     void = [voucher.ended(VoucherState.VOID) for voucher in vouchers]
     batch.writes.append(rewards.step_writes([after]))
     batch.writes.append(rewards.voucher_changes(void))
-    record(batch, UNDONE[command.step], after, entry=transfer.sequence)
+    kind, by = UNDONE[command.step], command.caller
+    record(batch, kind, after, entry=transfer.sequence, by=by, why=command.reason)
     return transfer

@@ -116,7 +116,7 @@ async def reinstate(
     found = await _found(program_id, account, command, now=now)
     until = await _until(program_id, command, now=now)
     posted = await _reinstate(program_id, account, found, command, until=until, now=now)
-    return await _store(batch, account, posted, until)
+    return await _store(batch, account, command, posted, until)
 
 
 def _check(command: ReinstateExpired) -> None:
@@ -203,6 +203,7 @@ async def _reinstate(
 async def _store(
     batch: posting.Batch,
     account: ledger.Account,
+    command: ReinstateExpired,
     posted: list[ledger.Transfer],
     until: datetime,
 ) -> ExpiredReinstated:
@@ -213,9 +214,11 @@ async def _store(
         account.member_id, points, reclaimed, account.balance, until, came[-1].sequence
     )
     batch.answer(0, answer.kept())
-    batch.record(
+    batch.record_by(
+        command.caller,
         "points.reinstated",
         account.member_id,
+        why=command.reason,
         entries=[one.sequence for one in came],
         points=points,
         expiresAt=until.isoformat(),

@@ -133,7 +133,7 @@ async def reverse(program_id: UUID, command: ReverseEntry, *, now: datetime) -> 
     counted = entry.qualifying - gone
     tiering.count(account.member_id, spend_minor=0, points=-counted, at=entry.at)
     tiering.add_to(batch)
-    return await _store(batch, account, done)
+    return await _store(batch, account, done, command)
 
 
 def _check(command: ReverseEntry) -> None:
@@ -213,7 +213,7 @@ async def _give_back(
 
 
 async def _store(
-    batch: posting.Batch, account: ledger.Account, done: ledger.Reversal
+    batch: posting.Batch, account: ledger.Account, done: ledger.Reversal, command: ReverseEntry
 ) -> EntryReversed:
     assert done.transfer is not None, "every entry that is reversed did something"
     answer = EntryReversed(
@@ -224,9 +224,11 @@ async def _store(
         done.transfer.sequence,
     )
     batch.answer(0, answer.kept())
-    batch.record(
+    batch.record_by(
+        command.caller,
         "points.reversed",
         account.member_id,
+        why=command.reason,
         entry=answer.entry_sequence,
         points=-answer.points,
         shortfall=answer.shortfall_points,

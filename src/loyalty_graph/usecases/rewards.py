@@ -311,12 +311,23 @@ def voucher_for(redemption: Redemption, catalogue: rewards.Catalogue) -> Voucher
 
 
 def record(
-    batch: posting.Batch, kind: str, redemption: Redemption, *, entry: int | None = None
+    batch: posting.Batch,
+    kind: str,
+    redemption: Redemption,
+    *,
+    entry: int | None = None,
+    by: str = "",
+    why: str = "",
 ) -> None:
-    """Add the fact that something became of a redemption, with the entry if points moved."""
-    batch.record(
+    """Add the fact that something became of a redemption, with the entry if points moved.
+
+    The audit log keeps who did it, and why, where no entry of the ledger says so (see `by`).
+    """
+    batch.record_by(
+        by,
         kind,
         redemption.member_id,
+        why=why,
         redemption=str(redemption.id),
         reward=redemption.reward,
         entry=entry,

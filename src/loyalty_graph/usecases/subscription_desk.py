@@ -14,7 +14,7 @@ from loyalty_graph.ledger.kinds import Kind
 from loyalty_graph.members.rules import Reference, ReferenceKind
 from loyalty_graph.programs import service as programs
 from loyalty_graph.subscriptions import service as subscriptions
-from loyalty_graph.subscriptions.course import Change, Course, Terms, advance
+from loyalty_graph.subscriptions.course import Change, Course, State, Terms, advance
 from loyalty_graph.subscriptions.rules import Event
 from loyalty_graph.subscriptions.service import Held, SubscriptionKey
 from loyalty_graph.usecases import posting
@@ -58,7 +58,10 @@ class SubscriptionDone:
 
 @dataclass(slots=True)
 class Desk:
-    """A subscription while a command is decided; `before` is None when it is new."""
+    """A subscription while a command is decided; `before` is None when it is new.
+
+    The first `passed` changes came with time, the others by the actor.
+    """
 
     batch: posting.Batch
     version: programs.Version
@@ -67,6 +70,8 @@ class Desk:
     held: Held
     terms: Terms
     changes: list[Change] = field(default_factory=list)
+    actor: str = ""
+    passed: int = 0
     besides: list[list[list[Row]]] = field(default_factory=list)
 
     def take(self, course: Course) -> None:
@@ -81,7 +86,12 @@ class Desk:
         batch.writes += subscriptions.writes(
             self.before, self.held, self.changes, self.terms, now=batch.now
         )
-        tell(batch, self.held, self.changes)
+        passed, asked = self.changes[: self.passed], self.changes[self.passed :]
+        tell(batch, self.held, passed)
+        stood = self.before.state if self.before else None
+        if passed:
+            stood = passed[-1].after
+        tell(batch, self.held, asked, actor=self.actor, stood=stood)
         await self._welcome()
         if self.before is None or self.before.state != self.held.state:
             batch.shown.add(self.account.member_id)
@@ -118,17 +128,30 @@ class Desk:
         )
 
 
-def tell(batch: posting.Batch, held: Held, changes: Sequence[Change]) -> None:
-    """Add a fact for each of these changes."""
+def tell(
+    batch: posting.Batch,
+    held: Held,
+    changes: Sequence[Change],
+    *,
+    actor: str = "",
+    stood: State | None = None,
+) -> None:
+    """Add a fact for each of these changes, made by somebody or nobody to what stood before."""
     for change in changes:
-        batch.record(
+        batch.record_by(
+            actor,
             _fact_kind(change),
             held.member_id,
+            before=_told(stood) if stood else None,
             subscription=str(held.id),
-            plan=change.after.plan_code,
-            status=change.after.status.value,
+            **_told(change.after),
             at=change.at.isoformat(),
         )
+        stood = change.after
+
+
+def _told(state: State) -> dict[str, Any]:
+    return {"plan": state.plan_code, "status": state.status.value}
 
 
 def _fact_kind(change: Change) -> str:
@@ -162,6 +185,7 @@ async def open_desk(
     terms = await subscriptions.terms(program_id, held.state, version)
     desk = Desk(batch, version, account, held, held, terms, besides=others)
     desk.take(advance(held.state, terms, now))
+    desk.actor, desk.passed = command.claim.caller, len(desk.changes)
     return desk
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from loyalty_graph.db import transaction
@@ -127,18 +128,18 @@ def _check_same(command: RecordPayment, known: Row) -> None:
 def _take(desk: Desk, payment: Payment, newest: SubscriptionKey) -> None:
     """Let a payment do what it does."""
     now, state = desk.batch.now, desk.held.state
-    told = {"subscription": str(payment.key[1]), "payment": payment.external_id}
+    told: dict[str, Any] = {"subscription": str(payment.key[1]), "payment": payment.external_id}
     told["provider"] = payment.provider
     if payment.outcome is PaymentOutcome.FAILED:
         desk.take((changing.fail(state, attempted_at=payment.paid_at), []))
-        desk.batch.record("subscription.payment_failed", payment.key[0], **told)
+        desk.batch.record_by(desk.actor, "subscription.payment_failed", payment.key[0], **told)
         return
     if state.ended_at and newest != payment.key and state.cancelled_at is None:
         # The member has another one by now; he does not get two.
         raise SubscriptionExpiredError(state.ended_at.isoformat())
     amount, paid_at = payment.amount_minor, payment.paid_at
     desk.take(changing.pay(state, desk.terms, amount, paid_at=paid_at, now=now))
-    desk.batch.record("subscription.paid", payment.key[0], **told, amount=amount)
+    desk.batch.record_by(desk.actor, "subscription.paid", payment.key[0], **told, amount=amount)
 
 
 async def collect(

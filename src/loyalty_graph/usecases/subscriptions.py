@@ -94,7 +94,7 @@ async def _begin(program_id: UUID, command: Subscribe, *, now: datetime) -> Subs
     state, changes = begin(terms, may_try=not has_tried, now=now)
     provider = None if command.card is None else LOCAL
     held = Held(account.member_id, new_id(now), state, provider, command.card)
-    desk = Desk(batch, version, account, None, held, terms, changes)
+    desk = Desk(batch, version, account, None, held, terms, changes, actor=command.caller)
     done = SubscriptionDone(held.key)
     batch.answer(0, done.kept())
     await desk.keep()

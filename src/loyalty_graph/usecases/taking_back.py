@@ -113,7 +113,7 @@ class Case:
         vouchers_minor = await give_money_back(
             self.batch, self.purchase, left_minor=_net(back.after)
         )
-        return await self._store(returned, bonuses, vouchers_minor)
+        return await self._store(back, returned, bonuses, vouchers_minor)
 
     async def _due(self, worth: Worth) -> int:
         """Return what is to be taken back; what was cancelled by hand while it waited is gone."""
@@ -213,7 +213,7 @@ class Case:
         self.tiering.add_to(self.batch)
 
     async def _store(
-        self, returned: Returned, bonuses: Bonuses, vouchers_minor: int
+        self, back: ComesBack, returned: Returned, bonuses: Bonuses, vouchers_minor: int
     ) -> RefundRecorded:
         batch, account = self.batch, self.account
         answer = RefundRecorded(
@@ -232,9 +232,11 @@ class Case:
             vouchers_minor,
         )
         batch.answer(0, answer.kept())
-        batch.record(
+        batch.record_by(
+            back.actor if returned.is_void else "",
             "purchase.voided" if returned.is_void else "purchase.refunded",
             account.member_id,
+            why=back.reason,
             purchase=str(returned.purchase_id),
             refund=str(returned.id),
             entry=returned.entry_sequence,

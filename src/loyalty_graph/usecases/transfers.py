@@ -158,7 +158,7 @@ async def _send(program_id: UUID, command: TransferPoints, *, now: datetime) -> 
         parts,
         now,
     )
-    return await _store(batch, account, sent)
+    return await _store(batch, account, sent, command)
 
 
 def _check(command: TransferPoints) -> None:
@@ -223,13 +223,17 @@ def _cause(
     )
 
 
-async def _store(batch: posting.Batch, account: rules.Account, sent: PointsTransfer) -> PointsSent:
+async def _store(
+    batch: posting.Batch, account: rules.Account, sent: PointsTransfer, command: TransferPoints
+) -> PointsSent:
     entry = next(one for one in account.posted if one.kind is Kind.TRANSFER_OUT)
     answer = PointsSent(account.member_id, sent.id, account.balance, entry.sequence)
     batch.answer(0, answer.kept())
-    batch.record(
+    batch.record_by(
+        command.caller,
         "points.sent",
         account.member_id,
+        why=command.reason,
         transfer=str(sent.id),
         entry=entry.sequence,
         points=sent.points,

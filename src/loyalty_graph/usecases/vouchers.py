@@ -209,9 +209,11 @@ async def _store(
         after.member_id, after.id, number, abs(amount_minor), after.remaining_minor
     )
     batch.answer(0, answer.kept())
-    batch.record(
+    batch.record_by(
+        command.caller,
         kind,
         after.member_id,
+        before={"remaining": case.voucher.remaining_minor},
         voucher=str(after.id),
         use=number,
         amount=abs(amount_minor),

@@ -72,16 +72,18 @@ class PassDesk:
         return self.printers[face.template]
 
     async def serials(
-        self, program_id: UUID, member_ids: Sequence[UUID], *, now: datetime
+        self, program_id: UUID, member_ids: Sequence[UUID], *, now: datetime, by: str = ""
     ) -> dict[UUID, str]:
         """Give each member a pass for Apple Wallet unless there is one; return the serials.
+
+        The audit log keeps who had it done, if somebody is named.
 
         Raises:
             NotFoundError: No such member.
             MemberNotActiveError: The member is closed, suspended or erased.
         """
         newest = self.tokens.newest
-        return await service.issue(program_id, member_ids, token_generation=newest, now=now)
+        return await service.issue(program_id, member_ids, token_generation=newest, now=now, by=by)
 
     async def issue(self, program_id: UUID, member_id: UUID, *, now: datetime) -> str:
         """Give a member a pass unless there is one; return its link, good for a week.

@@ -41,6 +41,9 @@ class RolloutState(StrEnum):
     SUPERSEDED = "SUPERSEDED"
 
 
+FACTS = {RolloutState.PAUSED: "rollout.paused", RolloutState.RUNNING: "rollout.resumed"}
+
+
 @dataclass(frozen=True, slots=True)
 class Rollout:
     """A roll-out: `marked` of `total` members have been told to fetch their cards again."""
@@ -84,31 +87,38 @@ async def card_holders(program_id: UUID) -> int:
     return int(holders)
 
 
-async def pause(program_id: UUID) -> Rollout:
+async def pause(program_id: UUID, *, now: datetime, by: str = "cli") -> Rollout:
     """Let a programme's roll-out rest where it is; one that rests already is left so.
 
     Raises:
         NotFoundError: None is under way.
     """
-    return await _change(program_id, RolloutState.PAUSED)
+    return await _change(program_id, RolloutState.PAUSED, now=now, by=by)
 
 
-async def resume(program_id: UUID) -> Rollout:
+async def resume(program_id: UUID, *, now: datetime, by: str = "cli") -> Rollout:
     """Let a paused roll-out go on where it was.
 
     Raises:
         NotFoundError: None is under way.
     """
-    return await _change(program_id, RolloutState.RUNNING)
+    return await _change(program_id, RolloutState.RUNNING, now=now, by=by)
 
 
 @transaction
-async def _change(program_id: UUID, state: RolloutState) -> Rollout:
+async def _change(program_id: UUID, state: RolloutState, *, now: datetime, by: str) -> Rollout:
     row = await _open(program_id).select_for_update().get_or_none()
     if row is None:
         raise NotFoundError("roll-out", "under way")
-    await _open(program_id).update(state=state)
-    row.state = state
+    if row.state != state:
+        await _open(program_id).update(state=state)
+        told = outbox.change(
+            by, about=f"rollout:{row.id}", before={"state": row.state}, after={"state": state}
+        )
+        kind, payload = FACTS[state], {"rollout": str(row.id)}
+        fact = outbox.Fact(new_id(now), kind, None, now, payload, told)
+        await store(program_id, [outbox.facts([fact])])
+        row.state = state
     return _rollout(row)
 
 

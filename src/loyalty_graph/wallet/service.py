@@ -36,12 +36,14 @@ async def issue(
     *,
     token_generation: int = 0,
     now: datetime,
+    by: str = "",
 ) -> dict[UUID, str]:
     """Give each member a pass on a platform unless there is one; return the serials.
 
     A void one does not count: the new pass has a serial of its own, and the copies of the void one
     stay void.
-    `token_generation` is whose key makes the tokens of new passes, see `apple.tokens`.
+    `token_generation` is whose key makes the tokens of new passes, see `apple.tokens`. The audit
+    log keeps `by` whom, if it was somebody.
 
     Raises:
         NotFoundError: No such member.
@@ -54,37 +56,43 @@ async def issue(
         if found[member_id].status != MemberStatus.ACTIVE:
             raise MemberNotActiveError(member_id, found[member_id].status)
     serials = await _serials(program_id, member_ids, platform)
-    new = [
-        PassRow(
-            serial=secrets.token_hex(SERIAL_BYTES),
-            program_id=program_id,
-            member_id=member_id,
-            platform=platform,
-            token_generation=token_generation,
-            issued_at=now,
-            changed_at=now,
-            stale_since=now,
-            last_modified=now.replace(microsecond=0),
-        )
-        for member_id in sorted(set(member_ids) - serials.keys())
-    ]
+    without = sorted(set(member_ids) - serials.keys())
+    new = [_new(program_id, one, platform, token_generation, now=now) for one in without]
     if not new:
         return serials
     # Somebody else may be giving the same member one at this moment; the first one counts.
     await PassRow.bulk_create(new, ignore_conflicts=True)
     issued = await _serials(program_id, member_ids, platform)
     made = [row for row in new if issued[row.member_id] == row.serial]
-    told = [fact_of("pass.issued", row.member_id, row.serial, platform, now=now) for row in made]
+    told = [
+        fact_of("pass.issued", row.member_id, row.serial, platform, now=now, by=by) for row in made
+    ]
     await store(program_id, [outbox.facts(told)])
     return issued
 
 
+def _new(
+    program_id: UUID, member_id: UUID, platform: Platform, token_generation: int, *, now: datetime
+) -> PassRow:
+    return PassRow(
+        serial=secrets.token_hex(SERIAL_BYTES),
+        program_id=program_id,
+        member_id=member_id,
+        platform=platform,
+        token_generation=token_generation,
+        issued_at=now,
+        changed_at=now,
+        stale_since=now,
+        last_modified=now.replace(microsecond=0),
+    )
+
+
 def fact_of(
-    kind: str, member_id: UUID, serial: str, platform: Platform, *, now: datetime
+    kind: str, member_id: UUID, serial: str, platform: Platform, *, now: datetime, by: str = ""
 ) -> outbox.Fact:
-    """Return the fact that something happened to a pass."""
+    """Return the fact that something happened to a pass; the audit log keeps who did it, if any."""
     told = {"pass": serial, "platform": platform.value}
-    return outbox.Fact(new_id(now), kind, member_id, now, told)
+    return outbox.Fact(new_id(now), kind, member_id, now, told, outbox.change(by, after=told))
 
 
 async def _serials(

@@ -12,7 +12,9 @@ from loyalty_graph.wallet.service import Platform, fact_of
 
 
 @transaction
-async def void(program_id: UUID, member_id: UUID, serial: str, *, now: datetime) -> None:
+async def void(
+    program_id: UUID, member_id: UUID, serial: str, *, now: datetime, by: str = ""
+) -> None:
     """Make a pass good for nothing, for good; its copies turn grey. Again, it changes nothing.
 
     Raises:
@@ -22,7 +24,7 @@ async def void(program_id: UUID, member_id: UUID, serial: str, *, now: datetime)
     wanted = PassRow.filter(program_id=program_id, member_id=member_id, serial=serial)
     # A change that began later may have been numbered before: this one is to be numbered as well.
     if await wanted.filter(voided_at__isnull=True).update(voided_at=now, changed_at=now):
-        told = fact_of("pass.voided", member_id, serial, platform, now=now)
+        told = fact_of("pass.voided", member_id, serial, platform, now=now, by=by)
         marks = outbox.mark_cards([member_id], now=now)
         await store(program_id, [outbox.facts([told]), marks])
 
@@ -36,14 +38,17 @@ async def void_all(program_id: UUID, member_id: UUID, *, now: datetime) -> None:
 
 
 @transaction
-async def refresh(program_id: UUID, member_id: UUID, serial: str, *, now: datetime) -> None:
+async def refresh(
+    program_id: UUID, member_id: UUID, serial: str, *, now: datetime, by: str = ""
+) -> None:
     """Have every copy of a pass fetched again, and with it those of the member's other passes.
 
     Raises:
         NotFoundError: The member has no such pass.
     """
-    await _platform(program_id, member_id, serial)
-    await store(program_id, [outbox.mark_cards([member_id], now=now)])
+    platform = await _platform(program_id, member_id, serial)
+    told = fact_of("pass.refreshed", member_id, serial, platform, now=now, by=by)
+    await store(program_id, [outbox.facts([told]), outbox.mark_cards([member_id], now=now)])
 
 
 async def _platform(program_id: UUID, member_id: UUID, serial: str) -> Platform:
