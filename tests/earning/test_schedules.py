@@ -114,6 +114,14 @@ def test_a_rule_is_open_from_its_first_instant_to_before_its_last():
     assert microseconds(NOON + moment) == microseconds(NOON) + 1
 
 
+def test_a_rule_that_closes_late_in_the_evening_is_open_until_then():
+    eleven = NOON.replace(hour=23)
+    [bonus] = book(rule(closes_at=eleven.isoformat())).bonuses
+
+    assert bonus.is_open(eleven - timedelta(microseconds=1))
+    assert not bonus.is_open(eleven)
+
+
 def test_a_happy_hour_is_open_while_its_window_is():
     schedule = {"rrule": "FREQ=WEEKLY;BYDAY=SU", "begins": "2026-01-04T12:00", "minutes": 60}
     shop = Shop(book(rule(schedule=schedule)))
@@ -222,6 +230,10 @@ def test_a_rule_with_a_window_inside_is_taken(case: str, opens_at: str, closes_a
                 "BYMONTH, BYMONTHDAY, BYSETPOS, BYWEEKNO, BYYEARDAY, COUNT, FREQ, INTERVAL, "
                 "UNTIL, WKST"
             ),
+        ),
+        (
+            "FREQ=DAILY;COUNT=3;UNTIL=20270101",
+            "COUNT and UNTIL both say when it ends; say one",
         ),
         ("FREQ=DAILY;FREQ=DAILY", "a part of the RRULE stands twice"),
         (

@@ -54,7 +54,8 @@ async def a_version(*rules: dict[str, Any], number: int = 1, **given: Any) -> Ve
 
 
 async def test_a_book_is_made_once_of_the_versions_rules_zone_and_segments(database: object):
-    version = await a_version(rule(segments=["NEW"], opens_at="2026-11-22T00:00:00-05:00"))
+    at_noon = {"rrule": "FREQ=DAILY", "begins": "2026-01-01T12:00", "minutes": 60}
+    version = await a_version(rule(segments=["NEW"], schedule=at_noon))
     when = {"member": {"purchase_count": {"at_most": 1}}}
     new = SegmentSettings.model_validate({"code": "NEW", "name": "New", "when": when})
     await transaction(segments.store_segments)(version.program_id, 1, [new])
@@ -66,7 +67,7 @@ async def test_a_book_is_made_once_of_the_versions_rules_zone_and_segments(datab
     shop = Shop(made)
     tea, old = Line("TEA", 1, 100), MemberFacts(purchase_count=2)
     assert [shop.buy(tea).points, shop.buy(tea, member=old).points] == [51, 1]
-    assert made.bonuses[0].is_open(NOON.replace(hour=0))
+    assert [made.bonuses[0].is_open(NOON.replace(hour=hour)) for hour in (11, 12)] == [False, True]
     assert await service.rule_book(version) is made
     assert (await service.rule_book(later)).is_plain
 
@@ -105,3 +106,12 @@ async def test_each_programme_has_its_own_rules_of_a_version(database: object):
     codes = [[one.code for one in rules.of(ActivityKind.REVIEW)] for rules in earning]
     assert codes == [["TEAS"], ["BEANS"]]
     assert [[*one] for one in offers] == [["TEA_OFFER"], ["BEAN_OFFER"]]
+
+
+async def test_dates_and_exact_numbers_of_a_rule_are_stored_as_they_were_read(database: object):
+    told = rule(multiplier="5/4", opens_at=NOON.isoformat(), pending={"until": "2026-12-24"})
+    version = await a_version(told)
+
+    [found] = (await service.rule_book(version)).bonuses
+
+    assert [found.settings] == list(settings(told).rules)

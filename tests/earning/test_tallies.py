@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Sequence
 from uuid import UUID
 
 import pytest
@@ -17,8 +18,10 @@ open_budgets = transaction(tallies.open_budgets)
 
 
 @transaction
-async def used(program_id: UUID = BEANS, *, lock: bool = False) -> list[tuple[str, str, int]]:
-    [found] = await fetch(program_id, tallies.budgets([EVER, DAY], lock=lock))
+async def used(
+    program_id: UUID = BEANS, *, keys: Sequence[BudgetKey] = (EVER, DAY), lock: bool = False
+) -> list[tuple[str, str, int]]:
+    [found] = await fetch(program_id, tallies.budgets(keys, lock=lock))
     return [row for rows in found for row in rows]
 
 
@@ -61,6 +64,19 @@ async def test_budgets_are_each_programmes_own(database: object):
     await move(TEAS, {DAY: 100}, limits=LIMITS)
 
     assert await used(BEANS) == await used(TEAS) == [(*DAY, 100)]
+
+
+async def test_what_one_takes_and_puts_back_leaves_other_budgets_as_they_are(database: object):
+    autumn = BudgetKey("AUTUMN", EVER.period)
+    limits = {EVER: 100, autumn: 100}
+    for program_id in (BEANS, TEAS):
+        await move(program_id, {EVER: 10, autumn: 20}, limits=limits)
+
+    await move(TEAS, {EVER: 5}, limits=limits)
+    await move(TEAS, {autumn: -3}, limits={})
+
+    assert await used(BEANS, keys=[autumn, EVER]) == [(*autumn, 20), (*EVER, 10)]
+    assert await used(TEAS, keys=[autumn, EVER]) == [(*autumn, 17), (*EVER, 15)]
 
 
 async def test_an_opened_budget_is_unused_and_opened_once(database: object):

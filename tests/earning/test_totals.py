@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
-from loyalty_graph.earning.counters import BudgetKey, Count, CounterKey
+from loyalty_graph.earning.counters import BudgetKey, Count, CounterKey, Counters
 from loyalty_graph.earning.outcomes import TOTAL, Cut
 from loyalty_graph.purchases.rules import Line
 from tests.earning.books import ADA, NOON, Shop, book, by_rule, rule
@@ -39,6 +39,15 @@ def test_at_the_cap_of_a_day_what_is_wanted_is_not_all_granted():
     }
     assert "capped" not in given[0].reckoning()
     assert shop.buy(TEN, at=NOON + timedelta(days=1)).points == 10
+
+
+def test_what_just_fills_a_cap_is_given_whole():
+    shop = capped({"points": 10, "per": "DAY"})
+
+    earned = shop.buy(TEN)
+
+    assert earned.points == 10
+    assert "capped" not in earned.reckoning()
 
 
 def test_what_is_too_much_is_taken_from_the_last_rule_first_and_then_from_the_lines():
@@ -108,6 +117,18 @@ def test_a_refund_takes_what_no_longer_stands_and_gives_the_room_back():
     assert (first.due_points, second.due_points) == (0, 15)
     assert shop.counters.changed[CounterKey(ADA, TOTAL, "2026-11-22")].points == 10
     assert shop.buy(Line("TEA", 1, 9000)).points == 15
+
+
+def test_a_refund_of_what_a_cap_had_cut_moves_no_counter():
+    shop = capped({"points": 5, "per": "DAY"}, {**FOR_ALL, "points": 500})
+    two = [Line("TEA", 2, 1000)]
+    earned = shop.buy(*two)
+    shop.counters = Counters({CounterKey(ADA, TOTAL, "2026-11-22"): Count(5)})
+
+    worth = shop.bring_back(earned.pinned(), two, [Line("TEA", 2, 1000, refunded=1)])
+
+    assert (earned.points, worth.due_points) == (5, 0)
+    assert (shop.counters.changed, shop.counters.spent) == ({}, {})
 
 
 def test_a_book_with_nothing_but_caps_knows_what_it_reads():

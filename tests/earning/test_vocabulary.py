@@ -75,6 +75,7 @@ EITHER = pytest.mark.parametrize("asking", [in_purchase, in_activity])
         ({"time": {"day": 31}}, False, True),
         ({"store": {"code": "Main Street"}}, True, False),
         ({"store": {"code": {"is_set": False}}}, False, True),
+        ({"store": {"code": {"is_not": "Elsewhere"}}}, True, False),
         ({"store": {"labels": {"has": "CITY"}}}, True, False),
     ],
 )
@@ -117,6 +118,28 @@ def test_what_no_moment_or_store_can_be_is_refused(
 
     with pytest.raises(ValidationError):
         field.validate_python(when)
+
+
+@pytest.mark.parametrize("name", ["PURCHASES", "ACTIVITIES"])
+@pytest.mark.parametrize(
+    "when",
+    [
+        {"time": {"hour": 0}},
+        {"time": {"hour": 23}},
+        {"time": {"month": 1}},
+        {"time": {"month": 12}},
+        {"time": {"day": 1}},
+        {"time": {"day": 31}},
+        {"store": {"code": {"is_set": False}}},
+        {"store": {"labels": {"is_set": False}}},
+    ],
+)
+def test_what_a_moment_or_store_can_be_is_taken(
+    name: str, when: dict[str, Any], words: SimpleNamespace
+):
+    field = TypeAdapter(Annotated[dict[str, Any], condition_of(getattr(words, name))])
+
+    assert field.validate_python(when) == when
 
 
 @pytest.mark.parametrize("name", ["PURCHASES", "ACTIVITIES"])

@@ -12,7 +12,18 @@ from loyalty_graph.ledger.kinds import Book, Kind
 from loyalty_graph.ledger.rules import Lot, Reversal
 from loyalty_graph.ledger.terms import PLAIN
 from loyalty_graph.programs.expiry import ExpiryPolicy, ExpirySettings
-from tests.ledger.accounts import NEVER, account, cause, day, earn, kinds, left, three_lots
+from tests.ledger.accounts import (
+    ADA,
+    NEVER,
+    PROGRAM,
+    account,
+    cause,
+    day,
+    earn,
+    kinds,
+    left,
+    three_lots,
+)
 
 
 def test_points_that_expire_first_are_spent_first():
@@ -69,6 +80,21 @@ def test_a_transfer_holds_both_legs_the_balance_and_its_place_in_the_chain():
     )
 
 
+def test_the_chain_covers_the_lot_that_a_transfer_opened():
+    one = account()
+
+    earned = earn(one, 100, day(90))
+
+    at = day(0)
+    details = chain.details_hash(b"s", "", "till", {"why": "r"})
+    opened, uses = (100, day(90), None), ()
+    covered = chain.Fields(
+        1, "EARN", "ISSUED", "MEMBER", 100, 100, at, at, "r", 1, opened, uses, details
+    )
+    assert earned.hash == chain.link(chain.genesis(PROGRAM, ADA), covered)
+    assert (earned.kind, earned.uses) == (Kind.EARN, ())
+
+
 def test_points_cannot_be_spent_from_the_moment_they_expire():
     one = account()
     earn(one, 10, day(5))
@@ -103,7 +129,7 @@ def test_who_is_not_active_neither_earns_nor_spends(status: str):
         lambda: rules.adjust(one, 1, cause(), expires_at=NEVER),
         lambda: rules.adjust(one, -1, cause(), expires_at=NEVER),
     ):
-        with pytest.raises(MemberNotActiveError, match=status.lower()):
+        with pytest.raises(MemberNotActiveError, match=f"Member {ADA} is {status.lower()}"):
             command()
 
     assert (one.posted, one.qualifying, one.lifetime, one.lots[0].remaining) == ([], 0, 0, 10)
@@ -344,6 +370,28 @@ def test_who_may_earn_while_suspended_is_given_points_by_hand_and_none_are_taken
         rules.adjust(one, -1, cause(), expires_at=NEVER)
 
     assert (one.balance, kinds(one)) == (1, [(Kind.ADJUST, 1)])
+
+
+def test_who_may_earn_while_suspended_earns_and_spends_nothing():
+    one = account("SUSPENDED")
+    one.may_earn = True
+
+    earn(one, 5)
+    for spending in (rules.redeem, rules.hold, rules.capture):
+        with pytest.raises(MemberNotActiveError):
+            spending(one, 1, cause())
+
+    assert (one.balance, kinds(one)) == (5, [(Kind.EARN, 5)])
+
+
+def test_an_account_dates_a_lot_by_what_its_owner_was_told():
+    one = account()
+    one.terms = replace(PLAIN, notice_days=14)
+
+    told = one.dated(Lot(1, 10, 10, day(9), told_expires_at=day(12)))
+    untold = one.dated(Lot(2, 10, 10, day(9)))
+
+    assert (told.ends_at, untold.ends_at) == (day(12), NEVER)
 
 
 def test_the_lots_that_were_loaded_may_be_just_enough():
