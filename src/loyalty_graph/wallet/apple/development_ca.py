@@ -115,7 +115,7 @@ def make_chain(identity: PassIdentity, *, now: datetime, key_bits: int = KEY_BIT
 
 def _load(folder: Path, *, identity: PassIdentity, now: datetime) -> Signer:
     files = SigningFiles(folder / CERTIFICATE_FILE, folder / KEY_FILE, folder / ISSUER_FILE)
-    signer = load_signer(files, expected=identity, now=now)
+    signer = load_signer(files, expected=identity, is_own_key=True, now=now)
     root = development_root(folder)
     try:
         signer.issuer.verify_directly_issued_by(root)

@@ -129,15 +129,22 @@ class Signer:
 
 
 def load_signer(
-    files: SigningFiles, *, expected: PassIdentity | None = None, now: datetime
+    files: SigningFiles,
+    *,
+    expected: PassIdentity | None = None,
+    is_own_key: bool = False,
+    now: datetime,
 ) -> Signer:
     """Read certificate, key and issuer, and check that they fit each other and `expected` at `now`.
+
+    The primes of a key that we made ourselves (`is_own_key`) are believed: to test them takes most
+    of the time it takes to start.
 
     Raises:
         CertificateError: a file cannot be read or does not fit; the message names it.
     """
     certificate = read_certificate(files.certificate)
-    key = private_key(_read(files.key), files.key_password, path=files.key)
+    key = private_key(_read(files.key), files.key_password, path=files.key, is_own=is_own_key)
     issuer = read_certificate(files.issuer)
     return checked_signer(certificate, key, issuer, files, expected=expected, now=now)
 
@@ -184,14 +191,17 @@ def read_certificate(path: Path) -> x509.Certificate:
         raise CertificateError(f"{path}: this is not a certificate in PEM or DER.") from None
 
 
-def private_key(data: bytes, password: str | None, *, path: Path) -> rsa.RSAPrivateKey:
-    """Return the key in PEM text that was read from `path`.
+def private_key(
+    data: bytes, password: str | None, *, path: Path, is_own: bool = False
+) -> rsa.RSAPrivateKey:
+    """Return the key in PEM text that was read from `path`; one of our own is not tested.
 
     Raises:
         CertificateError: it is none, or the password does not open it.
     """
     try:
-        key = load_pem_private_key(data, password.encode() if password is not None else None)
+        secret = password.encode() if password is not None else None
+        key = load_pem_private_key(data, secret, unsafe_skip_rsa_key_validation=is_own)
     except TypeError:
         fault = "needs its password" if password is None else "has no password, but one is set"
         raise CertificateError(f"{path}: the key {fault}.") from None
