@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loyalty_graph.benefits.rules import Multiplier
-from loyalty_graph.earning.counters import CARRY, BudgetKey, Count, Counters
-from loyalty_graph.earning.outcomes import pinned_counters
+from loyalty_graph.earning.counters import CARRY, BudgetKey, Count, CounterKey, Counters
+from loyalty_graph.earning.outcomes import GivenBack, pinned_counters
 from loyalty_graph.purchases.reductions import reduce, spread
 from loyalty_graph.purchases.rules import Line, bring_back
 from loyalty_graph.segments.facts import MemberFacts
@@ -167,6 +167,56 @@ def test_a_debt_larger_than_a_purchase_is_paid_off_by_it():
     assert shop.mine.carried("BONUS") == -600
 
 
+def test_what_was_carried_before_counts_again_with_what_is_left():
+    shop = Shop(book(rule(rate=FULL_TEN), default_rate=None))
+    shop.buy(Line("TEA", 1, 500))
+    earned = shop.buy(TEA)
+
+    worth = shop.bring_back(earned.pinned(), [TEA], bring_back([TEA], {1: 1}))
+
+    assert (earned.points, worth.due_points) == (2, 1)
+    assert shop.mine.carried("BONUS") == 250
+
+
+@pytest.mark.parametrize("gives", [{"points": 50}, {"rate": FULL_TEN}])
+def test_a_single_cent_that_is_left_keeps_what_it_earns(gives: dict[str, Any]):
+    counters = Counters({CounterKey(ADA, "BONUS", CARRY): Count(999)})
+    shop = Shop(book(rule(**gives), default_rate=None), counters)
+    cents = [Line("TEA", 2, 1)]
+    earned = shop.buy(*cents)
+
+    one_left = bring_back(cents, {1: 1})
+    first = shop.bring_back(earned.pinned(), cents, one_left)
+    second = shop.bring_back(first.pinned, one_left, bring_back(one_left, {1: 1}))
+
+    assert earned.points > 0
+    assert (first.due_points, second.due_points) == (0, earned.points)
+
+
+def test_what_earlier_versions_left_to_carry_is_not_kept_for_a_purchase_brought_back():
+    counters = Counters({CounterKey(ADA, "BONUS", CARRY): Count(4900)})
+    shop = Shop(book(rule(rate=FULL_TEN), default_rate=None), counters)
+    hundred = [Line("TEA", 1, 100)]
+    earned = shop.buy(*hundred)
+
+    worth = shop.bring_back(earned.pinned(), hundred, bring_back(hundred, {1: 1}))
+
+    assert (earned.points, worth.due_points) == (5, 5)
+    assert shop.mine.carried("BONUS") == 4900
+
+
+def test_what_is_carried_is_exact_however_large_a_purchase_is():
+    step = 10**12 - 1
+    shop = Shop(book(rule(rate={**FULL_TEN, "per_amount_minor": step}), default_rate=None))
+    large = [Line("TEA", 1, 99_999 * step + 7)]
+    earned = shop.buy(*large)
+    carried = shop.mine.carried("BONUS")
+
+    shop.bring_back(earned.pinned(), large, bring_back(large, {1: 1}))
+
+    assert (earned.points, carried, shop.mine.carried("BONUS")) == (99_999, 7, 0)
+
+
 def test_a_rule_that_no_longer_holds_takes_all_it_gave():
     shop = Shop(book(rule(when={"purchase": {"total_minor": {"at_least": 1000}}})))
     pinned = shop.buy(TEA).pinned()
@@ -174,6 +224,7 @@ def test_a_rule_that_no_longer_holds_takes_all_it_gave():
     worth = shop.bring_back(pinned, [TEA], bring_back([TEA], {1: 1}))
 
     assert worth.due_points == 50 + 8
+    assert worth.given_back == (GivenBack("BONUS", 50, is_all=True, periods=()),)
     assert worth.pinned["rules"] == []
 
 

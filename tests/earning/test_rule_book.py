@@ -1,10 +1,11 @@
 from datetime import date, timedelta
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
 from loyalty_graph.benefits.rules import Multiplier
-from loyalty_graph.earning.outcomes import Cut
+from loyalty_graph.earning.outcomes import Carry, Cut, Outcome
 from loyalty_graph.earning.pending import Pending
 from loyalty_graph.earning.rule_book import DAYS_KEPT
 from loyalty_graph.errors import InvalidInputError
@@ -150,6 +151,56 @@ def test_an_offer_counts_for_who_activated_it():
     assert by_rule(shop.buy(TEA)) == {"BONUS": 50}
     assert by_rule(shop.buy(MUG, offers=frozenset({"BREAD"}))) == {"BONUS": 50}
     assert shop.book.needs.offers == {"BREAD"}
+
+
+FULL_TEN = {"points": 1, "per_amount_minor": 1000, "granularity": "STEP", "carry": True}
+LIMITED = {"caps": [{"points": 900, "per": "DAY"}], "budget": {"points": 900, "per": "MONTH"}}
+
+
+@pytest.mark.parametrize("is_offer", [False, True])
+@pytest.mark.parametrize(
+    ("gives", "points", "carry"),
+    [
+        ({"points": 9}, 9, None),
+        ({"rate": {"points": 2, "per_amount_minor": 100}}, 30, None),
+        ({"rate": FULL_TEN}, 1, Carry(0, 500, 1500)),
+        ({"multiplier": "2"}, 15, None),
+        ({"steps": [{"from_minor": 1500, "points": 7}]}, 7, None),
+    ],
+)
+def test_what_was_given_says_by_what_how_long_it_waits_and_where_it_counts(
+    gives: dict[str, Any], points: int, carry: Carry | None, *, is_offer: bool
+):
+    plain, limited = (
+        rule(code, **gives, **more, pending={"days": 3})
+        for code, more in (("PLAIN", {}), ("LIMITED", LIMITED))
+    )
+    shop = Shop(book(offers=[plain, limited]) if is_offer else book(plain, limited))
+
+    earned = shop.buy(TEA, offers=frozenset({"PLAIN", "LIMITED"}))
+
+    waits, day, month = Pending(days=3), "2026-11-22", "2026-11"
+    assert earned.outcomes == (
+        Outcome("PLAIN", "Plain", points, points, (), waits, is_offer, carry=carry),
+        Outcome("LIMITED", "Limited", points, points, (), waits, is_offer, (day,), month, carry),
+    )
+
+
+@pytest.mark.parametrize(
+    "gives",
+    [
+        {"points": 1},
+        {"points": 1, "lines": {"product_type": "TEA"}},
+        {"rate": {"points": 1, "per_amount_minor": 1}},
+        {"rate": {**FULL_TEN, "per_amount_minor": 1}},
+        {"steps": [{"from_minor": 1, "points": 1}]},
+    ],
+)
+def test_a_single_cent_earns_what_a_rule_gives_for_it(gives: dict[str, Any]):
+    shop = Shop(book(rule(**gives)))
+
+    assert by_rule(shop.buy(Line("TEA", 1, 1))) == {"BONUS": 1}
+    assert by_rule(shop.buy(Line("TEA", 1, 0))) == {}
 
 
 def test_a_book_says_what_its_rules_read_of_members():

@@ -96,8 +96,10 @@ def test_everybody_shares_the_cap_of_the_programme():
     assert shop.counters.spent == {BudgetKey(TOTAL, "2026-11"): 25}
 
 
-def test_a_purchase_earns_no_more_than_several_caps_of_one_period_allow():
-    shop = capped(FOR_ALL, {**FOR_ALL, "points": 15})
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+def test_a_purchase_earns_no_more_than_several_caps_of_one_period_allow(order: slice):
+    caps = [FOR_ALL, {**FOR_ALL, "points": 15}]
+    shop = capped(*caps[order])
 
     assert shop.book.budgets([NOON.date()]) == {(TOTAL, "2026-11"): 15}
     assert [shop.buy(TEN).points for _ in range(3)] == [10, 5, 0]
