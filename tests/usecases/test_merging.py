@@ -36,6 +36,7 @@ from loyalty_graph.rewards.rules import Step
 from loyalty_graph.tiers.models import TierStanding
 from loyalty_graph.usecases import (
     activations,
+    erasing,
     locking,
     membership,
     merging,
@@ -80,6 +81,11 @@ async def unmerge(shop: Shop, ada: Member, **changes: Any) -> merging.Merged:
     key = f"unmerge {ada.id} {shop.now}"
     command = merging.UnmergeMembers("staff:1", key, ada.id, "two people after all")
     return await merging.unmerge(shop.program_id, replace(command, **changes), now=shop.now)
+
+
+async def erase(shop: Shop, member: Member) -> None:
+    command = erasing.EraseMember("staff:1", f"erase {member.id}", by_id(member), b"secret")
+    await erasing.erase(shop.program_id, command, now=shop.now)
 
 
 async def account(member: Member) -> AccountRow:
@@ -368,6 +374,38 @@ async def test_points_that_had_paid_for_goods_come_back_to_the_survivor(database
     assert (done.returned_points, await shop.balance(ada)) == (40, 0)
     assert await shop.balance(bea) == 50
     await check(shop)
+
+
+async def test_goods_of_who_was_erased_since_are_the_survivors_to_bring_back(database: object):
+    payment = {"points": 1, "worth_minor": 1, "basket_percent_max": 50}
+    shop = await open_shop(program(payment=payment))
+    ada, bea = await people(shop)
+    earned = await shop.buy(ada, FIFTY)
+    paid = await shop.buy(ada, (Line("TEA", 1, 100),), pay_points=40)
+    await shop.buy(bea, THIRTY)
+    await merge(shop, ada, bea)
+    await erase(shop, ada)
+
+    back = await shop.bring_back(paid, None)
+    done = await shop.bring_back(earned, None)
+
+    assert (back.returned_points, done.clawed_back_points, done.shortfall_points) == (40, 50, 0)
+    assert (await shop.balance(ada), await shop.balance(bea)) == (0, 30)
+    assert (await status(ada), await status(bea)) == ("ERASED", "ACTIVE")
+    await check(shop)
+
+
+async def test_who_was_erased_stays_so(shop: Shop):
+    ada, bea = await people(shop)
+    await shop.buy(ada, FIFTY)
+    await merge(shop, ada, bea)
+    await erase(shop, ada)
+    before = await rows()
+
+    with pytest.raises(MemberNotActiveError, match="is erased"):
+        await unmerge(shop, ada)
+
+    assert await rows() == before
 
 
 async def test_a_redemption_that_is_refunded_gives_its_points_to_the_survivor(database: object):

@@ -166,8 +166,9 @@ async def unmerge(program_id: UUID, command: UnmergeMembers, *, now: datetime) -
     Raises:
         InvalidInputError: There is no reason, or too long a one.
         NotMergedError: No such member, or one who was not merged.
+        MemberNotActiveError: The member was erased since, perhaps with the survivor.
         UnmergeTooLateError: The merge is more than 30 days old.
-        MergeBlockedError: The survivor is merged or erased himself.
+        MergeBlockedError: The survivor is merged himself.
         IdempotencyMismatchError: The key was used with other input.
     """
     _check(command.reason)
@@ -181,7 +182,7 @@ async def unmerge(program_id: UUID, command: UnmergeMembers, *, now: datetime) -
     if done is None or found is None:
         raise NotMergedError(command.merged_id)
     merged, into = batch.account(0, wanted[0]), batch.account(1, wanted[1])
-    _check_parting(done, into, now=now)
+    _check_parting(done, merged, into, now=now)
     before = merged.sequence
     await _part(batch, merged, into, _cause(new_id(now), command, {}, now=now), done)
     tiering.part(into.member_id, merged.member_id)
@@ -276,13 +277,14 @@ async def _set_status(program_id: UUID, member_id: UUID, status: MemberStatus) -
     await store(program_id, [members.set_status(member_id, status), account])
 
 
-def _check_parting(done: Merge, into: Account, *, now: datetime) -> None:
+def _check_parting(done: Merge, merged: Account, into: Account, *, now: datetime) -> None:
+    if merged.status != MemberStatus.MERGED:
+        raise MemberNotActiveError(merged.member_id, merged.status, field="memberId")
     until = done.merged_at + timedelta(days=UNMERGE_DAYS)
     if now > until:
         raise UnmergeTooLateError(until.isoformat())
-    if into.status in {MemberStatus.MERGED, MemberStatus.ERASED}:
-        told = f"a member between, who is {into.status.lower()}"
-        raise MergeBlockedError(told, field="memberId")
+    if into.status == MemberStatus.MERGED:
+        raise MergeBlockedError("a member between, who is merged", field="memberId")
 
 
 async def _part(

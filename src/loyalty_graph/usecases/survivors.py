@@ -15,6 +15,8 @@ from loyalty_graph.members import merges
 from loyalty_graph.members.rules import MemberStatus
 
 SYSTEM = "system"
+PERHAPS_MERGED = {MemberStatus.MERGED, MemberStatus.ERASED}
+"""Somebody who was merged may have been erased since, and lives on as before."""
 SALT_BYTES = 16
 
 
@@ -25,7 +27,7 @@ async def living(
 
     A survivor's is locked, loaded with all its lots, and added to the `accounts` of the batch.
     """
-    if account.status != MemberStatus.MERGED:
+    if account.status not in PERHAPS_MERGED:
         return account
     survivor_id = await merges.survivor_of(program_id, account.member_id)
     if survivor_id not in accounts:
@@ -45,15 +47,18 @@ async def forward(
     stranded = [
         one
         for one in accounts.values()
-        if one.status == MemberStatus.MERGED and (one.balance or one.pending)
+        if one.status in PERHAPS_MERGED and (one.balance or one.pending)
     ]
-    return [await _forward(program_id, accounts, one, now=now) for one in stranded]
+    moved = [await _forward(program_id, accounts, one, now=now) for one in stranded]
+    return [one for one in moved if one is not None]
 
 
 async def _forward(
     program_id: UUID, accounts: MutableMapping[UUID, Account], account: Account, *, now: datetime
-) -> outbox.Fact:
+) -> outbox.Fact | None:
     survivor = await living(program_id, accounts, account, now=now)
+    if survivor is account:
+        return None
     reference, before = str(new_id(now)), survivor.sequence
     # Nothing stays there, so what is there came in just now.
     account.has_all_lots = True
