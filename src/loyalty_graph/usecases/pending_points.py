@@ -194,7 +194,7 @@ async def cancel(program_id: UUID, command: CancelPending, *, now: datetime) -> 
         PendingActivatedError: They can be spent already.
         PendingCancelledError: They are gone.
         PendingAmountError: Fewer wait.
-        MemberNotActiveError: The member was merged.
+        MemberNotActiveError: The member was merged or erased.
         IdempotencyMismatchError: The key was used with other input.
     """
     _check(command)
@@ -205,7 +205,7 @@ async def cancel(program_id: UUID, command: CancelPending, *, now: datetime) -> 
     if (earlier := batch.earlier(0)) is not None:
         return PendingMoved.replay(earlier)
     account = batch.account(0, command.member)
-    if account.status == MemberStatus.MERGED:
+    if account.status in {MemberStatus.MERGED, MemberStatus.ERASED}:
         raise MemberNotActiveError(account.member_id, account.status)
     await tiering.take(batch)
     found = await _waiting(program_id, account, command.earning)

@@ -27,6 +27,7 @@ from loyalty_graph.usecases import posting
 from loyalty_graph.usecases.tiering import Tiering
 
 EARNED = {Kind.EARN, Kind.EARN_PENDING}
+HAS_LEFT = {MemberStatus.CLOSED, MemberStatus.MERGED, MemberStatus.ERASED}
 _FOR_GOOD = "adjust the points, with the reason"
 ADVICE: Mapping[Kind, str] = {
     Kind.EARN: "refund or void the purchase",
@@ -111,7 +112,7 @@ async def reverse(program_id: UUID, command: ReverseEntry, *, now: datetime) -> 
         PendingCancelledError: Its points were cancelled while they waited.
         EntryNotReversibleError: Something else undoes such an entry.
         MemberNotActiveError: Points are to be given back to a member who may not have them, or the
-            member lives on as another one.
+            member has left: nothing is there to be taken, and what is forfeited stays so.
         IdempotencyMismatchError: The key was used with other input.
     """
     _check(command)
@@ -122,7 +123,7 @@ async def reverse(program_id: UUID, command: ReverseEntry, *, now: datetime) -> 
     if (earlier := batch.earlier(0)) is not None:
         return EntryReversed.replay(earlier)
     account = batch.account(0, command.member)
-    if account.status == MemberStatus.MERGED:
+    if account.status in HAS_LEFT:
         raise MemberNotActiveError(account.member_id, account.status)
     await tiering.take(batch)
     entry = await _reversible(program_id, command)
