@@ -30,6 +30,7 @@ def test_the_programme_says_who_it_is_and_how_points_live(programme: dict[str, A
         "expiry_months": 6,
         "clawback": "CLAMP_TO_ZERO",
         "payment": {"points": 100, "worth_minor": 50, "basket_percent_max": 50},
+        "transfers": {"min_points": 50, "max_points_per_year": 2000, "fee_percent": 5},
     }
 
 
