@@ -55,22 +55,27 @@ def test_its_report_is_the_same_on_every_run_and_database(call: CommandLine, dat
 def test_the_expected_report_adds_up():
     report = orjson.loads(GOLDEN.read_bytes())
 
-    assert report["points_issued"] == (
+    assert report["points_issued"] + report["points_migrated"] == (
         report["points_redeemed"]
         + report["points_expired"]
         + report["points_clawed_back"]
+        + report["fees"]
         + report["points_outstanding"]
     )
+    for happened in ("points_migrated", "points_transferred", "fees", "holds", "late_receipts"):
+        assert report[happened] > 0
+    assert report["merges"] > 0
     assert report["redemptions"] >= report["rewards_redeemed"] > 0
     assert report["subscriptions"] > 0
     assert report["vouchers_outstanding"] > 0
-    assert sum(report["tiers"].values()) == report["members"]
+    assert sum(report["tiers"].values()) == report["members"] - report["merges"]
     assert report["points_expired"] > 0
     assert report["points_clawed_back"] > 0
     assert report["ledger"]["differences"] == 0
     assert report["stale_cards"] == 0
     assert 0 < report["passes_updated"]["apple"] == report["passes_updated"]["google"] <= 20
-    assert report["ledger"]["accounts"] == report["members"] == report["passes_issued"] == 20
+    assert report["ledger"]["accounts"] == report["members"] == 23
+    assert report["passes_issued"] == report["members"] - report["merges"]
 
 
 def test_another_seed_returns_other_baskets_and_nothing_else(call: CommandLine, database_url: str):

@@ -15,9 +15,11 @@ CHOICE = Choice(date(2026, 11, 22), seed=1, households=500)
 REPORT = Report(
     **dict.fromkeys(
         (
-            *("members", "purchases", "purchase_lines", "points_issued", "points_redeemed"),
-            *("points_expired", "points_clawed_back", "points_outstanding", "shortfall"),
-            *("refunds", "redemptions", "rewards_redeemed", "vouchers_outstanding"),
+            *("members", "purchases", "purchase_lines", "points_issued", "points_migrated"),
+            *("points_redeemed", "points_expired", "points_clawed_back", "fees"),
+            *("points_outstanding", "points_transferred", "shortfall", "late_receipts"),
+            *("refunds", "redemptions", "rewards_redeemed", "holds", "merges"),
+            "vouchers_outstanding",
             *("subscriptions", "passes_issued", "stale_cards"),
         ),
         7,
@@ -62,6 +64,22 @@ def test_a_record_of_another_version_counts_as_none(tmp_path: Path):
     record.path.write_text(text.replace('"shortfall"', '"forgiven"'))
 
     assert record.read() is None
+
+
+def test_what_came_in_is_gone_or_still_there():
+    report = replace(
+        REPORT,
+        points_issued=1000,
+        points_migrated=200,
+        points_redeemed=300,
+        points_expired=40,
+        points_clawed_back=5,
+        fees=10,
+        points_outstanding=845,
+    )
+
+    assert report.points_unaccounted == 0
+    assert replace(report, fees=11).points_unaccounted == -1
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from loyalty_graph.rewards.models import RedemptionRow
 from loyalty_graph.sandbox.baskets import MINUTES_PER_DAY, Baskets
 from loyalty_graph.sandbox.chance import Chance
 from loyalty_graph.sandbox.redeeming import HELD_ONE_IN, LEFT_ONE_IN, REDEEMS_ONE_IN
-from loyalty_graph.sandbox.replay import RETURNED_ONE_IN, Replay
-from tests.shop import CODES, COFFEE, PROGRAM, open_shop
+from loyalty_graph.sandbox.replay import LATE_ONE_IN, RETURNED_ONE_IN, Replay
+from tests.shop import CODES, COFFEE, DAY, PROGRAM, open_shop
 
 NEW_YORK = ZoneInfo("America/New_York")
 IN_NEW_YORK: dict[str, Any] = {
@@ -91,6 +91,34 @@ async def test_one_basket_in_a_hundred_comes_back_a_week_later_at_the_same_minut
     ]
     assert found == expected
     assert 1 < len(found) < 15
+
+
+@pytest.mark.usefixtures("database")
+async def test_one_basket_in_a_hundred_is_recorded_three_days_late_but_for_those_of_the_last_days():
+    first, count = date(2026, 9, 1), 600
+    minutes = [number * 37 + 480 for number in range(count)]
+    last = first + timedelta(days=minutes[-1] // MINUTES_PER_DAY)
+    chance = Chance(SEED)
+
+    await replay(baskets_of(first, minutes, cents=4), date(2026, 10, 1))
+
+    found = {
+        row.external_id: (
+            row.purchased_at.astimezone(NEW_YORK).date(),
+            (row.recorded_at - timedelta(seconds=1)).astimezone(NEW_YORK).date(),
+        )
+        for row in await Purchase.all()
+    }
+    late = {name for name, (bought, recorded) in found.items() if bought != recorded}
+    assert len(found) == count
+    assert late == {
+        f"basket-{row}"
+        for row in range(count)
+        if chance.falls(LATE_ONE_IN, "late", row)
+        and first + timedelta(days=minutes[row] // MINUTES_PER_DAY + 3) <= last
+    }
+    assert 1 < len(late) < 15
+    assert {recorded - bought for bought, recorded in map(found.__getitem__, late)} == {3 * DAY}
 
 
 @pytest.mark.usefixtures("database")
@@ -187,7 +215,7 @@ async def test_a_hold_that_nobody_confirmed_is_released_on_the_next_evening():
 
 @pytest.mark.usefixtures("database")
 async def test_points_expire_up_to_the_day_before_today():
-    await replay(baskets_of(date(2026, 1, 5), [600]), date(2026, 7, 7), seed=9)
+    await replay(baskets_of(date(2026, 1, 5), [600]), date(2026, 7, 7), seed=SEED)
 
     entries = await TransferRow.all().order_by("sequence")
     assert [(one.kind, one.points) for one in entries] == [("EARN", 50), ("EXPIRE", 50)]

@@ -8,7 +8,7 @@ import pytest
 from loyalty_graph.programs import service as programs
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.sandbox.survey import Highlight, Survey, survey
-from loyalty_graph.usecases import scheduled, subscriptions
+from loyalty_graph.usecases import merging, scheduled, subscriptions
 from tests.sandbox.test_subscribing import PLANS, SANDBOX
 from tests.shop import PROGRAM, Shop, by_id, open_shop
 
@@ -84,6 +84,20 @@ async def test_of_a_tiny_demo_who_has_the_most_points_is_shown():
     seen = await found(shop)
 
     assert seen.highlights() == (Highlight("only", "Gold, 123 beans"),)
+
+
+async def test_who_lives_on_as_another_member_is_not_counted():
+    shop = await opened()
+    ada, bo = [await shop.enrol(external_id=name) for name in ("ada", "bo")]
+    await shop.buy(bo, (Line("TEA", 1, 700),))
+    command = merging.MergeMembers("partner:till", "k", by_id(bo), by_id(ada), "one person")
+    await merging.merge(shop.program_id, command, now=shop.now)
+
+    seen = await found(shop)
+
+    assert seen.tiers == {"GREEN": 1, "GOLD": 0}
+    assert [one.member for one in seen.highlights()] == ["ada"]
+    assert len(seen.richest) == 1
 
 
 async def test_without_tiers_points_and_plans_are_worth_a_look():

@@ -80,6 +80,11 @@ async def newest(
     return {member_id: [hold_of(row) for row in rows] for member_id, rows in found.items()}
 
 
+async def count(program_id: UUID) -> int:
+    """Return how many holds the programme's members had."""
+    return await HoldRow.filter(program_id=program_id).count()
+
+
 async def due(program_id: UUID, *, now: datetime, limit: int) -> list[Key]:
     """Return holds whose time is over, at most `limit`, the longest over first."""
     rows = (

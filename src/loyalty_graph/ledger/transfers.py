@@ -153,6 +153,16 @@ async def given_since(program_id: UUID, member_id: UUID, since: datetime) -> int
     return int(rows[0]["given"] or 0)
 
 
+async def received(program_id: UUID) -> int:
+    """Return all points that members have received from others."""
+    rows: Any = (
+        await PointsTransferRow.filter(program_id=program_id, state=TransferState.RECEIVED)
+        .annotate(received=Sum("points"))
+        .values("received")
+    )
+    return int(rows[0]["received"] or 0)
+
+
 async def said(program_id: UUID, key: TransferKey) -> tuple[str, str]:
     """Return who made a transfer, and the reason that was given."""
     member_id, transfer_id = key

@@ -72,6 +72,11 @@ async def in_force(program_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, M
     }
 
 
+async def count(program_id: UUID) -> int:
+    """Return how many members live on as others."""
+    return await MemberMerge.filter(program_id=program_id, unmerged_at__isnull=True).count()
+
+
 async def living_as(program_id: UUID, member_id: UUID) -> list[UUID]:
     """Return who lives on as this member, also over others in between."""
     of_program = MemberMerge.filter(program_id=program_id, unmerged_at__isnull=True)

@@ -17,13 +17,15 @@ from loyalty_graph.errors import InvalidInputError
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.identity import service as identity
 from loyalty_graph.identity.rules import Scope, TokenMode
+from loyalty_graph.ledger import holds, transfers
 from loyalty_graph.ledger import reads as ledger_reads
 from loyalty_graph.ledger import service as ledger
 from loyalty_graph.ledger.audit import Audit
 from loyalty_graph.ledger.kinds import Book, Kind
+from loyalty_graph.members import merges
 from loyalty_graph.members import reads as members
 from loyalty_graph.members import service as member_service
-from loyalty_graph.members.rules import Reference, ReferenceKind
+from loyalty_graph.members.rules import MemberStatus, Reference, ReferenceKind
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.purchases import reads as purchases
@@ -36,7 +38,7 @@ from loyalty_graph.sandbox.records import Choice, Finished, Report
 from loyalty_graph.sandbox.redeeming import CALLER
 from loyalty_graph.sandbox.replay import Replay
 from loyalty_graph.sandbox.subscribing import SUBSCRIBES_ONE_IN
-from loyalty_graph.sandbox.survey import Highlight, Survey, survey
+from loyalty_graph.sandbox.survey import Highlight, survey
 from loyalty_graph.sandbox.wallets import Wallets
 from loyalty_graph.usecases import card_links, program_file, proof
 from loyalty_graph.wallet import latency, links
@@ -146,8 +148,9 @@ async def prepare(
             now=now,
             progress=lambda done: tell("verify", done, baskets.households),
         )
-    found = await survey(program.program_id, program.settings, now=now)
-    report = await _report(program, audit, following, found, seconds, now=now)
+    report = await _report(program, audit, following, replay, seconds, now=now)
+    # The books are sums of entries, what is outstanding is the sum of accounts.
+    assert report.points_unaccounted == 0, "every point came in once and is somewhere"
     return Finished(choice, report, program.program_id, made_at)
 
 
@@ -211,17 +214,18 @@ def _timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
 
 
 async def _member_ids(program_id: UUID) -> AsyncIterator[list[UUID]]:
-    """Yield the ids of all members, some at once."""
+    """Yield the ids of all members who live as themselves, some at once."""
     after = None
     while page := await members.page(program_id, first=PASSES_AT_ONCE, after=after):
-        yield (ids := [member.id for member in page])
-        after = ids[-1]
+        yield [member.id for member in page if member.status != MemberStatus.MERGED]
+        after = page[-1].id
 
 
 async def _hand_out(program_id: UUID, following: Following, *, tell: Tell) -> None:
     """Give every member without cards a card in a phone and one at Google."""
     wallets = following.wallets
-    total, known = await members.count(program_id), {one.member_id for one in wallets.holders}
+    total = await members.count(program_id) - await merges.count(program_id)
+    known = {one.member_id for one in wallets.holders}
     async for ids in _member_ids(program_id):
         if new := [member_id for member_id in ids if member_id not in known]:
             await wallets.hand_out(following.desk, program_id, new)
@@ -242,13 +246,14 @@ async def _report(
     program: programs.Version,
     audit: Audit,
     following: Following,
-    found: Survey,
+    replay: Replay,
     seconds: dict[str, float],
     *,
     now: datetime,
 ) -> Report:
     program_id, wallets = program.program_id, following.wallets
     look = following.desk.printers[program.settings.branding.template].template.look
+    found = await survey(program_id, program.settings, now=now)
     net = await ledger.net_of_books(program_id)
     rows = await purchases.counts(program_id)
     cards = [one.member_id for one in wallets.holders]
@@ -257,15 +262,21 @@ async def _report(
         purchases=rows.purchases,
         purchase_lines=rows.lines,
         points_issued=-net[Book.ISSUED] - net[Book.ADJUSTED],
+        points_migrated=-net[Book.MIGRATED],
         points_redeemed=net[Book.REDEEMED],
         points_expired=net[Book.EXPIRED],
         points_clawed_back=net[Book.CLAWED_BACK] + net[Book.CANCELLED] + net[Book.FORGIVEN],
+        fees=net[Book.FEES],
         points_outstanding=await ledger_reads.outstanding(program_id),
+        points_transferred=await transfers.received(program_id),
         shortfall=-net[Book.FORGIVEN],
+        late_receipts=replay.late_receipts,
         refunds=rows.refunds,
         redemptions=await ledger.count(program_id, Kind.REDEEM)
         + await ledger.count(program_id, Kind.CAPTURE),
         rewards_redeemed=await rewards.given(program_id),
+        holds=await holds.count(program_id),
+        merges=await merges.count(program_id),
         vouchers_outstanding=await rewards.vouchers_outstanding(program_id, now=now),
         subscriptions=found.subscriptions,
         passes_issued=len(cards),

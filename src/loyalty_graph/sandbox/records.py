@@ -39,9 +39,14 @@ class Choice:
 class Report:
     """What happened, in points and rows; `seconds` are wall time, `tiers` count members.
 
-    Issued are points earned, given as a welcome and given by hand; points set aside while a basket
-    is open, and those that wait until they can be spent, are outstanding. So points issued =
-    redeemed + expired + clawed back + outstanding.
+    Issued are points earned, given as a welcome and given by hand; migrated are those brought along
+    from paper cards. Points set aside, and those that wait until they can be spent, are
+    outstanding. `fees` are what members paid for giving points to others. So points issued +
+    migrated = redeemed + expired + clawed back + fees + outstanding. `points_transferred` arrived
+    with another member: they are no part of this, and neither is what merges moved.
+    `members` are all cards that were ever given out, `merges` those of them that live on as another
+    one: they have no pass and no tier. `holds` are points set aside without a reward, and
+    `late_receipts` purchases recorded days after they were made.
     `redemptions` is how often points were spent, `rewards_redeemed` how many rewards of those were
     neither undone nor left to expire. `subscriptions` are those that give their benefits now.
     `vouchers_outstanding` is the money left on vouchers that can be used, in minor units.
@@ -53,14 +58,20 @@ class Report:
     purchases: int
     purchase_lines: int
     points_issued: int
+    points_migrated: int
     points_redeemed: int
     points_expired: int
     points_clawed_back: int
+    fees: int
     points_outstanding: int
+    points_transferred: int
     shortfall: int
+    late_receipts: int
     refunds: int
     redemptions: int
     rewards_redeemed: int
+    holds: int
+    merges: int
     vouchers_outstanding: int
     subscriptions: int
     passes_issued: int
@@ -70,6 +81,16 @@ class Report:
     ledger: dict[str, int]
     seconds: dict[str, float]
     database: str
+
+    @property
+    def points_unaccounted(self) -> int:
+        """Points that came in, less those that went out or are there: 0, or a book is wrong.
+
+        It holds when no transfer between members is under way.
+        """
+        came = self.points_issued + self.points_migrated
+        went = self.points_redeemed + self.points_expired + self.points_clawed_back + self.fees
+        return came - went - self.points_outstanding
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
 """The demo's replay: a year of baskets through the product's own use cases, day by day.
 
 Purchases are the study's. What the study does not hold is simulated by fixed rules and labelled so:
-one basket in a hundred is partly brought back a week later; what members do with points, rewards,
-paid memberships and benefits stands in `Giving`, `Redeeming`, `Subscribing` and `Benefiting`.
-Hashes decide, of the seed and of the basket's row or the household and the day. What a worker does
-at its hours happens at the end of each day.
+one basket in a hundred is partly brought back a week later, and one in a hundred is recorded three
+days late, by a till that was cut off; what members do with points, rewards, paid memberships,
+benefits and cards stands in `Giving`, `Lending`, `Redeeming`, `Subscribing`, `Benefiting` and
+`Joining`. Hashes decide, of the seed and of the basket's row or the household and the day. What a
+worker does at its hours happens at the end of each day.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import islice
@@ -17,32 +18,37 @@ from zoneinfo import ZoneInfo
 
 from loyalty_graph.db import transaction
 from loyalty_graph.errors import LoyaltyError
-from loyalty_graph.members.rules import Reference, ReferenceKind
-from loyalty_graph.members.service import Profile
+from loyalty_graph.members.rules import Reference
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.rewards.codes import Codes
 from loyalty_graph.sandbox.baskets import Basket, Baskets, instant_of
 from loyalty_graph.sandbox.benefiting import Benefiting
 from loyalty_graph.sandbox.chance import Chance
 from loyalty_graph.sandbox.giving import Giving
+from loyalty_graph.sandbox.joining import Joining, Pair
+from loyalty_graph.sandbox.lending import Lending
 from loyalty_graph.sandbox.redeeming import CALLER, InHand, Redeeming, Visit, latest
 from loyalty_graph.sandbox.subscribing import SUBSCRIBES_ONE_IN, Subscribing
 from loyalty_graph.subscriptions.service import SubscriptionKey
 from loyalty_graph.usecases import (
     activations,
     expiry,
+    hold_deadlines,
     members,
     purchases,
     redemption_deadlines,
     refunds,
     tier_reviews,
 )
+from loyalty_graph.usecases.points_holds import HoldMoved
 from loyalty_graph.usecases.posting import BATCH_MAX
 from loyalty_graph.usecases.redemptions import PointsMoved
 
 SOURCE = "complete-journey"
 RETURNED_ONE_IN = 100
 RETURNED_AFTER = timedelta(days=7)
+LATE_ONE_IN = 100
+LATE_AFTER = timedelta(days=3)
 
 Item = TypeVar("Item")
 Progress = Callable[[int], None]
@@ -54,14 +60,18 @@ class Evening:
     """What later days need to know of a day: who joined, what comes back, what they have in hand.
 
     `pockets` are those of all households; the rest is what the day added. The gifts in `regretted`
-    are taken back on the next evening.
+    are taken back on the next evening, and what was `ordered` is paid then. The baskets that are
+    `late` are recorded three days later.
     """
 
     joined: dict[int, UUID]
+    pairs: dict[int, Pair]
+    late: list[Basket]
     returns: list[Bought]
     pockets: dict[int, list[InHand]]
     subscribed: dict[int, SubscriptionKey]
     regretted: list[PointsMoved]
+    ordered: list[HoldMoved]
 
 
 @dataclass(slots=True)
@@ -81,12 +91,16 @@ class Replay:
     subscribes_one_in: int = SUBSCRIBES_ONE_IN
     uses_benefits: bool = False
     members: dict[int, UUID] = field(default_factory=dict)
+    pairs: dict[int, Pair] = field(default_factory=dict)
+    late: dict[date, list[Basket]] = field(default_factory=dict)
     returns: dict[date, list[Bought]] = field(default_factory=dict)
     pockets: dict[int, list[InHand]] = field(default_factory=dict)
     subscribed: dict[int, SubscriptionKey] = field(default_factory=dict)
     regretted: list[PointsMoved] = field(default_factory=list)
+    ordered: list[HoldMoved] = field(default_factory=list)
     next_day: date | None = None
     done: int = 0
+    late_receipts: int = 0
 
     async def run(self, today: date, *, progress: Progress | None = None) -> None:
         """Replay every day before `today`; `progress` is told how many baskets are done.
@@ -98,11 +112,16 @@ class Replay:
             found = self.baskets.on(day) if day <= self.baskets.last_date else []
             evening = await self._day(day, found)
             self.members |= evening.joined
+            self.pairs |= evening.pairs
+            self.late_receipts += len(self.late.pop(day, ()))
+            self.late[day + LATE_AFTER] = evening.late
             self.returns.pop(day, None)
-            self.returns.setdefault(day + RETURNED_AFTER, []).extend(evening.returns)
+            for bought in evening.returns:
+                comes_back_on = bought[0].local_date + RETURNED_AFTER
+                self.returns.setdefault(comes_back_on, []).append(bought)
             self.pockets = evening.pockets
             self.subscribed |= evening.subscribed
-            self.regretted = evening.regretted
+            self.regretted, self.ordered = evening.regretted, evening.ordered
             self.next_day = day + timedelta(days=1)
             self.done += len(found)
             if progress is not None:
@@ -122,8 +141,17 @@ class Replay:
         of the day change is written once. Nothing is remembered here, since it may run again.
         """
         now = instant_of(day + timedelta(days=1), 0, self.zone)
-        joined = await self._enrol(found, now=instant_of(day, 0, self.zone))
-        bought = await self._buy(found, self.members | joined, now=now)
+        joining = Joining(self.program_id, self.chance, self.baskets.first_date)
+        joined, pairs = await self._enrol(joining, day, found)
+        known, taken = self.members | joined, {**self.pairs, **pairs}
+
+        def shown(basket: Basket) -> Reference:
+            return joining.card(basket, known[basket.household], taken.get(basket.household))
+
+        late = [one for one in found if self._is_late(one)]
+        in_time = [one for one in found if not self._is_late(one)]
+        bought = await self._buy(in_time, shown, now=now)
+        belated = await self._buy(self.late.get(day, ()), shown, now=now)
         await self._bring_back(day, now=now)
         await self._let_time_pass(now=now)
         visits = latest(Visit(one.member_id, basket, one.balance_points) for basket, one in bought)
@@ -131,16 +159,26 @@ class Replay:
         regretted = await giving.evening(day, visits, self.regretted, now=now)
         redeeming = Redeeming(self.program_id, self.zone, self.codes, self.chance)
         pockets = await redeeming.evening(day, visits, self.pockets, now=now)
+        lending = Lending(self.program_id, self.chance)
+        ordered = await lending.evening(day, visits, self.ordered, now=now)
         subscribing = Subscribing(self.program_id, self.chance, self.subscribes_one_in)
         subscribed = await subscribing.evening(day, visits, self.subscribed, now=now)
         if self.uses_benefits:
             await Benefiting(self.program_id, self.chance).evening(day, visits, now=now)
+        await joining.evening(day, self.pairs.values(), now=now)
         returns = [
             (basket, one)
-            for basket, one in bought
+            for basket, one in (*bought, *belated)
             if self.chance.falls(RETURNED_ONE_IN, "returned", basket.row)
         ]
-        return Evening(joined, returns, pockets, subscribed, regretted)
+        return Evening(
+            joined, pairs, late, returns, pockets, subscribed, regretted=regretted, ordered=ordered
+        )
+
+    def _is_late(self, basket: Basket) -> bool:
+        """Return whether the till was cut off; all is well again by the last day."""
+        is_in_time = basket.local_date + LATE_AFTER <= self.baskets.last_date
+        return is_in_time and self.chance.falls(LATE_ONE_IN, "late", basket.row)
 
     async def _let_time_pass(self, *, now: datetime) -> None:
         """Do what a worker does at its hours."""
@@ -148,59 +186,55 @@ class Replay:
             pass
         while await redemption_deadlines.expire_due(self.program_id, now=now):
             pass
+        await hold_deadlines.release_all(self.program_id, now=now)
         await activations.run(self.program_id, now=now)
         await expiry.run(self.program_id, now=now)
         await tier_reviews.run(self.program_id, now=now)
 
-    async def _enrol(self, found: Iterable[Basket], *, now: datetime) -> dict[int, UUID]:
-        """Enrol the households that shop for the first time; return their members."""
+    async def _enrol(
+        self, joining: Joining, day: date, found: Iterable[Basket]
+    ) -> tuple[dict[int, UUID], dict[int, Pair]]:
+        """Enrol the households that shop for the first time, with what they bring.
+
+        Return their members, and the pairs of those who have two cards.
+        """
+        now = instant_of(day, 0, self.zone)
         new = sorted({basket.household for basket in found} - self.members.keys())
+        wanted = [(one, card) for one in new for card in joining.enrolments(day, one)]
         joined: dict[int, UUID] = {}
-        for households in _portions(new):
-            enrolled = await members.enrol(
-                self.program_id,
-                [
-                    members.Enrolment(
-                        Profile(
-                            external_id=f"household-{household + 1}",
-                            first_name="Household",
-                            last_name=str(household + 1),
-                        ),
-                        source="demo",
-                    )
-                    for household in households
-                ],
-                now=now,
-            )
-            joined.update(zip(households, (member.id for member in enrolled), strict=True))
-        return joined
+        pairs: dict[int, Pair] = {}
+        for portion in _portions(wanted):
+            cards = [card for _, card in portion]
+            enrolled = await members.enrol(self.program_id, cards, now=now)
+            for (household, _), member in zip(portion, enrolled, strict=True):
+                first_id = joined.setdefault(household, member.id)
+                if first_id != member.id:
+                    pairs[household] = Pair(household, first_id, member.id, day)
+        await joining.bring(day, joined, now=now)
+        return joined, pairs
 
     async def _buy(
-        self, found: Sequence[Basket], known: Mapping[int, UUID], *, now: datetime
+        self, found: Sequence[Basket], shown: Callable[[Basket], Reference], *, now: datetime
     ) -> list[Bought]:
-        """Record the day's purchases; return the baskets with what was recorded."""
+        """Record purchases of who shows this card; return the baskets with what was recorded."""
         bought: list[Bought] = []
         for portion in _portions(found):
-            commands = [self._purchase(basket, known[basket.household]) for basket in portion]
+            commands = [self._purchase(basket, shown(basket)) for basket in portion]
             answers = await purchases.record(self.program_id, commands, now=now)
             bought += zip(portion, map(_unrefused, answers), strict=True)
         return bought
 
-    def _purchase(self, basket: Basket, member_id: UUID) -> purchases.RecordPurchase:
+    def _purchase(self, basket: Basket, member: Reference) -> purchases.RecordPurchase:
         return purchases.RecordPurchase(
             caller=CALLER,
             idempotency_key=f"basket-{basket.row}",
-            member=self._reference(member_id),
+            member=member,
             source=SOURCE,
             external_id=f"basket-{basket.row}",
             purchased_at=instant_of(basket.local_date, basket.minute_of_day, self.zone),
             lines=tuple(map(as_line, basket.lines)),
             store=f"store-{basket.store}",
         )
-
-    @staticmethod
-    def _reference(member_id: UUID) -> Reference:
-        return Reference(ReferenceKind.ID, str(member_id))
 
     async def _bring_back(self, day: date, *, now: datetime) -> None:
         for basket, bought in self.returns.get(day, []):

@@ -8,6 +8,7 @@ from uuid import UUID
 from loyalty_graph.ledger import reads as ledger
 from loyalty_graph.members import reads as members
 from loyalty_graph.members.models import Member
+from loyalty_graph.members.rules import MemberStatus
 from loyalty_graph.money import Money
 from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.subscriptions import reads as subscriptions
@@ -69,12 +70,13 @@ def _rank(rank: list[tuple[int, Highlight]], key: int, one: Highlight) -> None:
 
 
 async def survey(program_id: UUID, program: ProgramSettings, *, now: datetime) -> Survey:
-    """Look at every member once, in pages."""
+    """Look at every member once, in pages; who lives on as another one is that one."""
     settings = await tiers.settings(program_id, now=now)
     counted = dict.fromkeys((one.code for one in settings.levels), 0) if settings else {}
     found, after = Survey(program.currency, program.points.unit_other, counted), None
     while page := await members.page(program_id, first=MEMBERS_AT_ONCE, after=after):
-        await _look_at(found, program_id, page, now=now)
+        living = [one for one in page if one.status != MemberStatus.MERGED]
+        await _look_at(found, program_id, living, now=now)
         after = page[-1].id
     return found
 
