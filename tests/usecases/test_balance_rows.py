@@ -102,6 +102,25 @@ def test_a_member_without_points_is_a_row_too():
 
 
 @pytest.mark.parametrize(
+    ("text", "field", "told"),
+    [
+        ('{"external_id": 1, "points": 1, "expires_at": "2026-03-01"}', "expires_at", "2026-03-01"),
+        (
+            '{"external_id": 1, "lots": [{}, {"points": 2, "expires_at": "2026-03-01"}]}',
+            "lots[1].expires_at",
+            "2026-03-01",
+        ),
+    ],
+)
+def test_a_row_with_points_that_have_expired_says_so(text: str, field: str, told: str):
+    row = only(json_row(text))
+
+    assert row.ended is not None
+    message = f"{told} has passed: such points have expired."
+    assert (row.ended.field, row.ended.message) == (field, message)
+
+
+@pytest.mark.parametrize(
     ("case", "cells", "field", "message"),
     [
         ("points below zero", {"points": "-5"}, "points", "-5 is no number of points; write 0 to"),
@@ -121,7 +140,6 @@ def test_a_member_without_points_is_a_row_too():
         ("no offset", {"expires_at": "2027-01-01T10:00:00"}, "expires_at", "with its offset"),
         ("no time", {"expires_at": "2027-01-01Tnoon"}, "expires_at", "is no time"),
         ("before all time", {"expires_at": "0001-01-01T00:00:00+10:00"}, "expires_at", "is no tim"),
-        ("expired", {"expires_at": "2026-03-01", "points": "1"}, "expires_at", "has passed"),
         ("far ahead", {"expires_at": "9999-12-31", "points": "1"}, "expires_at", "write never"),
         ("no birthday", {"birthday": "12/10/1990"}, "birthday", "12/10/1990 is no day"),
         ("no e-mail", {"email": "ada"}, "email", "ada is no e-mail address"),

@@ -169,6 +169,16 @@ async def test_a_row_counts_once_however_late_it_comes_again(shop: Shop):
     assert sum(map(int, after)) == sum(map(int, before)) + 5  # type: ignore[call-overload] # flat
 
 
+async def test_a_row_counts_once_even_when_its_points_have_expired_since(shop: Shop):
+    await bring(shop)
+    before = await TransferRow.all().count()
+
+    again = await bring(shop.later(200 * DAY))
+
+    assert (again.imported, again.known, again.refused) == (1, 3, 0)
+    assert await TransferRow.all().count() == before
+
+
 async def test_a_row_whose_member_was_erased_does_not_come_again(shop: Shop):
     await bring(shop, "key,external_id,points\nada-7,1,100\n")
     ada = await member_of("1")

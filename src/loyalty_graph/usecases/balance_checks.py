@@ -121,7 +121,7 @@ class _Checker:
             check_same(row, owner, before)
             self.result.known += 1
             return
-        check_tier(row, self._scheme, now=self._now)
+        check_new(row, self._scheme, now=self._now)
         if not is_joining(owner):
             _check_status(row, owner, statuses)
         elif owner == joining_at(row.line):
@@ -223,13 +223,15 @@ def check_same(row: BalanceRow, owner: UUID, before: Migrated) -> None:
         )
 
 
-def check_tier(row: BalanceRow, scheme: Scheme | None, *, now: datetime) -> None:
-    """Refuse a tier that the programme does not have, or that would have ended.
+def check_new(row: BalanceRow, scheme: Scheme | None, *, now: datetime) -> None:
+    """Refuse points that have ended, and a tier that has, or that the programme does not have.
 
     Raises:
         NotFoundError: There is no such tier.
-        InvalidInputError: Its end has passed.
+        InvalidInputError: The points' end has passed, or the tier's.
     """
+    if row.ended is not None:
+        raise row.ended
     if row.tier is None:
         return
     if scheme is None or scheme.settings.level(row.tier) is None:

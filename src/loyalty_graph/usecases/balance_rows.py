@@ -40,6 +40,10 @@ LOTS = "lots"
 _PROFILE = {"firstName": "first_name", "lastName": "last_name", "externalId": "external_id"}
 
 
+_Lots = tuple[tuple[Part, ...], InvalidInputError | None]
+"""Lots, and what is wrong with them if some have ended."""
+
+
 class BalanceFormat(StrEnum):
     """How a file of balances is written."""
 
@@ -51,7 +55,8 @@ class BalanceFormat(StrEnum):
 class BalanceRow:
     """What a row brings along for a member: lots, what counts for a tier, a tier until a time.
 
-    `references` find the member; if none of them does, he is new and joins with `profile`.
+    `references` find the member; if none of them does, he is new and joins with `profile`. With
+    `ended` it is refused, unless it is in the ledger already: some of its points have expired.
     """
 
     line: int
@@ -63,6 +68,7 @@ class BalanceRow:
     tier: str | None
     tier_until: datetime | None
     text: str
+    ended: InvalidInputError | None = None
 
     @property
     def points(self) -> int:
@@ -166,16 +172,18 @@ def _row(
         raise InvalidInputError("A tier and its end go together.", field="tier_until")
     text = cell.text("text") or ""
     check_text(text, field="text")
+    lots, ended = _lots(given, settings, now)
     return BalanceRow(
         line=line,
         key=_key(cell.text("key") or str(line)),
         references=_references(cell),
         profile=_profile(cell),
-        lots=_lots(given, settings, now),
+        lots=lots,
         qualifying=cell.parsed("qualifying", _points) or 0,
         tier=tier,
         tier_until=tier_until,
         text=text,
+        ended=ended,
     )
 
 
@@ -250,7 +258,7 @@ def _profile(cell: _Cells) -> Profile:
         raise InvalidInputError(error.message, field=column) from error
 
 
-def _lots(given: Mapping[str, Any], settings: ProgramSettings, now: datetime) -> tuple[Part, ...]:
+def _lots(given: Mapping[str, Any], settings: ProgramSettings, now: datetime) -> _Lots:
     """Return the lots of a row: those it lists, or the one whose points and date it says."""
     listed = given.get(LOTS)
     if listed is None:
@@ -260,29 +268,34 @@ def _lots(given: Mapping[str, Any], settings: ProgramSettings, now: datetime) ->
     if not isinstance(listed, list) or len(listed) > LOTS_MAX:
         raise InvalidInputError(f"The lots are a list of at most {LOTS_MAX}.", field=LOTS)
     lots: list[Part] = []
+    ended: list[InvalidInputError] = []
     for place, one in enumerate(listed):
         where = f"{LOTS}[{place}]"
         if not isinstance(one, dict) or not set(one) <= set(LOT_COLUMNS):
             raise InvalidInputError("A lot has points, and perhaps expires_at.", field=where)
         try:
-            lots += _lot(one, settings, now)
+            parts, late = _lot(one, settings, now)
         except InvalidInputError as error:
-            raise InvalidInputError(error.message, field=f"{where}.{error.field}") from error
-    return tuple(lots)
+            raise _within(where, error) from error
+        lots += parts
+        ended += [_within(where, late)] if late else []
+    return tuple(lots), ended[0] if ended else None
 
 
-def _lot(given: Mapping[str, Any], settings: ProgramSettings, now: datetime) -> tuple[Part, ...]:
+def _within(where: str, error: InvalidInputError) -> InvalidInputError:
+    return InvalidInputError(error.message, field=f"{where}.{error.field}")
+
+
+def _lot(given: Mapping[str, Any], settings: ProgramSettings, now: datetime) -> _Lots:
     """Return points and their date; nothing where there are no points."""
     cell = _Cells(given)
     points = cell.parsed("points", _points) or 0
-    expires_at = cell.parsed("expires_at", _moment(settings))
-    if expires_at is None:
-        expires_at = settings.expires_at(now)
-    elif expires_at <= now:
-        raise InvalidInputError(
-            f"{cell.text('expires_at')} has passed: such points have expired.", field="expires_at"
-        )
-    return (Part(points, expires_at),) if points else ()
+    expires_at = cell.parsed("expires_at", _moment(settings)) or settings.expires_at(now)
+    ended = None
+    if expires_at <= now:
+        told = f"{cell.text('expires_at')} has passed: such points have expired."
+        ended = InvalidInputError(told, field="expires_at")
+    return (Part(points, expires_at),) if points else (), ended
 
 
 def _points(text: str, name: str) -> int:

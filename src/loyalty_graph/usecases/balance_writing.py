@@ -20,8 +20,8 @@ from loyalty_graph.usecases import members, posting
 from loyalty_graph.usecases.balance_checks import (
     FAULTS_KEPT_MAX,
     ROWS_AT_ONCE,
+    check_new,
     check_same,
-    check_tier,
     find_members,
     is_joining,
     joining_at,
@@ -149,7 +149,7 @@ class _Bringing:
             progress.known += 1
             return
         ledger.check_active(account)
-        check_tier(row, self.scheme, now=progress.begun_at)
+        check_new(row, self.scheme, now=progress.begun_at)
         transfers = moving.bring_in(
             account,
             Kind.MIGRATE,
