@@ -15,11 +15,13 @@ from loyalty_graph.members.rules import MemberStatus
 from loyalty_graph.usecases import members
 from loyalty_graph.worker.numbering import Numbering
 from tests.api import OTHER_PROGRAM, Api, member_id, receipt
-from tests.shop import by_id, program
+from tests.shop import DAY, by_id, program
 from tests.tiers.shop import with_tiers
 
-LOG = """query ($first: Int! = 100, $after: String, $actor: String, $target: MemberRef) {
-    auditLog(first: $first, after: $after, actor: $actor, target: $target) {
+LOG = """query ($first: Int! = 100, $after: String, $actor: String, $target: MemberRef,
+    $about: String, $since: DateTime) {
+    auditLog(first: $first, after: $after, actor: $actor, target: $target, about: $about,
+        since: $since) {
     nodes { kind actor { kind name } about before after reason member { id } }
     totalCount pageInfo { hasNextPage endCursor } } }"""
 
@@ -191,6 +193,23 @@ def test_the_log_comes_in_pages_and_of_one_programme(api: Api, ada: Member):
     assert (newest["totalCount"], newest["pageInfo"]["hasNextPage"]) == (4, True)
     assert (len(newest["nodes"]), len(rest["nodes"])) == (2, 2)
     assert [one for one in theirs if one["member"]] == []
+
+
+def test_it_is_asked_for_one_thing_for_all_of_a_kind_and_since_a_moment(api: Api, ada: Member):
+    api.run(identity.partner_named, api.shop.program_id, "Kiosk", now=api.now)
+    api.now += DAY
+    api.do("adjustPoints", given(ada, "a", points=5, reason="a cup"), "")
+    number(api)
+
+    def kinds(**asked: Any) -> list[str]:
+        return [one["kind"] for one in api.data(LOG, asked)["auditLog"]["nodes"]]
+
+    made = api.data(LOG, {"about": "partner"})["auditLog"]["nodes"]
+    assert [one["kind"] for one in made] == ["partner.created", "partner.created"]
+    assert kinds(about=made[0]["about"]) == ["partner.created"]
+    assert kinds(about="part") == []
+    assert kinds(since=api.now.isoformat())[0] == "points.adjusted"
+    assert kinds(since=(api.now + DAY).isoformat()) == []
 
 
 def test_auditors_read_it_and_agents_do_not(api: Api, ada: Member):

@@ -12,6 +12,7 @@ from loyalty_graph import leases, outbox
 from loyalty_graph.db import transaction
 from loyalty_graph.db.sets import store
 from loyalty_graph.identifiers import new_id
+from loyalty_graph.identity import audit
 from loyalty_graph.leases import Lease
 from loyalty_graph.outbox import FactRow, numbering
 from loyalty_graph.worker.numbering import Numbering
@@ -26,12 +27,13 @@ WRITERS, TRANSACTIONS, READERS = 8, 12, 3
 
 
 @transaction
-async def happen(program_id: UUID, *members: UUID | None, at: datetime = NOON) -> None:
+async def happen(
+    program_id: UUID, *members: UUID | None, at: datetime = NOON, by: str = ""
+) -> None:
     """Commit one fact for each of these members."""
-    await store(
-        program_id,
-        [outbox.facts(outbox.Fact(new_id(at), "points.earned", one, at, {}) for one in members)],
-    )
+    told = outbox.change(by)
+    facts = [outbox.Fact(new_id(at), "points.earned", one, at, {}, told) for one in members]
+    await store(program_id, [outbox.facts(facts)])
 
 
 async def lease() -> Lease:
@@ -43,6 +45,39 @@ async def lease() -> Lease:
 async def numbers(program_id: UUID, **wanted: UUID) -> list[int | None]:
     rows = await outbox.numbered_after(program_id, 0, limit=1000, **wanted)
     return [row.sequence for row in rows]
+
+
+async def test_a_change_that_the_audit_log_does_not_have_yet_waits_with_what_follows():
+    first, _ = PROGRAMS
+    await happen(first, *MEMBERS, by="cli")
+    kept = await _keep()
+    for second in (1, 2, 3):
+        by = "cli" if second == 2 else ""
+        await happen(first, None, at=NOON + timedelta(seconds=second), by=by)
+    held = await lease()
+
+    steps = [await numbering.number(held, kept=kept) for _ in range(2)]
+    kept = await _keep()
+    steps += [await numbering.number(held, kept=kept) for _ in range(2)]
+
+    assert steps == [4, 0, 2, 0]
+    assert await numbers(first) == [1, 2, 3, 4, 5, 6]
+    assert await audit.count(first, audit.Wanted()) == 4
+
+
+async def test_more_changes_than_fit_into_a_step_are_all_kept(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(audit, "BATCH_MAX", 2)
+    first, second = PROGRAMS
+    await happen(first, *MEMBERS, by="cli")
+    await happen(second, *MEMBERS[:2], by="cli")
+
+    await audit.keep_all()
+    await audit.keep_all()
+
+    assert [await audit.count(one, audit.Wanted()) for one in PROGRAMS] == [3, 2]
+
+
+_keep = transaction(audit.keep)
 
 
 async def test_facts_are_numbered_in_their_order_and_each_programme_by_itself():

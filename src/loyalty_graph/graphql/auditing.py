@@ -74,19 +74,17 @@ def _json(value: dict[str, Any] | None) -> str | None:
 
 
 async def _page(
-    program_id: UUID, size: int, after: str | None, caller: str | None, member_id: UUID | None
+    program_id: UUID, wanted: audit.Wanted, size: int, after: str | None
 ) -> Connection[AuditEntry]:
     [before] = [None] if after is None else ENTRIES.decode(after)
     assert before is None or isinstance(before, UUID), "the list is sorted by ids"
-    rows = await audit.page(
-        program_id, limit=size + 1, before=before, actor=caller, member_id=member_id
-    )
+    rows = await audit.page(program_id, wanted, limit=size + 1, before=before)
     return connection(
         page_of(rows, size=size, after=after),
         cursor=ENTRIES,
         key=lambda row: (row.id,),
         node=_entry,
-        count=lambda: audit.count(program_id, actor=caller, member_id=member_id),
+        count=lambda: audit.count(program_id, wanted),
     )
 
 
@@ -98,7 +96,7 @@ class AuditQuery:
         description="Who changed what and why, the newest first; entries are never changed.",
         extensions=[NeedsScope(Scope.AUDIT_READ)],
     )
-    async def audit_log(
+    async def audit_log(  # noqa: PLR0913, PLR0917 - each is an argument of the field
         self,
         info: Info,
         first: First = PAGE_SIZE_DEFAULT,
@@ -110,9 +108,20 @@ class AuditQuery:
         target: Annotated[
             MemberRef | None, strawberry.argument(description="Only what concerns this member.")
         ] = None,
+        about: Annotated[
+            str | None,
+            strawberry.argument(
+                description="Only what concerns this, such as token:<id>, or token for all of them."
+            ),
+        ] = None,
+        since: Annotated[
+            datetime | None, strawberry.argument(description="Only from this moment on.")
+        ] = None,
     ) -> Connection[AuditEntry] | None:
         program_id, size = info.context.program_id, page_size(first)
         member_id = None
         if target is not None:
             member_id = (await members.find(program_id, target.reference(field="target"))).id
-        return await _page(program_id, size, after, actor, member_id)
+        actors = None if actor is None else [actor]
+        wanted = audit.Wanted(actors, member_id, about, since)
+        return await _page(program_id, wanted, size, after)

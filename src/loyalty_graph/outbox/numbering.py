@@ -5,6 +5,8 @@ all lower ones. The wallet numbers cards in the same transaction (`wallet/tags.p
 """
 
 from collections import defaultdict
+from collections.abc import Collection
+from itertools import takewhile
 from uuid import UUID
 
 from loyalty_graph import leases
@@ -25,18 +27,23 @@ async def waiting() -> bool:
 
 
 @transaction
-async def number(lease: Lease, *, limit: int = BATCH_MAX) -> int | None:
+async def number(
+    lease: Lease, *, limit: int = BATCH_MAX, kept: Collection[UUID] | None = None
+) -> int | None:
     """Number the oldest facts that have no number; return how many, or None without the lease.
 
     Within a step facts are in the order of their ids: of the requests that made them, and within a
-    request of what happened.
+    request of what happened. Where `kept` names the changes that the audit log has, another one,
+    committed just now, waits for the next step, and so do the facts after it.
     """
     if not await leases.lock(lease):
         return None
     found = FactRow.filter(sequence=None).order_by("id").limit(limit)
-    rows = await found.values_list("program_id", "id")
+    oldest = await found.values_list("program_id", "id", "change")
+    known = set(kept or [])
+    rows = [*takewhile(lambda row: kept is None or row[2] is None or row[1] in known, oldest)]
     waiting_facts: defaultdict[UUID, list[UUID]] = defaultdict(list)
-    for program_id, fact_id in rows:
+    for program_id, fact_id, _ in rows:
         waiting_facts[program_id].append(fact_id)
     first = await _take({program: len(ids) for program, ids in waiting_facts.items()})
     for program_id, ids in waiting_facts.items():

@@ -79,7 +79,7 @@ async def erase(program_id: UUID, command: EraseMember, *, now: datetime) -> Mem
     account = batch.account(0, command.member)
     member_id, was = account.member_id, MemberStatus(account.status)
     # Who did what to the member stays known, though not any more what it was.
-    await audit.keep()
+    await audit.keep_all()
     for one in [member_id, *(others := await merges.living_as(program_id, member_id))]:
         await personal.erase(program_id, one)
         await idempotency.forget(program_id, one)

@@ -79,5 +79,5 @@ async def _number(
     if not await leases.lock(lease):
         return None
     tagged = await tags.tag(now=now, google_issuer=google_issuer)
-    await audit.keep()
-    return await numbering.number(lease) or 0, tagged
+    kept = await audit.keep()
+    return await numbering.number(lease, kept=kept) or 0, tagged
