@@ -241,27 +241,22 @@ class Api:
         self, mutation: str, given: Mapping[str, Any], **named: Any
     ) -> tuple[str, str | None]:
         """Call a mutation that is refused and changes nothing; return code and field."""
-        before = self._before(**named)
+        before = self.everything()
         [error] = self.do(mutation, given, "", **named)["userErrors"]
         assert self.everything() == before
         return error["code"], error["field"]
 
     def error(self, query: str, variables: Mapping[str, Any] | None = None, **named: Any) -> str:
         """Ask what is answered with one error; return its code, nothing having changed."""
-        before = self._before(**named)
+        before = self.everything()
         [error] = self.ask(query, variables, **named)["errors"]
         assert self.everything() == before
         code: str = error["extensions"]["code"]
         return code
 
-    def _before(self, *, token: str | None = ADMIN) -> list[object]:
-        """Return all rows; the token that is asked with, which is a fact too, exists by then."""
-        if token == ADMIN:
-            self.token(ADMIN)
-        return self.everything()
-
     def everything(self) -> list[object]:
-        """Return all rows that a caller could change."""
+        """Return all rows that a caller could change; the admin's token, a fact too, is made."""
+        self.token(ADMIN)
         return self.run(_everything)
 
 

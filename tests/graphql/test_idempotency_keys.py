@@ -12,6 +12,7 @@ from tests.api import ADMIN, Api, member_id, receipt
 KEYLESS = {
     *("recordPurchases", "recordActivities", "issuePass", "refreshPass", "voidPass"),
     *("updateMember", "setConsent", "revokeCardLink", "pauseRollout", "resumeRollout"),
+    "exportMemberData",
 }
 """Each item of the first two has its own key; the others do no more when they are done again."""
 ADJUST = """mutation ($input: AdjustPointsInput!) { adjustPoints(input: $input) {

@@ -32,11 +32,10 @@ def changed_line(**changes: object) -> dict[str, Any]:
 
 
 def test_a_simulation_tells_points_and_why_and_writes_nothing(api: Api):
+    till = api.token("purchases:write")
     before = api.everything()
 
-    done = api.data(
-        SIMULATE, {"input": {"lines": GOLDEN_LINES}}, token=api.token("purchases:write")
-    )["simulatePurchase"]
+    done = api.data(SIMULATE, {"input": {"lines": GOLDEN_LINES}}, token=till)["simulatePurchase"]
 
     assert api.everything() == before
     assert done["points"] == 108

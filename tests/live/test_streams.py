@@ -94,13 +94,14 @@ async def test_without_after_only_what_comes_is_told(
         shop = await stage.open()
         ada = await shop.enrol()
         client = Client(protocol, (await stage.partner_token()).text)
-        await Client(protocol, client.token, last=0).hear(server, up_to=1)
+        earlier = Client(protocol, client.token, last=0)
+        await earlier.hear(server, up_to=3)
         hearing = asyncio.create_task(client.hear(server, up_to=1))
         await server.listened_to()
         await give(stage, ada, 1)
         await hearing
 
-    assert client.sequences == [2]
+    assert (earlier.sequences, client.sequences) == ([1, 2, 3], [4])
 
 
 async def test_a_revoked_token_ends_its_streams(
@@ -110,6 +111,7 @@ async def test_a_revoked_token_ends_its_streams(
     async with served(settings) as server:
         shop = await stage.open()
         made = await stage.partner_token()
+        await Client(protocol, made.text, last=0).hear(server, up_to=2)
         quiet = asyncio.create_task(refusals(Client(protocol, made.text), server))
         await server.listened_to()
 
@@ -125,6 +127,7 @@ async def test_nothing_more_is_told_once_a_token_is_revoked(
     async with served(settings) as server:
         shop = await stage.open()
         made = await stage.partner_token()
+        await Client(protocol, made.text, last=0).hear(server, up_to=2)
         listening = asyncio.create_task(refusals(Client(protocol, made.text), server))
         await server.listened_to()
 
