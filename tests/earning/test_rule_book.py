@@ -221,6 +221,8 @@ def test_a_book_says_which_counters_and_budgets_a_day_reads():
         rule("B", rate=steps, budget={"points": 9, "per": "MONTH"}),
         rule("C", caps=[{"points": 5, "per": "PURCHASE"}]),
         rule("D", caps=[{"points": 5, "per": "DAY"}], opens_at="2027-01-01T00:00:00-05:00"),
+        rule("E", caps=[{"points": 5, "per": "DAY"}], opens_at="2026-11-23T00:00:00-05:00"),
+        rule("F", caps=[{"points": 5, "per": "DAY"}], closes_at="2026-11-22T00:00:00-05:00"),
     )
 
     assert made.counters([NOON.date()]) == {("A", "2026-W47"), ("B", "CARRY")}

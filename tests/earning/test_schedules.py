@@ -7,15 +7,16 @@ import pytest
 from pydantic import ValidationError
 
 from loyalty_graph.earning.rule_settings import EarningRule
-from loyalty_graph.earning.schedules import Windows, instant_of, microseconds, recurrence
+from loyalty_graph.earning.schedules import Windows, day_edges, instant_of, microseconds, recurrence
 from loyalty_graph.purchases.rules import Line
-from tests.earning.books import NEW_YORK, NOON, Shop, book, rule
+from tests.earning.books import NEW_YORK, NOON, Shop, book, by_rule, rule
 
 FIVE_SATURDAYS = {
     "rrule": "FREQ=WEEKLY;COUNT=5",
     "begins": "2026-01-03T10:00",
     "minutes": 60,
 }
+TEA = Line("TEA", 1, 100)
 SPRING = date(2026, 3, 8)
 """Clocks in New York go from 2:00 to 3:00."""
 AUTUMN = date(2026, 11, 1)
@@ -96,6 +97,22 @@ def test_days_may_be_asked_in_any_order():
     assert shown(windows, date(2025, 12, 31)) == []
 
 
+@pytest.mark.parametrize(
+    ("day", "begins", "ends"),
+    [
+        (
+            date(2026, 7, 4),
+            datetime(2026, 7, 4, 4, tzinfo=UTC),
+            datetime(2026, 7, 5, 4, tzinfo=UTC),
+        ),
+        (SPRING, datetime(2026, 3, 8, 5, tzinfo=UTC), datetime(2026, 3, 9, 4, tzinfo=UTC)),
+        (AUTUMN, datetime(2026, 11, 1, 4, tzinfo=UTC), datetime(2026, 11, 2, 5, tzinfo=UTC)),
+    ],
+)
+def test_a_local_day_is_from_midnight_to_midnight(day: date, begins: datetime, ends: datetime):
+    assert day_edges(day, NEW_YORK) == (microseconds(begins), microseconds(ends))
+
+
 def test_an_hour_that_there_is_twice_counts_from_its_first_time():
     twice = datetime(2026, 11, 1, 1, 30)  # noqa: DTZ001 - the wall clock shows no zone
 
@@ -108,7 +125,7 @@ def test_a_rule_is_open_from_its_first_instant_to_before_its_last():
     moment = timedelta(microseconds=1)
     instants = (opens - moment, opens, closes - moment, closes, NOON + timedelta(days=1))
 
-    points = [len(shop.buy(Line("TEA", 1, 100), at=at).outcomes) for at in instants]
+    points = [len(shop.buy(TEA, at=at).outcomes) for at in instants]
 
     assert points == [0, 1, 1, 0, 0]
     assert microseconds(NOON + moment) == microseconds(NOON) + 1
@@ -116,10 +133,19 @@ def test_a_rule_is_open_from_its_first_instant_to_before_its_last():
 
 def test_a_rule_that_closes_late_in_the_evening_is_open_until_then():
     eleven = NOON.replace(hour=23)
-    [bonus] = book(rule(closes_at=eleven.isoformat())).bonuses
+    shop = Shop(book(rule(closes_at=eleven.isoformat())))
+    instants = (NOON.replace(hour=0), eleven - timedelta(microseconds=1), eleven)
 
-    assert bonus.is_open(eleven - timedelta(microseconds=1))
-    assert not bonus.is_open(eleven)
+    assert [shop.book.bonuses[0].is_open(at) for at in instants] == [True, True, False]
+    assert [len(shop.buy(TEA, at=at).outcomes) for at in instants] == [1, 1, 0]
+
+
+def test_a_rule_that_opens_at_noon_is_closed_in_the_morning_and_then_open_for_good():
+    shop = Shop(book(rule(opens_at=NOON.isoformat())))
+    instants = (NOON.replace(hour=9), NOON, NOON.replace(hour=23), NOON + timedelta(days=1))
+
+    assert [shop.book.bonuses[0].is_open(at) for at in instants] == [False, True, True, True]
+    assert [len(shop.buy(TEA, at=at).outcomes) for at in instants] == [0, 1, 1, 1]
 
 
 def test_a_happy_hour_is_open_while_its_window_is():
@@ -127,9 +153,16 @@ def test_a_happy_hour_is_open_while_its_window_is():
     shop = Shop(book(rule(schedule=schedule)))
     later = (timedelta(), timedelta(minutes=59), timedelta(hours=1), timedelta(days=1))
 
-    points = [shop.buy(Line("TEA", 1, 100), at=NOON + one).points for one in later]
+    points = [shop.buy(TEA, at=NOON + one).points for one in later]
 
     assert points == [51, 51, 1, 1]
+
+
+def test_a_rule_that_is_open_later_in_the_day_keeps_no_other_from_counting():
+    evening = {"rrule": "FREQ=DAILY", "begins": "2026-01-04T18:00", "minutes": 60}
+    shop = Shop(book(rule("EVENING", schedule=evening), rule("ALWAYS")))
+
+    assert by_rule(shop.buy(TEA)) == {"ALWAYS": 50}
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,7 @@ class Bonus:
         code, name, asked, points, _, days, is_offer, _, _, carry = wanted
         cuts: tuple[Cut, ...] = ()
         for limit in limits.all:
-            room = self._room(limit, points, counters) if points else 0
+            room = self._room(limit, points, counters)
             if room < points:
                 cuts = (*cuts, Cut(limit.kind.value, limit.per.value, limit.limit, points - room))
                 points = room
