@@ -267,6 +267,15 @@ def test_points_that_wait_say_for_how_many_days():
     }
 
 
+def test_points_wait_as_the_programme_says_where_a_rule_says_nothing():
+    shop = Shop(book(rule("OWN", pending={"days": 14}), rule("OTHER"), pending={"days": 2}))
+
+    earned = shop.buy(TEA)
+
+    assert shop.book.pending == Pending(days=2)
+    assert [one.pending for one in earned.outcomes] == [Pending(days=14), Pending(days=2)]
+
+
 def test_what_a_cap_left_out_is_explained():
     shop = Shop(book(rule(caps=[{"points": 20, "per": "DAY"}])))
 
@@ -322,6 +331,21 @@ def test_what_is_excluded_earns_nothing_and_unlocks_nothing(case: str, line: Lin
 
     assert shop.buy(line).points == 0
     assert by_rule(shop.buy(TEA, line)) == {"RATE": 15, "FIXED": 9, "TWICE": 15}
+
+
+@pytest.mark.parametrize(
+    ("excluded", "line"),
+    [
+        ("excluded_product_types", Line("GIFT_CARD", 1, 5000)),
+        ("excluded_skus", Line("TEA", 1, 5000, sku="T-100")),
+        ("excluded_labels", Line("TEA", 1, 5000, labels=("TOBACCO",))),
+    ],
+)
+def test_what_is_excluded_by_one_thing_alone_earns_nothing(excluded: str, line: Line):
+    shop = Shop(book(rule(), **{excluded: EXCLUDING[excluded]}))
+
+    assert shop.buy(line).points == 0
+    assert shop.buy(TEA).points == 15 + 50
 
 
 @pytest.mark.parametrize(("counts_tax", "points"), [(False, (10, 10)), (True, (12, 12))])

@@ -116,7 +116,9 @@ def test_a_local_day_is_from_midnight_to_midnight(day: date, begins: datetime, e
 def test_an_hour_that_there_is_twice_counts_from_its_first_time():
     twice = datetime(2026, 11, 1, 1, 30)  # noqa: DTZ001 - the wall clock shows no zone
 
-    assert instant_of(twice, NEW_YORK) == datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
+    for fold in (0, 1):
+        found = instant_of(twice.replace(fold=fold), NEW_YORK)
+        assert found == datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
 
 
 def test_a_rule_is_open_from_its_first_instant_to_before_its_last():
@@ -310,6 +312,28 @@ def machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         time.tzset()
         yield request.param
     time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("wall", "instant"),
+    [
+        ("2026-07-04T14:00", datetime(2026, 7, 4, 18, tzinfo=UTC)),
+        ("2026-03-08T02:30", datetime(2026, 3, 8, 7, tzinfo=UTC)),
+    ],
+)
+def test_an_instant_is_the_same_in_whatever_zone_the_machine_is(
+    wall: str, instant: datetime, machine: str
+):
+    found = instant_of(datetime.fromisoformat(wall), NEW_YORK)
+
+    assert (found, found.tzinfo) == (instant, UTC)
+
+
+def test_an_instant_is_told_to_the_microsecond_however_late_it_is():
+    late, moment = datetime(2900, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+
+    assert microseconds(late + moment) - microseconds(late) == 1
+    assert microseconds(datetime(1970, 1, 1, tzinfo=UTC) - moment) == -1
 
 
 WEEK_LONG = {"rrule": "FREQ=YEARLY", "begins": "2026-01-03T10:00", "minutes": 7 * 24 * 60}

@@ -139,6 +139,7 @@ def test_a_book_with_nothing_but_caps_knows_what_it_reads():
     assert not shop.book.is_plain
     assert shop.book.has_budgets
     assert shop.book.counters([NOON.date()]) == {(TOTAL, "2026-11-22")}
+    assert [capped(one).book.has_budgets for one in (DAILY, FOR_ALL)] == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -70,8 +70,6 @@ class Bonus:
         self.settings = settings
         self.code = settings.code
         self.name = settings.name
-        self.group = settings.group
-        self.priority = settings.priority
         self.is_offer = isinstance(settings, Offer)
         self.target = _together(_targets(settings, segments, vocabulary))
         self.condition = None if settings.when is None else read(settings.when, vocabulary)
