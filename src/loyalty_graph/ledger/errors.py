@@ -21,6 +21,7 @@ LoyaltyError
 ├── MergeBlockedError             MERGE_BLOCKED             something has to end before
 ├── NotMergedError                NOT_MERGED                who lives on as nobody else
 ├── UnmergeTooLateError           UNMERGE_TOO_LATE          more than 30 days after the merge
+├── PointsLimitError              POINTS_LIMIT              more than one member can have
 ├── BalanceFileError              BALANCE_FILE              rows of an import that cannot be used
 ├── CheckpointFileError           CHECKPOINT_FILE           not a published checkpoint
 ├── CheckpointOfOthersError       CHECKPOINT_OF_OTHERS      a checkpoint of another programme
@@ -224,6 +225,18 @@ class UnmergeTooLateError(LoyaltyError):
 
     def __init__(self, ended_at: object) -> None:
         super().__init__(f"The merge could be undone until {ended_at}.", field="memberId")
+
+
+class PointsLimitError(LoyaltyError):
+    """A member would have, or would have earned in all, more points than fit into the books."""
+
+    code = "POINTS_LIMIT"
+
+    def __init__(self, *, most: int, has: int, more: int) -> None:
+        super().__init__(
+            f"A member has and earns at most {most} points; with {has}, {more} more are too many.",
+            field="member",
+        )
 
 
 class BalanceFileError(LoyaltyError):

@@ -14,6 +14,7 @@ from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.ledger import sliding
 from loyalty_graph.ledger.kinds import Kind
+from loyalty_graph.ledger.room import check_room
 from loyalty_graph.purchases import activities
 from loyalty_graph.purchases.rules import Deed
 from loyalty_graph.segments.facts import MemberFacts
@@ -100,6 +101,7 @@ def decide(
     occasion.hindered = frozenset(hindered)
     earned = terms.book.decide_activity(occasion, so_far.bonuses.counters(account.member_id))
     told = verdicts(counted_by, hindered, earned)
+    check_room(account, earned.points)
     so_far.issuing.check(command, earned.points)
     recorded = _credit(batch, account, command, terms, earned, told)
     so_far.issuing.count(command, earned.points)

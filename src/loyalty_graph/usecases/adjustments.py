@@ -14,6 +14,7 @@ from loyalty_graph.identity.rules import Issuer
 from loyalty_graph.ledger import approvals
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.ledger.approving import Approval, ApprovalState
+from loyalty_graph.ledger.room import check_room
 from loyalty_graph.members.rules import Reference
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import ProgramSettings
@@ -92,6 +93,7 @@ async def adjust(program_id: UUID, command: AdjustPoints, *, now: datetime) -> P
         InvalidInputError: No points, too many, or no reason.
         MemberNotActiveError: The member is closed, suspended or erased.
         InsufficientPointsError: More is taken than can be spent.
+        PointsLimitError: The member would have too many.
         IssuanceCapError: The partner would issue more than it may today.
         IdempotencyMismatchError: The key was used with other input.
     """
@@ -140,7 +142,9 @@ def post(
     Raises:
         MemberNotActiveError: The member is closed, suspended or erased.
         InsufficientPointsError: More is taken than can be spent.
+        PointsLimitError: The member would have too many.
     """
+    check_room(account, points)
     expires_at = settings.expires_at(batch.now)
     before = {"balance": account.balance}
     transfer = ledger.adjust(account, points, cause, expires_at=expires_at)

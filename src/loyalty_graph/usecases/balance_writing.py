@@ -12,6 +12,7 @@ from loyalty_graph.ledger import migrating, moving
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.ledger.kinds import Book, Kind
 from loyalty_graph.ledger.migrating import Progress
+from loyalty_graph.ledger.room import check_room
 from loyalty_graph.members.rules import Reference, ReferenceKind
 from loyalty_graph.programs import service as programs
 from loyalty_graph.tiers import service as tiers
@@ -138,6 +139,7 @@ class _Bringing:
 
         Raises:
             MemberNotActiveError: The member is not active any more.
+        PointsLimitError: The member would have too many.
             NotFoundError: There is no such member or tier any more.
             InvalidInputError: The row's key stands for other points.
         """
@@ -150,6 +152,7 @@ class _Bringing:
             return
         ledger.check_active(account)
         check_new(row, self.scheme, now=progress.begun_at)
+        check_room(account, max(row.points, row.qualifying))
         transfers = moving.bring_in(
             account,
             Kind.MIGRATE,

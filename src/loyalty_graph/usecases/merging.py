@@ -22,6 +22,7 @@ from loyalty_graph.ledger.errors import (
     NotMergedError,
     UnmergeTooLateError,
 )
+from loyalty_graph.ledger.room import check_room
 from loyalty_graph.ledger.rules import Account, Cause
 from loyalty_graph.members import merges
 from loyalty_graph.members import reads as member_reads
@@ -123,6 +124,7 @@ async def merge(program_id: UUID, command: MergeMembers, *, now: datetime) -> Me
         MemberNotActiveError: One of them is not active. A lock would not outlive the merge, and
             its points could be spent.
         MergeBlockedError: Something of the other one has to end first.
+        PointsLimitError: Both have too many points for one.
         IdempotencyMismatchError: The key was used with other input.
     """
     _check(command.reason)
@@ -136,6 +138,7 @@ async def merge(program_id: UUID, command: MergeMembers, *, now: datetime) -> Me
     _check_active(into, field="into")
     _check_active(merged, field="from")
     await _check_free(batch, merged)
+    check_room(into, max(merged.balance + merged.pending, merged.qualifying))
     done = Merge(
         merged.member_id, new_id(now), into.member_id, merged.status, merged.qualifying, now
     )

@@ -9,6 +9,7 @@ from loyalty_graph.errors import DuplicatePurchaseError
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.ledger import sliding
+from loyalty_graph.ledger.room import check_room
 from loyalty_graph.purchases import service as purchases
 from loyalty_graph.usecases import entering, payments, posting, purchase_points
 from loyalty_graph.usecases.bonuses import Bonuses
@@ -67,6 +68,7 @@ def decide(
     paid = payments.paid_lines(terms.version.settings, lines, command.pay_points)
     bought = command if paid is command.lines else replace(command, lines=paid)
     earned = _earned(batch, account, bought, terms, so_far)
+    check_room(account, earned.points)
     so_far.issuing.check(command, earned.points)
     rules = purchase_points.by_rule(earned, terms, at=command.purchased_at)
     recorded = _credit(batch, account, bought, terms, earned, rules)

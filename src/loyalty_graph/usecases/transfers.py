@@ -26,6 +26,7 @@ from loyalty_graph.ledger.errors import (
 )
 from loyalty_graph.ledger.kinds import Book, Kind
 from loyalty_graph.ledger.moving import Part
+from loyalty_graph.ledger.room import has_room
 from loyalty_graph.ledger.transfers import PointsTransfer, TransferKey, TransferState
 from loyalty_graph.members import reads as members
 from loyalty_graph.members.rules import MemberStatus, Reference
@@ -255,7 +256,7 @@ async def _bring(program_id: UUID, found: PointsTransfer, *, now: datetime) -> b
     sent = await transfers.locked(program_id, (found.member_id, found.id))
     if sent.state is not TransferState.SENT:
         return True
-    if account.status != rules.ACTIVE:
+    if account.status != rules.ACTIVE or not has_room(account, sent.points):
         return False
     actor, text = await transfers.said(program_id, (sent.member_id, sent.id))
     pending.activate_due(account, now=now)
