@@ -1,9 +1,11 @@
-"""Sums of points that would not fit into the books are refused, and nothing is written."""
+"""Points that are none, below none, or more than fit are refused, and nothing is written."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.members.models import Member
 from loyalty_graph.usecases import proof, scheduled
 from tests.api import Api, member_id, receipt
@@ -117,3 +119,57 @@ def test_what_was_spent_makes_no_room_in_what_was_ever_earned(api: Api, full: Me
     api.do("adjustPoints", adjustment(full, -1), "")
 
     assert api.refusal("recordPurchase", receipt(full, lines=LEAST)) == LIMIT
+
+
+Wish = Callable[[Api, Member], tuple[str, dict[str, Any]]]
+
+
+def to_hold(api: Api, ada: Member) -> tuple[str, dict[str, Any]]:
+    return "holdPoints", {"member": ref(ada), "minutes": 9, "reason": "a table"}
+
+
+def to_capture(api: Api, ada: Member) -> tuple[str, dict[str, Any]]:
+    hold = {"idempotencyKey": "h", "points": 9, **to_hold(api, ada)[1]}
+    found = api.do("holdPoints", hold, "hold { id }")["hold"]["id"]
+    return "captureHold", {"holdId": found}
+
+
+def to_cancel(api: Api, ada: Member) -> tuple[str, dict[str, Any]]:
+    entry = encode_id("LedgerEntry", ada.id, 1)
+    return "cancelPending", {"pending": {"entryId": entry}, "reason": "a mistake"}
+
+
+def to_give(api: Api, ada: Member) -> tuple[str, dict[str, Any]]:
+    return "transferPoints", {"member": ref(ada), "to": ref(api.run(api.shop.enrol))}
+
+
+def to_add(api: Api, ada: Member) -> tuple[str, dict[str, Any]]:
+    return "adjustPoints", {"member": ref(ada), "reason": "sorry"}
+
+
+@pytest.mark.parametrize("wish", [to_hold, to_capture, to_cancel, to_give, to_add])
+def test_no_points_fewer_and_too_many_are_refused(api: Api, wish: Wish):
+    api.shop = api.open_shop(PLENTY)
+    ada = api.run(api.shop.enrol)
+    api.do("adjustPoints", adjustment(ada, 50), "")
+    mutation, given = wish(api, ada)
+    below = -(10**12) - 1 if wish is to_add else -1
+    kind = mutation[0].upper() + mutation[1:]
+    query = f"mutation ($i: {kind}Input!) {{ {mutation}(input: $i) {{ replayed }} }}"
+
+    for points in (0, below, 10**12 + 1, str(2**63 - 1)):
+        wrong = {"idempotencyKey": "wrong", "points": points, **given}
+        assert api.refusal(mutation, wrong) == ("INVALID_INPUT", "points")
+    for points in (2**63, -(2**63) - 1, str(2**64)):
+        wrong = {"idempotencyKey": "wrong", "points": points, **given}
+        assert api.error(query, {"i": wrong}) == "BAD_REQUEST"
+
+
+@pytest.mark.parametrize("points", [-1, 10**12 + 1])
+def test_rows_of_fewer_points_than_none_and_of_too_many_are_refused(api: Api, points: int):
+    lots = [{"points": points, "neverExpires": True}]
+    wish = {"idempotencyKey": "i", "rows": [{"key": "a", "externalId": "new", "lots": lots}]}
+
+    assert api.refusal("importBalances", wish) == ("BALANCE_FILE", "content")
+    [fault] = api.do("importBalances", wish, "rowErrors { line code field }")["rowErrors"]
+    assert (fault["line"], fault["code"]) == (1, "INVALID_INPUT")

@@ -114,6 +114,17 @@ def test_a_generous_programme_keeps_no_mistakes(api: Api):
     assert done == {"userErrors": [], "pointsTakenBack": 50, "balance": 0}
 
 
+def test_a_reversal_is_not_reversed(api: Api, ada: Member):
+    gift(api, ada, 50)
+    gift(api, ada, -20, "taken")
+    for sequence in (2, 1):
+        api.do("reverseEntry", reversal(ada, sequence, idempotencyKey=f"{sequence}"), "")
+
+    for sequence in (3, 4):
+        given = reversal(ada, sequence, idempotencyKey=f"again {sequence}")
+        assert api.refusal("reverseEntry", given) == ("ENTRY_NOT_REVERSIBLE", "entryId")
+
+
 def test_a_reversal_and_what_something_else_undoes_are_refused(api: Api, ada: Member):
     bought = api.run(api.shop.buy, ada)
     api.run(api.shop.redeem, ada, 20)
