@@ -10,13 +10,22 @@ from loyalty_graph.errors import DuplicatePurchaseError, InsufficientPointsError
 from loyalty_graph.ledger import reads
 from loyalty_graph.ledger.models import TransferRow
 from loyalty_graph.members.models import Member
+from loyalty_graph.outbox import FactRow
 from loyalty_graph.programs.errors import RateMissingError
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.rewards.rules import Step
-from loyalty_graph.usecases import adjustments, balances, expiry, merging, proof, transfers
+from loyalty_graph.usecases import (
+    adjustments,
+    balances,
+    expiry,
+    merging,
+    notices,
+    proof,
+    transfers,
+)
 from loyalty_graph.usecases.balance_rows import BalanceFormat
 from loyalty_graph.usecases.redemptions import PointsMoved
-from tests.shop import COFFEE, DAY, PROGRAM, Shop, by_id, giving, open_shop, program
+from tests.shop import COFFEE, DAY, GUARDED, NOON, PROGRAM, Shop, by_id, giving, open_shop, program
 from tests.tiers.shop import Watch, tea, with_tiers
 
 
@@ -221,6 +230,23 @@ async def test_points_of_every_origin_are_shown_with_their_end_and_end_then(data
     assert [one.points for one in shown] == [10, 20, 30, 17, 40]
     assert ended == [107, 87, 57, 40, 0]
     assert await TransferRow.filter(kind="EXPIRE").count() == 5
+    await assert_in_order(shop)
+
+
+async def test_no_points_vanish_without_a_word(database: object):
+    """Elsewhere customers found their points gone, and nobody had told them."""
+    shop = await open_shop(program(**GUARDED))
+    ada = await shop.enrol()
+    await shop.buy(ada, tea(5000))
+    ended = NOON + 200 * DAY
+
+    assert await expiry.run(shop.program_id, now=ended) == 0
+    assert await notices.run(shop.program_id, now=ended) == 50
+    assert await expiry.run(shop.program_id, now=ended + 13 * DAY) == 0
+    assert await shop.balance(ada) == 50
+    assert await expiry.run(shop.program_id, now=ended + 15 * DAY) == 50
+    told = await FactRow.get(kind="points.expiring")
+    assert (told.member_id, told.payload["points"]) == (ada.id, 50)
     await assert_in_order(shop)
 
 

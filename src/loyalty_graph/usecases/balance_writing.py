@@ -139,7 +139,7 @@ class _Bringing:
 
         Raises:
             MemberNotActiveError: The member is not active any more.
-        PointsLimitError: The member would have too many.
+            PointsLimitError: The member would have too many.
             NotFoundError: There is no such member or tier any more.
             InvalidInputError: The row's key stands for other points.
         """
