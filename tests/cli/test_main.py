@@ -32,7 +32,7 @@ def test_every_command_says_what_it_does(call: CommandLine, words: list[str]):
 
 def test_the_commands_are_these():
     assert {" ".join(words) for words in commands()} == {
-        *("", "demo", "purchase", "story", "serve", "version", "worker"),
+        *("", "audit", "demo", "purchase", "story", "serve", "version", "worker"),
         *("activity", "activity record"),
         *("balances", "balances import", "balances list"),
         *("device", "device add", "device poll", "device show", "device watch", "device remove"),
@@ -45,7 +45,8 @@ def test_the_commands_are_these():
             "ledger proof",
             "ledger rotate-key",
         ),
-        *("member", "member show", "member status"),
+        *("member", "member show", "member status", "member lock", "member unlock"),
+        *("member export", "member erase"),
         *("pass", "pass build", "pass preview", "pass verify", "pass show"),
         *("pass certs", "pass logs", "pass pause", "pass resume", "pass rollouts"),
         *(

@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from loyalty_graph import __version__
-from loyalty_graph.cli import checkpoints, rollouts
+from loyalty_graph.cli import auditing, checkpoints, persons, rollouts
 from loyalty_graph.cli.activities import activity_app
 from loyalty_graph.cli.backtests import backtest
 from loyalty_graph.cli.balances import balances_app
@@ -50,6 +50,7 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's signature
 app.command()(demo)
 app.command()(purchase)
 app.command()(story)
+app.command("audit")(auditing.show)
 pass_app.command("preview")(draw_card)
 app.add_typer(activity_app, name="activity")
 app.add_typer(balances_app, name="balances")
@@ -60,6 +61,8 @@ pass_app.command("resume")(rollouts.resume)
 pass_app.command()(certs)
 program_app.command("presets")(show_presets)
 program_app.command()(backtest)
+for change_person in (persons.lock, persons.unlock, persons.export, persons.erase):
+    member_app.command()(change_person)
 ledger_app.command("checkpoint")(checkpoints.make)
 ledger_app.command()(checkpoints.proof)
 ledger_app.command("rotate-key")(checkpoints.rotate_key)

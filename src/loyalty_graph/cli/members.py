@@ -18,7 +18,7 @@ from loyalty_graph.clock import utc_now
 from loyalty_graph.config import load_settings
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import reads as ledger
-from loyalty_graph.members import reads
+from loyalty_graph.members import locks, reads
 from loyalty_graph.members import service as members
 from loyalty_graph.members.rules import MemberStatus
 from loyalty_graph.usecases import members as usecase
@@ -26,7 +26,9 @@ from loyalty_graph.usecases import membership
 
 ENTRIES_SHOWN = 10
 
-member_app = typer.Typer(help="Members: look at one, suspend or close one.", no_args_is_help=True)
+member_app = typer.Typer(
+    help="Members: look at one, lock, close, export or forget one.", no_args_is_help=True
+)
 
 
 @member_app.command()
@@ -43,12 +45,14 @@ def show(
     async def work() -> dict[str, Any]:
         program_id = await chosen_program(program)
         found = await members.find(program_id, reference_of(member))
+        lock = (await locks.locks(program_id, [found.id])).get(found.id)
         balances = await ledger.balances(program_id, [found.id], now=now)
         newest = await ledger.newest_entries(program_id, [found.id], limit=ENTRIES_SHOWN)
         return {
             "id": str(found.id),
             "number": found.number,
             "status": found.status,
+            "lock": lock and {"reason": lock.reason, "may_earn": lock.may_earn},
             "enrolled_at": found.enrolled_at,
             "available": balances[found.id].available,
             "balance": balances[found.id].balance,
@@ -72,6 +76,9 @@ def show(
         f"[bold]{shown['number']}[/]  {shown['status'].lower()}"
         f"  {shown['available']:,} points to spend",
     )
+    if shown["lock"]:
+        earns = "earns, but cannot spend" if shown["lock"]["may_earn"] else "cannot earn or spend"
+        console.print(f"  [yellow]locked[/]: {earns}. {escape(shown['lock']['reason'])}")
     for entry in shown["entries"]:
         console.print(
             f"  {entry['sequence']:>5}  {entry['at']:%Y-%m-%d %H:%M}  {escape(entry['kind']):<9}"

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from tortoise.models import Model
 
+from loyalty_graph.errors import NotFoundError
 from loyalty_graph.identity.models import Partner, Staff
 from loyalty_graph.identity.rules import ViewerKind
 
@@ -35,6 +36,22 @@ async def actors(program_id: UUID, callers: Sequence[str]) -> list[Actor]:
         for kind, model in _NAMED.items()
     }
     return [Actor(kind, id_ or None, names.get(kind, {}).get(id_)) for kind, _, id_ in parts]
+
+
+async def callers(program_id: UUID, name: str) -> list[str]:
+    """Return the callers of this name: a partner, somebody of the staff, or both.
+
+    Raises:
+        NotFoundError: Nobody has it.
+    """
+    found = [
+        f"{kind}:{row[0]}"
+        for kind, model in _NAMED.items()
+        for row in await model.filter(program_id=program_id, name=name).values_list("id")
+    ]
+    if not found:
+        raise NotFoundError("partner and nobody of the staff called", name, field="actor")
+    return found
 
 
 async def _names(program_id: UUID, model: type[Model], ids: Iterable[str]) -> dict[str, str]:

@@ -67,6 +67,8 @@ async def set_lock(program_id: UUID, command: SetLock, *, now: datetime) -> Lock
     account = batch.account(0, command.member)
     was = MemberStatus(account.status)
     becomes = MemberStatus.ACTIVE if command.may_earn is None else MemberStatus.SUSPENDED
+    if was is becomes is MemberStatus.ACTIVE:
+        raise InvalidInputError("The member is not locked.", field="status")
     if (was, becomes) != (MemberStatus.SUSPENDED, MemberStatus.SUSPENDED):
         check_next_status(was, becomes)
     await _set(batch, account, command, becomes)
