@@ -29,35 +29,40 @@ ID_CHARACTERS = 8
 UNNAMED = {"cli": "the command line"}
 
 
+ActorOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Only by this partner or one of the staff, or by cli or an id."
+    ),
+]
+MemberOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MEMBER", help="Only of this member: a number, e-mail, phone, external id or id."
+    ),
+]
+AboutOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="THING",
+        help="Only about this: program, rates, or token, partner, import …, with :ID for one.",
+    ),
+]
+SinceOption = Annotated[
+    str | None, typer.Option(metavar="MOMENT", help="Only since then, such as 2026-11-01.")
+]
+LimitOption = Annotated[
+    int, typer.Option(min=1, max=LIMIT_MAX, help="At most so many, the newest.")
+]
+
+
 def show(  # noqa: PLR0913 - each is an option of the command
     *,
-    actor: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="Only by this partner or one of the staff, or by cli or an id."
-        ),
-    ] = None,
-    member: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MEMBER",
-            help="Only of this member: a number, e-mail, phone, external id or id.",
-        ),
-    ] = None,
-    about: Annotated[
-        str | None,
-        typer.Option(
-            metavar="THING",
-            help="Only about this: program, rates, or token, partner, import …, with :ID for one.",
-        ),
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(metavar="MOMENT", help="Only since then, such as 2026-11-01."),
-    ] = None,
-    limit: Annotated[
-        int, typer.Option(min=1, max=LIMIT_MAX, help="At most so many, the newest.")
-    ] = LIMIT_DEFAULT,
+    actor: ActorOption = None,
+    member: MemberOption = None,
+    about: AboutOption = None,
+    since: SinceOption = None,
+    limit: LimitOption = LIMIT_DEFAULT,
     as_json: JsonOption = False,
     program: ProgramOption = None,
     database: DatabaseOption = None,
@@ -109,6 +114,8 @@ async def _shown(program_id: UUID, found: list[audit.Entry]) -> list[dict[str, A
     return [
         {
             **asdict(one),
+            "id": str(one.id),
+            "member_id": one.member_id and str(one.member_id),
             "by": _name(who),
             "number": known[one.member_id].number if one.member_id in known else None,
         }

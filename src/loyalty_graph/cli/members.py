@@ -71,7 +71,11 @@ def show(
     shown = run(in_database(database or load_settings().database_url, work))
     if as_json:
         print_json(shown)
-        return
+    else:
+        _print(shown)
+
+
+def _print(shown: dict[str, Any]) -> None:
     console.print(
         f"[bold]{shown['number']}[/]  {shown['status'].lower()}"
         f"  {shown['available']:,} points to spend",

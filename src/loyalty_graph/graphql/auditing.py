@@ -119,9 +119,11 @@ class AuditQuery:
         ] = None,
     ) -> Connection[AuditEntry] | None:
         program_id, size = info.context.program_id, page_size(first)
-        member_id = None
-        if target is not None:
-            member_id = (await members.find(program_id, target.reference(field="target"))).id
+        member_id = None if target is None else await _member_of(program_id, target)
         actors = None if actor is None else [actor]
         wanted = audit.Wanted(actors, member_id, about, since)
         return await _page(program_id, wanted, size, after)
+
+
+async def _member_of(program_id: UUID, target: MemberRef) -> UUID:
+    return (await members.find(program_id, target.reference(field="target"))).id
