@@ -74,21 +74,13 @@ async def test_some_households_take_two_cards(
 
 
 @pytest.mark.parametrize(
-    ("case", "data", "lots"),
-    [
-        (
-            "a dear reward",
-            {**PROGRAM, "rewards": [COFFEE | {"cost_points": 251}]},
-            (125, 126),
-        ),
-        ("a cheap reward", giving(), (50, 50)),
-        ("no reward", PROGRAM, (50, 50)),
-    ],
+    ("case", "cost", "lots"),
+    [("the cheapest of two", 1000, (20, 20)), ("an odd one", 25, (12, 13)), ("two", 2, (1, 1))],
 )
 async def test_what_the_paper_card_was_worth_is_brought_along_in_two_lots(
-    case: str, data: dict[str, Any], lots: tuple[int, int]
+    case: str, cost: int, lots: tuple[int, int]
 ):
-    shop = await open_shop(data)
+    shop = await open_shop(giving(COFFEE | {"code": "OTHER", "cost_points": cost}))
     ada = await shop.enrol(external_id=FIRST)
 
     await joining(shop, Decided(**{"paper card": 0})).bring(
@@ -107,11 +99,22 @@ async def test_what_the_paper_card_was_worth_is_brought_along_in_two_lots(
     assert (await books.net_of_books(shop.program_id))[Book.MIGRATED] == -sum(lots)
 
 
-async def test_others_bring_nothing():
-    shop = await open_shop()
+@pytest.mark.parametrize(
+    ("case", "data", "paper_card"),
+    [
+        ("other households", giving(), 1),
+        ("no reward", PROGRAM, 0),
+        ("too cheap a reward", {**PROGRAM, "rewards": [COFFEE | {"cost_points": 1}]}, 0),
+    ],
+)
+async def test_nothing_is_brought_by_others_or_where_no_reward_costs_two_points(
+    case: str, data: dict[str, Any], paper_card: int
+):
+    shop = await open_shop(data)
     await shop.enrol(external_id=FIRST)
+    chance = Decided(**{"paper card": paper_card})
 
-    await joining(shop, Decided()).bring(shop.now.date(), [HOUSEHOLD], now=shop.now)
+    await joining(shop, chance).bring(shop.now.date(), [HOUSEHOLD], now=shop.now)
 
     assert await TransferRow.all().count() == 0
 

@@ -21,7 +21,7 @@ from loyalty_graph.usecases.balance_rows import BalanceFormat
 from loyalty_graph.usecases.members import Enrolment
 
 BRINGS_ONE_IN = 20
-BROUGHT_POINTS_MIN = 100
+BROUGHT_POINTS_MIN = 2
 BROUGHT_ENDS_AFTER = timedelta(days=60)
 PAPER_CARD = "paper-card"
 TWO_CARDS_ONE_IN = 20
@@ -45,11 +45,11 @@ class Joining:
     """What households bring and join, by fixed rules.
 
     One household in twenty brings what its paper card was worth, on the day it joins: as many
-    points as the cheapest reward costs, and 100 at least. Half of them end in sixty days, the
-    others as if they were earned now. One in twenty of those that join in the first 120 days takes
-    two cards, and shows either. After 45 days the two become one, unless the second has something
-    open that cannot change hands; either is shown as before. One pair in four is parted again a
-    week later.
+    points as the cheapest reward costs, where there are rewards. Half of them end in sixty days,
+    the others as if they were earned now. One in twenty of those that join in the first 120 days
+    takes two cards, and shows either. After 45 days the two become one, unless the second has
+    something open that cannot change hands; either is shown as before. One pair in four is parted
+    again a week later.
     """
 
     program_id: UUID
@@ -77,9 +77,8 @@ class Joining:
             for household in sorted(joined)
             if self.chance.falls(BRINGS_ONE_IN, "paper card", household)
         ]
-        if not rows:
+        if not rows or (points := await self._worth(now=now)) < BROUGHT_POINTS_MIN:
             return
-        points = await self._worth(now=now)
         lots = [
             {"points": points // 2, "expires_at": (day + BROUGHT_ENDS_AFTER).isoformat()},
             {"points": points - points // 2},
@@ -102,8 +101,7 @@ class Joining:
     async def _worth(self, *, now: datetime) -> int:
         version = await programs.in_force(self.program_id, now, now=now)
         catalogue = await catalogues.catalogue(self.program_id, version.number)
-        costs = [one.cost_points for one in catalogue.values()]
-        return max(BROUGHT_POINTS_MIN, min(costs, default=0))
+        return min((one.cost_points for one in catalogue.values()), default=0)
 
     def card(self, basket: Basket, member_id: UUID, pair: Pair | None) -> Reference:
         """Return what a household shows at the till; of two cards a hash names it."""
