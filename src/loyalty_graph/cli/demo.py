@@ -155,7 +155,7 @@ def _file(preset: str) -> str:
 def _print_report(finished: Finished) -> None:
     report = finished.report
     rows = (
-        ("members", report.members, ""),
+        ("members", report.members, "simulated: some households take a second card"),
         ("purchases", report.purchases, f"with {report.purchase_lines:,} lines"),
         ("  late", report.late_receipts, "simulated: 1 % of baskets, recorded three days late"),
         ("refunds", report.refunds, "simulated: 1 % of baskets, a week later"),
