@@ -232,3 +232,26 @@ async def test_a_refund_of_less_than_was_cancelled_takes_nothing(
 
     assert (back.due_points, back.entry_sequence) == (0, None)
     assert await has(shop, ada) == (8, 20)
+
+
+async def test_points_that_a_refund_left_count_for_tiers_no_more_when_they_are_cancelled(
+    database: object,
+):
+    shop = await open_shop(program(clawback="KEEP"))
+    ada = await shop.enrol()
+    with waiting(lambda points: [(points - 100, 0), (60, 14), (40, 30)]):
+        bought = await shop.buy(ada)
+    await shop.bring_back(bought, {2: 1})
+
+    await shop.cancel_pending(of(bought), 20)
+    await shop.cancel_pending(of(bought), 30)
+
+    assert await has(shop, ada) == (8, 50)
+    account = await AccountRow.get(member_id=ada.id)
+    assert (account.qualifying_points, account.lifetime_points) == (0, 108)
+    cancelled = await TransferRow.filter(kind="CANCEL").order_by("sequence")
+    assert [(row.points, row.qualifying_points) for row in cancelled] == [
+        (20, -20),
+        (20, -14),
+        (10, 0),
+    ]

@@ -133,11 +133,18 @@ def activate(account: Account, lot: Lot, cause: Cause) -> Transfer:
     return post(account, Kind.ACTIVATE, Book.PENDING, Book.MEMBER, points, cause, paid)
 
 
-def cancel(account: Account, lots: Collection[int], points: int, cause: Cause) -> Transfer | None:
+def cancel(
+    account: Account,
+    lots: Collection[int],
+    points: int,
+    cause: Cause,
+    *,
+    counting: int | None = None,
+) -> Transfer | None:
     """Take back up to `points` that are still pending, from these lots (sequences).
 
     Those that would wait longest go first. None when nothing is pending there; what is missing is
-    to be reversed.
+    to be reversed. What counts for a tier falls by as much, at most by what is still `counting`.
     """
     mine = [lot for lot in account.waiting if lot.sequence in lots]
     mine.sort(key=lambda lot: (lot.activates_at, *soonest_first(lot)), reverse=True)
@@ -153,7 +160,7 @@ def cancel(account: Account, lots: Collection[int], points: int, cause: Cause) -
         cancelled,
         cause,
         uses,
-        qualifying=-cancelled,
+        qualifying=-cancelled if counting is None else -min(cancelled, counting),
     )
 
 

@@ -23,6 +23,7 @@ from loyalty_graph.ledger.reads import Entry
 from loyalty_graph.members.rules import MemberStatus, Reference, ReferenceKind
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import check_offset
+from loyalty_graph.purchases import reads as purchase_reads
 from loyalty_graph.purchases import service as purchases
 from loyalty_graph.usecases import posting, survivors
 from loyalty_graph.usecases.tiering import Tiering
@@ -212,13 +213,16 @@ async def cancel(program_id: UUID, command: CancelPending, *, now: datetime) -> 
     if any(entry.kind is not Kind.EARN_PENDING for _, entry in found):
         raise NotPendingError(command.earning.noun)
     left = _checked_points(command, found)
+    counting = await _counting(program_id, account.member_id, found[0][1])
     posted = []
     for lot, entry in found:
         cause = _cancellation(command, account, lot, entry, now=now)
-        if (transfer := pending.cancel(account, {lot.sequence}, left, cause)) is not None:
+        transfer = pending.cancel(account, {lot.sequence}, left, cause, counting=counting)
+        if transfer is not None:
             left -= transfer.points
+            counting += transfer.qualifying
             posted.append(transfer)
-            tiering.count(account.member_id, spend_minor=0, points=-transfer.points, at=entry.at)
+            tiering.count(account.member_id, spend_minor=0, points=transfer.qualifying, at=entry.at)
     tiering.add_to(batch)
     _record(batch, account, posted, command, "points.cancelled")
     return await _store(batch, account, posted)
@@ -255,6 +259,18 @@ def _cancellation(
         rule_version=entry.rule_version,
         salt=posting.salt(),
     )
+
+
+async def _counting(program_id: UUID, member_id: UUID, entry: Entry) -> int:
+    """Return what counts for a tier of what a purchase earned, or an entry that none did.
+
+    What refunds left to the member, since the programme lets them keep it, counts no more.
+    """
+    if (purchase := _earned_by(entry).get("purchase")) is None:
+        return entry.pending
+    bought, _ = await purchases.load(program_id, member_id, UUID(purchase))
+    due = await purchase_reads.due_before(program_id, member_id, bought.id)
+    return max(0, bought.points - due - await waiting.cancelled(program_id, member_id, purchase))
 
 
 def _earned_by(entry: Entry) -> dict[str, str]:
