@@ -62,9 +62,11 @@ from tests.shop import (
     redeem_one,
 )
 from tests.usecases.invariants import (
-    check_member,
+    check_account,
+    check_holder,
     check_purchases,
     check_redemptions,
+    check_refunds,
     check_rewards,
     check_totals,
 )
@@ -628,8 +630,10 @@ def check_books(story: Histories) -> None:
             table: [row for row in rows if getattr(row, "member_id", None) == one.row.id]
             for table, rows in tables.items()
         }
-        check_member(one.holder, mine)
+        check_holder(one.holder, mine)
+        check_account(mine)
     check_purchases(tables)
+    check_refunds(tables)
     check_redemptions(tables)
     check_rewards(tables)
     check_totals(tables)
