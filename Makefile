@@ -6,11 +6,11 @@ PYTHON_FOUND := $(shell for p in $(PYTHON) python3.13 python3.12 python3.11 pyth
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
 UV := $(shell command -v uv || echo .tools/bin/uv)
 RUN := .venv/bin/
-PYTEST := pytest -q -n auto --maxprocesses 8 --dist worksteal -m ""
+PYTEST := pytest -q -n auto --maxprocesses 8 --dist worksteal
 # Tests of what is written for PostgreSQL alone. Measuring the rest there once more costs minutes and shows nothing new.
 POSTGRES_CODE := tests/db tests/outbox tests/ledger tests/test_idempotency.py tests/test_leases.py
 
-.PHONY: help demo test check fix schema cards bench bench-long mutants conformance lock clean
+.PHONY: help demo test soak check fix schema cards bench bench-long mutants conformance lock clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -20,10 +20,13 @@ demo: .venv/ready  ## Replay real baskets, issue passes, serve (ARGS="--once --j
 
 test: .venv/ready  ## Every test on SQLite and PostgreSQL, coverage combined
 	@$(RUN)coverage erase
-	LOYALTY_TEST_DATABASE=sqlite $(RUN)coverage run -m $(PYTEST) $(ARGS)
-	LOYALTY_TEST_DATABASE=postgres $(RUN)coverage run -m $(PYTEST) --with-database $(POSTGRES_CODE)
-	LOYALTY_TEST_DATABASE=postgres $(RUN)$(PYTEST) --with-database $(addprefix --ignore=,$(POSTGRES_CODE)) $(ARGS)
+	LOYALTY_TEST_DATABASE=sqlite $(RUN)coverage run -m $(PYTEST) -m "not soak" $(ARGS)
+	LOYALTY_TEST_DATABASE=postgres $(RUN)coverage run -m $(PYTEST) -m "not soak" --with-database $(POSTGRES_CODE)
+	LOYALTY_TEST_DATABASE=postgres $(RUN)$(PYTEST) -m "not soak" --with-database $(addprefix --ignore=,$(POSTGRES_CODE)) $(ARGS)
 	@$(RUN)coverage combine --quiet && $(RUN)python tools/check_coverage.py
+
+soak: .venv/ready  ## Random histories and documents by the hundred, on SQLite; some minutes
+	LOYALTY_TEST_DATABASE=sqlite $(RUN)$(PYTEST) -m soak $(ARGS)
 
 check: .venv/ready  ## Format, lint, types, import contracts, house rules, schema, dead code, dependencies, spelling
 	$(RUN)ruff format --check .

@@ -211,7 +211,7 @@ def run(examples: int, strategy: st.SearchStrategy[Any], work: Work) -> None:
 amount = pytest.mark.parametrize(
     "examples",
     # Many on one backend: what differs on the other is below the API, and tested there.
-    [EXAMPLES, pytest.param(MANY_EXAMPLES, marks=[pytest.mark.slow, pytest.mark.sqlite])],
+    [EXAMPLES, pytest.param(MANY_EXAMPLES, marks=[pytest.mark.soak, pytest.mark.sqlite])],
 )
 
 

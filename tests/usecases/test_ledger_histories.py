@@ -305,7 +305,7 @@ def test_every_history_of_the_ledger_ends_as_the_naive_one_says(run: Run, varian
     play(run, variant, examples=12, steps=30)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.sqlite
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_many_more_histories_of_every_kind_do_so_too(run: Run, variant: str):

@@ -720,14 +720,14 @@ def test_histories_with_bonus_rules_do_so_too(run: Run, *, may_owe: bool):
     play_histories(run, months=6, may_owe=may_owe, has_tiers=True, has_rules=True, examples=15)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.sqlite
 @pytest.mark.parametrize("may_owe", [False, True], ids=["clamped", "debt"])
 def test_many_more_histories_with_bonus_rules_do_so_too(run: Run, *, may_owe: bool):
     play_histories(run, months=6, may_owe=may_owe, has_tiers=True, has_rules=True, examples=40)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.sqlite
 @pytest.mark.parametrize("may_owe", [False, True], ids=["clamped", "debt"])
 def test_many_more_histories_of_points_that_wait_do_so_too(run: Run, *, may_owe: bool):
@@ -735,7 +735,7 @@ def test_many_more_histories_of_points_that_wait_do_so_too(run: Run, *, may_owe:
         play_histories(run, months=6, may_owe=may_owe, parts=in_parts, examples=40)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.sqlite
 @pytest.mark.parametrize("has_tiers", [False, True], ids=["equal", "tiers"])
 @pytest.mark.parametrize("may_owe", [False, True], ids=["clamped", "debt"])
