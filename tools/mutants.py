@@ -2,8 +2,9 @@
 
 Which files are changed, and which tests are asked, stands in pyproject.toml. Nine of ten mutants
 are killed, and docs/mutants.toml says of every other one why it is left. Without arguments every
-mutant is tried anew; with names of modules, such as `earning.schedules`, only theirs. `--told` runs
-nothing and tells what was found before.
+mutant is tried anew; with names of modules, such as `earning.schedules`, only theirs. `--left`
+tries those again that were left before, and what is new. `--told` runs nothing and tells what was
+found.
 """
 
 import json
@@ -105,10 +106,19 @@ def tried(modules: Iterable[str]) -> Iterator[tuple[Path, dict[str, str]]]:
             yield path, {name: status_by_exit_code[code] for name, code in codes.items()}
 
 
+def forget(modules: Iterable[str]) -> None:
+    """Let the mutants that no test noticed count as never tried."""
+    for path, states in tried(modules):
+        meta = MADE / path.with_name(f"{path.name}.meta")
+        told = json.loads(meta.read_text())
+        told["exit_code_by_key"] |= {
+            name: None for name, state in states.items() if state not in KILLED
+        }
+        meta.write_text(json.dumps(told))
+
+
 def run(modules: list[str]) -> None:
     """Let mutmut try the mutants, at a low priority."""
-    if not modules:
-        shutil.rmtree(MADE, ignore_errors=True)
     names = [f"loyalty_graph.{one}.*" for one in modules]
     mutmut = Path(sys.executable).with_name("mutmut")
     finds_plugin = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -118,8 +128,13 @@ def run(modules: list[str]) -> None:
 
 def main(words: list[str]) -> int:
     """Print what was killed; return 1 when it is too little, or one survives without a reason."""
-    modules = [one for one in words if one != "--told"]
-    if "--told" not in words:
+    modules = [one for one in words if not one.startswith("--")]
+    if "--left" in words:
+        forget(modules)
+        run([])
+    elif "--told" not in words:
+        if not modules:
+            shutil.rmtree(MADE, ignore_errors=True)
         run(modules)
     left: list[Mutant] = []
     killed: dict[Path, int] = defaultdict(int)

@@ -1,13 +1,15 @@
 """A pytest plugin for mutants: quick tests go first, and random ones try the same every time."""
 
 import pytest
-from hypothesis import Phase, is_hypothesis_test, settings
+from hypothesis import HealthCheck, Phase, is_hypothesis_test, settings
 
 settings.register_profile(
     "mutants",
     derandomize=True,
     max_examples=50,
     phases=[Phase.explicit, Phase.generate],  # that it fails is enough, the smallest case no matter
+    deadline=None,  # a slow machine kills no mutant
+    suppress_health_check=list(HealthCheck),
 )
 
 

@@ -55,6 +55,14 @@ def test_every_step_says_what_happened():
     assert excluded == {"type": "GIFT_CARD", "amount": 5, "excluded": True, "points": 0}
 
 
+def test_a_type_without_a_rate_is_told_like_what_is_excluded():
+    calculator = ProductTypeRewardCalculator(EarningSettings())
+
+    [step] = calculator.calculate((Line("SOAP", 1, 150),)).steps
+
+    assert step == {"type": "SOAP", "amount": 150, "excluded": True, "points": 0}
+
+
 def test_lines_in_another_currency_earn_for_what_each_is_worth():
     exchange = Exchange("USD", "EUR", "0.9214", date(2026, 3, 2))
     lines = (Line("MUG", 1, 1000, tax_minor=190), Line("GIFT_CARD", 1, 5))
@@ -98,8 +106,9 @@ def test_a_purchase_cannot_earn_more_than_a_ledger_holds():
     most = Line("TEA", 1, POINTS_MAX // 2)
 
     assert calculator.calculate((most,)).points == POINTS_MAX
-    with pytest.raises(InvalidInputError, match="would earn 1000000000000002 points"):
+    with pytest.raises(InvalidInputError, match="would earn 1000000000000002 points") as refusal:
         calculator.calculate((most, Line("TEA", 1, 1)))
+    assert refusal.value.field == "lines"
 
 
 rates = st.fixed_dictionaries(
