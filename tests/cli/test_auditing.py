@@ -1,5 +1,6 @@
 """The audit log on the command line, as an operator reads it."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -79,6 +80,26 @@ def test_it_is_read_for_whoever_did_it(call: CommandLine):
     assert len(kinds(call, "--actor", "cli")) == len(kinds(call))
     assert kinds(call, "--actor", "Mona") == kinds(call, "--actor", who) == []
     assert call("audit", "--actor", "Mona").err == "Nothing like that was changed.\n"
+
+
+def test_a_file_that_is_imported_stands_there_once(call: CommandLine, ada: Member, tmp_path: Path):
+    rates, balances = tmp_path / "ecb.csv", tmp_path / "old.csv"
+    rates.write_text("day,currency,rate\n2026-03-02,USD,0.9\n2026-03-02,CHF,1.05\n")
+    balances.write_text("external_id,points,expires_at\nold-1,100,2036-06-30\nold-2,50,never\n")
+
+    for _ in range(2):
+        assert call("rates", "import", rates).code == 0
+    assert call("balances", "import", balances, "--source", "crm").code == 0
+    assert call("balances", "import", balances, "--dry-run").code == 0
+    rows = call("audit", "--actor", "cli", "--json").json
+
+    told = {row["kind"]: row["after"] for row in rows if row["about"]}
+    done = [row["kind"] for row in rows if row["kind"].endswith((".imported", ".import_begun"))]
+    assert done == ["balances.import_begun", "rates.imported"]
+    assert told["rates.imported"] == {"file": str(rates), "added": 2, "changed": 0}
+    begun = told["balances.import_begun"]
+    assert begun == {"import": begun["import"], "source": "crm", "rows": 2}
+    assert [row["kind"] for row in rows].count("member.enrolled") == 2
 
 
 @pytest.mark.parametrize(

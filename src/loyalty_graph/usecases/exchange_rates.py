@@ -77,7 +77,8 @@ async def import_rates(
     ]
     if not dry_run:
         await rates.keep(program_id, [*fresh, *other], now=now)
-        await _tell(program_id, name, {"added": len(fresh), "changed": len(other)}, now=now)
+        if fresh or other:
+            await _tell(program_id, name, {"added": len(fresh), "changed": len(other)}, now=now)
     return RatesImported(len(fresh), len(other), len(given) - len(fresh) - len(other))
 
 
