@@ -2,6 +2,7 @@ import pytest
 
 from loyalty_graph.db import connection, transaction
 from loyalty_graph.db.sets import store
+from loyalty_graph.identity import audit
 from loyalty_graph.ledger import pending, rules, service
 from loyalty_graph.ledger.audit import Audit, latest
 from loyalty_graph.ledger.models import AccountRow, AuditRow, LotRow, LotUseRow, TransferRow
@@ -537,6 +538,13 @@ async def test_an_erased_person_leaves_a_chain_that_holds(shop: Shop, busy: Memb
     assert await problems(shop, busy) == []
 
 
+async def told(shop: Shop) -> list[tuple[str, object]]:
+    """What the audit log says of rebuilding: who, and what it did."""
+    await audit.keep_all()
+    found = await audit.page(shop.program_id, audit.Wanted(about="ledger"), limit=9)
+    return [(one.actor, one.after) for one in found]
+
+
 async def test_rebuild_mends_what_follows_from_the_transfers(shop: Shop, busy: Member):
     sound = await rows()
     await sabotage(
@@ -550,6 +558,7 @@ async def test_rebuild_mends_what_follows_from_the_transfers(shop: Shop, busy: M
     assert changed == 3
     assert await rows() == sound
     assert await problems(shop, busy) == []
+    assert await told(shop) == [("cli", {"rows": 3})]
 
 
 async def test_rebuild_opens_a_missing_account_again(shop: Shop, busy: Member):
@@ -578,6 +587,7 @@ async def test_rebuild_leaves_a_sound_ledger_as_it_is(shop: Shop, busy: Member):
 
     assert changed == 0
     assert await rows() == sound
+    assert await told(shop) == []
 
 
 @pytest.mark.parametrize(

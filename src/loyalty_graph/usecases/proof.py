@@ -8,6 +8,7 @@ from uuid import UUID
 from loyalty_graph import outbox
 from loyalty_graph.db import transaction
 from loyalty_graph.db.sets import store
+from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import audit as ledger_audit
 from loyalty_graph.ledger import checkpoint_audit, clearing
 from loyalty_graph.ledger import service as ledger
@@ -116,7 +117,8 @@ async def _pages_of(program_id: UUID, scope: Scope) -> Pages:
 async def rebuild(program_id: UUID, *, now: datetime, progress: Progress | None = None) -> int:
     """Derive all projections again from the transfers; return how many rows were different.
 
-    Cards of members whose rows were are marked, and of a few others with them.
+    Cards of members whose rows were are marked, and of a few others with them; the audit log says
+    that it was done.
     """
     changed = done = 0
     async for members in _pages(program_id):
@@ -141,7 +143,9 @@ async def _rebuild(program_id: UUID, members: Sequence[UUID], now: datetime) -> 
     await ledger.load_accounts(program_id, members)
     changed = await ledger_audit.rebuild(program_id, members)
     if changed:
-        await store(program_id, [outbox.mark_cards(members, now=now)])
+        told = outbox.change("cli", about="ledger", after={"rows": changed})
+        fact = outbox.Fact(new_id(now), "ledger.rebuilt", None, now, {"rows": changed}, told)
+        await store(program_id, [outbox.facts([fact]), outbox.mark_cards(members, now=now)])
     return changed
 
 
