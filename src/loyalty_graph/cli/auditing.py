@@ -45,7 +45,7 @@ AboutOption = Annotated[
     str | None,
     typer.Option(
         metavar="THING",
-        help="Only about this: program, rates, ledger; or token, partner, import …, with :ID for one.",
+        help="Only about program, rates or ledger; or token, partner, import …, with :ID for one.",
     ),
 ]
 SinceOption = Annotated[
