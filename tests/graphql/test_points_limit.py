@@ -76,6 +76,24 @@ def test_a_member_who_has_all_that_fits_gets_no_more(api: Api, full: Member):
     assert audit.findings == []
 
 
+def test_a_member_who_spent_all_that_can_be_kept_spends_no_more(api: Api):
+    ada = api.run(api.shop.enrol)
+    most = {"productType": "GIFT_CARD", "quantity": 1, "unitAmount": "10000000000000.00"}
+    large = {**most, "unitAmount": "10000000000.01"}
+    receipts = [receipt(ada, lines=[most]) for _ in range(100)]
+    fields = "results { userErrors { code } }"
+    done = api.do("recordPurchases", {"purchases": receipts[:99]}, fields)["results"]
+    both = [receipts[99], receipt(ada, lines=[large])]
+
+    last = api.do("recordPurchases", {"purchases": both}, fields)["results"]
+
+    assert [one["userErrors"] for one in done] == [[]] * 99
+    assert [one["userErrors"] for one in last] == [[], [{"code": "SPEND_LIMIT"}]]
+    refused = receipt(ada, lines=[large])
+    assert api.refusal("recordPurchase", refused) == ("SPEND_LIMIT", "lines")
+    assert api.do("recordPurchase", receipt(ada), "points")["points"] == 108
+
+
 def test_points_that_do_not_fit_go_back_to_the_giver(api: Api, full: Member):
     giver = api.run(api.shop.enrol)
     api.do("adjustPoints", adjustment(giver, 5), "")

@@ -4,6 +4,7 @@ LoyaltyError
 ├── PurchaseVoidedError           PURCHASE_VOIDED           it was undone as a whole
 ├── PurchaseRefundedError         PURCHASE_REFUNDED         some of it came back already
 ├── RefundAmountTooLargeError     REFUND_AMOUNT_TOO_LARGE   more than is left of the purchase
+├── SpendLimitError               SPEND_LIMIT               more than one member can have spent
 ├── ClaimCodeUnknownError         CLAIM_CODE_UNKNOWN        no receipt has this code
 ├── ReceiptClaimedError           CLAIMED                   somebody has claimed it already
 ├── ClaimExpiredError             CLAIM_EXPIRED             it had to be claimed before
@@ -44,6 +45,19 @@ class RefundAmountTooLargeError(LoyaltyError):
             field="amount",
         )
         self.asked_minor, self.left_minor = asked_minor, left_minor
+
+
+class SpendLimitError(LoyaltyError):
+    """A member would have spent more in all than can be kept."""
+
+    code = "SPEND_LIMIT"
+
+    def __init__(self, *, most: int, spent: int, more: int) -> None:
+        super().__init__(
+            f"A member spends at most {most} minor units in all; after {spent},"
+            f" {more} are too many.",
+            field="lines",
+        )
 
 
 class ClaimCodeUnknownError(LoyaltyError):

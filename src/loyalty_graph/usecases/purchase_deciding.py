@@ -23,6 +23,7 @@ from loyalty_graph.usecases.purchase_command import (
     RulePoints,
 )
 from loyalty_graph.usecases.purchase_terms import Terms
+from loyalty_graph.usecases.spending import Spending
 from loyalty_graph.usecases.tiering import Tiering
 
 
@@ -37,6 +38,7 @@ class Progress:
     bonuses: Bonuses
     exchanges: Exchanges
     issuing: Issuing
+    spending: Spending
 
 
 def priced(command: RecordPurchase, terms: Terms) -> Priced:
@@ -67,6 +69,7 @@ def decide(
     lines = so_far.exchanges.converted(command.lines, priced(command, terms))
     paid = payments.paid_lines(terms.version.settings, lines, command.pay_points)
     bought = command if paid is command.lines else replace(command, lines=paid)
+    so_far.spending.check(account.member_id, paid)
     earned = _earned(batch, account, bought, terms, so_far)
     check_room(account, earned.points)
     so_far.issuing.check(command, earned.points)
@@ -75,6 +78,7 @@ def decide(
     so_far.issuing.count(command, earned.points)
     so_far.bonuses.gave(batch, account.member_id, earned.outcomes)
     so_far.bonuses.gave_in_all(account.member_id, earned)
+    so_far.spending.count(account.member_id, recorded.spend_minor)
     so_far.bonuses.bought(
         account.member_id, spend_minor=recorded.spend_minor, at=command.purchased_at
     )

@@ -19,6 +19,7 @@ from loyalty_graph.usecases.memberships import Memberships
 from loyalty_graph.usecases.purchase_command import PurchaseRecorded, RecordPurchase
 from loyalty_graph.usecases.purchase_deciding import Progress, decide, priced
 from loyalty_graph.usecases.purchase_terms import terms_at
+from loyalty_graph.usecases.spending import Spending
 from loyalty_graph.usecases.tiering import Tiering
 
 __all__ = ["PurchaseRecorded", "RecordCall", "RecordPurchase", "record", "record_gathered"]
@@ -109,9 +110,9 @@ async def _record_sound(
     bonuses = Bonuses.of(terms, lock=lock)
     await bonuses.open(program_id)
     issuing = await Issuing.of(program_id, commands, now=now, lock=lock)
-    exchanges = await Exchanges.of(
-        program_id, [priced(command, terms[command.purchased_at]) for command in commands]
-    )
+    prices = [priced(command, terms[command.purchased_at]) for command in commands]
+    exchanges = await Exchanges.of(program_id, prices)
+    spending = Spending.of(commands, prices)
     batch = await posting.load_to_spend(
         program_id,
         commands,
@@ -120,14 +121,20 @@ async def _record_sound(
         now=now,
         whole=bonuses.reads_balances,
         besides=[purchases.receipts(keys), *bonuses.lookups, *issuing.lookups],
-        by_member=[*tiering.lookups, *memberships.lookups, *bonuses.by_member],
+        by_member=[
+            *tiering.lookups,
+            *memberships.lookups,
+            *bonuses.by_member,
+            *spending.by_member,
+        ],
     )
     receipts, *budgets = issuing.take(batch.found)
     await tiering.take(batch, zip(batch.members, times, strict=True))
     await memberships.take(batch, zip(batch.members, times, strict=True))
     bonuses.take((row for rows in budgets for row in rows), batch.of_members)
+    spending.take(batch)
     known = {key for key, rows in zip(keys, receipts, strict=True) if rows}
-    so_far = Progress(known, [], tiering, memberships, bonuses, exchanges, issuing)
+    so_far = Progress(known, [], tiering, memberships, bonuses, exchanges, issuing, spending)
     answers = posting.decide_each(
         commands,
         lambda place, command: decide(batch, place, command, terms[command.purchased_at], so_far),
