@@ -35,7 +35,7 @@ STAYS: dict[str, str] = {
     "awaits",
     "lot_use": "sequence lot_sequence points",
     "member": "id number status locale enrolled_at",
-    "member_merge": "id into_id status_before qualifying_points merged_at unmerged_at",
+    "member_merge": "id into_id qualifying_points merged_at unmerged_at",
     "member_lock": "may_earn locked_at actor",
     "member_reference": "kind",
     "member_subscription": "id plan_code plan_version status started_at anchor_at period_start "

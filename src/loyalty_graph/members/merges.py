@@ -23,25 +23,16 @@ class Merge:
     member_id: UUID
     id: UUID
     into_id: UUID
-    status: str
     qualifying_points: int
     merged_at: datetime
 
 
-_COLUMNS = ("into_id", "status_before", "qualifying_points", "merged_at")
+_COLUMNS = ("into_id", "qualifying_points", "merged_at")
 
 
 def merged(one: Merge) -> Insert:
     """Return the write of a merge."""
-    row = (
-        one.member_id,
-        one.id,
-        one.into_id,
-        one.status,
-        one.qualifying_points,
-        one.merged_at,
-        None,
-    )
+    row = (one.member_id, one.id, one.into_id, one.qualifying_points, one.merged_at, None)
     return Insert(MemberMerge, ("member_id", "id", *_COLUMNS, "unmerged_at"), [row])
 
 

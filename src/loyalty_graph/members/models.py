@@ -79,7 +79,6 @@ class MemberMerge(Model):
     program_id: UUID = fields.UUIDField()
     member_id: UUID = fields.UUIDField()
     into_id: UUID = fields.UUIDField()
-    status_before = fields.CharField(max_length=12)
     qualifying_points: int = fields.BigIntField()
     merged_at: datetime = fields.DatetimeField()
     unmerged_at: datetime | None = fields.DatetimeField(null=True)

@@ -538,7 +538,6 @@ CREATE TABLE "member_merge" (
     "program_id" UUID NOT NULL,
     "member_id" UUID NOT NULL,
     "into_id" UUID NOT NULL,
-    "status_before" VARCHAR(12) NOT NULL,
     "qualifying_points" BIGINT NOT NULL,
     "merged_at" TIMESTAMPTZ NOT NULL,
     "unmerged_at" TIMESTAMPTZ,

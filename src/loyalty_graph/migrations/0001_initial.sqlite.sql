@@ -490,7 +490,6 @@ CREATE TABLE "member_merge" (
     "program_id" CHAR(36) NOT NULL,
     "member_id" CHAR(36) NOT NULL,
     "into_id" CHAR(36) NOT NULL,
-    "status_before" VARCHAR(12) NOT NULL,
     "qualifying_points" BIGINT NOT NULL,
     "merged_at" TIMESTAMP NOT NULL,
     "unmerged_at" TIMESTAMP,

@@ -139,9 +139,7 @@ async def merge(program_id: UUID, command: MergeMembers, *, now: datetime) -> Me
     _check_active(merged, field="from")
     await _check_free(batch, merged)
     check_room(into, max(merged.balance + merged.pending, merged.qualifying))
-    done = Merge(
-        merged.member_id, new_id(now), into.member_id, merged.status, merged.qualifying, now
-    )
+    done = Merge(merged.member_id, new_id(now), into.member_id, merged.qualifying, now)
     before = into.sequence
     left = joining.leave(merged, _cause(done.id, command, {"into": str(into.member_id)}, now=now))
     sliding.join(into, merged, now=now)
@@ -268,7 +266,7 @@ async def _shut_out(batch: posting.Batch, done: Merge) -> None:
 
 async def _let_in(batch: posting.Batch, done: Merge) -> None:
     """Let the member be found again."""
-    await _set_status(batch.program_id, done.member_id, MemberStatus(done.status))
+    await _set_status(batch.program_id, done.member_id, MemberStatus.ACTIVE)
     found = await member_reads.members(batch.program_id, [done.member_id])
     await merges.take_back(batch.program_id, found[done.member_id], done.into_id)
     batch.shown |= {done.member_id, done.into_id}
@@ -300,7 +298,7 @@ async def _part(
     because = replace(cause, explanation={"unmerged": str(member_id)})
     qualifying = min(done.qualifying_points, into.qualifying)
     # The account is his own again, so that nothing goes on to the survivor.
-    merged.status = done.status
+    merged.status = MemberStatus.ACTIVE
     joining.part(into, merged, lots, because, qualifying=qualifying)
 
 
