@@ -112,6 +112,7 @@ async def test_a_revoked_token_ends_its_streams(
         shop = await stage.open()
         made = await stage.partner_token()
         await Client(protocol, made.text, last=0).hear(server, up_to=2)
+        await server.listened_to(by=0)
         quiet = asyncio.create_task(refusals(Client(protocol, made.text), server))
         await server.listened_to()
 
@@ -128,6 +129,7 @@ async def test_nothing_more_is_told_once_a_token_is_revoked(
         shop = await stage.open()
         made = await stage.partner_token()
         await Client(protocol, made.text, last=0).hear(server, up_to=2)
+        await server.listened_to(by=0)
         listening = asyncio.create_task(refusals(Client(protocol, made.text), server))
         await server.listened_to()
 
