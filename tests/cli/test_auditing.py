@@ -1,12 +1,16 @@
 """The audit log on the command line, as an operator reads it."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from loyalty_graph.db import open_database
 from loyalty_graph.members.models import Member
+from loyalty_graph.usecases import adjustments, membership
 from tests.cli.conftest import CommandLine
+from tests.shop import DAY, NOON, by_id
 
 
 @pytest.fixture
@@ -80,6 +84,41 @@ def test_it_is_read_for_whoever_did_it(call: CommandLine):
     assert len(kinds(call, "--actor", "cli")) == len(kinds(call))
     assert kinds(call, "--actor", "Mona") == kinds(call, "--actor", who) == []
     assert call("audit", "--actor", "Mona").err == "Nothing like that was changed.\n"
+
+
+@pytest.mark.usefixtures("told")
+def test_what_was_made_and_is_gone_is_told_by_what_it_was(call: CommandLine):
+    [made, _] = call("audit", "--about", "token", "--json").json
+    assert call("token", "revoke", made["about"].removeprefix("token:")).code == 0
+
+    gone, was, made_by, *_ = (
+        line[18:] for line in call("audit", "--about", "token").out.splitlines()
+    )
+
+    assert gone.startswith("token.revoked")
+    assert was == "name was cli"
+    assert made_by.startswith("token.created")
+    assert "scopes members:read" in call("audit", "--about", made["about"]).out
+
+
+def test_points_and_what_was_not_known_are_told_in_words(
+    call: CommandLine, ada: Member, database_url: str
+):
+    async def change() -> None:
+        async with open_database(database_url):
+            email, moment = {"email": "ada@example.org"}, NOON + DAY
+            who, whose = by_id(ada), ada.program_id
+            await membership.update(whose, who, email, now=moment, by="partner:demo")
+            gift = adjustments.AdjustPoints(f"staff:{ada.id}", "g", who, 1000, "A gift")
+            await adjustments.adjust(whose, gift, now=moment)
+
+    asyncio.run(change())
+
+    given, points, told, email, *_ = call("audit", "--member", ada.number).out.splitlines()
+    assert given.endswith(f"by staff …{str(ada.id)[-8:]}  “A gift”")
+    assert "balance 216 → 1,216" in points
+    assert told.endswith("by partner demo")
+    assert email.strip() == "email nothing → ada@example.org"
 
 
 def test_a_file_that_is_imported_stands_there_once(call: CommandLine, ada: Member, tmp_path: Path):
