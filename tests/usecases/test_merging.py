@@ -275,6 +275,21 @@ async def test_what_awaits_an_event_is_activated_with_the_survivor(database: obj
     await check(shop)
 
 
+async def test_what_the_survivor_waits_for_himself_goes_on_waiting(database: object):
+    data = program()
+    wait = {"event": "DELIVERY", "latest_days": 60}
+    shop = await open_shop({**data, "earning": {**data["earning"], "pending": wait}})
+    ada, bea = await people(shop)
+    bought, _ = await shop.buy(ada, TEN), await shop.buy(bea, FIFTY)
+    await merge(shop, ada, bea)
+
+    done = await shop.activate_pending(Earning(ada.id, bought.purchase_id))
+
+    assert (done.points, done.balance_points) == (10, 10)
+    assert (await account(bea)).pending_points == 50
+    await check(shop)
+
+
 async def test_debt_moves_too(database: object):
     shop = await open_shop(program(clawback="ALLOW_NEGATIVE"))
     ada, bea = await people(shop)

@@ -313,9 +313,7 @@ async def _opened(
     if account.member_id == earning.member_id:
         return by_sequence
     arrived = await moved.lots(program_id, earning.member_id, account.member_id)
-    return by_sequence | {
-        one.new: by_sequence[one.old] for one in arrived if one.old in by_sequence
-    }
+    return {one.new: by_sequence[one.old] for one in arrived if one.old in by_sequence}
 
 
 async def _is_activated(
