@@ -1,11 +1,12 @@
 """Random histories of every kind of entry, against a naive ledger and the invariants."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, precondition, rule, run_state_machine_as_test
 
 from loyalty_graph.ledger import transfers as ledger_transfers
 from loyalty_graph.ledger.kinds import Forgiveness, Kind
@@ -24,13 +25,16 @@ from loyalty_graph.usecases import (
     transfers,
 )
 from loyalty_graph.usecases.balance_rows import BalanceFormat
+from tests.conftest import BACKEND
 from tests.shop import DAY, PROGRAM, by_id, record_one, redeem_one
 from tests.usecases import test_random_histories as histories
 from tests.usecases.ledger_machine import (
+    MEMBERS,
     LedgerMachine,
     import_one,
     members,
     numbers,
+    percents,
     picks,
     some,
 )
@@ -84,6 +88,13 @@ def program_data(policy: str, notice_days: int | None, reinstate_days: int | Non
 class LedgerHistories(LedgerMachine):
     """One random life of a programme, and all that moves points."""
 
+    @initialize()
+    def open(self) -> None:
+        """Open the shop with members who have points already."""
+        super().open()
+        for who in range(MEMBERS):
+            self.buy(who, {"TEA": 40, "MUG": 9, "COFFEE": 7}, 0)
+
     @rule(
         who=members,
         units=st.fixed_dictionaries({kind: st.integers(0, 30) for kind in UNITS}),
@@ -125,8 +136,13 @@ class LedgerHistories(LedgerMachine):
                 *(answer.due_points, answer.clawed_back_points, answer.shortfall_points),
             )
 
-    @rule(who=members, points=some)
-    def redeem(self, who: int, points: int) -> None:
+    def share(self, who: int, percent: int) -> int:
+        """Return a part of what a member has, or more than that."""
+        return max(1, self.holder(who).balance * percent // 100)
+
+    @rule(who=members, percent=percents)
+    def redeem(self, who: int, percent: int) -> None:
+        points = self.share(who, percent)
         command = redemptions.RedeemPoints(
             "partner:till", self.key(), by_id(self.rows[who]), points, self.shop.now
         )
@@ -146,8 +162,25 @@ class LedgerHistories(LedgerMachine):
         answer = self.ask(redemptions.return_points, command)
         self.tell(answer, self.model.return_points, self.model.spent[place])
 
-    @rule(who=members, points=some, minutes=st.sampled_from([5, 60, 40_000]))
-    def hold(self, who: int, points: int, minutes: int) -> None:
+    @rule(
+        who=members,
+        units=st.fixed_dictionaries({kind: st.integers(1, 30) for kind in UNITS}),
+        holds=st.booleans(),
+        how=st.sampled_from(["one", "kind", "all"]),
+    )
+    def regret(self, who: int, units: dict[str, int], how: str, *, holds: bool) -> None:
+        """Buy, spend or set aside all there is, and bring goods back: a debt, or a shortfall."""
+        self.buy(who, units, 0)
+        if holds:
+            self.hold(who, 100, 60)
+        else:
+            self.redeem(who, 100)
+        if bought := len(self.ids["bought"]):
+            self.bring_back(bought - 1, how)
+
+    @rule(who=members, percent=percents, minutes=st.sampled_from([5, 60, 40_000]))
+    def hold(self, who: int, percent: int, minutes: int) -> None:
+        points = self.share(who, percent)
         command = points_holds.HoldPoints(
             "partner:till", self.key(), by_id(self.rows[who]), points, minutes, "a table"
         )
@@ -240,9 +273,10 @@ class LedgerHistories(LedgerMachine):
         told = self.tell(answer, self.model.reinstate, self.holder(who), days)
         assert told is None or told == (answer.points, answer.reclaimed_points)
 
-    @rule(who=members, to=members, points=some, crashes=st.booleans())
-    def give(self, who: int, to: int, points: int, *, crashes: bool) -> None:
+    @rule(who=members, to=members, percent=percents, crashes=st.booleans())
+    def give(self, who: int, to: int, percent: int, *, crashes: bool) -> None:
         """Give points to another member; a crash leaves them on their way."""
+        points = self.share(who, percent * 9 // 10)
         command = transfers.TransferPoints(
             "partner:till", self.key(), by_id(self.rows[who]), by_id(self.rows[to]), points
         )
@@ -253,6 +287,7 @@ class LedgerHistories(LedgerMachine):
             if not crashes:
                 self.model.deliver(sent, self.shop.now)
 
+    @precondition(lambda self: any(one.is_open for one in self.model.sent))
     @rule()
     def deliver(self) -> None:
         open_ = self.under_way()
@@ -264,6 +299,7 @@ class LedgerHistories(LedgerMachine):
         done = self.run(transfers.deliver_all(self.shop.program_id, now=self.shop.now))
         assert done == len(open_)
 
+    @precondition(lambda self: sum(one.into is not None for one in self.model.holders) < 2)
     @rule(who=members, into=members)
     def merge(self, who: int, into: int) -> None:
         command = merging.MergeMembers(
@@ -272,6 +308,7 @@ class LedgerHistories(LedgerMachine):
         answer = self.ask(merging.merge, command)
         self.tell(answer, self.model.merge, self.holder(who), self.holder(into))
 
+    @precondition(lambda self: any(one.into for one in self.model.holders))
     @rule(who=members)
     def unmerge(self, who: int) -> None:
         command = merging.UnmergeMembers("staff:1", self.key(), self.rows[who].id, "two")
@@ -279,10 +316,10 @@ class LedgerHistories(LedgerMachine):
         self.tell(answer, self.model.unmerge, self.holder(who))
 
 
-def play(run: Run, variant: str, *, examples: int, steps: int) -> set[str]:
-    """Play histories; return the kinds of entries they had."""
+def play(run: Run, variant: str, *, examples: int, steps: int) -> Counter[str]:
+    """Play histories; return how many entries of each kind they had."""
     policy, notice_days, reinstate_days = VARIANTS[variant]
-    seen: set[str] = set()
+    seen: Counter[str] = Counter()
     run_state_machine_as_test(
         lambda: LedgerHistories(
             run,
@@ -302,7 +339,7 @@ def play(run: Run, variant: str, *, examples: int, steps: int) -> set[str]:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_history_of_the_ledger_ends_as_the_naive_one_says(run: Run, variant: str):
-    play(run, variant, examples=12, steps=30)
+    play(run, variant, examples=20 if BACKEND == "sqlite" else 8, steps=30)
 
 
 @pytest.mark.soak
@@ -312,4 +349,4 @@ def test_many_more_histories_of_every_kind_do_so_too(run: Run, variant: str):
     seen = play(run, variant, examples=100, steps=50)
 
     forgiving = variant in {"clamped", "pending first"}
-    assert seen == {*Kind, *(Forgiveness if forgiving else ())}
+    assert seen.keys() == {*Kind, *(Forgiveness if forgiving else ())}
