@@ -91,8 +91,10 @@ def test_a_discount_earns_nothing():
 
 
 def test_unknown_types_are_refused_by_name_where_the_rules_say_so():
+    calculator = ProductTypeRewardCalculator(SETTINGS)
+
     with pytest.raises(UnknownProductTypeError, match="SOAP is not known here; known are COFFEE, "):
-        CALCULATOR.calculate((Line("TEA", 1, 100), Line("SOAP", 1, 100)))
+        calculator.calculate((Line("TEA", 1, 100), Line("SOAP", 1, 100)))
 
 
 def test_unknown_types_earn_at_the_default_rate_where_the_rules_say_so():

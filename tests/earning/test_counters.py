@@ -75,6 +75,18 @@ def test_what_is_given_back_is_room_again_but_never_more_than_there_was():
     assert counters.spent == {}
 
 
+def test_what_is_given_back_whole_counts_one_time_less():
+    known = {CounterKey(ADA, "BONUS", "2026"): Count(80, 3)}
+    whole, part = Counters(known), Counters(known)
+    back = GivenBack("BONUS", 30, is_all=True, periods=("2026",))
+
+    whole.of(ADA).give_back([back])
+    part.of(ADA).give_back([back._replace(is_all=False)])
+
+    assert whole.changed == {(ADA, "BONUS", "2026"): Count(50, 2)}
+    assert part.changed == {(ADA, "BONUS", "2026"): Count(50, 3)}
+
+
 def test_what_is_carried_stands_in_a_row_of_its_own():
     counters = Counters({CounterKey(ADA, "BONUS", CARRY): Count(500)})
 

@@ -1,10 +1,11 @@
 """What is pinned with a purchase for its refunds, and told of how its points came about."""
 
+import json
 from typing import Any
 
 import pytest
 
-from loyalty_graph.earning.outcomes import CARRY, TOTAL, pinned_counters
+from loyalty_graph.earning.outcomes import CARRY, TOTAL, Total, pinned_counters
 from loyalty_graph.purchases.rules import Line
 from tests.earning.books import Shop, book, rule
 
@@ -35,6 +36,16 @@ def test_a_refund_moves_the_counters_that_the_purchase_moved(
     earned = Shop(book(*rules, caps=caps)).buy(TEA)
 
     assert pinned_counters(earned.pinned() or {}) == counters
+
+
+def test_what_caps_on_everything_left_is_pinned_whole():
+    earned = Shop(book(caps=[{"points": 10, "per": "DAY"}])).buy(TEA)
+
+    pinned = earned.pinned() or {}
+
+    assert earned.total is not None
+    assert (earned.total.wanted, earned.points) == (15, 10)
+    assert Total.from_json(json.loads(json.dumps(pinned["total"]))) == earned.total
 
 
 def test_only_rules_that_would_have_given_something_are_told():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from loyalty_graph.benefits.rules import Multiplier
 from loyalty_graph.earning.counters import CARRY, BudgetKey, Count, CounterKey, Counters
-from loyalty_graph.earning.outcomes import GivenBack, pinned_counters
+from loyalty_graph.earning.outcomes import GivenBack, Outcome, pinned_counters
 from loyalty_graph.purchases.reductions import reduce, spread
 from loyalty_graph.purchases.rules import Line, bring_back
 from loyalty_graph.segments.facts import MemberFacts
@@ -217,6 +217,32 @@ def test_what_is_carried_is_exact_however_large_a_purchase_is():
     assert (earned.points, carried, shop.mine.carried("BONUS")) == (99_999, 7, 0)
 
 
+def test_a_rule_still_counts_once_while_some_of_what_it_gave_stands():
+    once = [{"times": 1, "per": "EVER"}]
+    shop = Shop(book(rule(multiplier="3", caps=once)))
+    four = [Line("TEA", 4, 1000)]
+    earned = shop.buy(*four)
+
+    two = bring_back(four, {1: 2})
+    first = shop.bring_back(earned.pinned(), four, two)
+    while_some = shop.buy(*four)
+    shop.bring_back(first.pinned, two, bring_back(two, {1: 2}))
+
+    assert (by_rule(earned), by_rule(while_some)) == ({"BONUS": 80}, {"BONUS": 0})
+    assert by_rule(shop.buy(*four)) == {"BONUS": 80}
+
+
+def test_what_was_only_carried_on_gives_no_time_back():
+    shop = Shop(book(rule(rate=FULL_TEN, caps=[{"times": 1, "per": "EVER"}]), default_rate=None))
+    five = [Line("TEA", 1, 500)]
+    shop.buy(Line("TEA", 1, 1000))
+    carried = shop.buy(*five)
+
+    shop.bring_back(carried.pinned(), five, bring_back(five, {1: 1}))
+
+    assert by_rule(carried) == by_rule(shop.buy(Line("TEA", 1, 1000))) == {"BONUS": 0}
+
+
 def test_a_rule_that_no_longer_holds_takes_all_it_gave():
     shop = Shop(book(rule(when={"purchase": {"total_minor": {"at_least": 1000}}})))
     pinned = shop.buy(TEA).pinned()
@@ -248,6 +274,7 @@ def test_a_refund_asks_rules_what_they_knew_when_the_purchase_was_made():
         "rules": [["BONUS", 30, 30, [], None]],
     }
     assert worth.points == 7 + 14
+    assert worth.outcomes == (Outcome("BONUS", "Bonus", 14, 14),)
     assert worth.reckoning()["rules"] == [{"code": "BONUS", "name": "Bonus", "points": 14}]
 
 

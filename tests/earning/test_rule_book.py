@@ -244,6 +244,30 @@ def test_points_and_times_are_capped_in_the_order_of_the_caps():
     ]
 
 
+def test_a_budget_alone_limits_a_rule():
+    shop = Shop(book(rule(budget={"points": 60, "per": "MONTH"})))
+
+    assert [by_rule(shop.buy(TEA))["BONUS"] for _ in range(3)] == [50, 10, 0]
+
+
+@pytest.mark.parametrize(
+    ("granularity", "rounding", "points"),
+    [
+        ("STEP", "FLOOR", 2),
+        ("STEP", "NEAREST", 4),
+        ("STEP", "CEIL", 4),
+        ("PRORATA", "FLOOR", 3),
+        ("PRORATA", "NEAREST", 3),
+        ("PRORATA", "CEIL", 4),
+    ],
+)
+def test_a_rule_rounds_as_its_rate_says(granularity: str, rounding: str, points: int):
+    rate = {"points": 2, "per_amount_minor": 100, "granularity": granularity, "rounding": rounding}
+    shop = Shop(book(rule(rate=rate)))
+
+    assert by_rule(shop.buy(Line("TEA", 1, 160))) == {"BONUS": points}
+
+
 def test_a_cap_of_a_day_ends_at_midnight_in_the_programmes_zone():
     shop = Shop(book(rule(caps=[{"times": 1, "per": "DAY"}])))
     evening = NOON.replace(hour=23, minute=59)
