@@ -119,8 +119,9 @@ class NaiveStories(NaiveLedger):
 
     def end_hold(self, hold: Taken, captured: int, now: datetime) -> None:
         """Spend so many points of a hold, and give the others back."""
-        if hold.state == "EXPIRED" or (hold.state == "OPEN" and hold.until and hold.until <= now):
-            raise Refused("HOLD_EXPIRED" if hold.state == "OPEN" else "HOLD_ENDED")
+        is_over = hold.state == "OPEN" and hold.until is not None and hold.until <= now
+        if is_over or hold.state == "EXPIRED":
+            raise Refused("HOLD_EXPIRED")
         if hold.state != "OPEN":
             raise Refused("HOLD_ENDED")
         if captured > hold.points:
