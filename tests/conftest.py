@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 from tortoise.backends.base.client import BaseDBAsyncClient
 
@@ -24,6 +25,9 @@ TEST_DATABASE = os.environ.get("LOYALTY_TEST_DATABASE", "sqlite")
 BACKEND = "sqlite" if TEST_DATABASE == "sqlite" else "postgres"
 BACKENDS = ("sqlite", "postgres")
 TEMPLATE = f"loyalty_template_{os.getpid()}"
+
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
