@@ -107,7 +107,8 @@ def tried(modules: Iterable[str]) -> Iterator[tuple[Path, dict[str, str]]]:
 
 
 def forget(modules: Iterable[str]) -> None:
-    """Let the mutants that no test noticed count as never tried."""
+    """Let mutants that no test noticed count as never tried, and tests say anew what they reach."""
+    (MADE / "mutmut-stats.json").unlink(missing_ok=True)
     for path, states in tried(modules):
         meta = MADE / path.with_name(f"{path.name}.meta")
         told = json.loads(meta.read_text())
