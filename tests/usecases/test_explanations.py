@@ -122,7 +122,7 @@ def test_another_currency_says_what_it_was_worth():
             Kind.TRANSFER_OUT,
             -1,
             {"explanation": {"fee": True}},
-            "1 bean for giving points to another member.",
+            "1 bean paid for giving points to another member.",
         ),
         (Kind.TRANSFER_IN, 5, {}, "5 beans received from another member."),
         (
@@ -184,6 +184,18 @@ def test_another_currency_says_what_it_was_worth():
             5,
             {"held": -5, "explanation": {"hold": "h", "by": "time"}},
             "5 beans that were set aside are back: the time was over.",
+        ),
+        (
+            Kind.RELEASE,
+            5,
+            {"held": -5, "explanation": {"hold": "h", "by": "hand"}, "text": "it rained"},
+            "5 beans that were set aside are back: it rained",
+        ),
+        (
+            Kind.RELEASE,
+            5,
+            {"held": -5, "explanation": {"hold": "h", "by": "capture"}, "text": "dinner"},
+            "5 beans that were set aside are back: they were not needed.",
         ),
         (
             Kind.EARN_PENDING,

@@ -225,6 +225,14 @@ def test_seventy_points_came_from_two_lots():
     }
 
 
+def test_a_sentence_that_ends_with_an_abbreviation_has_one_full_stop():
+    in_april = Used([source(50, datetime(2026, 4, 3, 12, tzinfo=UTC))])
+    german = writing_of("de")
+
+    assert consumption(in_april, JUNE, SETTINGS, german) == "Gesammelt am 3. Apr."
+    assert german.say(("", "Text: {text}", "", ""), {"text": "hm.."}) == "Text: hm.."
+
+
 @pytest.mark.parametrize(
     ("used", "sentence"),
     [

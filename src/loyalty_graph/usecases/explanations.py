@@ -191,7 +191,11 @@ RELEASED: Mapping[str, Phrase] = {
 
 
 def _released(told: Told) -> Said:
-    return RELEASED[told.why["by"]] if "hold" in told.why else Phrase.NOT_REDEEMED, {}
+    if "hold" not in told.why:
+        return Phrase.NOT_REDEEMED, {}
+    if told.why["by"] == "hand" and told.entry.text:
+        return Phrase.RELEASED_WITH_REASON, {"text": told.text}
+    return RELEASED[told.why["by"]], {}
 
 
 def _taken_back(told: Told) -> Said:

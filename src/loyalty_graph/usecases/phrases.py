@@ -31,6 +31,7 @@ class Phrase(StrEnum):
     CAPTURED_WITH_REASON = "CAPTURED_WITH_REASON"
     NOT_REDEEMED = "NOT_REDEEMED"
     HOLD_NOT_NEEDED = "HOLD_NOT_NEEDED"
+    RELEASED_WITH_REASON = "RELEASED_WITH_REASON"
     HOLD_TIMED_OUT = "HOLD_TIMED_OUT"
     HOLD_CLOSED = "HOLD_CLOSED"
     TAKEN_BACK_FOR_REFUND = "TAKEN_BACK_FOR_REFUND"
@@ -205,6 +206,12 @@ SENTENCES: Mapping[Phrase, InLanguages] = {
         "Ayrılmış olan {amount} geri geldi: gerekmedi.",
         "عادت {amount} كانت محجوزة: لم تكن هناك حاجة إليها.",
     ),
+    Phrase.RELEASED_WITH_REASON: (
+        "{amount} that were set aside {are} back: {text}",
+        "{amount} {are} nicht mehr zurückgelegt: {text}",
+        "Ayrılmış olan {amount} geri geldi: {text}",
+        "عادت {amount} كانت محجوزة: {text}",
+    ),
     Phrase.HOLD_TIMED_OUT: (
         "{amount} that were set aside {are} back: the time was over.",
         "{amount} {are} nicht mehr zurückgelegt: die Frist ist abgelaufen.",
@@ -320,8 +327,8 @@ SENTENCES: Mapping[Phrase, InLanguages] = {
         "حُوّلت {amount} إلى عضو آخر.",
     ),
     Phrase.GIVING_FEE: (
-        "{amount} for giving points to another member.",
-        "{amount} für die Weitergabe an ein anderes Mitglied.",
+        "{amount} paid for giving points to another member.",
+        "{amount} Gebühr für die Weitergabe an ein anderes Mitglied.",
         "Başka bir üyeye verme ücreti olarak {amount}.",
         "{amount} رسوم التحويل إلى عضو آخر.",
     ),

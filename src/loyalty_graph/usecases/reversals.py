@@ -41,7 +41,7 @@ ADVICE: Mapping[Kind, str] = {
     Kind.UNREDEEM: _FOR_GOOD,
     Kind.EXPIRE: "reinstate the points",
     Kind.REINSTATE: _FOR_GOOD,
-    Kind.REVERSE: "a reversal is not reversed; " + _FOR_GOOD,
+    Kind.REVERSE: _FOR_GOOD,
     Kind.TRANSFER_OUT: "let the points be transferred back",
     Kind.TRANSFER_IN: "let the points be transferred back",
     Kind.MERGE_OUT: "unmerge the members",

@@ -34,8 +34,13 @@ class Writing:
     within: Callable[[str], str]
 
     def say(self, sentence: InLanguages, values: Mapping[str, object]) -> str:
-        """Return a sentence in this language, with its values filled in."""
-        return sentence[LANGUAGES.index(self.language)].format(**values)
+        """Return a sentence in this language, with its values filled in.
+
+        Where it ends with a value that has a full stop of its own, such as 2. Apr., that one does.
+        """
+        wanted = sentence[LANGUAGES.index(self.language)]
+        told = wanted.format(**values)
+        return told.removesuffix(".") if wanted.endswith("}.") and told.endswith("..") else told
 
 
 PLAIN = Writing(
