@@ -79,7 +79,7 @@ def test_a_change_stands_there_with_what_was_and_what_is(api: Api, ada: Member, 
         ("member.closed", suspended, {"status": "CLOSED", "forfeited": 5}, ""),
         (
             "member.status_changed",
-            {"status": "ACTIVE", "mayEarn": False},
+            {"status": "ACTIVE", "mayEarn": True},
             {"status": "SUSPENDED", "mayEarn": True},
             "odd",
         ),

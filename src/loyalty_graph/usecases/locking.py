@@ -72,16 +72,18 @@ async def set_lock(program_id: UUID, command: SetLock, *, now: datetime) -> Lock
     if (was, becomes) != (MemberStatus.SUSPENDED, MemberStatus.SUSPENDED):
         check_next_status(was, becomes)
     await _set(batch, account, command, becomes)
+    earned = was is MemberStatus.ACTIVE or account.may_earn
+    earns = becomes is MemberStatus.ACTIVE or bool(command.may_earn)
     batch.record_change(
         "member.status_changed",
         account.member_id,
         outbox.change(
             command.caller,
-            before={"status": was.value, "mayEarn": account.may_earn},
-            after={"status": becomes.value, "mayEarn": bool(command.may_earn)},
+            before={"status": was.value, "mayEarn": earned},
+            after={"status": becomes.value, "mayEarn": earns},
             reason=command.reason,
         ),
-        **{"from": was.value, "to": becomes.value, "mayEarn": bool(command.may_earn)},
+        **{"from": was.value, "to": becomes.value, "mayEarn": earns},
     )
     batch.shown.add(account.member_id)
     batch.answer(0, {"member": str(account.member_id)})
