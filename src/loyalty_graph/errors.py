@@ -196,8 +196,9 @@ class RefundTooLargeError(LoyaltyError):
     code = "REFUND_TOO_LARGE"
 
     def __init__(self, *, line: int, asked: int, left: int) -> None:
+        units, are = ("unit" if asked == 1 else "units"), ("is" if left == 1 else "are")
         super().__init__(
-            f"Line {line}: {asked} units to refund, but only {left} are left.", field="lines"
+            f"Line {line}: {asked} {units} to refund, but only {left} {are} left.", field="lines"
         )
 
 

@@ -148,6 +148,14 @@ def test_a_refund_that_had_earned_nothing_has_no_entry(api: Api, ada: Member, pu
     assert (done["pointsDue"], done["entry"]) == (0, None)
 
 
+def test_of_what_came_back_as_a_whole_nothing_is_left(api: Api, ada: Member, purchase_id: str):
+    api.do("refundPurchase", refund(), "")
+
+    refused = api.refusal("refundPurchase", refund(idempotencyKey="again"))
+
+    assert refused == ("INVALID_INPUT", "purchase")
+
+
 def test_a_retry_gets_the_first_answer_though_time_has_passed(
     api: Api, ada: Member, purchase_id: str
 ):

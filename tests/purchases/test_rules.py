@@ -164,7 +164,7 @@ def test_units_are_brought_back_line_by_line():
         ({-1: 1}, InvalidInputError, "no line -1"),
         ({1: 0}, InvalidInputError, "Line 1: the quantity is 0"),
         ({1: -1}, InvalidInputError, "Line 1: the quantity is -1"),
-        ({1: 1, 2: 2}, RefundTooLargeError, "Line 2: 2 units to refund, but only 1 are left"),
+        ({1: 1, 2: 2}, RefundTooLargeError, "Line 2: 2 units to refund, but only 1 is left"),
     ],
     ids=str,
 )

@@ -288,6 +288,14 @@ async def test_one_line_cannot_be_brought_back_twice(shop: Shop, ada: Member):
         await shop.bring_back(bought, {2: 1})
 
 
+async def test_all_that_is_left_cannot_be_brought_back_twice(shop: Shop, ada: Member):
+    bought = await shop.buy(ada)
+    await shop.bring_back(bought, None)
+
+    with pytest.raises(InvalidInputError, match="all of it was brought back"):
+        await shop.bring_back(bought, None)
+
+
 async def test_an_undated_retry_is_a_retry(shop: Shop, ada: Member):
     bought = await shop.buy(ada)
     later = shop.later(timedelta(minutes=3))

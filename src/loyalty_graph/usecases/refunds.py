@@ -91,7 +91,13 @@ def _brought_back(command: RecordRefund, before: Sequence[Line]) -> Mapping[int,
     """Return the units of each line that come back; none where it only becomes cheaper."""
     if command.amount_minor is not None:
         return {}
-    return all_that_is_left(before) if command.quantities is None else command.quantities
+    if command.quantities is not None:
+        return command.quantities
+    if not (left := all_that_is_left(before)):
+        raise InvalidInputError(
+            "Nothing is left of this purchase: all of it was brought back.", field="purchase"
+        )
+    return left
 
 
 def _after(
