@@ -1,5 +1,8 @@
 """The points flow as a table and as JSON."""
 
+import pytest
+
+from loyalty_graph.cli.output import console
 from loyalty_graph.members.models import Member
 from tests.cli.conftest import CommandLine
 
@@ -24,6 +27,20 @@ def test_the_points_flow_is_a_table(call: CommandLine, ada: Member):
     assert [line.split() for line in by_kind.out.splitlines()[2:]] == [
         ["EARN", "216"],
         ["all", "0", "216", "216"],
+    ]
+
+
+def test_no_figure_of_the_points_flow_is_cut(
+    call: CommandLine, ada: Member, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(console, "width", 20)
+
+    done = call("report", "points-flow", *MARCH, "--by", "day")
+
+    assert [line.split() for line in done.out.splitlines()[1:4]] == [
+        ["day", "opening", "issued", "closing"],
+        ["2026-03-01", "0", "0", "0"],
+        ["2026-03-02", "0", "216", "216"],
     ]
 
 

@@ -17,6 +17,7 @@ from loyalty_graph.reports.rules import Column, Flow
 
 DAY_FORMAT = ["%Y-%m-%d"]
 NO_PART = "-"
+UNBOUNDED = 10_000
 
 report_app = typer.Typer(help="Reports that add up to the ledger.", no_args_is_help=True)
 
@@ -97,6 +98,13 @@ def _print(found: PointsFlow, since: date, until: date) -> None:
         _add(table, one.part or NO_PART, one.flow, used, ends=ends)
     _add(table, "all", found.whole, used, ends=True)
     console.print(f"Points from {since} to {until}, by when they were recorded:")
+    _print_whole(table)
+
+
+def _print_whole(table: Table) -> None:
+    """Print a table as wide as it is: no figure and no name is cut, a terminal wraps lines."""
+    unbounded = console.options.update(max_width=UNBOUNDED)
+    table.width = console.measure(table, options=unbounded).maximum
     console.print(table)
 
 
