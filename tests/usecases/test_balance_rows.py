@@ -187,7 +187,7 @@ def test_a_file_that_cannot_be_read_is_told(case: str, text: str, lines: list[in
 @pytest.mark.parametrize(
     ("case", "text", "field", "message"),
     [
-        ("no JSON", "{", None, "It is no JSON"),
+        ("no JSON", "{", None, "It is no JSON: unexpected end of data, at character 2."),
         ("no UTF-8", '{"email": "\udcff"}', None, "It is no JSON"),
         ("no object", "[1]", None, "It is no JSON object"),
         ("an unknown field", '{"mail": "a"}', None, "There is no field 'mail'"),

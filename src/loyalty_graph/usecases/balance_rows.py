@@ -153,7 +153,7 @@ def _json_object(text: str) -> Mapping[str, Any] | LoyaltyError:
     try:
         given = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        return InvalidInputError(f"It is no JSON: {error}.")
+        return InvalidInputError(f"It is no JSON: {error.msg}, at character {error.pos + 1}.")
     if not isinstance(given, dict):
         return InvalidInputError("It is no JSON object.")
     if unknown := [shown(name) for name in given if name not in {*COLUMNS, LOTS}]:
