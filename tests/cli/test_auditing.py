@@ -99,6 +99,7 @@ def test_what_was_made_and_is_gone_is_told_by_what_it_was(call: CommandLine):
     assert was == "name was cli"
     assert made_by.startswith("token.created")
     assert "scopes members:read" in call("audit", "--about", made["about"]).out
+    assert "name Mona, scopes none\n" in call("audit", "--about", "token").out
 
 
 def test_points_and_what_was_not_known_are_told_in_words(

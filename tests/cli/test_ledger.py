@@ -104,7 +104,7 @@ def test_the_other_members_books_are_still_in_order(
 
     done = call("ledger", "verify", "--member", asyncio.run(other()).id)
 
-    assert (done.code, done.out) == (0, "✓ 1 accounts, 0 transfers, 0 differences\n")
+    assert (done.code, done.out) == (0, "✓ 1 account, 0 transfers, 0 differences\n")
 
 
 def test_a_changed_projection_is_found_and_mended(

@@ -101,7 +101,7 @@ def test_nobody_is_forgotten_by_mistake(
     assert (done.code, done.out) == (1, "")
     asked, *_ = done.err.splitlines()
     assert asked == (
-        f"This forgets member {ada.number} for good; 216 points will be forfeited."
+        f"This forgets member {ada.number} for good; at least 216 points will be forfeited."
         " There is no way back."
     )
     assert "Go on? [y/N]" in done.err

@@ -169,6 +169,6 @@ def _said(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, list):
-        return ", ".join(map(_said, value))
+        return ", ".join(map(_said, value)) or "none"
     text = str(value)
     return f"…{text[-ID_CHARACTERS:]}" if ID.fullmatch(text) else text

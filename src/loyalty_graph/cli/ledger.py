@@ -127,12 +127,15 @@ def _print_audit(audit: Audit, *, as_json: bool) -> None:
     for one in audit.findings:
         console.print(f"[red]✗[/] {_place(one)}: {escape(one.problem)}")
     mark = "[red]✗[/]" if audit.findings else "[green]✓[/]"
-    several = "" if audit.checkpoints == 1 else "s"
-    signed = f" {audit.checkpoints:,} checkpoint{several}," if audit.checkpoints else ""
+    signed = f" {_counted(audit.checkpoints, 'checkpoint')}," if audit.checkpoints else ""
     console.print(
-        f"{mark} {audit.accounts:,} accounts, {audit.transfers:,} transfers,{signed}"
-        f" {len(audit.findings):,} differences"
+        f"{mark} {_counted(audit.accounts, 'account')}, {_counted(audit.transfers, 'transfer')},"
+        f"{signed} {_counted(len(audit.findings), 'difference')}"
     )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _place(finding: Finding) -> str:

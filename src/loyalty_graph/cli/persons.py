@@ -141,10 +141,8 @@ def erase(
     url = database or settings.database_url
     if not yes:
         name, points = run(in_database(url, lambda: _who(program, member)))
-        errors.print(
-            f"This forgets member {name} for good"
-            f"{f'; {points:,} points will be forfeited' if points else ''}. There is no way back."
-        )
+        lost = f"; at least {points:,} points will be forfeited" if points else ""
+        errors.print(f"This forgets member {name} for good{lost}. There is no way back.")
         if not _agreed():
             errors.print("Nothing was changed.")
             raise typer.Exit(1)
@@ -172,7 +170,7 @@ def _agreed() -> bool:
 
 
 async def _who(program: str | None, member: str) -> tuple[str, int]:
-    """Return a member's number and balance.
+    """Return a member's number and the points that would be forfeited; unused codes add theirs.
 
     Raises:
         NotFoundError: There is no such member.
@@ -180,4 +178,5 @@ async def _who(program: str | None, member: str) -> tuple[str, int]:
     program_id = await chosen_program(program)
     found = await members.find(program_id, reference_of(member))
     balances = await ledger.balances(program_id, [found.id], now=utc_now())
-    return found.number, balances[found.id].balance
+    had = balances[found.id]
+    return found.number, had.balance + had.held + had.pending
