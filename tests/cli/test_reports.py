@@ -77,4 +77,4 @@ def test_a_period_that_is_none_is_refused(call: CommandLine, ada: Member):
     done = call("report", "points-flow", "--from", "2026-03-04", "--to", "2026-03-01")
 
     assert (done.code, done.out) == (1, "")
-    assert done.err == "INVALID_INPUT Ask for 1 to 3720 days by month.\n"
+    assert done.err == "INVALID_INPUT 2026-03-01 is before 2026-03-04, the first day.\n"

@@ -193,8 +193,14 @@ async def test_days_begin_at_midnight_of_the_programme(database: object):
 @pytest.mark.parametrize(
     ("case", "first", "last", "by", "message"),
     [
-        ("no day", FIRST, FIRST - DAY, By.MONTH, "Ask for 1 to 3720 days by month"),
-        ("too many days", FIRST, FIRST + 366 * DAY, By.DAY, "Ask for 1 to 366 days by day"),
+        ("no day", FIRST, FIRST - DAY, By.MONTH, "is before .*, the first day"),
+        (
+            "too many days",
+            FIRST,
+            FIRST + 366 * DAY,
+            By.DAY,
+            "These are 367 days; by day, ask for at most 366",
+        ),
         ("before all time", date(1969, 1, 1), date(1969, 1, 2), By.DAY, "no points from such"),
         ("the end of time", date(9999, 12, 1), date.max, By.DAY, "no points from such"),
     ],

@@ -95,8 +95,12 @@ async def chosen(  # noqa: PLR0913 - what tells entries of a report from others
 def _span(first: date, last: date, by: By, zone: ZoneInfo) -> tuple[datetime, datetime]:
     days = (last - first).days + 1
     most = DAYS_MAX if by is By.DAY else MONTHS_MAX * 31
-    if not 0 < days <= most:
-        raise InvalidInputError(f"Ask for 1 to {most} days by {by.lower()}.", field="to")
+    if days < 1:
+        raise InvalidInputError(f"{last} is before {first}, the first day.", field="to")
+    if days > most:
+        raise InvalidInputError(
+            f"These are {days} days; by {by.lower()}, ask for at most {most}.", field="to"
+        )
     if first < EARLIEST.date() + ONE_DAY or last > date.max - 2 * ONE_DAY:
         raise InvalidInputError("There are no points from such days.", field="from")
     return _midnight(first, zone), _midnight(last + ONE_DAY, zone)
