@@ -93,6 +93,18 @@ def test_a_change_stands_there_with_what_was_and_what_is(api: Api, ada: Member, 
     assert node["member"] == {"id": member_id(ada)}
 
 
+def test_a_merge_stands_there_with_the_points_that_left(api: Api, ada: Member, mona: str):
+    bea = api.run(api.shop.enrol, email="bea@example.com")
+    api.do("adjustPoints", given(ada, "a", points=5, reason="a cup"), "", token=mona)
+    both = {"from": {"id": member_id(ada)}, "into": {"id": member_id(bea)}}
+    api.do("mergeMembers", {"idempotencyKey": "m", **both, "reason": "one person"}, "", token=mona)
+
+    newest = log(api)[0]
+
+    after = {"into": str(bea.id), "balance": 0}
+    assert newest == ("member.merged", {"balance": 5}, after, "one person")
+
+
 def test_a_tier_by_hand_and_an_approval_stand_there(api: Api, ada: Member, mona: str):
     settings = {**with_tiers(), "program": program(approval_above=500)["program"]}
     api.open_shop(settings)

@@ -164,7 +164,7 @@ async def test_the_entries_say_why_and_both_members_are_told(shop: Shop):
     )
     assert (came.text, came.explanation) == ("one person", {"from": str(ada.id)})
     facts = {one.kind: (one.member_id, one.payload) for one in await FactRow.all()}
-    assert facts["member.merged"] == (ada.id, {"into": str(bea.id)})
+    assert facts["member.merged"] == (ada.id, {"into": str(bea.id), "balance": 0})
     assert facts["points.joined"] == (bea.id, {"entries": [1], "points": 50, "balance": 50})
     assert {one.member_id for one in await CardMark.all()} == {ada.id, bea.id}
 

@@ -149,7 +149,7 @@ async def merge(program_id: UUID, command: MergeMembers, *, now: datetime) -> Me
     batch.writes.append(merges.merged(done))
     if into.sequence > before:
         batch.facts.append(survivors.joined(into, before, left, now=now))
-    told: dict[str, Any] = {"into": str(into.member_id)}
+    told: dict[str, Any] = {"into": str(into.member_id), "balance": merged.balance}
     batch.record_by(command.caller, "member.merged", merged.member_id, why=command.reason, **told)
     await _shut_out(batch, done)
     return await _store(batch, into, merged, before)
