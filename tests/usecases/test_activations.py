@@ -287,3 +287,18 @@ async def test_points_that_wait_are_outstanding(shop: Shop, waits: Member):
     await shop.buy(waits, TEN)
 
     assert await reads.outstanding(shop.program_id) == 118
+
+
+async def test_what_expires_beside_many_lots_finds_what_waits_last_activated(
+    shop: Shop, ada: Member
+):
+    for day in range(9):
+        await shop.at(shop.now + day * DAY).buy(ada, lines=TEN)
+    with waiting(all_wait(14)):
+        await shop.at(shop.now + 10 * DAY).buy(ada, lines=TEN)
+    first_ends = datetime(2026, 9, 2, 22, tzinfo=UTC)
+
+    expired = await expiry.run(shop.program_id, now=first_ends)
+
+    assert expired == 10
+    assert (await moves(ada))[-2:] == [("ACTIVATE", 10), ("EXPIRE", 10)]

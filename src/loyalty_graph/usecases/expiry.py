@@ -43,6 +43,9 @@ async def _expire_some(program_id: UUID, *, now: datetime) -> int:
         lots_at_once=LOTS_AT_ONCE,
         terms=terms,
     )
+    # What becomes active pays debt first, in the order in which it waited: all of it, or none.
+    if waiting := [one for one, account in found.items() if _waits_unseen(account)]:
+        found |= await ledger.load_accounts(program_id, waiting, whole=waiting, terms=terms)
     for account in found.values():
         pending.activate_due(account, now=now)
         rules.expire(account, now=now)
@@ -57,6 +60,10 @@ async def _expire_some(program_id: UUID, *, now: datetime) -> int:
         ],
     )
     return sum(_points(account) for account in accounts)
+
+
+def _waits_unseen(account: rules.Account) -> bool:
+    return bool(account.pending) and not account.has_all_lots
 
 
 def _expired(account: rules.Account) -> list[rules.Transfer]:
