@@ -26,7 +26,7 @@ test: .venv/ready  ## Every test on SQLite and PostgreSQL, coverage combined
 	@$(RUN)coverage combine --quiet && $(RUN)python tools/check_coverage.py
 
 soak: .venv/ready  ## Random histories and documents by the hundred, on SQLite; some minutes
-	LOYALTY_TEST_DATABASE=sqlite $(RUN)$(PYTEST) -m soak $(ARGS)
+	LOYALTY_TEST_DATABASE=sqlite $(RUN)$(PYTEST) --timeout 1800 -m soak $(ARGS)
 
 check: .venv/ready  ## Format, lint, types, import contracts, house rules, schema, dead code, dependencies, spelling
 	$(RUN)ruff format --check .
