@@ -65,6 +65,21 @@ def test_a_receipt_without_a_member_is_claimed_with_its_code(api: Api, ada: Memb
     assert api.refusal("claimPurchase", another) == ("CLAIMED", "code")
 
 
+@pytest.mark.parametrize("mutation", ["voidPurchase", "refundPurchase"])
+def test_what_nobody_has_claimed_is_not_undone(api: Api, ada: Member, mutation: str):
+    api.do("recordPurchase", unclaimed(), KEPT)
+    receipt = {"source": "till", "externalId": "r-1"}
+    given = {"idempotencyKey": "undo", "purchase": {"receipt": receipt}}
+    if mutation == "voidPurchase":
+        given["reason"] = "typed twice"
+
+    refused = api.refusal(mutation, given)
+
+    assert refused == ("RECEIPT_UNCLAIMED", "purchase")
+    asked = "query ($ref: PurchaseRef!) { purchase(ref: $ref) { id } }"
+    assert api.data(asked, {"ref": {"receipt": receipt}}) == {"purchase": None}
+
+
 def test_many_may_be_kept_among_others(api: Api, ada: Member):
     batch = {
         "purchases": [

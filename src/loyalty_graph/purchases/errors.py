@@ -7,11 +7,12 @@ LoyaltyError
 ├── SpendLimitError               SPEND_LIMIT               more than one member can have spent
 ├── ClaimCodeUnknownError         CLAIM_CODE_UNKNOWN        no receipt has this code
 ├── ReceiptClaimedError           CLAIMED                   somebody has claimed it already
+├── ReceiptUnclaimedError         RECEIPT_UNCLAIMED         it is nobody's purchase yet
 ├── ClaimExpiredError             CLAIM_EXPIRED             it had to be claimed before
 └── TooManyClaimsError            TOO_MANY_CLAIMS           so many at once look like guessing
 """
 
-from loyalty_graph.errors import LoyaltyError
+from loyalty_graph.errors import LoyaltyError, NotFoundError
 
 
 class PurchaseVoidedError(LoyaltyError):
@@ -76,6 +77,20 @@ class ReceiptClaimedError(LoyaltyError):
 
     def __init__(self) -> None:
         super().__init__("This receipt has been claimed already.", field="code")
+
+
+class ReceiptUnclaimedError(NotFoundError):
+    """The receipt is nobody's purchase yet: it has earned nothing, so nothing can be undone."""
+
+    code = "RECEIPT_UNCLAIMED"
+
+    def __init__(self, external_id: str, source: str) -> None:
+        LoyaltyError.__init__(
+            self,
+            f"Nobody has claimed receipt {external_id} of {source}, and it has earned nothing. "
+            "Claim it for a member, then undo that purchase.",
+            field="purchase",
+        )
 
 
 class ClaimExpiredError(LoyaltyError):

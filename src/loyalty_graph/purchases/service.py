@@ -10,6 +10,7 @@ from uuid import UUID
 from loyalty_graph.db.sets import Insert, Lookup, Row, Upsert, Write, fetch
 from loyalty_graph.errors import NotFoundError
 from loyalty_graph.programs.exchange import Exchange
+from loyalty_graph.purchases.errors import ReceiptUnclaimedError
 from loyalty_graph.purchases.models import (
     MemberSummary,
     Purchase,
@@ -95,12 +96,15 @@ async def find(program_id: UUID, source: str, external_id: str) -> tuple[UUID, U
     """Return the (member id, purchase id) of a receipt.
 
     Raises:
-        NotFoundError: It was never recorded, or nobody has claimed it.
+        NotFoundError: It was never recorded.
+        ReceiptUnclaimedError: Nobody has claimed it.
     """
     [[rows]] = await fetch(program_id, receipts([(source, external_id)]))
-    if not rows or rows[0][0] == NOBODY:
+    if not rows:
         raise NotFoundError("purchase", f"{external_id} of {source}", field="purchase")
     member_id, purchase_id = rows[0]
+    if member_id == NOBODY:
+        raise ReceiptUnclaimedError(external_id, source)
     return member_id, purchase_id
 
 
