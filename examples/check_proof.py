@@ -31,7 +31,13 @@ def require(holds: object, otherwise: str) -> None:
         sys.exit(f"✗ {otherwise}")
 
 
-proof, *kept = [json.loads(Path(name).read_bytes()) for name in sys.argv[1:3]]
+require(sys.argv[1:], "Say which: python3 check_proof.py proof.json [kept.json]")
+try:
+    proof, *kept = [json.loads(Path(name).read_bytes()) for name in sys.argv[1:3]]
+except (OSError, ValueError) as error:
+    sys.exit(f"✗ This cannot be read: {error}")
+is_proof = isinstance(proof, dict) and {"checkpoint", "entries", "path"} <= proof.keys()
+require(is_proof, f"{sys.argv[1]} is no proof.")
 checkpoint, member, balance = proof["checkpoint"], UUID(proof["member"]).bytes, 0
 head = sha256(b"loyalty-graph ledger 1", UUID(proof["program"]).bytes, member)
 for number, entry in enumerate(proof["entries"], 1):

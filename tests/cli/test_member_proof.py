@@ -227,3 +227,29 @@ def test_who_joined_after_the_checkpoint_has_none(
     done = call("ledger", "proof", asyncio.run(join()))
 
     assert done.err.startswith("NO_CHECKPOINT ")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "✗ This cannot be read: "),
+        ("no JSON", "✗ This cannot be read: "),
+        ("[]", "✗ {} is no proof.\n"),
+        ('{"checkpoint": {}}', "✗ {} is no proof.\n"),
+    ],
+)
+def test_what_is_no_proof_is_one_line_to_the_outsider_too(
+    tmp_path: Path, content: str | None, told: str
+):
+    file = tmp_path / "some.json"
+    if content is not None:
+        file.write_text(content)
+
+    code, out, err = check(file)
+
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith(told.format(file))
+
+
+def test_the_outsider_is_told_what_to_hand_in():
+    assert check() == (1, "", "✗ Say which: python3 check_proof.py proof.json [kept.json]\n")

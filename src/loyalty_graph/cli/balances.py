@@ -170,7 +170,8 @@ def _print(done: Progress | BalanceCheck) -> None:
         )
         return
     mark = "[red]✗[/]" if done.refused else "[green]✓[/]"
+    rows = "row" if done.imported == 1 else "rows"
     console.print(
-        f"{mark} Balances: {done.imported:,} rows imported, {done.known:,} known already,"
+        f"{mark} Balances: {done.imported:,} {rows} imported, {done.known:,} known already,"
         f" {done.refused:,} refused, {done.joined:,} new members, {done.points:,} points."
     )
