@@ -4,6 +4,7 @@ import pytest
 
 from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.members.models import Member
+from loyalty_graph.usecases import proof
 from tests.api import Api, member_id
 from tests.shop import PROGRAM, program
 
@@ -74,6 +75,28 @@ def test_points_taken_by_hand_return_to_their_lots(api: Api, ada: Member):
     expiring = "query ($r: MemberRef!) { member(ref: $r) { wallet { expirations { points } } } }"
     wallet = api.data(expiring, {"r": {"id": member_id(ada)}})["member"]["wallet"]
     assert wallet["expirations"] == [{"points": 108}]
+
+
+def test_what_was_forgiven_meanwhile_is_kept_of_points_that_return(api: Api, ada: Member):
+    gift(api, ada, 50)
+    gift(api, ada, -20, "taken")
+    api.do("reverseEntry", reversal(ada), "")
+
+    returned = reversal(ada, 2, idempotencyKey="undo the second")
+    done = api.do("reverseEntry", returned, "pointsTakenBack balance")
+
+    assert done == {"userErrors": [], "pointsTakenBack": -20, "balance": 0}
+    asked = "query ($r: MemberRef!) { member(ref: $r) { entries { nodes { kind points } } } }"
+    entries = api.data(asked, {"r": {"id": member_id(ada)}})["member"]["entries"]["nodes"]
+    assert [(one["kind"], one["points"]) for one in entries] == [
+        ("REVERSE", -20),
+        ("REVERSE", 20),
+        ("REVERSE", 20),
+        ("REVERSE", -50),
+        ("ADJUST", -20),
+        ("ADJUST", 50),
+    ]
+    assert api.run(proof.verify, api.shop.program_id, now=api.now).findings == []
 
 
 @pytest.fixture

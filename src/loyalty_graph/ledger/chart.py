@@ -72,6 +72,7 @@ CHART: Mapping[Kind, tuple[Leg, ...]] = {
         Leg(Book.FORGIVEN, Book.MEMBER, Lots.NONE, "of that, too little was left; the rest"),
         Leg(Book.MEMBER, Book.ADJUSTED, Lots.TAKES_ORIGIN_FIRST, "an adjustment is reversed"),
         Leg(Book.ADJUSTED, Book.MEMBER, Lots.GIVES_BACK, "one that took points is reversed"),
+        Leg(Book.MEMBER, Book.FORGIVEN, Lots.NONE, "they had been forgiven meanwhile"),
         Leg(Book.MEMBER, Book.MIGRATED, Lots.TAKES_ORIGIN_FIRST, "a migration is reversed"),
     ),
     Kind.ADJUST: (
