@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 from loyalty_graph.config import Settings
 from loyalty_graph.errors import SettingsError
@@ -42,6 +47,18 @@ def test_of_a_key_that_was_replaced_the_public_part_is_kept(tmp_path: Path):
     assert known_keys(tmp_path) == {public_part(old), public_part(new)}
     assert b"PRIVATE" not in (tmp_path / "0001.pem").read_bytes()
     assert sorted(content(tmp_path)) == ["0001.pem", "0002.pem"]
+
+
+def test_where_only_public_keys_are_left_the_next_one_signs(tmp_path: Path):
+    old = signing_key(tmp_path)
+    (tmp_path / "0001.pem").write_bytes(
+        old.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    )
+
+    new = replace_key(tmp_path)
+
+    assert public_part(signing_key(tmp_path)) == public_part(new)
+    assert known_keys(tmp_path) == {public_part(old), public_part(new)}
 
 
 def test_there_is_nothing_to_replace_before_the_first(tmp_path: Path):

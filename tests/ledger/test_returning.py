@@ -4,6 +4,7 @@ import pytest
 
 from loyalty_graph.ledger import returning, rules
 from loyalty_graph.ledger.kinds import Book, Kind
+from loyalty_graph.ledger.terms import Terms
 from tests.ledger.accounts import account, cause, day, earn, kinds, left, three_lots
 
 
@@ -27,6 +28,19 @@ def test_returned_points_past_their_date_expire_again():
     assert [each.kind for each in posted] == [Kind.UNREDEEM, Kind.EXPIRE]
     assert spent.points == posted[0].points == 70
     assert (one.balance, left(one)) == (140, {1: 100, 2: 0, 3: 40})
+
+
+def test_only_what_came_back_too_late_is_reinstated():
+    one = account()
+    one.terms = Terms(None, "Europe/Berlin", reinstate_days=10)
+    earn(one, 100, day(90))
+    spent = rules.redeem(one, 40, cause())
+    earn(one, 50, day(30))
+
+    posted = returning.unredeem(one, spent.uses, cause(day(31)), forgiven=0)
+
+    assert [(each.kind, each.points) for each in posted] == [(Kind.UNREDEEM, 40), (Kind.EXPIRE, 50)]
+    assert (one.balance, left(one)) == (100, {1: 100, 3: 0})
 
 
 def test_what_pays_a_debt_is_missing_in_the_lots_that_expire_first():
