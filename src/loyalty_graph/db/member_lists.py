@@ -7,6 +7,7 @@ from uuid import UUID
 
 from tortoise.functions import Count
 from tortoise.models import Model
+from tortoise.queryset import QuerySet
 
 from loyalty_graph.db.columns import Row
 from loyalty_graph.db.set_values import Lookup, keys_below
@@ -51,3 +52,9 @@ class MemberRows:
             .values_list("member_id", "total")
         )
         return dict.fromkeys(member_ids, 0) | dict(rows)
+
+
+async def members_of(rows: QuerySet[Any], *, limit: int) -> list[UUID]:
+    """Return whose these rows are, in their order, at most `limit` of them."""
+    found: Any = await rows.limit(limit).values_list("member_id", flat=True)
+    return list(found)

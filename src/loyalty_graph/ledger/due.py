@@ -6,6 +6,7 @@ from uuid import UUID
 
 from tortoise.expressions import Q
 
+from loyalty_graph.db.member_lists import members_of
 from loyalty_graph.db.sets import table_name
 from loyalty_graph.db.statements import read
 from loyalty_graph.ledger import reinstating
@@ -26,15 +27,10 @@ async def members_with_due_lots(
     has_ended = Q(told_expires_at__lte=now)
     if terms.notice_days is None:
         has_ended |= Q(told_expires_at__isnull=True)
-    rows = (
-        await LotRow.filter(
-            has_ended, program_id=program_id, expires_at__lte=now, remaining_points__gt=0
-        )
-        .distinct()
-        .limit(limit)
-        .values_list("member_id", flat=True)
-    )
-    return list(rows)  # type: ignore[arg-type] # `flat=True` gives values, not tuples
+    rows = LotRow.filter(
+        has_ended, program_id=program_id, expires_at__lte=now, remaining_points__gt=0
+    ).distinct()
+    return await members_of(rows, limit=limit)
 
 
 async def members_to_tell(
@@ -43,32 +39,22 @@ async def members_to_tell(
     """Return members who hold points with a date up to `until` that they were not told of."""
     if terms.sliding is not None:
         return await _sliding(_IS_UNTOLD, program_id, until, limit=limit)
-    rows = (
-        await LotRow.filter(
-            program_id=program_id,
-            expires_at__lte=until,
-            told_expires_at__isnull=True,
-            is_pending=False,
-            remaining_points__gt=0,
-        )
-        .distinct()
-        .limit(limit)
-        .values_list("member_id", flat=True)
-    )
-    return list(rows)  # type: ignore[arg-type] # `flat=True` gives values, not tuples
+    rows = LotRow.filter(
+        program_id=program_id,
+        expires_at__lte=until,
+        told_expires_at__isnull=True,
+        is_pending=False,
+        remaining_points__gt=0,
+    ).distinct()
+    return await members_of(rows, limit=limit)
 
 
 async def members_with_points_to_activate(
     program_id: UUID, *, now: datetime, limit: int
 ) -> list[UUID]:
     """Return members who hold pending points whose time has come, at most `limit` of them."""
-    rows = (
-        await LotRow.filter(program_id=program_id, is_pending=True, activates_at__lte=now)
-        .distinct()
-        .limit(limit)
-        .values_list("member_id", flat=True)
-    )
-    return list(rows)  # type: ignore[arg-type] # `flat=True` gives values, not tuples
+    rows = LotRow.filter(program_id=program_id, is_pending=True, activates_at__lte=now).distinct()
+    return await members_of(rows, limit=limit)
 
 
 _DATE = (

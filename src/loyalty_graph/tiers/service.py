@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from loyalty_graph.db import assert_in_transaction
+from loyalty_graph.db.member_lists import members_of
 from loyalty_graph.db.sets import Insert, Lookup, Row, Upsert, Write, fetch
 from loyalty_graph.ledger import counting
 from loyalty_graph.members import merges
@@ -252,10 +253,5 @@ def _change(row: tuple[Any, ...]) -> Change:
 
 async def members_with_due_reviews(program_id: UUID, *, now: datetime, limit: int) -> list[UUID]:
     """Return members whose review is due, the longest due first, at most `limit` of them."""
-    rows = (
-        await TierStanding.filter(program_id=program_id, review_at__lte=now)
-        .order_by("review_at")
-        .limit(limit)
-        .values_list("member_id", flat=True)
-    )
-    return list(rows)  # type: ignore[arg-type] # `flat=True` gives values, not tuples
+    due = TierStanding.filter(program_id=program_id, review_at__lte=now)
+    return await members_of(due.order_by("review_at"), limit=limit)
