@@ -1,5 +1,7 @@
 """Merging members who are one person, and parting them again."""
 
+from typing import TypeVar
+
 import strawberry
 
 from loyalty_graph.graphql.context import Context, Info
@@ -79,6 +81,18 @@ class UnmergeMembersPayload(EntryPayload):
     """The answer of unmergeMembers."""
 
 
+AnyPayload = TypeVar("AnyPayload", bound=EntryPayload)
+
+
+def _payload(kind: type[AnyPayload], done: merging.Merged) -> AnyPayload:
+    return kind(
+        key=(done.member_id, done.other_id),
+        entry_sequence=done.entry_sequence,
+        balance=Points(done.balance_points),
+        replayed=done.replayed,
+    )
+
+
 @strawberry.type
 class MergeMutation:
     """Mutations of members who are one person."""
@@ -97,12 +111,7 @@ class MergeMutation:
     ) -> MergeMembersPayload | None:
         context = info.context
         done = await merging.merge(context.program_id, given.command(context), now=context.now)
-        return MergeMembersPayload(
-            key=(done.member_id, done.other_id),
-            entry_sequence=done.entry_sequence,
-            balance=Points(done.balance_points),
-            replayed=done.replayed,
-        )
+        return _payload(MergeMembersPayload, done)
 
     @strawberry.mutation(
         description=(
@@ -116,9 +125,4 @@ class MergeMutation:
     ) -> UnmergeMembersPayload | None:
         context = info.context
         done = await merging.unmerge(context.program_id, given.command(context), now=context.now)
-        return UnmergeMembersPayload(
-            key=(done.member_id, done.other_id),
-            entry_sequence=done.entry_sequence,
-            balance=Points(done.balance_points),
-            replayed=done.replayed,
-        )
+        return _payload(UnmergeMembersPayload, done)
