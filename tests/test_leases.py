@@ -1,4 +1,6 @@
 import asyncio
+import os
+import socket
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -47,6 +49,13 @@ async def test_a_lease_is_taken_again_when_it_is_over_and_the_fence_grows():
     assert (first.fence, second.fence) == (1, 2)
     assert await lock(second) is True
     assert await lock(first) is False
+
+
+async def test_operators_can_see_which_process_holds_a_lease():
+    await held(ADA)
+
+    [row] = await leases.LeaseRow.all()
+    assert row.process == f"{socket.gethostname()}:{os.getpid()}"
 
 
 async def test_a_holder_renews_until_another_one_has_taken_it():

@@ -5,6 +5,8 @@ clock only decides when another may try; what a holder writes, it writes in a tr
 locks the row and finds its own fence in it (`lock`).
 """
 
+import os
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +21,7 @@ from tortoise.queryset import QuerySet
 from loyalty_graph.db import assert_in_transaction, transaction
 
 NAME_CHARACTERS_MAX = 60
+PROCESS_CHARACTERS_MAX = 100
 LIFE = timedelta(seconds=10)
 RENEWED_AT = LIFE / 2
 
@@ -28,6 +31,8 @@ class LeaseRow(Model):
 
     name = fields.CharField(max_length=NAME_CHARACTERS_MAX, primary_key=True)
     holder: UUID = fields.UUIDField()
+    # Host and process id, for those who look for it.
+    process = fields.CharField(max_length=PROCESS_CHARACTERS_MAX)
     fence: int = fields.BigIntField()
     until: datetime = fields.DatetimeField()
 
@@ -63,10 +68,11 @@ async def take(name: str, holder: UUID, *, now: datetime, life: timedelta) -> Le
 @transaction
 async def _take(name: str, holder: UUID, now: datetime, until: datetime) -> Lease | None:
     free = LeaseRow.filter(name=name, until__lte=now)
-    taken = await free.update(holder=holder, until=until, fence=F("fence") + 1)
+    process = this_process()
+    taken = await free.update(holder=holder, process=process, until=until, fence=F("fence") + 1)
     row = await LeaseRow.get_or_none(name=name)
     if row is None:
-        row = await LeaseRow.create(name=name, holder=holder, fence=1, until=until)
+        row = await LeaseRow.create(name=name, holder=holder, process=process, fence=1, until=until)
     elif not taken:
         return None
     return Lease(name, holder, row.fence, until)
@@ -91,6 +97,12 @@ async def lock(lease: Lease) -> bool:
     """Keep a lease from changing hands until the transaction ends; False when it has already."""
     assert_in_transaction()
     return await _own(lease).select_for_update().get_or_none() is not None
+
+
+def this_process() -> str:
+    """Return what operators know this process by: its host and its process id."""
+    ending = f":{os.getpid()}"
+    return f"{socket.gethostname()[: PROCESS_CHARACTERS_MAX - len(ending)]}{ending}"
 
 
 def _own(lease: Lease) -> QuerySet[LeaseRow]:

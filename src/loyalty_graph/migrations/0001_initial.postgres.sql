@@ -454,6 +454,7 @@ CREATE TRIGGER "lapse_refuses_truncate" BEFORE TRUNCATE ON "lapse" FOR EACH STAT
 CREATE TABLE "lease" (
     "name" VARCHAR(60) NOT NULL,
     "holder" UUID NOT NULL,
+    "process" VARCHAR(100) NOT NULL,
     "fence" BIGINT NOT NULL,
     "until" TIMESTAMPTZ NOT NULL,
     CONSTRAINT "lease_pkey" PRIMARY KEY ("name")

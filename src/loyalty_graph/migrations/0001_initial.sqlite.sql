@@ -412,6 +412,7 @@ END;
 CREATE TABLE "lease" (
     "name" VARCHAR(60) NOT NULL,
     "holder" CHAR(36) NOT NULL,
+    "process" VARCHAR(100) NOT NULL,
     "fence" BIGINT NOT NULL,
     "until" TIMESTAMP NOT NULL,
     CONSTRAINT "lease_pkey" PRIMARY KEY ("name")
