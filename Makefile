@@ -10,7 +10,7 @@ PYTEST := pytest -q -n auto --maxprocesses 8 --dist worksteal
 # Tests of what is written for PostgreSQL alone. Measuring the rest there once more costs minutes and shows nothing new.
 POSTGRES_CODE := tests/db tests/outbox tests/ledger tests/test_idempotency.py tests/test_leases.py
 
-.PHONY: help demo test soak check fix schema cards bench bench-long mutants conformance lock clean
+.PHONY: help demo test soak check fix schema cards bench bench-long chaos mutants conformance lock clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -64,6 +64,9 @@ bench: .venv/ready  ## Measure (ARGS="--suite NAME --json"), a few minutes
 
 bench-long: .venv/ready  ## Measure what takes minutes: the replay of all baskets
 	@$(RUN)python -m bench --long $(ARGS)
+
+chaos: .venv/ready  ## Kill, cut and fill up what runs while tills trade: 10 minutes (ARGS="--short --json")
+	@$(RUN)python -m chaos $(ARGS)
 
 mutants: .venv/ready  ## Change the rules' code, ask whether tests notice (ARGS="earning.totals"; long)
 	@$(RUN)python tools/mutants.py $(ARGS)
