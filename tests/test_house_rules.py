@@ -75,11 +75,12 @@ def test_doors_ask_no_database(door: str):
 
 def test_every_error_has_its_own_code_and_stands_in_the_tree_above():
     from loyalty_graph import errors
+    from loyalty_graph.db import errors as of_db
     from loyalty_graph.earning import errors as of_earning
     from loyalty_graph.ledger import errors as of_ledger
     from loyalty_graph.rewards import errors as of_rewards
 
-    modules = (errors, of_rewards, of_earning, of_ledger)
+    modules = (errors, of_db, of_rewards, of_earning, of_ledger)
     trees = "".join(module.__doc__ or "" for module in modules)
     kinds = {
         value

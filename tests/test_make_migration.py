@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from tortoise import Model, fields
 
 from loyalty_graph.db import opening
 from tests.db.steps import first_step, second_step, third_step
@@ -86,3 +87,21 @@ def test_the_command_knows_our_models():
 
     assert {model.__module__ for model in models} <= set(opening.MODEL_MODULES)
     assert models
+
+
+def test_a_later_step_says_whether_older_code_can_go_on(tmp_path: Path):
+    member, entry, visit = first_step()
+
+    class Stamp(Model):
+        id: int = fields.BigIntField(primary_key=True)
+
+        class Meta(Model.Meta):
+            table = "stamp"
+
+    make_migration.write_migration(tmp_path, "begin", initialised(member, entry, visit))
+    more = initialised(member, entry, visit, Stamp)
+    added = make_migration.write_migration(tmp_path, "add_stamp", more)
+    changed = make_migration.write_migration(tmp_path, "widen", initialised(*second_step(), Stamp))
+
+    assert all("\n-- phase: expand\n" in path.read_text() for path in added)
+    assert all("\n-- phase: contract\n" in path.read_text() for path in changed)

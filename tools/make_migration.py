@@ -10,14 +10,15 @@ from tortoise import Model, Tortoise
 from tortoise.context import TortoiseContext
 
 from loyalty_graph import migrations
-from loyalty_graph.db.changes import changes, losses, unfillable
+from loyalty_graph.db.changes import changes, expands, losses, unfillable
 from loyalty_graph.db.ddl import script
 from loyalty_graph.db.opening import APP_LABEL, MODEL_MODULES
 from loyalty_graph.db.schema import DIALECTS
 from loyalty_graph.db.states import STATE_FILE, read_state, state_of, state_text
 
 FOLDER = Path(migrations.__path__[0])
-HEAD = "-- {name}: read it, amend it while it is new, never change it once it is released.\n\n"
+HEAD = "-- {name}: read it, amend it while it is new, never change it once it is released.\n"
+PHASE = "-- phase: {phase}\n"
 
 
 def main() -> int:
@@ -75,10 +76,12 @@ def write_migration(
         )
     number = len(list(folder.glob("[0-9]*.sqlite.sql"))) + 1
     step = f"{number:04d}_{name}"
+    phase = "expand" if expands(old["sqlite"], new["sqlite"]) else "contract"
+    head = HEAD.format(name=step) + (PHASE.format(phase=phase) if number > 1 else "") + "\n"
     written = []
     for dialect in DIALECTS:
         path = folder / f"{step}.{dialect}.sql"
-        path.write_text(HEAD.format(name=step) + script(statements[dialect]), encoding="utf-8")
+        path.write_text(head + script(statements[dialect]), encoding="utf-8")
         written.append(path)
     (folder / STATE_FILE).write_text(state_text(new), encoding="utf-8")
     return written

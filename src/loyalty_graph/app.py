@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict
 from datetime import datetime
 
@@ -12,10 +12,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
+from loyalty_graph import __version__
 from loyalty_graph.alarms import present
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import Settings
-from loyalty_graph.db import Gatherer, migrate, open_database
+from loyalty_graph.db import Gatherer, migrate, open_database, running_process
 from loyalty_graph.graphql.schema import SCHEMA
 from loyalty_graph.graphql.view import LoyaltyView
 from loyalty_graph.identity.development_issuer import member_issuers
@@ -64,7 +65,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] | None = Non
         async with open_database(settings.database_url):
             await migrate()
             duties = running(_duties(settings, desk, live, clock=now))
-            async with record_purchase, desk.cache.open(), duties:
+            async with _announced(), record_purchase, desk.cache.open(), duties:
                 try:
                     yield
                 finally:
@@ -90,6 +91,10 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] | None = Non
             *pages.routes,
         ],
     )
+
+
+def _announced() -> AbstractAsyncContextManager[None]:
+    return running_process(f"serve {__version__}", clock=utc_now)
 
 
 def _duties(

@@ -32,7 +32,7 @@ def test_every_command_says_what_it_does(call: CommandLine, words: list[str]):
 
 def test_the_commands_are_these():
     assert {" ".join(words) for words in commands()} == {
-        *("", "audit", "demo", "purchase", "story", "serve", "version", "worker"),
+        *("", "audit", "demo", "migrate", "purchase", "story", "serve", "version", "worker"),
         *("activity", "activity record"),
         *("balances", "balances import", "balances list"),
         *("device", "device add", "device poll", "device show", "device watch", "device remove"),

@@ -33,7 +33,9 @@ SELECT relname::text, 'options', option, option FROM pg_class, unnest(reloptions
 WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace"""
 
 
-async def catalogue(*, without: tuple[str, ...] = ("applied_migration",)) -> Catalogue:
+async def catalogue(
+    *, without: tuple[str, ...] = ("applied_migration", "running_process")
+) -> Catalogue:
     """Return by table: columns, primary key, indexes, checks, foreign keys, triggers, options."""
     if get_connection("default").capabilities.dialect == "sqlite":
         found = await _sqlite()

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from loyalty_graph.db.changes import changes, losses, same, unfillable
+from loyalty_graph.db.changes import changes, expands, losses, same, unfillable
 from loyalty_graph.db.constraints import Check
 from loyalty_graph.db.schema import DIALECTS, Column, Dialect, ForeignKey, Table, TableIndex
 
@@ -127,3 +127,35 @@ def test_columns_that_existing_rows_cannot_fill_are_named(
     wanted = Table("member", (column,), ("id",))
 
     assert unfillable([MEMBER], [wanted, OFFER]) == named
+
+
+NOTE = Column("note", "TEXT", null=True)
+ONCE = TableIndex("member_once", ("email",), unique=True)
+QUICK = TableIndex("member_quick", ("email",))
+
+
+@pytest.mark.parametrize(
+    ("case", "new", "goes_on"),
+    [
+        ("a table more", [MEMBER, OFFER], True),
+        ("a table less", [], False),
+        ("a column that may be empty", [replace(MEMBER, columns=(ID, EMAIL, NOTE))], True),
+        (
+            "a default",
+            [replace(MEMBER, columns=(ID, EMAIL, Column("n", "INT", default="0")))],
+            True,
+        ),
+        ("a must", [replace(MEMBER, columns=(ID, EMAIL, Column("n", "INT")))], False),
+        ("a column less", [replace(MEMBER, columns=(ID,))], False),
+        ("another type", [replace(MEMBER, columns=(Column("id", "TEXT"), EMAIL))], False),
+        ("an index", [replace(MEMBER, indexes=(QUICK,), fill_factor=80)], True),
+        ("once only", [replace(MEMBER, indexes=(ONCE,))], False),
+        ("a check", [replace(MEMBER, checks=(Check("id > 0", name="positive"),))], False),
+    ],
+)
+def test_code_that_knows_the_old_tables_goes_on_with_what_only_adds(
+    case: str,
+    new: list[Table],
+    goes_on: bool,  # noqa: FBT001 - the parameter of a test
+):
+    assert expands([MEMBER], new) is goes_on

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from loyalty_graph.db import opening
 from loyalty_graph.db.changes import changes
 from loyalty_graph.db.ddl import SchemaGenerator, create_table, script
-from loyalty_graph.db.migrating import MIGRATIONS, load, migrate, pending
+from loyalty_graph.db.migrating import MIGRATIONS, contract, migrate, pending
+from loyalty_graph.db.migration_steps import load
 from loyalty_graph.db.schema import DIALECTS
 from loyalty_graph.db.states import read_state, state_of
 from loyalty_graph.db.transactions import transaction
@@ -30,6 +32,7 @@ INSERT INTO visit (shop) VALUES ('north'), ('south'), ('west');
 DELETE FROM visit WHERE shop = 'west';
 """  # noqa: S608 - rows of the test
 make_migration = tool("make_migration")
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -61,9 +64,9 @@ def write_step(folder: Path, name: str, models: tuple[type[Model], ...]) -> None
     assert len(written) == 2
 
 
-def write_sql(folder: Path, name: str, sql: str) -> None:
+def write_sql(folder: Path, name: str, sql: str, *, phase: str = "expand") -> None:
     for dialect in ("sqlite", "postgres"):
-        (folder / f"{name}.{dialect}.sql").write_text(sql)
+        (folder / f"{name}.{dialect}.sql").write_text(f"-- phase: {phase}\n{sql}")
 
 
 async def rows(client: BaseDBAsyncClient, query: str) -> list[tuple[Any, ...]]:
@@ -99,7 +102,7 @@ async def test_a_populated_database_migrated_once_equals_a_fresh_one(
         await client.execute_script(ROWS)
         write_step(folder, "widen", second_step())
 
-        assert await migrate(folder=folder) == ["0002_widen"]
+        assert await contract(now=NOW, folder=folder) == ["0002_widen"]
 
         migrated = await catalogue()
         entries = await rows(client, "SELECT sequence, points, note FROM entry ORDER BY sequence")
@@ -116,7 +119,7 @@ async def test_a_populated_database_migrated_twice_equals_a_fresh_one(
         write_step(folder, "widen", second_step())
         write_step(folder, "change", third_step())
 
-        assert await migrate(folder=folder) == ["0002_widen", "0003_change"]
+        assert await contract(now=NOW, folder=folder) == ["0002_widen", "0003_change"]
 
         migrated = await catalogue()
         await client.execute_script("INSERT INTO visit (shop) VALUES ('east')")
@@ -147,8 +150,11 @@ async def test_a_step_may_concern_one_of_the_databases_only(url: str, folder: Pa
 
 
 async def test_a_step_that_fails_leaves_nothing_and_those_before_it_stay(url: str, folder: Path):
-    write_sql(folder, "0002_bad", "CREATE TABLE extra (id INT); INSERT INTO nowhere VALUES (1);")
     async with opened(url):
+        await migrate(folder=folder)
+        write_sql(
+            folder, "0002_bad", "CREATE TABLE extra (id INT); INSERT INTO nowhere VALUES (1);"
+        )
         with pytest.raises(DatabaseError, match=r"0002_bad failed.*nowhere"):
             await migrate(folder=folder)
 
@@ -164,7 +170,7 @@ async def test_rows_that_break_a_new_check_stop_the_step(url: str, folder: Path)
         write_step(folder, "widen", second_step())
 
         with pytest.raises(DatabaseError, match="member_level_not_negative"):
-            await migrate(folder=folder)
+            await contract(now=NOW, folder=folder)
 
         assert await catalogue() == before
         assert await pending(folder=folder) == ["0002_widen"]

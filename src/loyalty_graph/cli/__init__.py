@@ -17,6 +17,7 @@ from loyalty_graph.cli.device import device_app
 from loyalty_graph.cli.jobs import jobs_app
 from loyalty_graph.cli.ledger import ledger_app
 from loyalty_graph.cli.members import member_app
+from loyalty_graph.cli.migrating import bring_up_to_date
 from loyalty_graph.cli.options import DatabaseOption
 from loyalty_graph.cli.output import PROGRAM, errors
 from loyalty_graph.cli.passes import pass_app
@@ -48,6 +49,7 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's signature
 
 
 app.command()(demo)
+app.command("migrate")(bring_up_to_date)
 app.command()(purchase)
 app.command()(story)
 app.command("audit")(auditing.show)

@@ -9,7 +9,7 @@ from loyalty_graph import __version__
 from loyalty_graph.cli.output import console, database_name, logged, print_named, run
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import load_settings
-from loyalty_graph.db import migrate, open_database
+from loyalty_graph.db import migrate, open_database, running_process
 from loyalty_graph.worker.duties import worker_duties
 from loyalty_graph.worker.loops import running
 
@@ -22,7 +22,9 @@ def work(*, database: str | None) -> None:
     async def until_stopped() -> None:
         async with open_database(url):
             await migrate()
-            async with running(worker_duties(settings, clock=utc_now)), signalled() as stopped:
+            process = running_process(f"worker {__version__}", clock=utc_now)
+            duties = running(worker_duties(settings, clock=utc_now))
+            async with process, duties, signalled() as stopped:
                 console.print(f"[bold]Loyalty Graph[/] {__version__} worker")
                 print_named("Database", database_name(url))
                 console.print("  [dim]Ctrl-C stops; what is in hand is finished first.[/]")

@@ -5,8 +5,9 @@ for set-based statements that ask `connection().capabilities.dialect`.
 """
 
 from loyalty_graph.db.gathering import Gatherer
-from loyalty_graph.db.migrating import migrate, pending
+from loyalty_graph.db.migrating import contract, migrate, pending, standing
 from loyalty_graph.db.opening import open_database
+from loyalty_graph.db.processes import running_process
 from loyalty_graph.db.transactions import (
     assert_in_transaction,
     connection,
@@ -19,10 +20,13 @@ __all__ = [
     "Gatherer",
     "assert_in_transaction",
     "connection",
+    "contract",
     "in_transaction_now",
     "migrate",
     "open_database",
     "pending",
+    "running_process",
     "savepoint",
+    "standing",
     "transaction",
 ]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from loyalty_graph.db import ddl
-from loyalty_graph.db.schema import Column, Dialect, Table
+from loyalty_graph.db.schema import Column, Dialect, Table, TableIndex
 
 
 def changes(old: Sequence[Table], new: Sequence[Table], dialect: Dialect) -> list[str]:
@@ -31,6 +31,34 @@ def changes(old: Sequence[Table], new: Sequence[Table], dialect: Dialect) -> lis
 def same(old: Table, new: Table) -> bool:
     """Tell whether two descriptions mean the same table, in whatever order its parts are."""
     return _sorted(old) == _sorted(new)
+
+
+def expands(old: Sequence[Table], new: Sequence[Table]) -> bool:
+    """Tell whether code that knows the old tables only can go on with the new ones.
+
+    It minds neither new tables, nor new columns that it may leave out, nor indexes; it does mind
+    what refuses its rows, and what it cannot find any more.
+    """
+    after = {table.name: table for table in new}
+    return all(table.name in after and _expands_table(table, after[table.name]) for table in old)
+
+
+def _expands_table(old: Table, new: Table) -> bool:
+    known = {column.name for column in old.columns}
+    kept = replace(
+        new,
+        columns=tuple(column for column in new.columns if column.name in known),
+        indexes=_unique(new),
+        fill_factor=old.fill_factor,
+    )
+    added = [column for column in new.columns if column.name not in known]
+    return same(replace(old, indexes=_unique(old)), kept) and all(
+        column.null or column.default is not None for column in added
+    )
+
+
+def _unique(table: Table) -> tuple[TableIndex, ...]:
+    return tuple(index for index in table.indexes if index.unique)
 
 
 def losses(old: Sequence[Table], new: Sequence[Table]) -> list[str]:

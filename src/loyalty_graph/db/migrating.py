@@ -1,63 +1,97 @@
-"""Brings a database to the newest migration, one transaction a step, with other processes waiting.
+"""Brings a database to the newest migration, step by step, with other processes waiting.
 
 A migration is SQL text, frozen when it was written: it does not change when models or our code do.
+What a step's phase means is told in decision 9.
 """
 
+import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 import asyncpg
 
+from loyalty_graph.db.errors import ContractionWaitsError
 from loyalty_graph.db.migration_connections import MigrationConnection, connected
-from loyalty_graph.db.schema import Dialect
-from loyalty_graph.db.sqlite import RECORD_TABLE
-from loyalty_graph.errors import DatabaseError, DatabaseNewerError, DatabaseNotOursError
+from loyalty_graph.db.migration_records import (
+    CREATE_RECORD_TABLES,
+    Record,
+    begun,
+    done,
+    filled,
+    records,
+    refuse_older,
+    refuse_unknown,
+)
+from loyalty_graph.db.migration_steps import Key, Migration, load
+from loyalty_graph.errors import DatabaseError
+from loyalty_graph.pauses import chance, full_jitter_s
 
 MIGRATIONS: Traversable = files("loyalty_graph.migrations")
-CREATE_RECORD_TABLE = f"""CREATE TABLE IF NOT EXISTS "{RECORD_TABLE}" (
-    "name" VARCHAR(100) NOT NULL PRIMARY KEY,
-    "applied_at" TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT CURRENT_TIMESTAMP
-);"""
+BATCH_ROWS = 500
+LOCK_ATTEMPTS_MAX = 40
+FIRST_PAUSE_MAX_S = 0.5
+PAUSE_MAX_S = 10.0
+DRIVER_ERRORS = (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+BUSY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
 
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Migration:
-    """One step, as it reads on one database."""
+class Standing:
+    """How far a step has come; `state` is APPLIED, RUNNING, PENDING or UNKNOWN (a newer one's)."""
 
     name: str
-    script: str
+    phase: str
+    state: str
+    filled: int
 
 
 async def migrate(
     *, progress: Progress | None = None, folder: Traversable = MIGRATIONS
 ) -> list[str]:
-    """Bring the open database to the newest migration and return the names of the steps taken.
+    """Bring the open database as far as older processes can follow; return the steps taken.
 
-    Each step and its record are committed together. Other processes that migrate the same database
-    wait, and find the work done. `progress` is told the name of each step before it begins.
+    A step that contracts is left to `contract`, unless the database is new. Each step and its
+    record are committed together, a backfill batch by batch. Other processes that migrate the same
+    database wait, and find the work done. `progress` is told each step's name before it begins.
 
     Raises:
         DatabaseNotOursError: it has tables, but no record of ours; nothing is written.
-        DatabaseNewerError: it records steps that `folder` has not; nothing is written.
+        DatabaseNewerError: a newer version has contracted it; nothing is written.
+        ContractionWaitsError: a step that is needed comes after one that contracts.
         DatabaseError: a step failed; nothing of that step is kept, those before it are.
     """
-    done: list[str] = []
     async with connected() as connection:
-        known = load(folder, connection.dialect)
-        while await _waiting(connection, known):
-            async with connection.locked():
-                # Another process may have taken the step while this one waited for the lock.
-                for step in (await _waiting(connection, known))[:1]:
-                    if progress:
-                        progress(step.name)
-                    await _apply(connection, step)
-                    done.append(step.name)
-    return done
+        course = _Course(connection, load(folder, connection.dialect), progress)
+        await course.run(contract_at=None)
+        if left := [step for step in await course.waiting() if step.phase != "contract"]:
+            raise ContractionWaitsError((await course.waiting())[0].name)
+        assert not left, "a start takes all but what contracts"
+        return course.taken
+
+
+async def contract(
+    *, now: datetime, progress: Progress | None = None, folder: Traversable = MIGRATIONS
+) -> list[str]:
+    """Take all steps, also those that older processes could not follow; return those taken.
+
+    From the moment the first of them begins, older versions do not start any more. Then what they
+    wrote behind a backfill's back is filled, and only then something is taken away.
+
+    Raises:
+        OlderProcessesError: older processes run; what they can follow is done.
+        DatabaseError: as `migrate` raises it.
+    """
+    async with connected() as connection:
+        course = _Course(connection, load(folder, connection.dialect), progress)
+        await course.run(contract_at=now)
+        return course.taken
 
 
 async def pending(*, folder: Traversable = MIGRATIONS) -> list[str]:
@@ -65,52 +99,167 @@ async def pending(*, folder: Traversable = MIGRATIONS) -> list[str]:
 
     Raises:
         DatabaseNotOursError: it has tables, but no record of ours.
-        DatabaseNewerError: it records steps that `folder` has not.
+        DatabaseNewerError: a newer version has contracted it.
     """
     async with connected() as connection:
-        known = load(folder, connection.dialect)
-        return [step.name for step in await _waiting(connection, known)]
+        course = _Course(connection, load(folder, connection.dialect), None)
+        return [step.name for step in await course.waiting()]
 
 
-def load(folder: Traversable, dialect: Dialect) -> list[Migration]:
-    """Return the migrations of a folder for one database, in order."""
-    ending = f".{dialect}.sql"
-    found = sorted(
-        (file for file in folder.iterdir() if file.name.endswith(ending)),
-        key=lambda file: file.name,
-    )
-    numbers = [file.name[:4] for file in found]
-    assert numbers == [f"{number:04d}" for number in range(1, len(found) + 1)], (
-        f"migrations must be numbered 0001, 0002 and so on, each once; there are {numbers}"
-    )
-    return [
-        Migration(file.name.removesuffix(ending), file.read_text(encoding="utf-8"))
-        for file in found
-    ]
+async def standing(*, folder: Traversable = MIGRATIONS) -> list[Standing]:
+    """Return how far the open database has come, step by step; write nothing.
+
+    Raises:
+        DatabaseNotOursError: it has tables, but no record of ours.
+    """
+    async with connected() as connection:
+        known = {step.name: step for step in load(folder, connection.dialect)}
+        found = await records(connection)
+        return [_standing(name, known.get(name), found.get(name)) for name in sorted(known | found)]
 
 
-async def _waiting(connection: MigrationConnection, known: list[Migration]) -> list[Migration]:
-    applied = await _applied(connection)
-    unknown = sorted(applied - {step.name for step in known})
-    if unknown:
-        raise DatabaseNewerError(unknown)
-    return [step for step in known if step.name not in applied]
+def _standing(name: str, step: Migration | None, record: Record | None) -> Standing:
+    if record is None:
+        assert step is not None, "a step is known, recorded, or both"
+        return Standing(name, step.phase, "PENDING", 0)
+    state = "UNKNOWN" if step is None else "APPLIED" if record.is_done else "RUNNING"
+    return Standing(name, record.phase, state, record.filled)
 
 
-async def _applied(connection: MigrationConnection) -> set[str]:
-    tables = await connection.tables()
-    if RECORD_TABLE in tables:
-        return set(await connection.names(f'SELECT "name" FROM "{RECORD_TABLE}"'))  # noqa: S608 - our own name
-    if tables:
-        raise DatabaseNotOursError(sorted(tables))
-    return set()
+class _Course:
+    """The way of one database through the steps that are known."""
 
+    def __init__(
+        self, connection: MigrationConnection, known: list[Migration], progress: Progress | None
+    ) -> None:
+        self._connection, self._known = connection, known
+        self._progress = progress
+        self.taken: list[str] = []
 
-async def _apply(connection: MigrationConnection, step: Migration) -> None:
-    record = f"""INSERT INTO "{RECORD_TABLE}" ("name") VALUES ('{step.name}');"""  # noqa: S608 - ours
-    try:
-        await connection.execute(f"{CREATE_RECORD_TABLE}\n{step.script}\n{record}")
-    except (sqlite3.Error, asyncpg.PostgresError) as error:
-        raise DatabaseError(
-            f"Migration {step.name} failed, and nothing of it was kept: {error}"
-        ) from error
+    async def waiting(self) -> list[Migration]:
+        found = await records(self._connection)
+        refuse_unknown(found, self._known)
+        finished = {one.name for one in found.values() if one.is_done}
+        return [step for step in self._known if step.name not in finished]
+
+    async def run(self, *, contract_at: datetime | None) -> None:
+        """Take step after step, as far as it goes: without a moment, no step that contracts."""
+        if not await records(self._connection):
+            await self._patiently("The first step", self._begin)
+        while waiting := await self.waiting():
+            step = waiting[0]
+            if step.phase == "contract":
+                if contract_at is None:
+                    return
+                if await self._announce(step, contract_at):
+                    continue  # Backfills may have come before it again.
+            await self._patiently(step.name, partial(self._take, step))
+
+    async def _patiently(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Try again, after pauses, while others hold the tables."""
+        for attempt in range(LOCK_ATTEMPTS_MAX):
+            try:
+                await work()
+            except BUSY:
+                pause_s = full_jitter_s(
+                    attempt, first_s=FIRST_PAUSE_MAX_S, longest_s=PAUSE_MAX_S, chance=chance()
+                )
+                await asyncio.sleep(pause_s)
+            except DRIVER_ERRORS as error:
+                raise DatabaseError(
+                    f"Migration {name} failed, and nothing of it was kept: {error}"
+                ) from error
+            else:
+                return
+        raise DatabaseError(f"Migration {name} gave up: others hold what it changes.")
+
+    async def _begin(self) -> None:
+        """Take all steps of a new database at once: nobody runs on it, and no table has rows."""
+        async with self._connection.locked():
+            if await records(self._connection):
+                return  # Another process began while this one waited.
+            await self._connection.execute(CREATE_RECORD_TABLES)
+            for step in self._known:
+                self._tell(step)
+                script = "" if step.phase == "backfill" else step.script
+                at_once = script.replace(" CONCURRENTLY", "")
+                await self._connection.execute(f"{at_once}\n{done(step)}")
+        self.taken += [step.name for step in self._known]
+
+    async def _announce(self, step: Migration, now: datetime) -> bool:
+        """Keep older versions from starting; return False when that was done before."""
+        async with self._connection.locked():
+            found = await records(self._connection)
+            if step.name in found:
+                return False
+            await refuse_older(self._connection, step, now)
+            before = [one.name for one in found.values() if one.phase == "contract"]
+            await self._connection.execute(begun(step, max(before, default="")))
+            return True
+
+    async def _take(self, step: Migration) -> None:
+        if step.phase == "backfill":
+            await self._fill(step)
+        elif step.concurrent:
+            await self._make_beside_writers(step)
+        else:
+            async with self._connection.locked():
+                if not await self._is_mine(step):
+                    return
+                await self._connection.execute(f"{step.script}\n{done(step)}")
+        self.taken.append(step.name)
+
+    async def _make_beside_writers(self, step: Migration) -> None:
+        """Make or drop indexes one by one; a half-made one, of a process that died, goes first."""
+        async with self._connection.alone():
+            if not await self._is_mine(step):
+                return
+            valid = await self._indexes(valid=True)
+            for name, statement in step.concurrent:
+                if name in await self._indexes(valid=False):
+                    await self._connection.execute(f'DROP INDEX CONCURRENTLY "{name}"')
+                if name not in valid or statement.upper().startswith("DROP"):
+                    await self._connection.execute(statement)
+            await self._connection.execute(done(step))
+
+    async def _indexes(self, *, valid: bool) -> list[str]:
+        return await self._connection.names(
+            "SELECT relname::text FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
+            f" WHERE relnamespace = current_schema()::regnamespace AND indisvalid = {valid}"
+        )
+
+    async def _fill(self, step: Migration) -> None:
+        """Fill batch after batch, and leave the others as much time as each took."""
+        loop = asyncio.get_running_loop()
+        self._tell(step)
+        is_left = True
+        while is_left:
+            began = loop.time()
+            async with self._connection.locked():
+                is_left = await self._fill_batch(step)
+            await asyncio.sleep(loop.time() - began if is_left else 0)
+
+    async def _fill_batch(self, step: Migration) -> bool:
+        """Fill the rows after those that were filled; return whether there may be more."""
+        record = (await records(self._connection)).get(step.name)
+        if record is not None and record.is_done:
+            return False
+        backfill, after = step.backfill, record.up_to if record else None
+        found = await self._connection.rows(backfill.last_of_batch(after, BATCH_ROWS))
+        last: Key | None = found[0] if found else None
+        count = await self._connection.change(backfill.filling(after, last))
+        await self._connection.execute(filled(step, last or after or (), count))
+        if last is None:
+            await self._connection.execute(done(step))
+        return last is not None
+
+    async def _is_mine(self, step: Migration) -> bool:
+        """Say whether a step is still to be taken, now that nobody else migrates."""
+        if step not in await self.waiting():
+            return False
+        self._tell(step)
+        return True
+
+    def _tell(self, step: Migration) -> None:
+        if self._progress:
+            self._progress(step.name)

@@ -3,6 +3,7 @@
 Source of the SQLite rules: sqlite.org/lang_altertable.html, section 7.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, ClassVar, Protocol, cast
@@ -18,6 +19,9 @@ STATEMENT_TIMEOUT_S = 3600.0
 """How long one statement, and the wait for another process that migrates, may take."""
 ADVISORY_LOCK = 5_642_903_317
 """The number by which processes of ours, and only they, queue on PostgreSQL to migrate."""
+TURN_PAUSE_S = 0.05
+LOCK_TIMEOUT_S = 2
+"""How long a step waits for a table: whoever comes after it waits behind it as long."""
 
 
 class MigrationConnection(Protocol):
@@ -28,8 +32,17 @@ class MigrationConnection(Protocol):
     def locked(self) -> AbstractAsyncContextManager[None]:
         """Begin a transaction that no other migration runs beside; commit it at the end."""
 
+    def alone(self) -> AbstractAsyncContextManager[None]:
+        """Keep other migrations away, without a transaction."""
+
     async def execute(self, script: str) -> None:
         """Run the statements of a script."""
+
+    async def change(self, statement: str) -> int:
+        """Run one statement, and return how many rows it changed."""
+
+    async def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Return what a query finds."""
 
     async def names(self, query: str) -> list[str]:
         """Return the first column of what a query finds."""
@@ -76,14 +89,26 @@ class SqliteMigrationConnection:
             )
         await self.execute("COMMIT")
 
+    def alone(self) -> AbstractAsyncContextManager[None]:
+        """Hold the write lock: the file has one writer, so nothing is made beside others."""
+        return self.locked()
+
     async def execute(self, script: str) -> None:
         """Run the statements of a script, one by one: Python's own way commits before the first."""
         for statement in split_script(script):
             await self._connection.execute(statement)
 
+    async def change(self, statement: str) -> int:
+        """Run one statement, and return how many rows it changed."""
+        return (await self._connection.execute(statement)).rowcount
+
+    async def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Return what a query finds."""
+        return [tuple(row) for row in await self._connection.execute_fetchall(query)]
+
     async def names(self, query: str) -> list[str]:
         """Return the first column of what a query finds."""
-        return [row[0] for row in await self._connection.execute_fetchall(query)]
+        return [row[0] for row in await self.rows(query)]
 
     async def tables(self) -> list[str]:
         """Return the names of the tables in the file, without SQLite's own."""
@@ -100,18 +125,51 @@ class PostgresMigrationConnection:
 
     @asynccontextmanager
     async def locked(self) -> AsyncGenerator[None]:
-        """Hold the advisory lock until the transaction ends."""
-        async with self._connection.transaction():
-            await self.execute(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
+        """Hold the advisory lock until the transaction ends.
+
+        Who waited for it inside a transaction would hold up an index that is made CONCURRENTLY,
+        which waits for all transactions there are.
+        """
+        while True:
+            async with self._connection.transaction():
+                if await self._has_turn("pg_try_advisory_xact_lock"):
+                    await self.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'")
+                    yield
+                    return
+            await asyncio.sleep(TURN_PAUSE_S)
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncGenerator[None]:
+        """Hold the advisory lock as long as the block runs, or until the connection is lost."""
+        while not await self._has_turn("pg_try_advisory_lock"):  # noqa: ASYNC110 - others' turn
+            await asyncio.sleep(TURN_PAUSE_S)
+        try:
             yield
+        finally:
+            if not self._connection.is_closed():
+                await self.execute(f"SELECT pg_advisory_unlock({ADVISORY_LOCK})")
+
+    async def _has_turn(self, function: str) -> bool:
+        [(taken,)] = await self.rows(f"SELECT {function}({ADVISORY_LOCK})")
+        return bool(taken)
 
     async def execute(self, script: str) -> None:
         """Run the statements of a script."""
         await self._connection.execute(script, timeout=STATEMENT_TIMEOUT_S)
 
+    async def change(self, statement: str) -> int:
+        """Run one statement, and return how many rows it changed."""
+        tag: str = await self._connection.execute(statement, timeout=STATEMENT_TIMEOUT_S)
+        return int(tag.rpartition(" ")[2])
+
+    async def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Return what a query finds."""
+        found = await self._connection.fetch(query, timeout=STATEMENT_TIMEOUT_S)
+        return [tuple(row) for row in found]
+
     async def names(self, query: str) -> list[str]:
         """Return the first column of what a query finds."""
-        return [row[0] for row in await self._connection.fetch(query, timeout=STATEMENT_TIMEOUT_S)]
+        return [row[0] for row in await self.rows(query)]
 
     async def tables(self) -> list[str]:
         """Return the names of the tables in the schema."""

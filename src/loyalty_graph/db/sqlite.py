@@ -50,6 +50,8 @@ PRAGMAS: dict[str, str | int] = {
 READ_WORDS = ("SELECT", "EXPLAIN", "VALUES")
 RECORD_TABLE = "applied_migration"
 """The table that says how far a database of ours has come."""
+PROCESS_TABLE = "running_process"
+"""The table that says which processes run on it."""
 TABLES = (
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite^_%' ESCAPE '^'"
 )

@@ -26,6 +26,9 @@ PAUSE_MAX_S = 1.0
 TRANSIENT_SQLSTATES = {"40001", "40P01", "55P03"}
 TRANSIENT_SQLITE_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
+guards: list[Callable[[], Awaitable[None]]] = []
+"""Asked before each transaction; one that raises keeps it from beginning."""
+
 _logger = logging.getLogger(__name__)
 _running: set[asyncio.Task[Any]] = set()
 
@@ -124,5 +127,7 @@ async def _with_retries(work: Callable[[], Awaitable[Result]]) -> Result:
 
 
 async def _once(work: Callable[[], Awaitable[Result]]) -> Result:
+    for may_begin in guards:
+        await may_begin()
     async with connection()._in_transaction():
         return await work()

@@ -5,7 +5,7 @@ from pathlib import Path
 from loyalty_graph.db import connection, open_database, pending
 from loyalty_graph.db.migrating import MIGRATIONS
 from loyalty_graph.db.migration_connections import connected
-from loyalty_graph.db.sqlite import RECORD_TABLE
+from loyalty_graph.db.sqlite import PROCESS_TABLE, RECORD_TABLE
 from loyalty_graph.db.states import read_state
 from loyalty_graph.db.urls import sqlite_path
 from loyalty_graph.errors import DatabaseError, DatabaseNotOursError
@@ -33,7 +33,8 @@ async def empty(url: str, *, slug: str) -> None:
                 f"This database holds the programme {others[0]}, which is not the demo's;"
                 " name another database for the demo."
             )
-        ours = {table.name for table in read_state(MIGRATIONS)["postgres"]} | {RECORD_TABLE}
+        ours = {table.name for table in read_state(MIGRATIONS)["postgres"]}
+        ours |= {RECORD_TABLE, PROCESS_TABLE}
         if strangers := sorted(set(tables) - ours):
             raise DatabaseNotOursError(strangers)
         if path is None:
