@@ -1,6 +1,8 @@
 # The one list of developer commands. Everything runs from .venv, which the first target makes.
 export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS := 1
+# Where Python is told to keep no bytecode, each of the hundred processes that tests start compiles all it imports.
+export PYTHONDONTWRITEBYTECODE :=
 SHELL := /bin/bash
 PYTHON_FOUND := $(shell for p in $(PYTHON) python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
