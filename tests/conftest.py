@@ -20,6 +20,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from loyalty_graph.db import open_database
 from loyalty_graph.db.migrating import migrate
 from tests.databases import Databases, named, run_on
+from tests.once import finish_models_once, read_templates_once
 
 TEST_DATABASE = os.environ.get("LOYALTY_TEST_DATABASE", "sqlite")
 BACKEND = "sqlite" if TEST_DATABASE == "sqlite" else "postgres"
@@ -56,6 +57,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (left_out if is_other or is_told else chosen).append(item)
     items[:] = chosen
     config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def done_once() -> Iterator[None]:
+    """Half of the time of starting an application went into what is the same each time."""
+    with pytest.MonkeyPatch.context() as patch:
+        finish_models_once(patch)
+        read_templates_once(patch)
+        yield
 
 
 async def make_schema(url: str) -> None:
