@@ -306,6 +306,19 @@ async def test_an_undated_retry_is_a_retry(shop: Shop, ada: Member):
     assert again == replace(first, replayed=True)
 
 
+@pytest.mark.parametrize("ahead", [timedelta(minutes=4), timedelta(hours=1)])
+async def test_an_undated_refund_is_not_from_before_its_purchase(
+    shop: Shop, ada: Member, ahead: timedelta
+):
+    bought = await shop.later(ahead).buy(ada, purchased_at=shop.now + ahead)
+
+    refunded = await shop.bring_back(bought, None, is_dated=False)
+
+    assert refunded.clawed_back_points == 108
+    [refund] = await Refund.all()
+    assert refund.refunded_at == shop.now + ahead
+
+
 async def test_a_receipt_found_in_the_database_can_be_refunded(shop: Shop, ada: Member):
     await shop.buy(ada, external_id="r-1")
     member_id, purchase_id = await purchases.find(shop.program_id, "till", "r-1")

@@ -1,7 +1,7 @@
 """What refunds and voids are recorded by: what a till says of them, and the answer it gets."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -34,6 +34,15 @@ class RecordRefund:
     def member(self) -> Reference:
         """Whose points move."""
         return Reference(ReferenceKind.ID, str(self.member_id))
+
+    def not_before(self, purchased_at: datetime) -> "RecordRefund":
+        """Return the same; where its caller gave no time, it is not from before the purchase.
+
+        The till that made the purchase may have had a clock some minutes ahead of ours.
+        """
+        if self.is_dated:
+            return self
+        return replace(self, refunded_at=max(self.refunded_at, purchased_at))
 
     @property
     def claim(self) -> Claim:

@@ -44,6 +44,7 @@ async def record(program_id: UUID, command: RecordRefund, *, now: datetime) -> R
         return RefundRecorded.replay(earlier)
     case = await open_case(batch, tiering, command)
     await _check_times(program_id, command, case.purchase, now)
+    command = command.not_before(case.purchase.purchased_at)
     await _check_new(program_id, command, case.purchase)
     PurchaseState(case.purchase.state).check_refundable()
     quantities = _brought_back(command, case.lines)
@@ -73,7 +74,7 @@ async def _check_times(
 ) -> None:
     version = await programs.in_force(program_id, now, now=now)
     version.settings.check_time(command.refunded_at, now=now, field="refundedAt")
-    if command.refunded_at < purchase.purchased_at:
+    if command.is_dated and command.refunded_at < purchase.purchased_at:
         raise InvalidInputError(
             f"The refund is dated before its purchase, {purchase.purchased_at.isoformat()}.",
             field="refundedAt",
