@@ -1,6 +1,11 @@
 """Troubles of processes: killed, stopped, and started again while tills trade."""
 
-from chaos.town import Town, Trouble
+import asyncio
+
+from chaos.processes import Program
+from chaos.town import LOOK_EVERY_S, Town, Trouble
+
+NUMBERER = "SELECT process FROM lease WHERE name = 'numbering'"
 
 
 async def nothing(town: Town) -> None:
@@ -25,12 +30,20 @@ async def kill_worker(town: Town) -> None:
 
 async def kill_numbering(town: Town) -> None:
     """Kill the process that numbers facts and cards; another takes over when its lease is up."""
-    [[name]] = await town.storage.rows("SELECT process FROM lease WHERE name = 'numbering'")
-    pid = int(name.rpartition(":")[2])
-    [victim] = [one for one in town.programs if one.pid == pid]
+    victim = await numberer(town)
     await victim.kill()
     await town.traded(town.size.after)
     await victim.start()
+
+
+async def numberer(town: Town) -> Program:
+    """Return the process that numbers now, or did a moment ago."""
+    while True:
+        for (name,) in await town.storage.rows(NUMBERER):
+            for one in town.programs:
+                if one.is_running and one.pid == int(name.rpartition(":")[2]):
+                    return one
+        await asyncio.sleep(LOOK_EVERY_S)
 
 
 async def kill_all(town: Town) -> None:

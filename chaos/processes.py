@@ -7,7 +7,10 @@ import subprocess
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
+
+from chaos.clocked import move
 
 RUNS = "Ctrl-C stops"
 LOOK_EVERY_S = 0.02
@@ -25,18 +28,27 @@ class Program:
     Attributes:
         name: What the report calls it.
         words: The command, such as serve, and its options.
-        folder: Where what it prints is kept.
+        folder: Where what it prints is kept, and what its clock is moved by.
         environment: What is added to ours.
-        module: What Python runs.
     """
 
     name: str
     words: Sequence[str]
     folder: Path
     environment: Mapping[str, str]
-    module: Sequence[str] = ("loyalty_graph",)
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _read: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.move_clock(timedelta())
+
+    def move_clock(self, by: timedelta) -> None:
+        """Let its clock go before or after the true one by so much."""
+        move(self._clock, by)
+
+    @property
+    def _clock(self) -> Path:
+        return self.folder / f"{self.name}.clock"
 
     @property
     def log(self) -> Path:
@@ -68,7 +80,7 @@ class Program:
             await asyncio.sleep(LOOK_EVERY_S)
 
     def _begun(self) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", *self.module, *self.words]
+        command = [sys.executable, "-m", "chaos.clocked", str(self._clock), *self.words]
         settings = {**os.environ, "PYTHONUNBUFFERED": "1", **self.environment}
         with self.log.open("ab") as log:
             return subprocess.Popen(command, stdout=log, stderr=log, env=settings)

@@ -6,6 +6,7 @@ from collections import Counter as Multiset
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from random import Random
 from time import monotonic
 
@@ -158,7 +159,9 @@ class Town:
         return Till(name, self.counter, self.auditor.members, Random(seed), self.size.think_s)
 
     async def _all_run(self) -> None:
-        """Heal every line, and start again what does not run."""
+        """Heal every line, set every clock, and start again what does not run."""
+        for one in self.programs:
+            one.move_clock(timedelta())
         for line in filter(None, (self.street, self.wire)):
             await line.heal()
         await asyncio.gather(*(one.start() for one in self.programs if not one.is_running))
