@@ -118,7 +118,7 @@ class Proxy:
     async def accept(self) -> None:
         """Take new connections, on the same port as before."""
         if self._listening is None:
-            self._listening = await asyncio.start_server(self._serve, HOST, self.port)
+            self._listening = await asyncio.start_server(self._begin, HOST, self.port)
             self.port = self._listening.sockets[0].getsockname()[1]
 
     def refuse(self) -> None:
@@ -156,11 +156,14 @@ class Proxy:
         """Let the server do what a request with `text` asks, but cut its answer and reset."""
         self._cut = _Cut(text, after_bytes, times)
 
-    async def _serve(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+    def _begin(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        # A task of our own: the library's complains in the log when it is cancelled.
         connection = _Connection(client)
-        task = asyncio.current_task()
-        assert task is not None, "a server gives each connection a task"
+        task = asyncio.create_task(self._serve(connection, reader))
         self._connections[connection] = task
+        task.add_done_callback(lambda _: self._connections.pop(connection))
+
+    async def _serve(self, connection: _Connection, reader: asyncio.StreamReader) -> None:
         try:
             await self._flowing.wait()
             answers, connection.server = await self._reach()
@@ -170,8 +173,7 @@ class Proxy:
         except* OSError:  # One side is gone; the other shall see it too.
             connection.reset()
         finally:
-            del self._connections[connection]
-            client.close()
+            connection.client.close()
             if connection.server is not None:
                 connection.server.close()
 
