@@ -37,6 +37,8 @@ from loyalty_graph.worker.loops import Loop, running
 
 # Measured with 64 callers: SQLite has one writer; PostgreSQL is busiest with three small batches.
 GATHERING = {"sqlite": {"writers": 1, "limit": 128}, "postgres": {"writers": 3, "limit": 24}}
+# Nobody stands at a till for longer than this; what a report or an import needs, the URL says.
+TILL_WAITS_S = 10
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +64,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] | None = Non
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         app.state.desk, app.state.clock, app.state.watch, app.state.live = desk, now, watch, live
-        async with open_database(settings.database_url):
+        async with open_database(settings.database_url, patience_s=TILL_WAITS_S):
             await migrate()
             duties = running(_duties(settings, desk, live, clock=now))
             async with _announced(), record_purchase, desk.cache.open(), duties:

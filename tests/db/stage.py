@@ -17,10 +17,14 @@ STOCK_ENGINES = {
 
 
 @asynccontextmanager
-async def opened(url: str, kind: str, *, fresh: bool = True) -> AsyncIterator[BaseDBAsyncClient]:
-    """Open `url` with the backend that `kind` names, "stock" or "ours"."""
+async def opened(
+    url: str, kind: str, *, fresh: bool = True, **settings: Any
+) -> AsyncIterator[BaseDBAsyncClient]:
+    """Open `url` with the backend that `kind` names, "stock" or "ours", with more settings."""
     apps = {"models": {"models": ["tests.db.models"], "default_connection": "default"}}
-    config = {"connections": {"default": engine(url, kind)}, "apps": apps}
+    how = engine(url, kind)
+    how["credentials"].update(settings)
+    config = {"connections": {"default": how}, "apps": apps}
     context = TortoiseContext()
     with context:
         await context.init(config, _enable_global_fallback=True)

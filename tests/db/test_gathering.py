@@ -7,6 +7,7 @@ import pytest
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from loyalty_graph.db import Gatherer, connection, transaction
+from loyalty_graph.db.outages import DatabaseTimeoutError, OutcomeUnknownError
 from loyalty_graph.errors import InsufficientPointsError, LoyaltyError
 from tests.db.stage import add_row, amounts
 
@@ -205,3 +206,34 @@ async def test_a_batch_must_answer_each_command(pair: BaseDBAsyncClient):
             await gatherer(7)
 
     assert connection() is pair
+
+
+async def test_when_the_database_is_unavailable_all_of_a_batch_are_told_and_none_runs_alone():
+    batches: list[Sequence[int]] = []
+
+    async def away(numbers: list[int]) -> list[int]:
+        batches.append(numbers)
+        raise OutcomeUnknownError("COMMIT")
+
+    async with Gatherer(away) as gatherer:
+        answers = await asyncio.gather(*map(gatherer, (1, 2, 3)), return_exceptions=True)
+
+    assert [type(answer) for answer in answers] == [OutcomeUnknownError] * 3
+    assert batches == [[1, 2, 3]]
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+async def test_nobody_waits_behind_a_database_that_is_silent(limit: int):
+    batches: list[Sequence[int]] = []
+
+    async def silent(numbers: list[int]) -> list[int]:
+        batches.append(numbers)
+        if len(numbers) > 1:
+            raise LookupError("one of them is guilty")
+        raise DatabaseTimeoutError("silent")
+
+    async with Gatherer(silent, limit=limit) as gatherer:
+        answers = await asyncio.gather(*map(gatherer, range(9)), return_exceptions=True)
+
+    assert [type(answer) for answer in answers] == [DatabaseTimeoutError] * 9
+    assert batches == ([[0]] if limit == 1 else [[0, 1, 2], [0]])

@@ -149,3 +149,19 @@ async def test_a_server_that_cannot_be_used_is_named(
 
     assert "hush" not in refusal.value.message
     assert get_current_context() is None
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(("named", "waited"), [("", "7s"), ("&command_timeout_s=3", "3s")])
+async def test_a_door_says_how_long_is_waited_unless_the_url_does(
+    database_url: str, named: str, waited: str
+):
+    async with open_database(database_url + named, patience_s=7) as client:
+        rows = await client.execute_query_dict("SHOW statement_timeout")
+
+    assert rows == [{"statement_timeout": waited}]
+
+
+async def test_patience_changes_nothing_about_a_file(database_url: str):
+    async with open_database(database_url, patience_s=7) as client:
+        assert await client.execute_query_dict("SELECT 1 AS one") == [{"one": 1}]

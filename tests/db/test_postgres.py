@@ -6,6 +6,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.exceptions import DBConnectionError, OperationalError
 
 from loyalty_graph.db import connection, transaction
+from loyalty_graph.db.outages import DatabaseTimeoutError
 from loyalty_graph.db.postgres import translated
 from tests.db.stage import amounts, set_amount
 
@@ -60,7 +61,7 @@ async def test_t9_a_transaction_can_be_serializable_and_is_run_again():
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (TimeoutError(), OperationalError),
+        (TimeoutError(), DatabaseTimeoutError),
         (ConnectionRefusedError("refused"), DBConnectionError),
         (asyncpg.TooManyConnectionsError("sorry"), DBConnectionError),
         (asyncpg.InterfaceError("pool is closing"), DBConnectionError),

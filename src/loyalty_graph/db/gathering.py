@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from loyalty_graph.db.guarding import finish
+from loyalty_graph.db.outages import DatabaseTimeoutError, is_unavailable
 from loyalty_graph.db.transactions import in_transaction_now
 
 Command = TypeVar("Command")
@@ -21,7 +22,9 @@ class Gatherer(Generic[Command, Outcome]):
     `run_batch` takes a list of commands, is one transaction, and returns one outcome for each; an
     outcome that is an exception is raised to its caller alone. There is no timer: a lone call is a
     batch of one. When a batch raises, each of its commands runs alone, so that only the guilty
-    caller fails. A cancelled caller whose batch has begun gives up the answer, not the work.
+    caller fails; but when the database was unavailable, all of the batch are told so, and when it
+    did not even answer in time, also those who wait behind it. A cancelled caller whose batch has
+    begun gives up the answer, not the work.
     """
 
     def __init__(
@@ -67,9 +70,10 @@ class Gatherer(Generic[Command, Outcome]):
                 self.commands += len(batch)
                 await self._settle(batch)
 
-    def _others(self) -> list[_Call[Command, Outcome]]:
+    def _others(self, *, everybody: bool = False) -> list[_Call[Command, Outcome]]:
         calls: list[_Call[Command, Outcome]] = []
-        while len(calls) < self._limit - 1 and not self._waiting.empty():
+        limit = self._waiting.qsize() if everybody else self._limit - 1
+        while len(calls) < limit and not self._waiting.empty():
             call = self._waiting.get_nowait()
             if call is None:  # The sign to stop, for this writer or another: it stays the last.
                 self._waiting.put_nowait(None)
@@ -77,18 +81,38 @@ class Gatherer(Generic[Command, Outcome]):
             calls.append(call)
         return calls
 
-    async def _settle(self, batch: list[_Call[Command, Outcome]]) -> None:
+    async def _settle(self, batch: list[_Call[Command, Outcome]]) -> Exception | None:
+        """Answer a batch; return what kept the database from doing it, if something did."""
         try:
             outcomes = await self._run_batch([command for command, _ in batch])
             assert len(outcomes) == len(batch), "run_batch returns one outcome for each command"
         except Exception as error:  # noqa: BLE001 - it is raised again, to the caller it belongs to
-            if len(batch) > 1:
-                for call in batch:
-                    await self._settle([call])
+            if len(batch) == 1 or is_unavailable(error):
+                behind = self._others(everybody=True) if _is_silent(error) else []
+                _tell([*batch, *behind], error)
+                return error
+            await self._settle_each(batch)
+        else:
+            for (_, answer), outcome in zip(batch, outcomes, strict=True):
+                _answer(answer, outcome)
+        return None
+
+    async def _settle_each(self, batch: list[_Call[Command, Outcome]]) -> None:
+        for place, call in enumerate(batch, start=1):
+            error = await self._settle([call])
+            if error is not None and _is_silent(error):
+                _tell(batch[place:], error)
                 return
-            outcomes = [error]
-        for (_, answer), outcome in zip(batch, outcomes, strict=True):
-            _answer(answer, outcome)
+
+
+def _is_silent(error: Exception) -> bool:
+    """Return whether the database did not even answer: then nobody else shall wait as long."""
+    return isinstance(error, DatabaseTimeoutError)
+
+
+def _tell(calls: Sequence[_Call[Command, Outcome]], error: Exception) -> None:
+    for _, answer in calls:
+        _answer(answer, error)
 
 
 def _answer(answer: "asyncio.Future[Outcome]", outcome: Outcome | Exception) -> None:

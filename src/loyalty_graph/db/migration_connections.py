@@ -66,7 +66,10 @@ async def connected() -> AsyncGenerator[MigrationConnection]:
             yield SqliteMigrationConnection(own)
     else:
         async with client.acquire_connection() as pooled:
+            await pooled.execute("SET statement_timeout = 0")
             yield PostgresMigrationConnection(pooled)
+            # After a failure the connection is in an unknown state, and the process ends.
+            await pooled.execute("RESET statement_timeout")
 
 
 class SqliteMigrationConnection:

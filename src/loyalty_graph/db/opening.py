@@ -41,18 +41,24 @@ CLOSE_GRACE_S = 10.0
 
 
 @asynccontextmanager
-async def open_database(url: str, *, create: bool = True) -> AsyncIterator[BaseDBAsyncClient]:
+async def open_database(
+    url: str, *, create: bool = True, patience_s: int | None = None
+) -> AsyncIterator[BaseDBAsyncClient]:
     """Open the database of this process and close it cleanly at the end.
 
     `create` makes a missing SQLite file and its folder; a PostgreSQL database must exist. The
     schema is the business of `db.migrating.migrate`, which callers run inside the block. At the
-    end, transactions whose callers went away are waited for.
+    end, transactions whose callers went away are waited for. `patience_s` is how long a statement
+    may take on PostgreSQL when the URL does not say; without both it is a minute.
 
     Raises:
         DatabaseError: it cannot be opened, or another one is open in this process.
     """
     config = tortoise_config(url)
-    _prepare_file(config["connections"][CONNECTION_NAME]["credentials"], create=create)
+    credentials = config["connections"][CONNECTION_NAME]["credentials"]
+    _prepare_file(credentials, create=create)
+    if patience_s is not None and "file_path" not in credentials:
+        credentials.setdefault("command_timeout_s", patience_s)
     context = TortoiseContext()
     try:
         # The fallback lets tasks see it that were not started from here, such as requests. The

@@ -6,6 +6,7 @@ Tortoise's exceptions (the driver's as their cause), and closing never hangs.
 """
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient as StockClient
 from tortoise.backends.asyncpg.client import TransactionWrapper as StockTransaction
-from tortoise.backends.base.client import TransactionContext
+from tortoise.backends.base.client import PoolConnectionWrapper, TransactionContext
 from tortoise.backends.base_postgres.client import translate_exceptions
 from tortoise.exceptions import (
     BaseORMException,
@@ -25,17 +26,36 @@ from tortoise.exceptions import (
 
 from loyalty_graph.db.ddl import SchemaGenerator
 from loyalty_graph.db.guarding import GuardedContext, GuardedTransaction
+from loyalty_graph.db.outages import DatabaseTimeoutError, OutcomeUnknownError
 from loyalty_graph.errors import DatabaseError
 
 Result = TypeVar("Result")
 
 POOL_SIZE = 20
 COMMAND_TIMEOUT_S = 60.0
+CONNECT_TIMEOUT_S = 5.0
+POOL_WAIT_S = 5.0
+# The server ends what takes too long and stays usable; only one that is silent needs this too.
+SILENCE_GRACE_S = 1.0
 CLOSE_GRACE_S = 3.0
 SERVER_SETTINGS = {
     "application_name": "loyalty-graph",
     # Our statements are short; compiling one takes longer than running it.
     "jit": "off",
+    # A machine of ours that vanished must not keep rows locked.
+    "idle_in_transaction_session_timeout": "60s",
+}
+# Seconds, a count, and milliseconds: a server that vanished is noticed after 15 s at most.
+# TCP_USER_TIMEOUT (RFC 5482) covers what was sent and not acknowledged; keep-alives the silence.
+SOCKET_OPTIONS = {
+    getattr(socket, name): value
+    for name, value in (
+        ("TCP_KEEPIDLE", 5),
+        ("TCP_KEEPINTVL", 5),
+        ("TCP_KEEPCNT", 2),
+        ("TCP_USER_TIMEOUT", 15_000),
+    )
+    if hasattr(socket, name)  # Not every system has them all.
 }
 # Look-ups inside a transaction are by key, but a connection keeps the plan it made while a table
 # was empty or not yet analysed: a sequential scan, which later costs a factor of four to six.
@@ -58,6 +78,9 @@ CONNECTION_ERRORS = (
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    # The server became a standby: another one is the primary now, and a new connection finds it.
+    asyncpg.ReadOnlySQLTransactionError,
 )
 # The driver has no class of its own for a connection that is not there any more.
 GONE = ("connection is closed", "released back to the pool", "pool is closing", "pool is closed")
@@ -83,16 +106,22 @@ class PostgresClient(_Translating):
         *,
         pool_size: int = POOL_SIZE,
         command_timeout_s: float = COMMAND_TIMEOUT_S,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        pool_wait_s: float = POOL_WAIT_S,
         **place: Any,
     ) -> None:
+        in_time = {"statement_timeout": f"{command_timeout_s * 1000:.0f}"}
         super().__init__(
             maxsize=pool_size,
             minsize=0,
-            command_timeout=command_timeout_s,
-            server_settings=SERVER_SETTINGS,
+            timeout=connect_timeout_s,
+            command_timeout=command_timeout_s + SILENCE_GRACE_S,
+            server_settings={**SERVER_SETTINGS, **in_time},
+            init=_notice_silence,
             reset=_nothing_to_reset,
             **place,
         )
+        self.pool_wait_s = pool_wait_s
 
     async def create_connection(self, with_db: bool) -> None:  # noqa: FBT001 - Tortoise's signature
         """Open the pool and make sure that the server answers.
@@ -119,8 +148,37 @@ class PostgresClient(_Translating):
             pool.terminate()
         self._pool = None
 
+    def acquire_connection(self) -> "PooledConnection":
+        """Return what takes a connection out of the pool, and waits for a free one for a while."""
+        return PooledConnection(self, self._pool_init_lock)
+
     def _in_transaction(self) -> TransactionContext:
         return GuardedContext(PostgresTransaction(self))
+
+
+class PooledConnection(PoolConnectionWrapper[asyncpg.Connection]):
+    """A connection out of the pool; one that did not answer in time never goes back."""
+
+    __slots__ = ("pool",)
+    client: PostgresClient
+
+    async def __aenter__(self) -> asyncpg.Connection:
+        await self.ensure_connection()
+        assert self.client._pool is not None, "create_connection opens it or raises"
+        self.pool: asyncpg.Pool = self.client._pool
+        try:
+            self.connection = await self.pool.acquire(timeout=self.client.pool_wait_s)
+        except TimeoutError as error:
+            raise DatabaseTimeoutError("No connection to the database in time.") from error
+        except DRIVER_ERRORS as error:  # Whatever the server has against a new connection.
+            raise DBConnectionError(error) from error
+        return self.connection
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        assert self.connection is not None, "it is entered before it is left"
+        if kind is not None and issubclass(kind, TimeoutError):
+            self.connection.terminate()
+        await self.pool.release(self.connection)
 
 
 class PostgresTransaction(GuardedTransaction, _Translating, StockTransaction):
@@ -129,12 +187,21 @@ class PostgresTransaction(GuardedTransaction, _Translating, StockTransaction):
     _parent: "PostgresClient | PostgresTransaction"
     _taken_from: asyncpg.Pool
 
-    @translate_exceptions
+    async def _translate_exceptions(
+        self, func: Callable[..., Awaitable[Result]], *args: object, **kwargs: object
+    ) -> Result:
+        try:
+            return await super()._translate_exceptions(func, *args, **kwargs)
+        except (DBConnectionError, DatabaseTimeoutError):
+            self._drop()
+            raise
+
     async def take(self) -> None:
         """Take a connection out of the pool."""
+        assert isinstance(self._parent, PostgresClient), "a savepoint is on its parent's connection"
         pooled = self._parent.acquire_connection()
         self._connection = await pooled.__aenter__()
-        self._taken_from = self._parent._pool
+        self._taken_from = pooled.pool
 
     async def give_back(self) -> None:
         """Give the connection back to its pool, which drops it if it is broken."""
@@ -148,12 +215,19 @@ class PostgresTransaction(GuardedTransaction, _Translating, StockTransaction):
         """Make it durable.
 
         Raises:
+            OutcomeUnknownError: no answer came; perhaps it was kept, perhaps not.
             TransactionManagementError: a statement in it had failed, so the server undid it.
         """
         self.refuse_when_ended()
         self._closing = True
         async with self._lock:
-            tag = await self.send("COMMIT")
+            was_sent = self._is_open()
+            try:
+                tag = await self.send("COMMIT")
+            except (DBConnectionError, DatabaseTimeoutError) as error:
+                if not was_sent:
+                    raise
+                raise OutcomeUnknownError("COMMIT was sent, but not answered.") from error
         self._finalized = True
         if tag != "COMMIT":
             message = "Nothing was kept: a statement of this transaction had failed."
@@ -166,9 +240,17 @@ class PostgresTransaction(GuardedTransaction, _Translating, StockTransaction):
             try:
                 await self.send("ROLLBACK")
             except BaseORMException:
-                with suppress(asyncpg.InterfaceError):  # Closing has dropped it already.
-                    self._connection.terminate()
+                self._drop()
         self._finalized = True
+
+    def _is_open(self) -> bool:
+        with suppress(asyncpg.InterfaceError):  # The pool has taken it back, because it was lost.
+            return not self._connection.is_closed()
+        return False
+
+    def _drop(self) -> None:
+        with suppress(asyncpg.InterfaceError):  # It was dropped before.
+            self._connection.terminate()
 
     @translate_exceptions
     async def send(self, statement: str) -> str:
@@ -178,6 +260,14 @@ class PostgresTransaction(GuardedTransaction, _Translating, StockTransaction):
 
     def _nested(self) -> "PostgresTransaction":
         return PostgresTransaction(self)
+
+
+async def _notice_silence(connection: asyncpg.Connection) -> None:
+    raw = connection._transport.get_extra_info("socket")
+    if raw.family != socket.AF_UNIX:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in SOCKET_OPTIONS.items():
+            raw.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 async def _nothing_to_reset(_connection: asyncpg.Connection) -> None:
@@ -192,12 +282,13 @@ def translated(error: Exception) -> BaseORMException:
     """Return Tortoise's exception for one of the driver's."""
     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
         return IntegrityError(error)
-    if isinstance(error, asyncpg.InvalidTransactionStateError):
-        return TransactionManagementError(error)
-    if isinstance(error, TimeoutError):
-        return OperationalError("The database did not answer in time.")
+    # The driver's own has no number; one of the system says that the connection is dead.
+    if isinstance(error, TimeoutError) and error.errno is None:
+        return DatabaseTimeoutError("The database did not answer in time.")
     if isinstance(error, CONNECTION_ERRORS) or any(text in str(error) for text in GONE):
         return DBConnectionError(error)
+    if isinstance(error, asyncpg.InvalidTransactionStateError):
+        return TransactionManagementError(error)
     return OperationalError(error)
 
 

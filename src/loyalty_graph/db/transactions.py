@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
@@ -10,9 +9,10 @@ from typing import Any, ParamSpec, TypeVar
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.connection import get_connections
-from tortoise.exceptions import OperationalError
+from tortoise.exceptions import DBConnectionError, OperationalError
 
 from loyalty_graph.db.guarding import GuardedTransaction
+from loyalty_graph.db.outages import is_conflict, is_lost, is_unavailable
 from loyalty_graph.pauses import chance, full_jitter_s
 
 Arguments = ParamSpec("Arguments")
@@ -22,9 +22,8 @@ CONNECTION_NAME = "default"
 ATTEMPTS_MAX = 6
 FIRST_PAUSE_MAX_S = 0.02
 PAUSE_MAX_S = 1.0
-# serialization_failure, deadlock_detected, lock_not_available
-TRANSIENT_SQLSTATES = {"40001", "40P01", "55P03"}
-TRANSIENT_SQLITE_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+# On SQLite each try may have waited seconds for another process; somebody waits for all of them.
+RETRIED_FOR_S = 10.0
 
 guards: list[Callable[[], Awaitable[None]]] = []
 """Asked before each transaction; one that raises keeps it from beginning."""
@@ -39,8 +38,10 @@ def transaction(
     """Make an async function run in one transaction, or in the caller's if there is one.
 
     Once begun it runs to its end, even if its caller is cancelled: it has a task of its own. When
-    the database was busy or chose it as the victim of a deadlock, it is undone and run again, so
-    it must not leave anything outside the database half done. It starts no tasks that outlive it.
+    the database was busy, chose it as the victim of a deadlock, or the connection was lost before
+    COMMIT was sent, it is undone and run again, so it must not leave anything outside the database
+    half done. When an answer is not there in time, or the one to COMMIT got lost, it is not: its
+    caller may try again, and an idempotency key decides. It starts no tasks that outlive it.
     """
 
     @wraps(work)
@@ -96,28 +97,23 @@ async def running_transactions_end(timeout_s: float) -> None:
         await asyncio.wait(_running, timeout=timeout_s)
 
 
-def is_transient(error: BaseException) -> bool:
-    """Return whether the same transaction may well succeed when it is run again."""
-    cause = error.args[0] if error.args else None
-    return (
-        getattr(cause, "sqlstate", None) in TRANSIENT_SQLSTATES
-        # The low byte is the primary code; the rest says which kind of busy.
-        or getattr(cause, "sqlite_errorcode", -1) & 0xFF in TRANSIENT_SQLITE_CODES
-    )
-
-
 def _log_failure(task: asyncio.Task[Any]) -> None:
     """Keep the failure of a transaction whose caller has gone from passing unseen."""
-    if not task.cancelled() and task.exception() is not None:
-        _logger.error("A transaction failed after its caller had gone.", exc_info=task.exception())
+    error = None if task.cancelled() else task.exception()
+    if is_unavailable(error):
+        _logger.warning("A transaction failed after its caller had gone: %s", error)
+    elif error is not None:
+        _logger.error("A transaction failed after its caller had gone.", exc_info=error)
 
 
 async def _with_retries(work: Callable[[], Awaitable[Result]]) -> Result:
+    loop = asyncio.get_running_loop()
+    last_at = loop.time() + RETRIED_FOR_S
     for attempt in range(ATTEMPTS_MAX - 1):
         try:
             return await _once(work)
-        except OperationalError as error:
-            if not is_transient(error):
+        except (OperationalError, DBConnectionError) as error:
+            if not (is_conflict(error) or is_lost(error)) or loop.time() > last_at:
                 raise
         pause_s = full_jitter_s(
             attempt, first_s=FIRST_PAUSE_MAX_S, longest_s=PAUSE_MAX_S, chance=chance()

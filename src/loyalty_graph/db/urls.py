@@ -10,7 +10,7 @@ from loyalty_graph.errors import DatabaseError
 SQLITE_EXAMPLE = "sqlite:///var/lib/loyalty/loyalty.sqlite3 or sqlite://./loyalty.sqlite3"
 POSTGRES_EXAMPLE = "postgres://user:password@host:5432/name"
 SQLITE_NUMBERS = ("cache_mb", "readers")
-POSTGRES_NUMBERS = ("pool_size", "command_timeout_s")
+POSTGRES_NUMBERS = ("pool_size", "command_timeout_s", "connect_timeout_s", "pool_wait_s")
 POSTGRES_PORT = 5432
 
 
@@ -19,7 +19,8 @@ def connection_config(url: str) -> dict[str, Any]:
 
     SQLite: `sqlite:///absolute/path`, `sqlite://./relative`, with `?cache_mb=64` (size of the page
     cache) and `?readers=4`. PostgreSQL: `postgres://` or `postgresql://`, a socket's folder as
-    `?host=/folder`, with `?pool_size=20` and `?command_timeout_s=60`.
+    `?host=/folder`, with `?pool_size=20`, `?command_timeout_s=10` (how long a statement may take),
+    `?connect_timeout_s=5` and `?pool_wait_s=5` (how long to wait for a connection that is free).
 
     Raises:
         DatabaseError: the URL cannot be used; the message never shows a password.
