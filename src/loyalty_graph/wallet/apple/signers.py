@@ -67,16 +67,21 @@ class Signers:
 
 
 class Printers(Mapping[str, CardPrinter]):
-    """The printers of all templates, by name, for the signer of the moment."""
+    """The printers of all templates, by name, for the signer of the moment.
+
+    Each is made when it is first asked for: most processes print from one template, or none.
+    """
 
     def __init__(self, templates: Mapping[str, Template], signers: Signers) -> None:
         self._templates, self._signers = templates, signers
-        self._made = self._make(signers.current)
+        self._made: tuple[Signer, dict[str, CardPrinter]] = (signers.current, {})
 
     def __getitem__(self, name: str) -> CardPrinter:
         signer, printers = self._made
         if signer is not self._signers.current:
-            self._made = _, printers = self._make(self._signers.current)
+            self._made = signer, printers = self._signers.current, {}
+        if name not in printers:
+            printers[name] = CardPrinter(self._templates[name], signer)
         return printers[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -84,11 +89,6 @@ class Printers(Mapping[str, CardPrinter]):
 
     def __len__(self) -> int:
         return len(self._templates)
-
-    def _make(self, signer: Signer) -> tuple[Signer, dict[str, CardPrinter]]:
-        return signer, {
-            name: CardPrinter(template, signer) for name, template in self._templates.items()
-        }
 
 
 def look_of(settings: Settings) -> Look:
