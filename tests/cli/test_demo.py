@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from loyalty_graph.db import open_database
 from loyalty_graph.programs import service as programs
 from loyalty_graph.purchases.models import Purchase
 from loyalty_graph.sandbox import demo as sandbox
+from loyalty_graph.sandbox.baskets import Baskets
 from tests.cli.conftest import CommandLine
 from tests.conftest import BACKEND
 from tests.shop import open_shop
@@ -78,6 +80,18 @@ def test_the_expected_report_adds_up():
     assert report["passes_issued"] == report["members"] - report["merges"]
 
 
+@pytest.fixture
+def short_year(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A year of two months: what is kept of a replay, and when, is the same for any baskets."""
+    whole = sandbox.load_baskets
+
+    def first_weeks(path: Path, *, households: int | None) -> Baskets:
+        year = whole(path, households=households)
+        return replace(year, last_date=year.first_date + timedelta(weeks=9))
+
+    monkeypatch.setattr(sandbox, "load_baskets", first_weeks)
+
+
 def test_another_seed_returns_other_baskets_and_nothing_else(call: CommandLine, database_url: str):
     one, other = (call(*SMALL, "--seed", n, "--database", database_url).json for n in (1, 4))
 
@@ -102,6 +116,7 @@ def test_on_a_leap_day_the_last_basket_falls_on_the_sunday_before(
     assert report["ledger"]["differences"] == 0
 
 
+@pytest.mark.usefixtures("short_year")
 def test_a_second_start_opens_the_replay_and_says_from_when(call: CommandLine, database_url: str):
     words = ("demo", "--once", "--households", 1, "--database", database_url)
     call(*words, "--today", "2026-11-22")
@@ -116,6 +131,7 @@ def test_a_second_start_opens_the_replay_and_says_from_when(call: CommandLine, d
     assert again.err == ""
 
 
+@pytest.mark.usefixtures("short_year")
 @pytest.mark.parametrize(
     ("case", "more"),
     [
@@ -134,6 +150,7 @@ def test_another_choice_replays_again(
     assert program_id(database_url) != made
 
 
+@pytest.mark.usefixtures("short_year")
 def test_a_kept_report_is_not_believed_when_the_database_was_replaced(
     call: CommandLine, database_url: str, data_dir: Path
 ):
@@ -150,6 +167,7 @@ def test_a_kept_report_is_not_believed_when_the_database_was_replaced(
     assert program_id(database_url) != made
 
 
+@pytest.mark.usefixtures("short_year")
 def test_an_interrupted_replay_is_started_again(
     call: CommandLine, database_url: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -192,6 +210,7 @@ def test_under_another_programme_the_same_households_do_the_same_shopping(
     ]
 
 
+@pytest.mark.usefixtures("short_year")
 def test_with_json_nothing_else_is_on_standard_output(call: CommandLine, database_url: str):
     done = call(*SMALL, "--database", database_url)
 
@@ -200,6 +219,7 @@ def test_with_json_nothing_else_is_on_standard_output(call: CommandLine, databas
     assert "development CA; phones will not add these passes" in done.err
 
 
+@pytest.mark.usefixtures("short_year")
 def test_elsewhere_than_on_a_terminal_there_are_no_colours_and_no_bars(
     call: CommandLine, database_url: str
 ):
