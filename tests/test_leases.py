@@ -58,6 +58,15 @@ async def test_operators_can_see_which_process_holds_a_lease():
     assert row.process == f"{socket.gethostname()}:{os.getpid()}"
 
 
+async def test_a_lease_that_a_clock_ahead_of_ours_took_is_free_when_nobody_can_hold_it_so_long():
+    ahead = await held(ADA, after=timedelta(hours=1))
+    taken = await held(BOB)
+
+    assert taken.fence == 2
+    assert await lock(ahead) is False
+    assert await take(ADA, after=SECOND) is None
+
+
 async def test_a_holder_renews_until_another_one_has_taken_it():
     first = await held(ADA)
 

@@ -49,3 +49,11 @@ def test_the_key_used_longest_ago_is_forgotten_first():
         limit.wait(key, now=NOON)
 
     assert [limit.wait(key, now=NOON) for key in ("b", "c", "a")] == [MINUTE, MINUTE, NO_WAIT]
+
+
+def test_a_clock_that_was_an_hour_ahead_holds_nobody_up_for_an_hour():
+    limit = RateLimit(3, per=MINUTE)
+    for _ in range(3):
+        limit.wait("a", now=NOON + 60 * MINUTE)
+
+    assert limit.wait("a", now=NOON) == 20 * SECOND

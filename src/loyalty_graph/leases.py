@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 from tortoise import fields
 from tortoise.exceptions import IntegrityError
-from tortoise.expressions import F
+from tortoise.expressions import F, Q
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
@@ -53,6 +53,9 @@ class Lease:
 async def take(name: str, holder: UUID, *, now: datetime, life: timedelta) -> Lease | None:
     """Take a lease that nobody holds any more, for `life`; None while somebody does.
 
+    One that is held for longer than twice as long was taken by a clock that was ahead. It is free:
+    a holder whose clock still is will find that it is not his any more.
+
     Args:
         name: What may be done under it.
         holder: An id of the caller's own, new for each process.
@@ -60,14 +63,16 @@ async def take(name: str, holder: UUID, *, now: datetime, life: timedelta) -> Le
         life: How long it is held unless renewed; far more than clocks may differ.
     """
     try:
-        return await _take(name, holder, now, now + life)
+        return await _take(name, holder, now, life)
     except IntegrityError:
         return None  # Another one made the row a moment before.
 
 
 @transaction
-async def _take(name: str, holder: UUID, now: datetime, until: datetime) -> Lease | None:
-    free = LeaseRow.filter(name=name, until__lte=now)
+async def _take(name: str, holder: UUID, now: datetime, life: timedelta) -> Lease | None:
+    until = now + life
+    is_over, is_misdated = Q(until__lte=now), Q(until__gt=until + life)
+    free = LeaseRow.filter(is_over | is_misdated, name=name)
     process = this_process()
     taken = await free.update(holder=holder, process=process, until=until, fence=F("fence") + 1)
     row = await LeaseRow.get_or_none(name=name)

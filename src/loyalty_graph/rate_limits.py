@@ -24,7 +24,9 @@ class RateLimit:
 
         The keys used longest ago are forgotten first, so that a flood of keys fills no memory.
         """
-        due = max(self._due.get(key, now), now) + self._pace
+        known = self._due.get(key, now)
+        # What is due later than it can be was counted by a clock that was ahead.
+        due = max(min(known, now + self._per), now) + self._pace
         early = due - now - self._per
         if early > NO_WAIT:
             return early

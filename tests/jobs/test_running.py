@@ -142,7 +142,7 @@ async def test_trap_3_work_whose_claim_is_lost_is_cancelled(
 
     async with working(one, clock):
         await work.begun.wait()
-        await JobRow.all().update(lease=PROGRAM, leased_until=NOON + HOUR)
+        await JobRow.all().update(lease=PROGRAM, leased_until=NOON + MINUTE)
         await until(work.is_over)
 
     assert "was claimed by another worker" in caplog.text
@@ -514,3 +514,19 @@ async def test_a_job_with_the_same_key_is_added_once(database: object):
 
     due_at: datetime = row.due_at
     assert due_at == NOON
+
+
+@pytest.mark.parametrize("put_off", ["due", "claimed", "failed"])
+async def test_a_job_that_a_clock_ahead_of_ours_put_off_is_done_at_once(
+    database: object, put_off: str
+):
+    ahead = NOON + HOUR
+    handler = Handler(Work.quick())
+    await put(due_at=ahead if put_off == "due" else NOON)
+    if put_off != "due":
+        [job] = await service.claim("polish", handler, limit=1, now=ahead, until=ahead + LEASE)
+        if put_off == "failed":
+            await service.fail(job, "Failed", wait=SECOND, now=ahead)
+
+    assert await runner({"polish": handler}).run_due(NOON, 10) == 1
+    assert await left() == 0

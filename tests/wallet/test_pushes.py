@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("database")
 
 APPLE, GOOGLE = "APPLE", "GOOGLE"
 CARDS = "pass.com.example.cards"
-SECOND = timedelta(seconds=1)
+SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 CLAIM = 30 * SECOND
 
 
@@ -233,3 +233,29 @@ async def test_ending_nothing_does_nothing():
     await pushes.done([], now=NOON)
 
     assert await CardPushRow.all().count() == 0
+
+
+async def test_what_a_clock_ahead_of_ours_put_off_is_claimed_at_once():
+    await want("new", at=NOON + HOUR)
+    await want("told", at=NOON)
+    await pushes.done(await claim(NOON), now=NOON + HOUR)
+    await want("told", tag=2, at=NOON + SECOND)
+
+    assert sorted(targets(await claim(NOON + 2 * SECOND))) == ["new", "told"]
+
+
+async def test_what_a_clock_ahead_of_ours_has_claimed_or_tried_comes_back():
+    await want("claimed", "failed", at=NOON)
+    both = await claim(NOON + HOUR)
+    failed = [push for push in both if push.target == "failed"]
+    await pushes.failed(failed, now=NOON + HOUR, retry_at=NOON + HOUR + SECOND)
+
+    assert sorted(targets(await claim(NOON + SECOND))) == ["claimed", "failed"]
+
+
+async def test_what_waits_for_another_try_is_left_to_wait():
+    await want("phone", at=NOON)
+    await pushes.failed(await claim(NOON), now=NOON, retry_at=NOON + 300 * SECOND)
+
+    assert await claim(NOON + SECOND) == []
+    assert targets(await claim(NOON + 300 * SECOND)) == ["phone"]

@@ -10,6 +10,7 @@ from loyalty_graph.pauses import full_jitter_s
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BACKOFF_BASE_S = 2.0
 BACKOFF_CAP_S = 900.0
+WAIT_MAX = timedelta(seconds=BACKOFF_CAP_S)
 # Clocks of two workers may differ, but a slot this far ahead was set by a clock that was wrong.
 CLOCK_JUMP = timedelta(hours=1)
 

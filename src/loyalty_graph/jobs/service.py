@@ -10,7 +10,7 @@ from tortoise.queryset import QuerySet
 from loyalty_graph.db import transaction
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.jobs.models import JobRow, ScheduleRow
-from loyalty_graph.jobs.rules import Handler, Job, latest_slot, next_slot
+from loyalty_graph.jobs.rules import WAIT_MAX, Handler, Job, latest_slot, next_slot
 
 WORKER_LOST = "WorkerLost"
 ERROR_CHARACTERS_MAX = 100
@@ -97,8 +97,11 @@ async def _claim(
 
 
 def _due(kind: str, now: datetime) -> QuerySet[JobRow]:
-    free = Q(leased_until__isnull=True) | Q(leased_until__lte=now)
-    return JobRow.filter(free, kind=kind, dead_at__isnull=True, due_at__lte=now)
+    # What a clock that was ahead has put off, or claimed, further than can be is due at once.
+    misdated = now + WAIT_MAX
+    is_free = Q(leased_until__isnull=True) | Q(leased_until__lte=now) | Q(leased_until__gt=misdated)
+    is_due = Q(due_at__lte=now) | Q(due_at__gt=misdated)
+    return JobRow.filter(is_free, is_due, kind=kind, dead_at__isnull=True)
 
 
 async def renew(job: Job, *, until: datetime) -> bool:

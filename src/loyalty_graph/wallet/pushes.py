@@ -17,6 +17,9 @@ from loyalty_graph.wallet.models import CardPushRow
 
 QUIET = timedelta(seconds=1)
 """How long a target is left alone after a push: what changes meanwhile is one more."""
+UNTRIED_WAIT_MAX, WAIT_MAX = timedelta(seconds=30), timedelta(minutes=15)
+"""How long a push waits at most that nobody has tried; and one that was tried, or is claimed."""
+SET_RIGHT_AT_ONCE = 1_000
 
 _STATE = ("wanted_tag", "changed_at", "due_at", "pushed_tag", "attempts")
 _NEW = ("platform", "channel", "target", *_STATE)
@@ -30,6 +33,10 @@ on conflict (platform, channel, target) do update set
     then card_push.quiet_until else excluded.due_at end)
 """
 _DUE = "where platform = $1 and channel = $2 and due_at <= $3 order by due_at limit"
+_LATEST = f"""where platform = $1 and channel = $2 and due_at > $3
+order by due_at desc limit {SET_RIGHT_AT_ONCE}"""
+_STILL = "platform = $1 and channel = $2 and target = any($3) and due_at > $4"
+_AT_ONCE = f"update card_push set due_at = $5, quiet_until = null where {_STILL}"  # noqa: S608 - ours
 _MINE = "platform = $1 and channel = $2 and claim = $3 and target = any($4)"
 
 
@@ -102,11 +109,31 @@ async def claim(
     """Claim up to `limit` due pushes of a channel, the longest due first; others may try `until`.
 
     Rows that another one is claiming are passed over. Where nothing is due, nobody is held up by a
-    transaction.
+    transaction; then what a clock that was ahead has put off too far is due at once.
     """
-    if not await select(CardPushRow, ("target",), f"{_DUE} 1", platform, channel, now):
-        return []
-    return await _claim(platform, channel, limit, now, until)
+    if await select(CardPushRow, ("target",), f"{_DUE} 1", platform, channel, now):
+        return await _claim(platform, channel, limit, now, until)
+    if misdated := await _misdated(platform, channel, now):
+        await _bring_forward(platform, channel, misdated, now)
+        return await _claim(platform, channel, limit, now, until)
+    return []
+
+
+async def _misdated(platform: str, channel: str, now: datetime) -> list[str]:
+    """Return the targets that are due later than can be, of those that are due the latest."""
+    columns, untried = ("target", "due_at", "attempts"), now + UNTRIED_WAIT_MAX
+    rows = await select(CardPushRow, columns, _LATEST, platform, channel, untried)
+    return [target for target, due_at, attempts in rows if not attempts or due_at > now + WAIT_MAX]
+
+
+@transaction
+async def _bring_forward(
+    platform: str, channel: str, targets: Sequence[str], now: datetime
+) -> None:
+    key = (platform, channel, list(targets), now + UNTRIED_WAIT_MAX)
+    locked = f"where {_STILL} order by target for no key update"
+    rows = await select(CardPushRow, ("target",), locked, *key)
+    await execute(_AT_ONCE, *key[:2], [target for (target,) in rows], key[3], now)
 
 
 @transaction
