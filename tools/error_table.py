@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from loyalty_graph.graphql.error_codes import TOLD, meaning
-from loyalty_graph.graphql.errors import BAD_REQUEST, INTERNAL
+from loyalty_graph.graphql.errors import BAD_REQUEST, INTERNAL, UNAVAILABLE
 
 TABLE = Path(__file__).parents[1] / "docs" / "errors.md"
 AT_THE_DOOR = {"UNAUTHENTICATED", "FORBIDDEN"}
@@ -23,6 +23,7 @@ A query that is refused, and whoever may not ask at all, get an entry of `errors
 """
 ELSEWHERE = {
     BAD_REQUEST: "The request is no valid GraphQL, breaks a limit, or does not fit the schema.",
+    UNAVAILABLE: "The database cannot be used now; try again, with the same idempotency key.",
     INTERNAL: "Something went wrong on our side; `extensions.requestId` stands in the log.",
 }
 

@@ -16,7 +16,14 @@ from loyalty_graph import __version__
 from loyalty_graph.alarms import present
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import Settings
-from loyalty_graph.db import Gatherer, migrate, open_database, running_process
+from loyalty_graph.db import (
+    Gatherer,
+    is_unavailable,
+    migrate,
+    open_database,
+    outage_log,
+    running_process,
+)
 from loyalty_graph.graphql.schema import SCHEMA
 from loyalty_graph.graphql.view import LoyaltyView
 from loyalty_graph.identity.development_issuer import member_issuers
@@ -25,7 +32,7 @@ from loyalty_graph.outbox.live import Live
 from loyalty_graph.usecases import card_page, purchases
 from loyalty_graph.usecases.login import Login, refuse_ended
 from loyalty_graph.wallet.desk import PassDesk, open_desk
-from loyalty_graph.web import google, home, pages, passes
+from loyalty_graph.web import failures, google, home, pages, passes
 from loyalty_graph.web.apple import AppleDoor
 from loyalty_graph.web.badges import load_badges
 from loyalty_graph.web.card import CardDoor
@@ -77,13 +84,12 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] | None = Non
 
     return Starlette(
         lifespan=lifespan,
+        exception_handlers=failures.handlers,
         routes=[
             *AppleDoor(desk).routes,
             Route("/graphql", view),
             WebSocketRoute("/graphql", view),
-            Route("/schema.graphql", _schema),
-            Route("/healthz", _healthy),
-            Route("/readyz", _ready),
+            *_plain_routes(),
             *passes.routes,
             *google.routes,
             *CardDoor(desk, watch, badges).routes,
@@ -93,6 +99,14 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] | None = Non
             *pages.routes,
         ],
     )
+
+
+def _plain_routes() -> list[Route]:
+    return [
+        Route("/schema.graphql", _schema),
+        Route("/healthz", _healthy),
+        Route("/readyz", _ready),
+    ]
 
 
 def _announced() -> AbstractAsyncContextManager[None]:
@@ -128,8 +142,11 @@ async def _ready(_request: Request) -> Response:
     """Say whether requests can be served: the database answers; and what is wrong all the same."""
     try:
         alarms = [asdict(alarm) for alarm in await present()]
-    except Exception:
-        logger.exception("The database does not answer")
+    except Exception as error:
+        if is_unavailable(error):
+            outage_log.note(error)
+        else:
+            logger.exception("The database does not answer")
         return JSONResponse({"status": "not ready", "because": "database"}, status_code=503)
     wrong = {"alarms": alarms} if alarms else {}
     return Response(orjson.dumps({"status": "ready", **wrong}), media_type="application/json")

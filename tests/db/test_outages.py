@@ -20,7 +20,9 @@ from chaos.proxy import Proxy, Way, postgres_target, through
 from loyalty_graph.db import connection, postgres, transaction, transactions
 from loyalty_graph.db.outages import (
     DatabaseTimeoutError,
+    OutageLog,
     OutcomeUnknownError,
+    in_one_line,
     is_lost,
     is_unavailable,
 )
@@ -75,6 +77,24 @@ def test_which_failures_pass_and_which_lost_the_whole_transaction(
 ):
     assert is_unavailable(error) is may_pass
     assert is_lost(error) is was_lost
+
+
+def test_the_log_tells_of_an_outage_at_once_and_then_every_ten_seconds(
+    caplog: pytest.LogCaptureFixture,
+):
+    now = [100.0]
+    log = OutageLog(clock=lambda: now[0])
+
+    for at in (100.0, 101.0, 109.9, 110.0, 119.9):
+        now[0] = at
+        log.note(DBConnectionError("refused\nDETAIL: more"))
+
+    told = "The database is not available; told to {} callers since the last such line: refused"
+    assert [record.getMessage() for record in caplog.records] == [told.format(1), told.format(3)]
+
+
+def test_an_error_without_words_is_called_by_its_name():
+    assert in_one_line(DatabaseTimeoutError()) == "DatabaseTimeoutError"
 
 
 @asynccontextmanager

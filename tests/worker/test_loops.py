@@ -2,6 +2,7 @@ import asyncio
 import logging
 
 import pytest
+from tortoise.exceptions import DBConnectionError
 
 from loyalty_graph.worker import loops
 from loyalty_graph.worker.loops import Loop, running
@@ -113,6 +114,30 @@ async def test_a_loop_that_cannot_be_closed_is_logged(caplog: pytest.LogCaptureF
     assert [record.getMessage() for record in caplog.records] == [
         "The loop broken could not be closed"
     ]
+
+
+async def test_an_outage_of_the_database_is_a_line_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr(loops, "FIRST_PAUSE_MAX_S", 0.0)
+    failed = asyncio.Event()
+
+    async def step() -> float:
+        failed.set()
+        raise DBConnectionError("refused\nDETAIL: insides")
+
+    async def close() -> None:
+        raise DBConnectionError("refused")
+
+    async with running([Loop("numbering", step, close)]):
+        await failed.wait()
+
+    lines = [record.getMessage() for record in caplog.records]
+    assert set(lines) == {
+        "The loop numbering waits for the database: refused",
+        "The loop numbering could not be closed: refused",
+    }
+    assert {record.exc_info for record in caplog.records} == {None}
 
 
 async def test_without_loops_nothing_runs():

@@ -7,6 +7,14 @@ for set-based statements that ask `connection().capabilities.dialect`.
 from loyalty_graph.db.gathering import Gatherer
 from loyalty_graph.db.migrating import contract, migrate, pending, standing
 from loyalty_graph.db.opening import open_database
+from loyalty_graph.db.outages import (
+    OUTAGES,
+    RETRY_AFTER_S,
+    TRY_AGAIN,
+    in_one_line,
+    is_unavailable,
+    outage_log,
+)
 from loyalty_graph.db.processes import running_process
 from loyalty_graph.db.transactions import (
     assert_in_transaction,
@@ -17,13 +25,19 @@ from loyalty_graph.db.transactions import (
 )
 
 __all__ = [
+    "OUTAGES",
+    "RETRY_AFTER_S",
+    "TRY_AGAIN",
     "Gatherer",
     "assert_in_transaction",
     "connection",
     "contract",
+    "in_one_line",
     "in_transaction_now",
+    "is_unavailable",
     "migrate",
     "open_database",
+    "outage_log",
     "pending",
     "running_process",
     "savepoint",

@@ -1,14 +1,29 @@
 """Failures that pass by themselves: a caller may try again, with the same idempotency key."""
 
+import logging
 import sqlite3
+import time
+from collections.abc import Callable
 
 from tortoise.exceptions import DBConnectionError, OperationalError
 
 SQLITE_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 # serialization_failure, deadlock_detected, lock_not_available
 CONFLICTS = {"40001", "40P01", "55P03"}
+OUTAGES = (DBConnectionError, OperationalError)
+"""The exceptions that may be an outage: ask `is_unavailable`."""
+RETRY_AFTER_S = 2
+"""When a caller should ask again: an outage is over at once, or after the server has restarted."""
+TRY_AGAIN = (
+    "The database is not available at the moment. Try again, with the same idempotency key:"
+    " nothing counts twice."
+)
+QUIET_S = 10.0
 # query_canceled: by the server's statement_timeout, or by its operator.
 CANCELLED = "57014"
+
+
+_logger = logging.getLogger(__name__)
 
 
 class DatabaseTimeoutError(OperationalError):
@@ -38,11 +53,45 @@ def is_unavailable(error: BaseException | None) -> bool:
 
     Whether something was kept is unknown; the idempotency key decides when it is tried again.
     """
-    return isinstance(error, (DBConnectionError, OperationalError)) and (
+    return isinstance(error, OUTAGES) and (
         isinstance(error, (DBConnectionError, DatabaseTimeoutError))
         or is_conflict(error)
         or _sqlstate(error) == CANCELLED
     )
+
+
+def in_one_line(error: BaseException) -> str:
+    """Return what a log may say of an outage; details of the server come in lines of their own."""
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+class OutageLog:
+    """Tells of outages in one line for many callers: everybody meets the same one.
+
+    Args:
+        clock: Tells the seconds since some moment.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._untold = 0
+        self._quiet_until = clock()
+
+    def note(self, error: BaseException) -> None:
+        """Write a line, unless one was written a moment ago; then the next one counts this too."""
+        self._untold += 1
+        now = self._clock()
+        if now >= self._quiet_until:
+            _logger.warning(
+                "The database is not available; told to %s callers since the last such line: %s",
+                self._untold,
+                in_one_line(error),
+            )
+            self._untold, self._quiet_until = 0, now + QUIET_S
+
+
+outage_log = OutageLog()
+"""The one of this process."""
 
 
 def _cause(error: BaseException) -> object:

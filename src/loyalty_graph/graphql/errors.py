@@ -8,6 +8,7 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.extensions import FieldExtension, MaskErrors
 
+from loyalty_graph.db import TRY_AGAIN, is_unavailable, outage_log
 from loyalty_graph.errors import (
     ForbiddenError,
     LoyaltyError,
@@ -19,6 +20,7 @@ from loyalty_graph.graphql.error_codes import ErrorCode
 
 BAD_REQUEST = "BAD_REQUEST"
 INTERNAL = "INTERNAL"
+UNAVAILABLE = "UNAVAILABLE"
 logger = logging.getLogger(__name__)
 
 
@@ -97,7 +99,9 @@ def told(error: GraphQLError, *, request_id: str) -> GraphQLError:
     """Return an error as a client may see it, with its code and without our insides."""
     cause = root_cause(error)
     message, extensions = error.message, {"code": BAD_REQUEST}
-    if is_ours(error):
+    if is_unavailable(cause):
+        message, extensions = TRY_AGAIN, {"code": UNAVAILABLE}
+    elif is_ours(error):
         message, extensions = internal_error(request_id)
     elif isinstance(cause, LoyaltyError):
         extensions = {"code": cause.code} | ({"field": cause.field} if cause.field else {})
@@ -113,14 +117,22 @@ def internal_error(request_id: str) -> tuple[str, dict[str, str]]:
 
 
 def log_errors(errors: Iterable[GraphQLError], *, request_id: str) -> None:
-    """Log what no caller can be blamed for with its traceback, and of the rest the code."""
+    """Log what no caller can be blamed for with its traceback, and of the rest the code.
+
+    An outage of the database is told once for all whom it hits.
+    """
+    outage = None
     for error in errors:
         cause = root_cause(error)
-        if is_ours(error):
+        if cause is not None and is_unavailable(cause):
+            outage = cause
+        elif is_ours(error):
             logger.error("Request %s failed at %s", request_id, error.path, exc_info=cause or error)
         else:
             code = cause.code if isinstance(cause, LoyaltyError) else BAD_REQUEST
             logger.info("Request %s was refused at %s: %s", request_id, error.path, code)
+    if outage is not None:
+        outage_log.note(outage)
 
 
 def is_ours(error: GraphQLError) -> bool:

@@ -32,13 +32,19 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 from strawberry.types.unset import UnsetType
 
+from loyalty_graph.db import RETRY_AFTER_S, TRY_AGAIN, is_unavailable, outage_log
 from loyalty_graph.errors import ForbiddenError, UnauthenticatedError
 from loyalty_graph.graphql.context import Context, RecordPurchase, RefuseEnded, limited_claims
 from loyalty_graph.graphql.editor import editor, wants_editor
-from loyalty_graph.graphql.errors import BAD_REQUEST, internal_error
+from loyalty_graph.graphql.errors import BAD_REQUEST, UNAVAILABLE, internal_error
 from loyalty_graph.graphql.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, JSON, negotiate
 from loyalty_graph.graphql.schema import LoyaltySchema
-from loyalty_graph.graphql.websocket import CLOSE_UNAUTHENTICATED, Operations, TextWebSocket
+from loyalty_graph.graphql.websocket import (
+    CLOSE_TRY_AGAIN,
+    CLOSE_UNAUTHENTICATED,
+    Operations,
+    TextWebSocket,
+)
 from loyalty_graph.identity.rules import NOBODY, Viewer
 from loyalty_graph.outbox.live import Live
 from loyalty_graph.wallet.desk import PassDesk
@@ -121,6 +127,11 @@ class LoyaltyView(GraphQL[Context, None]):
             await self.run(websocket)
         except UnauthenticatedError as error:
             await websocket.close(CLOSE_UNAUTHENTICATED, error.message)
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
+            outage_log.note(error)
+            await websocket.close(CLOSE_TRY_AGAIN, TRY_AGAIN)
 
     async def _answer(self, request: Request) -> Response:
         """Return the answer to a request, whatever happens; nothing of our insides is in it."""
@@ -134,10 +145,8 @@ class LoyaltyView(GraphQL[Context, None]):
             return _http_refusal(request, error)
         except ClientDisconnect:
             return Response(status_code=400)
-        except Exception:
-            logger.exception("Request %s failed", request.state.request_id)
-            message, extensions = internal_error(request.state.request_id)
-            return _refusal(request, 500, message, extensions)
+        except Exception as error:  # noqa: BLE001 - the top of the door: it is logged there
+            return _failure(request, error)
 
     async def get_sub_response(self, request: Request | WebSocket) -> Response:
         """Settle the media type of the answer before anything is done."""
@@ -230,9 +239,16 @@ class LoyaltyView(GraphQL[Context, None]):
     async def process_result(
         self, request: Request, result: ExecutionResult
     ) -> GraphQLHTTPResponse:
-        """Tell a request error (nothing was executed) from an answer with errors in it."""
+        """Tell a request error (nothing was executed) from an answer with errors in it.
+
+        What was answered while the database went away is half the truth, so it is left out.
+        """
         answer = await super().process_result(request, result)
         errors = result.errors or []
+        away = [one for one in errors if (one.extensions or {}).get("code") == UNAVAILABLE]
+        if away:
+            request.state.answer.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+            return {"errors": [away[0].formatted]}
         if errors and result.data is None and all(error.path is None for error in errors):
             answer.pop("data")
             if request.state.answer.media_type == GRAPHQL_RESPONSE:
@@ -342,6 +358,16 @@ def _http_refusal(request: Request, error: HTTPException) -> Response:
     return _refusal(request, status, error.reason, {"code": BAD_REQUEST}, headers)
 
 
+def _failure(request: Request, error: Exception) -> Response:
+    """Log what nobody foresaw, or that the database is away, and return the answer."""
+    if is_unavailable(error):
+        outage_log.note(error)
+        return _refusal(request, 503, TRY_AGAIN, {"code": UNAVAILABLE})
+    logger.error("Request %s failed", request.state.request_id, exc_info=error)
+    message, extensions = internal_error(request.state.request_id)
+    return _refusal(request, 500, message, extensions)
+
+
 def _refusal(
     request: Request,
     status: int,
@@ -361,4 +387,6 @@ def _json_response(body: object, status: int, media: str) -> Response:
     if status == HTTPStatus.UNAUTHORIZED:
         # RFC 9110, section 15.5.2: it must say what would do.
         headers["WWW-Authenticate"] = "Bearer"
+    elif status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str(RETRY_AFTER_S)
     return Response(orjson.dumps(body), status, headers=headers)

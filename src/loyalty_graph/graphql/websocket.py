@@ -17,6 +17,8 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import Subscr
 from loyalty_graph.errors import UnauthenticatedError
 
 CLOSE_UNAUTHENTICATED = 4401
+# "Try Again Later" in IANA's registry of close codes.
+CLOSE_TRY_AGAIN = 1013
 
 
 class TextWebSocket(ASGIWebSocketAdapter):

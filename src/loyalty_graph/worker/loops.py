@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from loyalty_graph.db import in_one_line, is_unavailable
 from loyalty_graph.pauses import chance, full_jitter_s
 
 FIRST_PAUSE_MAX_S = 0.5
@@ -56,8 +57,13 @@ async def _run(loop: Loop, stop: asyncio.Event) -> None:
         try:
             pause_s = await loop.step()
             failures = 0
-        except Exception:
-            logger.exception("The loop %s failed; it goes on", loop.name)
+        except Exception as error:
+            if is_unavailable(error):
+                logger.warning(
+                    "The loop %s waits for the database: %s", loop.name, in_one_line(error)
+                )
+            else:
+                logger.exception("The loop %s failed; it goes on", loop.name)
             pause_s = full_jitter_s(
                 failures, first_s=FIRST_PAUSE_MAX_S, longest_s=PAUSE_MAX_S, chance=chance()
             )
@@ -65,8 +71,11 @@ async def _run(loop: Loop, stop: asyncio.Event) -> None:
         await _wait(stop, pause_s)
     try:
         await loop.close()
-    except Exception:
-        logger.exception("The loop %s could not be closed", loop.name)
+    except Exception as error:
+        if is_unavailable(error):
+            logger.warning("The loop %s could not be closed: %s", loop.name, in_one_line(error))
+        else:
+            logger.exception("The loop %s could not be closed", loop.name)
 
 
 async def _wait(stop: asyncio.Event, pause_s: float) -> None:
