@@ -51,6 +51,9 @@ def test_a_column_that_rows_cannot_fill_is_refused(tmp_path: Path):
         )
 
     assert len(list(tmp_path.iterdir())) == 3
+    assert make_migration.write_migration(
+        tmp_path, "back", initialised(*first_step()), allow_loss=True, filled=True
+    )
 
 
 def test_a_name_that_is_no_name_is_refused(tmp_path: Path):

@@ -28,10 +28,19 @@ def main() -> int:
     parser.add_argument(
         "--allow-loss", action="store_true", help="throw away the contents of removed columns"
     )
+    parser.add_argument(
+        "--filled", action="store_true", help="a backfill has filled what must not be empty now"
+    )
     arguments = parser.parse_args()
     models = models_in(MODEL_MODULES)
     try:
-        written = write_migration(FOLDER, arguments.name, models, allow_loss=arguments.allow_loss)
+        written = write_migration(
+            FOLDER,
+            arguments.name,
+            models,
+            allow_loss=arguments.allow_loss,
+            filled=arguments.filled,
+        )
     except ValueError as refusal:
         print(refusal, file=sys.stderr)
         return 1
@@ -51,7 +60,12 @@ def models_in(modules: Iterable[str]) -> list[type[Model]]:
 
 
 def write_migration(
-    folder: Path, name: str, models: Iterable[type[Model]], *, allow_loss: bool = False
+    folder: Path,
+    name: str,
+    models: Iterable[type[Model]],
+    *,
+    allow_loss: bool = False,
+    filled: bool = False,
 ) -> list[Path]:
     """Write the step from the folder's state to the models, and the new state; return the files.
 
@@ -64,10 +78,11 @@ def write_migration(
     statements = {dialect: changes(old[dialect], new[dialect], dialect) for dialect in DIALECTS}
     if not any(statements.values()):
         return []
-    if empty := unfillable(old["sqlite"], new["sqlite"]):
+    if (empty := unfillable(old["sqlite"], new["sqlite"])) and not filled:
         raise ValueError(
             f"Rows that exist already need a value in {', '.join(empty)}: give the field a"
-            " db_default (default= is known to Python only), or let it be null."
+            " db_default (default= is known to Python only), or let it be null, or say --filled"
+            " after a backfill."
         )
     if (lost := losses(old["sqlite"], new["sqlite"])) and not allow_loss:
         raise ValueError(

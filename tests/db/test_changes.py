@@ -159,3 +159,18 @@ def test_code_that_knows_the_old_tables_goes_on_with_what_only_adds(
     goes_on: bool,  # noqa: FBT001 - the parameter of a test
 ):
     assert expands([MEMBER], new) is goes_on
+
+
+@pytest.mark.parametrize(
+    ("dialect", "statement"),
+    [
+        ("sqlite", 'SELECT "id", "email" FROM "member"'),
+        ("postgres", 'ALTER TABLE "member"\n    ALTER COLUMN "email" SET NOT NULL'),
+    ],
+)
+def test_a_column_that_a_backfill_has_filled_needs_no_default(dialect: Dialect, statement: str):
+    filled = replace(MEMBER, columns=(ID, replace(EMAIL, null=False)))
+
+    statements = changes([MEMBER], [filled], dialect)
+
+    assert statement in "\n".join(statements)

@@ -140,9 +140,12 @@ def _keep_numbering(old: str, made: str) -> list[str]:
 
 def _kept_value(old: Column, new: Column) -> str:
     """The old value, or the default where a row has none and now must."""
-    return (
-        f'COALESCE("{new.name}", {new.default})' if old.null and not new.null else f'"{new.name}"'
-    )
+    return f'COALESCE("{new.name}", {new.default})' if _defaulted(old, new) else f'"{new.name}"'
+
+
+def _defaulted(old: Column, new: Column) -> bool:
+    """Tell whether empty rows get the default; without one a backfill has filled them before."""
+    return old.null and not new.null and new.default is not None
 
 
 def _alter(old: Table, new: Table) -> list[str]:
@@ -191,7 +194,7 @@ def _column_changes(old: Table, new: Table) -> Iterable[str]:
 def _one_column_changes(old: Column, new: Column) -> Iterable[str]:
     assert old.generated == new.generated, f"{new.name}: write by hand who numbers the rows now"
     alter = f'ALTER COLUMN "{new.name}"'
-    filled = old.null and not new.null
+    filled = _defaulted(old, new)
     retyped = new.type != old.type or filled
     # A default that stays while the type changes would get a cast that a fresh table has not.
     defaulted = new.default != old.default or retyped
