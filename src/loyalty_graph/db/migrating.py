@@ -28,6 +28,7 @@ from loyalty_graph.db.migration_records import (
     refuse_unknown,
 )
 from loyalty_graph.db.migration_steps import Key, Migration, load
+from loyalty_graph.db.postgres import CONNECTION_ERRORS
 from loyalty_graph.errors import DatabaseError
 from loyalty_graph.pauses import chance, full_jitter_s
 
@@ -37,6 +38,8 @@ LOCK_ATTEMPTS_MAX = 40
 FIRST_PAUSE_MAX_S = 0.5
 PAUSE_MAX_S = 10.0
 DRIVER_ERRORS = (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+LOST = (*CONNECTION_ERRORS, asyncpg.InterfaceError)
+"""After these nobody knows whether what was sent last was done."""
 BUSY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
 
 Progress = Callable[[str], None]
@@ -165,6 +168,10 @@ class _Course:
                     attempt, first_s=FIRST_PAUSE_MAX_S, longest_s=PAUSE_MAX_S, chance=chance()
                 )
                 await asyncio.sleep(pause_s)
+            except LOST as error:
+                raise DatabaseError(
+                    f"Migration {name} was interrupted; the next run goes on where it was: {error}"
+                ) from error
             except DRIVER_ERRORS as error:
                 raise DatabaseError(
                     f"Migration {name} failed, and nothing of it was kept: {error}"

@@ -23,6 +23,12 @@ TURN_PAUSE_S = 0.05
 LOCK_TIMEOUT_S = 2
 """How long a step waits for a table: whoever comes after it waits behind it as long."""
 
+NOTICE_DEATH = (
+    "SELECT set_config(name, '1s', {local}) FROM pg_settings"
+    " WHERE name = 'client_connection_check_interval'"
+)
+"""Lets the server end a long statement when its client was killed; before version 14 it cannot."""
+
 
 class MigrationConnection(Protocol):
     """What a migration needs of either database."""
@@ -137,6 +143,7 @@ class PostgresMigrationConnection:
             async with self._connection.transaction():
                 if await self._has_turn("pg_try_advisory_xact_lock"):
                     await self.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'")
+                    await self.rows(NOTICE_DEATH.format(local=True))
                     yield
                     return
             await asyncio.sleep(TURN_PAUSE_S)
@@ -147,10 +154,13 @@ class PostgresMigrationConnection:
         while not await self._has_turn("pg_try_advisory_lock"):  # noqa: ASYNC110 - others' turn
             await asyncio.sleep(TURN_PAUSE_S)
         try:
+            await self.rows(NOTICE_DEATH.format(local=False))
             yield
         finally:
             if not self._connection.is_closed():
-                await self.execute(f"SELECT pg_advisory_unlock({ADVISORY_LOCK})")
+                await self.execute(
+                    f"RESET ALL; SELECT pg_advisory_unlock({ADVISORY_LOCK})",
+                )
 
     async def _has_turn(self, function: str) -> bool:
         [(taken,)] = await self.rows(f"SELECT {function}({ADVISORY_LOCK})")
