@@ -5,15 +5,19 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+from pydantic import TypeAdapter
+
 from loyalty_graph.benefits.models import BenefitRules, BenefitUse
 from loyalty_graph.benefits.rules import Benefit, Grant
 from loyalty_graph.db import assert_in_transaction
 from loyalty_graph.db.sets import Insert, Lookup, fetch
 from loyalty_graph.programs import service as programs
+from loyalty_graph.programs.stored import read_stored
 
 UseKey = tuple[UUID, str, date]
 """(member id, benefit, first day of the period)"""
 
+_SETTINGS = TypeAdapter(list[Benefit])
 _benefits: dict[tuple[UUID, int], Mapping[str, Benefit]] = {}
 """Versions never change, so each is read once; there are as many as versions in use."""
 
@@ -32,7 +36,7 @@ async def benefits(version: programs.Version) -> Mapping[str, Benefit]:
     if key not in _benefits:
         rules = await BenefitRules.get_or_none(program_id=key[0], version=key[1])
         stored = [] if rules is None else rules.settings
-        _benefits[key] = {one.code: one for one in map(Benefit.model_validate, stored)}
+        _benefits[key] = {one.code: one for one in read_stored(_SETTINGS.validate_python, stored)}
     return _benefits[key]
 
 

@@ -10,6 +10,7 @@ from loyalty_graph.earning.offers import OnOffer
 from loyalty_graph.earning.rule_book import RuleBook
 from loyalty_graph.earning.settings import EarningSettings
 from loyalty_graph.programs import service as programs
+from loyalty_graph.programs.stored import read_stored
 from loyalty_graph.segments import service as segments
 
 ANY_PRODUCT_TYPE = "OTHER"
@@ -35,7 +36,7 @@ async def rule_book(version: programs.Version) -> RuleBook:
     known = _books.get(key)
     if known is None:
         rules = await EarningRules.get(program_id=version.program_id, version=version.number)
-        settings = EarningSettings.model_validate(rules.settings)
+        settings = read_stored(EarningSettings.model_validate, rules.settings)
         groups = await segments.segments(*key)
         conditions = {code: one.when for code, one in groups.items()}
         zone = version.settings.zone
@@ -59,7 +60,7 @@ async def activity_rules(program_id: UUID, version: int) -> ActivityRules:
     known = _activity_rules.get((program_id, version))
     if known is None:
         rules = await EarningRules.get(program_id=program_id, version=version)
-        known = rules_for_activities(EarningSettings.model_validate(rules.settings))
+        known = rules_for_activities(read_stored(EarningSettings.model_validate, rules.settings))
         _activity_rules[program_id, version] = known
     return known
 
@@ -67,6 +68,6 @@ async def activity_rules(program_id: UUID, version: int) -> ActivityRules:
 async def usual_product_type(program_id: UUID, version: int) -> str:
     """Return a product type that earns in a version of a programme: the first one it lists."""
     rules = await EarningRules.get(program_id=program_id, version=version)
-    settings = EarningSettings.model_validate(rules.settings)
+    settings = read_stored(EarningSettings.model_validate, rules.settings)
     earning = (one for one in settings.product_types if one not in settings.excluded_product_types)
     return next(earning, ANY_PRODUCT_TYPE)

@@ -12,6 +12,7 @@ from loyalty_graph.errors import InvalidInputError, NotFoundError, shown
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.programs.models import SLUG_LENGTH_MAX, Program, ProgramVersion
 from loyalty_graph.programs.rules import ProgramSettings
+from loyalty_graph.programs.stored import read_stored
 
 ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 CACHE_AGE_MAX = timedelta(seconds=1)
@@ -194,7 +195,7 @@ async def _read_versions(program_id: UUID, known: list[Version]) -> list[Version
         Version(
             program_id,
             row.version,
-            ProgramSettings.model_validate(row.settings),
+            read_stored(ProgramSettings.model_validate, row.settings),
             row.in_force_from,
         )
         for row in rows

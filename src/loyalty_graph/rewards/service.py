@@ -11,6 +11,7 @@ from tortoise.expressions import F
 from loyalty_graph.db import assert_in_transaction
 from loyalty_graph.db.sets import Insert, Lookup, Update, Upsert, fetch, store
 from loyalty_graph.errors import NotFoundError
+from loyalty_graph.programs.stored import read_stored
 from loyalty_graph.rewards import reads
 from loyalty_graph.rewards.codes import Codes
 from loyalty_graph.rewards.models import (
@@ -63,7 +64,7 @@ async def catalogue(program_id: UUID, version: int) -> Catalogue:
     known = _catalogues.get((program_id, version))
     if known is None:
         rules = await RewardRules.get(program_id=program_id, version=version)
-        settings = _SETTINGS.validate_python(rules.settings)
+        settings = read_stored(_SETTINGS.validate_python, rules.settings)
         known = _catalogues[program_id, version] = {one.code: one for one in settings}
     return known
 

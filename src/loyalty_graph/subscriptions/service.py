@@ -6,9 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from pydantic import TypeAdapter
+
 from loyalty_graph.db import assert_in_transaction
 from loyalty_graph.db.sets import Insert, Lookup, Row, Update, Upsert, Write
 from loyalty_graph.programs import service as programs
+from loyalty_graph.programs.stored import read_stored
 from loyalty_graph.subscriptions.course import Change, State, Terms, next_step_at
 from loyalty_graph.subscriptions.history import Period, periods
 from loyalty_graph.subscriptions.models import (
@@ -30,6 +33,7 @@ _PERIOD = ("starts_at", "ends_at", "plan_code", "plan_version")
 _NEWEST_FIRST = "status = 'EXPIRED', id DESC"
 """At most one has not ended, and that is the newest."""
 
+_SETTINGS = TypeAdapter(list[SubscriptionPlan])
 _plans: dict[tuple[UUID, int], Mapping[str, SubscriptionPlan]] = {}
 """Versions never change, so each is read once; there are as many as versions in use."""
 _with_plans: dict[tuple[UUID, int], bool] = {}
@@ -49,7 +53,7 @@ async def plans(program_id: UUID, version: int) -> Mapping[str, SubscriptionPlan
     if key not in _plans:
         rules = await SubscriptionPlans.get_or_none(program_id=program_id, version=version)
         stored = [] if rules is None else rules.settings
-        _plans[key] = {one.code: one for one in map(SubscriptionPlan.model_validate, stored)}
+        _plans[key] = {one.code: one for one in read_stored(_SETTINGS.validate_python, stored)}
     return _plans[key]
 
 

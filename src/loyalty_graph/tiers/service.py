@@ -12,6 +12,7 @@ from loyalty_graph.db.sets import Insert, Lookup, Row, Upsert, Write, fetch
 from loyalty_graph.ledger import counting
 from loyalty_graph.members import merges
 from loyalty_graph.programs import service as programs
+from loyalty_graph.programs.stored import read_stored
 from loyalty_graph.purchases import reads as purchases
 from loyalty_graph.tiers.models import TierChange, TierRules, TierStanding, TierStandingPast
 from loyalty_graph.tiers.rules import TierSettings
@@ -60,7 +61,9 @@ async def scheme(version: programs.Version) -> Scheme | None:
         _schemes[key] = (
             None
             if rules is None
-            else Scheme(TierSettings.model_validate(rules.settings), version.settings.zone)
+            else Scheme(
+                read_stored(TierSettings.model_validate, rules.settings), version.settings.zone
+            )
         )
     return _schemes[key]
 
