@@ -33,54 +33,72 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()"""
 
 
+GONE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.InterfaceError,
+    OSError,
+)
+"""What a connection says that a test has ended, perhaps with its database."""
+
+
 class Databases:
-    """The databases of this process on a server, all copied from a template."""
+    """The databases of this process on a server, all copied from a template.
+
+    A connection to each is kept: what the server knows of a database is read anew by every new one.
+    """
 
     def __init__(self, server: str, template: str) -> None:
         self._server, self._template = server, template
+        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
         self._numbers = count(1)
         self._empty: list[str] = []
         self._catalogues: dict[str, str] = {}
+        self._connections: dict[str, asyncpg.Connection] = {}
 
     def take(self) -> str:
         """Return the name of a database with all tables and no rows."""
-        return self._empty.pop() if self._empty else asyncio.run(self._copied())
+        return self._empty.pop() if self._empty else self._runner.run(self._copied())
 
     def give_back(self, name: str) -> None:
         """Empty a database that a test is done with, or drop it when that is not enough."""
-        asyncio.run(self._clear(name))
+        self._runner.run(self._clear(name))
 
     def drop_all(self) -> None:
         """Drop every database there is."""
         for name in list(self._catalogues):
-            asyncio.run(self._drop(name))
+            self._runner.run(self._drop(name))
+        self._runner.close()
 
     async def _copied(self) -> str:
         name = f"loyalty_test_{os.getpid()}_{next(self._numbers)}"
         await run_on(
             self._server, f"CREATE DATABASE {name} TEMPLATE {self._template} STRATEGY FILE_COPY"
         )
-        connection = await asyncpg.connect(named(self._server, name))
-        try:
-            self._catalogues[name] = await connection.fetchval(CATALOGUE)
-        finally:
-            await connection.close()
+        connection = await self._connect(name)
+        self._catalogues[name] = await connection.fetchval(CATALOGUE)
         return name
+
+    async def _connect(self, name: str) -> asyncpg.Connection:
+        self._connections[name] = await asyncpg.connect(named(self._server, name))
+        return self._connections[name]
 
     async def _clear(self, name: str) -> None:
         try:
-            connection = await asyncpg.connect(named(self._server, name))
-        except asyncpg.InvalidCatalogNameError:  # The test dropped it.
-            del self._catalogues[name]
-            return
-        try:
-            is_as_it_was = await self._empties(connection, self._catalogues[name])
-        finally:
-            await connection.close()
+            is_as_it_was = await self._empties(self._connections[name], self._catalogues[name])
+        except GONE:
+            is_as_it_was = await self._empties_again(name)
         if is_as_it_was:
             self._empty.append(name)
         else:
             await self._drop(name)
+
+    async def _empties_again(self, name: str) -> bool:
+        try:
+            connection = await self._connect(name)
+        except asyncpg.InvalidCatalogNameError:  # The test dropped it.
+            return False
+        return await self._empties(connection, self._catalogues[name])
 
     @staticmethod
     async def _empties(connection: asyncpg.Connection, catalogue: str) -> bool:
@@ -100,7 +118,8 @@ class Databases:
 
     async def _drop(self, name: str) -> None:
         del self._catalogues[name]
-        await run_on(self._server, f"DROP DATABASE {name} WITH (FORCE)")
+        self._connections.pop(name).terminate()
+        await run_on(self._server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 async def run_on(url: str, statement: str) -> None:
