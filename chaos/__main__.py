@@ -25,7 +25,7 @@ from chaos.servers import SqliteFile, postgres
 from chaos.town import LONG, SHORT, Trouble
 
 DATABASES = ("sqlite", "postgres")
-SHORT_ROUND_S, LONG_ROUND_S = 60.0, 180.0
+SHORT_ROUND_S, LONG_ROUND_S = 120.0, 180.0
 LONG_S = 600.0
 COLUMNS = ("database", "name", "seconds", *(one.name for one in fields(Counts)))
 
@@ -51,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--round", action="append", choices=names, help="only this one; repeatable")
     parser.add_argument("--database", choices=DATABASES, help="only this one")
     parser.add_argument("--seed", type=int, help="the same again")
+    parser.add_argument("--keep", type=Path, help="a new folder for logs, which stays")
     options = parser.parse_args(arguments)
     logging.disable(logging.ERROR)  # What the phones and fakes of a town say of lost connections.
     rounds = asyncio.run(_all(options, known))
@@ -75,7 +76,8 @@ async def _on(
     """Make all troubles to one town, in an order that the seed chooses; in the end verify."""
     rounds: list[Round] = []
     async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos")))
+        scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos"))
+        folder = Path(options.keep or scratch) / database
         storage = (
             SqliteFile(folder / "chaos.sqlite3")
             if database == "sqlite"
