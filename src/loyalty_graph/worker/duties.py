@@ -35,14 +35,14 @@ def serving_duties(
     numbered = [live.wake]
     loops = [Loop("live", live.step, live.close)]
     if settings.redis_url is not None:
-        from loyalty_graph.outbox.nudges import Nudges
+        from loyalty_graph.outbox.nudges import PASSING, Nudges
 
         nudges = Nudges(settings.redis_url, heard=live.wake)
         live.is_nudged = lambda: nudges.arrive
         numbered.append(nudges.tell)
         loops += [
-            Loop("hearing nudges", nudges.hear_step, nudges.leave),
-            Loop("telling nudges", nudges.tell_step, nudges.close),
+            Loop("hearing nudges", nudges.hear_step, nudges.leave, PASSING),
+            Loop("telling nudges", nudges.tell_step, nudges.close, PASSING),
         ]
     return [*loops, *(_work(settings, clock, numbered, signers) if settings.worker else [])]
 
@@ -51,10 +51,10 @@ def worker_duties(settings: Settings, *, clock: Callable[[], datetime]) -> list[
     """Return the loops of a worker, which serves nobody."""
     if settings.redis_url is None:
         return _work(settings, clock, [])
-    from loyalty_graph.outbox.nudges import Nudges
+    from loyalty_graph.outbox.nudges import PASSING, Nudges
 
     nudges = Nudges(settings.redis_url)
-    telling = Loop("telling nudges", nudges.tell_step, nudges.close)
+    telling = Loop("telling nudges", nudges.tell_step, nudges.close, PASSING)
     return [telling, *_work(settings, clock, [nudges.tell])]
 
 

@@ -24,11 +24,17 @@ class Loop:
         name: What the log calls it.
         step: Does what is due, and returns how many seconds to wait before the next step.
         close: Called once at the end, also after a failure.
+        passing: What may go wrong and pass by itself, like an outage of the database: a line.
     """
 
     name: str
     step: Callable[[], Awaitable[float]]
     close: Callable[[], Awaitable[None]]
+    passing: tuple[type[Exception], ...] = ()
+
+    def passes(self, error: Exception) -> bool:
+        """Return whether an error is nobody's mistake and needs no traceback."""
+        return is_unavailable(error) or isinstance(error, self.passing)
 
 
 @asynccontextmanager
@@ -58,9 +64,9 @@ async def _run(loop: Loop, stop: asyncio.Event) -> None:
             pause_s = await loop.step()
             failures = 0
         except Exception as error:
-            if is_unavailable(error):
+            if loop.passes(error):
                 logger.warning(
-                    "The loop %s waits for the database: %s", loop.name, in_one_line(error)
+                    "The loop %s cannot go on for now: %s", loop.name, in_one_line(error)
                 )
             else:
                 logger.exception("The loop %s failed; it goes on", loop.name)
@@ -72,7 +78,7 @@ async def _run(loop: Loop, stop: asyncio.Event) -> None:
     try:
         await loop.close()
     except Exception as error:
-        if is_unavailable(error):
+        if loop.passes(error):
             logger.warning("The loop %s could not be closed: %s", loop.name, in_one_line(error))
         else:
             logger.exception("The loop %s could not be closed", loop.name)
