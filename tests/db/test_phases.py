@@ -13,6 +13,7 @@ from tortoise.exceptions import DBConnectionError, OperationalError
 from loyalty_graph.db import migrating, processes
 from loyalty_graph.db.errors import ContractionWaitsError, OlderProcessesError
 from loyalty_graph.db.migrating import Standing, contract, migrate, pending, standing
+from loyalty_graph.db.migration_connections import ADVISORY_LOCK
 from loyalty_graph.db.migration_steps import load
 from loyalty_graph.db.processes import running_process
 from loyalty_graph.db.transactions import connection, transaction
@@ -47,6 +48,11 @@ async def rows(query: str) -> list[tuple[Any, ...]]:
 
 async def nets() -> list[tuple[Any, ...]]:
     return await rows("SELECT number, net FROM sale ORDER BY number")
+
+
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    while not await holds():  # noqa: ASYNC110 - the database is asked
+        await asyncio.sleep(0.002)
 
 
 @transaction
@@ -302,6 +308,56 @@ async def test_a_made_index_is_left_and_one_may_be_dropped(
     assert await rows("SELECT to_regclass('sale_net')::text") == [(None,)]
 
 
+@pytest.mark.postgres
+@pytest.mark.parametrize("sql", [INDEX, "ALTER TABLE sale ADD COLUMN note INT;"])
+async def test_a_step_that_another_process_takes_meanwhile_is_left(
+    client: BaseDBAsyncClient, older: Path, newer: Path, sql: str
+):
+    await migrate(folder=older)
+    await migrate(folder=newer)
+    steps_in(newer, {"0004_drop_total": ("expand", sql)})
+    tries = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_try_advisory%'"
+
+    async def is_waiting() -> bool:
+        return await rows(tries) != [(0,)]
+
+    async with client.acquire_connection() as other:
+        await other.execute(f"SELECT pg_advisory_lock({ADVISORY_LOCK})")
+        migration = asyncio.create_task(migrate(folder=newer))
+        await until(is_waiting)
+        await other.execute(
+            "INSERT INTO applied_migration (name, phase) VALUES ('0004_drop_total', 'expand')"
+        )
+        await other.execute(f"SELECT pg_advisory_unlock({ADVISORY_LOCK})")
+
+    assert await migration == []
+    assert await rows("SELECT to_regclass('sale_net')::text AS name") == [(None,)]
+
+
+@pytest.mark.postgres
+async def test_a_connection_that_is_lost_while_an_index_is_made_is_told(
+    client: BaseDBAsyncClient, older: Path, newer: Path
+):
+    await migrate(folder=older)
+    await migrate(folder=newer)
+    await client.execute_script(sales(1, 1))
+    steps_in(newer, {"0004_drop_total": ("expand", INDEX)})
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE %s"
+    making = cut.replace("%s", "'CREATE UNIQUE INDEX%' AND wait_event_type = 'Lock'")
+
+    async def is_cut() -> bool:
+        return await rows(making) != []
+
+    async with client.acquire_connection() as seller, seller.transaction():
+        await seller.execute("UPDATE sale SET total = total")
+        migration = asyncio.create_task(migrate(folder=newer))
+        await until(is_cut)
+        with pytest.raises(DatabaseError, match="0004_drop_total was interrupted"):
+            await migration
+
+    assert await migrate(folder=newer) == ["0004_drop_total"]
+
+
 async def test_a_process_that_went_silent_is_not_waited_for_and_writes_no_more(
     client: BaseDBAsyncClient, older: Path, newer: Path
 ):
@@ -346,11 +402,6 @@ async def test_a_process_that_was_taken_for_dead_announces_itself_again(
         assert len(await rows("SELECT name FROM running_process")) == 1
 
     assert await rows("SELECT name FROM running_process") == []
-
-
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    while not await holds():  # noqa: ASYNC110 - the database is asked
-        await asyncio.sleep(0.002)
 
 
 async def test_a_process_goes_on_saying_that_it_runs(

@@ -16,7 +16,11 @@ from importlib.resources.abc import Traversable
 import asyncpg
 
 from loyalty_graph.db.errors import ContractionWaitsError
-from loyalty_graph.db.migration_connections import MigrationConnection, connected
+from loyalty_graph.db.migration_connections import (
+    MigrationConnection,
+    PostgresMigrationConnection,
+    connected,
+)
 from loyalty_graph.db.migration_records import (
     CREATE_RECORD_TABLES,
     Record,
@@ -207,8 +211,9 @@ class _Course:
     async def _take(self, step: Migration) -> None:
         if step.phase == "backfill":
             await self._fill(step)
-        elif step.concurrent:
-            await self._make_beside_writers(step)
+        elif isinstance(self._connection, PostgresMigrationConnection) and step.concurrent:
+            if not await self._make_beside_writers(self._connection, step):
+                return
         else:
             async with self._connection.locked():
                 if not await self._is_mine(step):
@@ -216,11 +221,13 @@ class _Course:
                 await self._connection.execute(f"{step.script}\n{done(step)}")
         self.taken.append(step.name)
 
-    async def _make_beside_writers(self, step: Migration) -> None:
+    async def _make_beside_writers(
+        self, connection: PostgresMigrationConnection, step: Migration
+    ) -> bool:
         """Make or drop indexes one by one; a half-made one, of a process that died, goes first."""
-        async with self._connection.alone():
+        async with connection.alone():
             if not await self._is_mine(step):
-                return
+                return False
             valid = await self._indexes(valid=True)
             for name, statement in step.concurrent:
                 if name in await self._indexes(valid=False):
@@ -228,6 +235,7 @@ class _Course:
                 if name not in valid or statement.upper().startswith("DROP"):
                     await self._connection.execute(statement)
             await self._connection.execute(done(step))
+        return True
 
     async def _indexes(self, *, valid: bool) -> list[str]:
         return await self._connection.names(

@@ -38,9 +38,6 @@ class MigrationConnection(Protocol):
     def locked(self) -> AbstractAsyncContextManager[None]:
         """Begin a transaction that no other migration runs beside; commit it at the end."""
 
-    def alone(self) -> AbstractAsyncContextManager[None]:
-        """Keep other migrations away, without a transaction."""
-
     async def execute(self, script: str) -> None:
         """Run the statements of a script."""
 
@@ -98,10 +95,6 @@ class SqliteMigrationConnection:
             )
         await self.execute("COMMIT")
 
-    def alone(self) -> AbstractAsyncContextManager[None]:
-        """Hold the write lock: the file has one writer, so nothing is made beside others."""
-        return self.locked()
-
     async def execute(self, script: str) -> None:
         """Run the statements of a script, one by one: Python's own way commits before the first."""
         for statement in split_script(script):
@@ -150,7 +143,7 @@ class PostgresMigrationConnection:
 
     @asynccontextmanager
     async def alone(self) -> AsyncGenerator[None]:
-        """Hold the advisory lock as long as the block runs, or until the connection is lost."""
+        """Hold the advisory lock without a transaction, at most until the connection is lost."""
         while not await self._has_turn("pg_try_advisory_lock"):  # noqa: ASYNC110 - others' turn
             await asyncio.sleep(TURN_PAUSE_S)
         try:
@@ -158,9 +151,7 @@ class PostgresMigrationConnection:
             yield
         finally:
             if not self._connection.is_closed():
-                await self.execute(
-                    f"RESET ALL; SELECT pg_advisory_unlock({ADVISORY_LOCK})",
-                )
+                await self.execute(f"RESET ALL; SELECT pg_advisory_unlock({ADVISORY_LOCK})")
 
     async def _has_turn(self, function: str) -> bool:
         [(taken,)] = await self.rows(f"SELECT {function}({ADVISORY_LOCK})")
