@@ -127,3 +127,22 @@ def test_input_that_cannot_be_kept_is_refused(case: str, value: Any, message: st
 @pytest.mark.parametrize("value", ["\\u0000", "\\\\u0000", -(2**63), "😂"], ids=repr)
 def test_what_only_looks_like_it_is_taken(value: Any):
     assert len(asked(given=value).input_hash) == 32
+
+
+def test_a_field_that_is_not_given_is_none_that_older_code_does_not_know():
+    plain = {"a": 1, "b": ["null", None, {"c": 2}], "z": 'x":null,'}
+    later = {
+        "0": None,
+        "a": 1,
+        "b": ["null", None, {"c": 2, "d": None}],
+        "y": None,
+        "z": 'x":null,',
+    }
+    other = plain | {"b": ["null", {"c": 2}]}
+
+    hashes = [claim("till", "k", given).input_hash for given in (plain, later, {"z": None}, {})]
+
+    assert hashes[0] == hashes[1]
+    assert hashes[2] == hashes[3]
+    assert claim("till", "k", other).input_hash != hashes[0]
+    assert claim("till", "k", plain | {"z": "x"}).input_hash != hashes[0]

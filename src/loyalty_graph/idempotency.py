@@ -24,6 +24,8 @@ from loyalty_graph.errors import IdempotencyMismatchError, InvalidInputError
 KEY_LENGTH_MAX = 255
 CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+# Within a text a quotation mark comes with a backslash, so only names of fields are found.
+_NULL_AFTER, _NULL_BEFORE = re.compile(rb',"\w+":null'), re.compile(rb'"\w+":null,?')
 
 
 class IdempotencyRow(Model):
@@ -53,6 +55,9 @@ class Claim:
 def claim(caller: str, key: str, given: dict[str, Any]) -> Claim:
     """Return the claim of a command; `given` is its whole input as JSON values.
 
+    What is null counts as not given: a retry may meet another version of the code, which knows
+    more fields or fewer.
+
     Raises:
         InvalidInputError: The key or something in the input cannot be kept.
     """
@@ -63,6 +68,8 @@ def claim(caller: str, key: str, given: dict[str, Any]) -> Claim:
         raise InvalidInputError(f"The input cannot be kept: {error}.") from error
     if b"u0000" in canonical and _NUL.search(canonical):
         raise InvalidInputError("The input cannot be kept: it holds the character NUL.")
+    if b":null" in canonical:
+        canonical = _NULL_BEFORE.sub(b"", _NULL_AFTER.sub(b"", canonical))
     return Claim(caller, key, hashlib.sha256(canonical).digest())
 
 
