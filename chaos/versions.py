@@ -2,7 +2,8 @@
 
 Purchases tell their tax no more but what was paid with it (`gross_minor`). The step that expands
 keeps both columns right whichever version writes, the next one fills the rows there were, and the
-last one removes the column that only this version reads.
+last one removes the column that only this version reads. Its commands and their answers have a
+field more, so that a retry meets what another version kept.
 """
 
 import os
@@ -74,6 +75,11 @@ PATCHES: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "purchases/reads.py": (
         ("total_minor: int\n    tax_minor: int", "total_minor: int\n    gross_minor: int"),
+    ),
+    # Fields more in what a caller asked, in what he was answered, and in what others are told.
+    "usecases/purchase_command.py": (
+        ('"currency": self.currency,\n        }', '"currency": self.currency, "tip": None}'),
+        ('"balance": self.balance_points,', '"balance": self.balance_points, "tip": None,'),
     ),
     "graphql/purchases.py": (("bought.tax_minor", "bought.gross_minor - bought.total_minor"),),
 }
