@@ -1,7 +1,7 @@
 """The application as a client meets it, on a database of the test's own."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -121,6 +121,28 @@ def test_without_its_database_it_is_healthy_but_not_ready(
     assert answer.json() == {"status": "not ready", "because": "database"}
     assert "The database does not answer" in caplog.text
     assert client.get("/healthz").status_code == 200
+
+
+TAKEN_OVER = """DELETE FROM running_process;
+INSERT INTO applied_migration (name, phase) VALUES ('9999_later', 'contract');"""
+
+
+def test_it_is_not_ready_when_a_newer_version_has_taken_the_database_over(
+    database_url: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+):
+    now = NOON
+    monkeypatch.setattr("loyalty_graph.clock.utc_now", lambda: now)
+    settings = Settings(database_url=database_url, data_dir=data_dir, worker=False)
+    with TestClient(create_app(settings)) as client:
+        assert client.portal is not None
+        client.portal.call(lambda: connection().execute_script(TAKEN_OVER))
+        assert client.get("/readyz").status_code == 200, "it was not stopped: its row is young"
+
+        now = NOON + timedelta(seconds=61)
+        answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json() == {"status": "not ready", "because": "database"}
 
 
 def test_the_database_is_closed_with_the_application(database_url: str, data_dir: Path):

@@ -19,6 +19,7 @@ from loyalty_graph.clock import utc_now
 from loyalty_graph.config import Settings
 from loyalty_graph.db import (
     Gatherer,
+    assert_may_begin,
     is_unavailable,
     migrate,
     open_database,
@@ -141,8 +142,12 @@ async def _healthy(_request: Request) -> Response:
 
 
 async def _ready(_request: Request) -> Response:
-    """Say whether requests can be served: the database answers; and what is wrong all the same."""
+    """Say whether requests can be served: the database answers; and what is wrong all the same.
+
+    They cannot when a newer version has taken the database over.
+    """
     try:
+        await assert_may_begin()
         alarms = [asdict(alarm) for alarm in await present()]
     except Exception as error:
         if is_unavailable(error):

@@ -18,6 +18,7 @@ from loyalty_graph.db.outages import (
 from loyalty_graph.db.processes import running_process
 from loyalty_graph.db.transactions import (
     assert_in_transaction,
+    assert_may_begin,
     connection,
     in_transaction_now,
     savepoint,
@@ -30,6 +31,7 @@ __all__ = [
     "TRY_AGAIN",
     "Gatherer",
     "assert_in_transaction",
+    "assert_may_begin",
     "connection",
     "contract",
     "in_one_line",

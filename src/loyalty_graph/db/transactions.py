@@ -68,6 +68,12 @@ async def savepoint() -> AsyncIterator[None]:
         yield
 
 
+async def assert_may_begin() -> None:
+    """Ask the `guards`, which raise when this process must not write any more."""
+    for may_begin in guards:
+        await may_begin()
+
+
 def connection() -> BaseDBAsyncClient:
     """Return the present transaction, or outside of one the client."""
     return get_connections().get(CONNECTION_NAME)
@@ -123,7 +129,6 @@ async def _with_retries(work: Callable[[], Awaitable[Result]]) -> Result:
 
 
 async def _once(work: Callable[[], Awaitable[Result]]) -> Result:
-    for may_begin in guards:
-        await may_begin()
+    await assert_may_begin()
     async with connection()._in_transaction():
         return await work()
