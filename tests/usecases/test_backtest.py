@@ -173,7 +173,7 @@ async def sum_of(query: Any, column: str) -> int:
     return int(row["total"] or 0)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(n, marks=pytest.mark.soak) for n in (2, 3))])
 @pytest.mark.parametrize(
     "more",
     [(), (BUDGETED,), WAITING],
