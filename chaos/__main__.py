@@ -12,7 +12,7 @@ import pkgutil
 import random
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import fields
 from pathlib import Path
@@ -24,18 +24,19 @@ from chaos.findings import Counts, Round, report
 from chaos.servers import SqliteFile, postgres
 from chaos.town import LONG, SHORT, Trouble
 
+Troubles = dict[str, dict[str, Trouble]]
 DATABASES = ("sqlite", "postgres")
 SHORT_ROUND_S, LONG_ROUND_S = 120.0, 180.0
 LONG_S = 600.0
 COLUMNS = ("database", "name", "seconds", *(one.name for one in fields(Counts)))
 
 
-def discover() -> dict[str, dict[str, Trouble]]:
-    """Return every trouble that the modules of this folder list under ROUNDS, by database."""
+def discover(attribute: str = "ROUNDS") -> dict[str, dict[str, Trouble]]:
+    """Return every trouble that the modules of this folder list there, by database."""
     found: dict[str, dict[str, Trouble]] = {one: {} for one in DATABASES}
     for module in sorted(pkgutil.iter_modules(chaos.__path__), key=lambda module: module.name):
         if not module.name.startswith("_"):
-            rounds = getattr(importlib.import_module(f"chaos.{module.name}"), "ROUNDS", {})
+            rounds = getattr(importlib.import_module(f"chaos.{module.name}"), attribute, {})
             for database, troubles in rounds.items():
                 found[database] |= troubles
     return found
@@ -43,8 +44,8 @@ def discover() -> dict[str, dict[str, Trouble]]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Make trouble as the options say; return the exit status."""
-    known = discover()
-    names = sorted({name for troubles in known.values() for name in troubles})
+    known, last = discover(), discover("LAST_ROUNDS")
+    names = sorted({name for one in (known, last) for rounds in one.values() for name in rounds})
     parser = argparse.ArgumentParser(prog="python -m chaos", description="Break things.")
     parser.add_argument("--short", action="store_true", help="each trouble once, a small town")
     parser.add_argument("--json", action="store_true", help="one JSON object in the end")
@@ -54,26 +55,33 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--keep", type=Path, help="a new folder for logs, which stays")
     options = parser.parse_args(arguments)
     logging.disable(logging.ERROR)  # What the phones and fakes of a town say of lost connections.
-    rounds = asyncio.run(_all(options, known))
+    rounds = asyncio.run(_all(options, known, last))
     if options.json:
         print(json.dumps(report(rounds)))
     return 0 if all(one.is_clean for one in rounds) else 1
 
 
-async def _all(options: argparse.Namespace, known: dict[str, dict[str, Trouble]]) -> list[Round]:
+async def _all(options: argparse.Namespace, known: Troubles, last: Troubles) -> list[Round]:
     rounds, seed = [], random.randrange(2**32) if options.seed is None else options.seed
     for database in [options.database] if options.database else DATABASES:
-        troubles = known[database]
-        chosen = {name: troubles[name] for name in options.round or troubles if name in troubles}
-        if chosen:
-            rounds += await _on(database, chosen, seed, options)
+        again, once = _chosen(known[database], options), _chosen(last[database], options)
+        if again or once:
+            rounds += await _on(database, _order(again, once, seed, options), seed, options)
     return rounds
 
 
+def _chosen(troubles: dict[str, Trouble], options: argparse.Namespace) -> dict[str, Trouble]:
+    names = options.round or troubles
+    return {name: troubles[name] for name in names if name in troubles}
+
+
 async def _on(
-    database: str, troubles: dict[str, Trouble], seed: int, options: argparse.Namespace
+    database: str,
+    troubles: Iterable[tuple[str, Trouble]],
+    seed: int,
+    options: argparse.Namespace,
 ) -> list[Round]:
-    """Make all troubles to one town, in an order that the seed chooses; in the end verify."""
+    """Make all troubles to one town, one after the other; in the end verify its ledger."""
     rounds: list[Round] = []
     async with AsyncExitStack() as stack:
         scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos"))
@@ -86,8 +94,7 @@ async def _on(
         size = SHORT if options.short else LONG
         place = await stack.enter_async_context(town(storage, folder, size))
         limit_s = SHORT_ROUND_S if options.short else LONG_ROUND_S
-        order = _order(troubles, seed, passes_s=None if options.short else LONG_S / len(DATABASES))
-        for number, (name, trouble) in enumerate(order):
+        for number, (name, trouble) in enumerate(troubles):
             rounds.append(await place.play(name, trouble, seed=seed + number, limit_s=limit_s))
             _tell(rounds[-1], options)
             if not rounds[-1].is_over:
@@ -101,16 +108,17 @@ async def _on(
 
 
 def _order(
-    troubles: dict[str, Trouble], seed: int, *, passes_s: float | None
+    again: dict[str, Trouble], once: dict[str, Trouble], seed: int, options: argparse.Namespace
 ) -> Iterator[tuple[str, Trouble]]:
-    """Yield each trouble once, and where there is time again and again, shuffled each time."""
+    """Yield troubles, shuffled each time, while there is time; then those that end a town."""
     chance, begun = random.Random(seed), monotonic()
-    while True:
-        names = list(troubles)
+    while again:
+        names = list(again)
         chance.shuffle(names)
-        yield from ((name, troubles[name]) for name in names)
-        if passes_s is None or monotonic() - begun > passes_s:
-            return
+        yield from ((name, again[name]) for name in names)
+        if options.short or monotonic() - begun > LONG_S / len(DATABASES):
+            break
+    yield from once.items()
 
 
 def _tell(one: Round, options: argparse.Namespace) -> None:

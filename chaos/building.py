@@ -72,7 +72,7 @@ async def town(
         token = await asyncio.to_thread(_found, environment)
         apis = _apis(folder, environment, ports, storage, wire)
         names = [f"worker-{number}" for number in range(WORKERS)] if distributed else []
-        workers = [Program(name, ["worker"], folder, environment) for name in names]
+        workers = [Program(name, ["worker"], folder, dict(environment)) for name in names]
         for one in (*apis, *workers):
             stack.push_async_callback(_end, one)
         await asyncio.gather(*(one.start() for one in (*apis, *workers)))
@@ -92,6 +92,7 @@ async def town(
             street=street,
             wire=wire,
             environment=environment,
+            folder=folder,
             size=size,
             chance=Random(),
             counter=counter,

@@ -35,7 +35,7 @@ class Program:
     name: str
     words: Sequence[str]
     folder: Path
-    environment: Mapping[str, str]
+    environment: dict[str, str]
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _read: int = field(default=0, init=False)
 

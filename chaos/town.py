@@ -3,10 +3,11 @@
 import asyncio
 import json
 from collections import Counter as Multiset
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from random import Random
 from time import monotonic
 
@@ -64,6 +65,7 @@ class Town:
         wire: The way from the API to the server of the database; None on SQLite.
         environment: The settings of its processes.
         chance: Chooses what happens.
+        folder: Where it keeps what is no database.
     """
 
     storage: SqliteFile | PostgresServer
@@ -72,12 +74,13 @@ class Town:
     valkey: Valkey | None
     street: Proxy
     wire: Proxy | None
-    environment: Mapping[str, str]
+    environment: dict[str, str]
     size: Size
     chance: Random
     counter: Counter
     wallets: Wallets
     auditor: Auditor
+    folder: Path
     _tills: list[Till] = field(default_factory=list)
 
     @property

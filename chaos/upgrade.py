@@ -1,0 +1,30 @@
+"""The trouble of a new version: it takes over while tills trade, and changes the tables."""
+
+import asyncio
+
+from chaos.processes import run
+from chaos.town import Town, Trouble
+from chaos.versions import next_version
+
+
+async def upgrade(town: Town) -> None:
+    """Expand and fill the tables, replace one process after the other, and contract them.
+
+    The town is the next version's from then on.
+    """
+    newer = await asyncio.to_thread(next_version, town.folder / "next")
+    town.environment |= {"PYTHONPATH": newer["PYTHONPATH"]}
+    await asyncio.to_thread(run, "migrate", environment=town.environment)
+    for one in town.programs:
+        await one.stop()
+        one.environment |= {"PYTHONPATH": newer["PYTHONPATH"]}
+        await one.start()
+        if town.workers:
+            await town.traded(town.size.before)
+    await asyncio.to_thread(run, "migrate", "--contract", environment=town.environment)
+
+
+LAST_ROUNDS: dict[str, dict[str, Trouble]] = {
+    "sqlite": {"upgrade": upgrade},
+    "postgres": {"upgrade": upgrade},
+}
