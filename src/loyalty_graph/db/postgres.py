@@ -46,7 +46,7 @@ SERVER_SETTINGS = {
     "idle_in_transaction_session_timeout": "60s",
 }
 # Seconds, a count, and milliseconds: a server that vanished is noticed after 15 s at most.
-# TCP_USER_TIMEOUT (RFC 5482) covers what was sent and not acknowledged; keep-alives the silence.
+# TCP_USER_TIMEOUT (RFC 5482) covers what was sent and not acknowledged, keep-alive the silence.
 SOCKET_OPTIONS = {
     getattr(socket, name): value
     for name, value in (
