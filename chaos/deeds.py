@@ -91,7 +91,7 @@ def give(key: str, member: str, to: str, points: int) -> Deed:
 
 def hold(key: str, member: str, points: int) -> Deed:
     """Return points set aside."""
-    given = {"member": {"number": member}, "points": points, "minutes": 600, "reason": "chaos"}
+    given = {"member": {"number": member}, "points": points, "minutes": 43_200, "reason": "chaos"}
     return Deed("holdPoints", given, key, member, shown="hold { id }")
 
 

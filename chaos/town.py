@@ -132,6 +132,7 @@ class Town:
         self.chance.seed(f"{seed} {name}")
         self.counter.failures.clear()
         self.counter.faults.clear()
+        self.wallets.troubles.clear()
         self._tills = [self._till(f"{name}-{seed}-{number}") for number in range(self.size.tills)]
         stop = asyncio.Event()
         trading = [asyncio.create_task(till.trade(stop)) for till in self._tills]
@@ -185,6 +186,8 @@ class Town:
         found.counts.wrong_cards += len(wrong)
         found.counts.late_cards += len(late) - len(wrong)
         found.notes += wrong
+        if wrong:
+            found.notes += sorted(set(self.wallets.troubles))
         left = [deed for till in self._tills for deed in till.left]
         await self.auditor.bring_to_an_end(left)
         await self._quiet()

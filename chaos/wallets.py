@@ -6,7 +6,6 @@ Phones hear of changes by pushes alone, and insist until the web service answers
 import asyncio
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +20,7 @@ from loyalty_graph.sandbox.device import DeviceState, Phone
 from loyalty_graph.sandbox.google import FakeGoogle
 from loyalty_graph.sandbox.wallets import BALANCE, FIELDS
 
-AGAIN_S = 0.1
+AGAIN_S = 0.5
 NO_DIGIT = re.compile(r"[^0-9-]")
 ISSUE = """mutation ($input: IssuePassInput!) {
     issuePass(input: $input) { pass { serial url saveUrl } userErrors { code message } } }"""
@@ -45,6 +44,7 @@ class Wallets:
     client: httpx2.AsyncClient
     root: Certificate
     pockets: list[Pocket] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
     _by_token: dict[str, Pocket] = field(default_factory=dict)
     _awake: dict[str, asyncio.Lock] = field(default_factory=dict)
     _polls: set[asyncio.Task[None]] = field(default_factory=set)
@@ -80,9 +80,11 @@ class Wallets:
     async def _poll(self, phone: Phone) -> None:
         async with self._awake.setdefault(phone.state.id, asyncio.Lock()):
             while True:
-                with suppress(DeviceError):
+                try:
                     await phone.poll()
                     return
+                except DeviceError as error:
+                    self.troubles.append(error.message)
                 await asyncio.sleep(AGAIN_S)
 
     def _phone(self, device: DeviceState) -> Phone:

@@ -25,8 +25,8 @@ class RateLimit:
         The keys used longest ago are forgotten first, so that a flood of keys fills no memory.
         """
         known = self._due.get(key, now)
-        # What is due later than it can be was counted by a clock that was ahead.
-        due = max(min(known, now + self._per), now) + self._pace
+        # What is due later than it can be was counted by a clock that was ahead; it says nothing.
+        due = (known if now < known <= now + self._per else now) + self._pace
         early = due - now - self._per
         if early > NO_WAIT:
             return early
