@@ -6,6 +6,7 @@ They belong to the database: whichever process finds out raises one, and every p
 import logging
 from dataclasses import dataclass
 from datetime import datetime
+from secrets import token_hex
 
 from tortoise import fields
 from tortoise.exceptions import IntegrityError
@@ -15,6 +16,8 @@ from loyalty_graph.db import transaction
 
 NAME_CHARACTERS_MAX = 255
 PRESENT_MAX = 100
+PROBE = "storage.probe"
+PROBE_BYTES = 256 << 10
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +59,20 @@ async def clear(name: str) -> None:
 
 async def present() -> list[Alarm]:
     """Return what is wrong now, by name; the first hundred."""
-    rows = await AlarmRow.all().order_by("name").limit(PRESENT_MAX)
+    rows = await AlarmRow.exclude(name=PROBE).order_by("name").limit(PRESENT_MAX)
     return [Alarm(row.name, row.message, row.since) for row in rows]
+
+
+async def try_space(now: datetime) -> None:
+    """Write and take back 256 KiB: who is asked whether there is space should not guess.
+
+    Raises:
+        StorageError: there is none.
+    """
+    await AlarmRow.filter(name=PROBE).delete()
+    # Two transactions: what one writes and takes back need never reach the disk.
+    await AlarmRow.create(name=PROBE, message=token_hex(PROBE_BYTES // 2), since=now)
+    await AlarmRow.filter(name=PROBE).delete()
 
 
 async def _raise_first(name: str, message: str, now: datetime) -> None:

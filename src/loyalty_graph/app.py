@@ -19,12 +19,14 @@ from loyalty_graph.clock import utc_now
 from loyalty_graph.config import Settings
 from loyalty_graph.db import (
     Gatherer,
+    StorageError,
     assert_may_begin,
     is_unavailable,
     migrate,
     open_database,
     outage_log,
     running_process,
+    storage,
 )
 from loyalty_graph.graphql.schema import SCHEMA
 from loyalty_graph.graphql.view import LoyaltyView
@@ -147,13 +149,21 @@ async def _ready(_request: Request) -> Response:
     They cannot when a newer version has taken the database over.
     """
     try:
+        if trouble := storage().in_the_way():
+            return _not_ready(trouble.value)
         await assert_may_begin()
         alarms = [asdict(alarm) for alarm in await present()]
+    except StorageError as error:
+        return _not_ready(error.trouble.value)
     except Exception as error:
         if is_unavailable(error):
             outage_log.note(error)
         else:
             logger.exception("The database does not answer")
-        return JSONResponse({"status": "not ready", "because": "database"}, status_code=503)
+        return _not_ready("database")
     wrong = {"alarms": alarms} if alarms else {}
     return Response(orjson.dumps({"status": "ready", **wrong}), media_type="application/json")
+
+
+def _not_ready(because: str) -> Response:
+    return JSONResponse({"status": "not ready", "because": because}, status_code=503)

@@ -51,9 +51,9 @@ def names(settings: Settings) -> list[str]:
 
 
 def test_a_process_that_serves_works_too_unless_workers_do():
-    assert names(Settings()) == ["live", *WORK]
-    assert names(Settings(worker=False)) == ["live"]
-    assert [one.name for one in worker_duties(Settings(), clock=utc_now)] == WORK
+    assert names(Settings()) == ["live", "storage", *WORK]
+    assert names(Settings(worker=False)) == ["live", "storage"]
+    assert [one.name for one in worker_duties(Settings(), clock=utc_now)] == ["storage", *WORK]
 
 
 def test_an_account_at_google_makes_a_loop_more(tmp_path: Path):

@@ -32,6 +32,7 @@ from loyalty_graph.cli.schema import schema_app
 from loyalty_graph.cli.segments import segments
 from loyalty_graph.cli.stories import story
 from loyalty_graph.cli.tokens import token_app
+from loyalty_graph.db import StorageError
 from loyalty_graph.errors import LoyaltyError, ProgramFileError
 from loyalty_graph.programs.errors import RateFileError
 
@@ -147,6 +148,9 @@ def main() -> None:
         app(prog_name=PROGRAM)
     except (ProgramFileError, RateFileError) as error:
         _print_faults(error)
+        sys.exit(1)
+    except StorageError as error:
+        errors.print(f"[bold red]UNAVAILABLE[/] {escape(str(error))}")
         sys.exit(1)
     except LoyaltyError as error:
         message = " ".join(error.message.splitlines())

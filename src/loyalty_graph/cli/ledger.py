@@ -18,6 +18,8 @@ from loyalty_graph.cli.options import (
 from loyalty_graph.cli.output import console, in_database, print_json, progress_bars, run
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import load_settings
+from loyalty_graph.db.sqlite_files import look_at
+from loyalty_graph.db.urls import sqlite_path
 from loyalty_graph.errors import InvalidInputError
 from loyalty_graph.ledger import checkpoint_keys, reads
 from loyalty_graph.ledger.audit import Audit, Finding
@@ -86,6 +88,8 @@ def verify(  # noqa: PLR0913 - the options of one command
                 helpers=Processes(url, processes) if processes > 1 else None,
             )
 
+    if (path := sqlite_path(url)) is not None:
+        look_at(path, whole=True)
     audit = run(in_database(url, work))
     _print_audit(audit, as_json=as_json)
     raise typer.Exit(1 if audit.findings else 0)

@@ -16,12 +16,14 @@ from loyalty_graph.db.outages import (
     outage_log,
 )
 from loyalty_graph.db.processes import running_process
+from loyalty_graph.db.storage import StorageError, Trouble
 from loyalty_graph.db.transactions import (
     assert_in_transaction,
     assert_may_begin,
     connection,
     in_transaction_now,
     savepoint,
+    storage,
     transaction,
 )
 
@@ -30,6 +32,8 @@ __all__ = [
     "RETRY_AFTER_S",
     "TRY_AGAIN",
     "Gatherer",
+    "StorageError",
+    "Trouble",
     "assert_in_transaction",
     "assert_may_begin",
     "connection",
@@ -44,5 +48,6 @@ __all__ = [
     "running_process",
     "savepoint",
     "standing",
+    "storage",
     "transaction",
 ]

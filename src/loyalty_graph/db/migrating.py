@@ -33,6 +33,7 @@ from loyalty_graph.db.migration_records import (
 )
 from loyalty_graph.db.migration_steps import Key, Migration, load
 from loyalty_graph.db.postgres import CONNECTION_ERRORS
+from loyalty_graph.db.storage import StorageError
 from loyalty_graph.errors import DatabaseError
 from loyalty_graph.pauses import chance, full_jitter_s
 
@@ -176,7 +177,7 @@ class _Course:
                 raise DatabaseError(
                     f"Migration {name} was interrupted; the next run goes on where it was: {error}"
                 ) from error
-            except DRIVER_ERRORS as error:
+            except (*DRIVER_ERRORS, StorageError) as error:
                 raise DatabaseError(
                     f"Migration {name} failed, and nothing of it was kept: {error}"
                 ) from error

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Protocol, cast
 import aiosqlite
 
 from loyalty_graph.db.schema import Dialect
-from loyalty_graph.db.sqlite import TABLES, split_script
+from loyalty_graph.db.sqlite import split_script
+from loyalty_graph.db.sqlite_files import TABLES
 from loyalty_graph.db.transactions import connection, in_transaction_now
 from loyalty_graph.errors import DatabaseError
 
@@ -62,10 +63,10 @@ async def connected() -> AsyncGenerator[MigrationConnection]:
     if client.capabilities.dialect == "sqlite":
         # Its own connection: with foreign keys on, DROP TABLE would empty the tables that refer to
         # it, and inside a transaction they cannot be turned off.
-        async with aiosqlite.connect(
-            client.filename, isolation_level=None, timeout=STATEMENT_TIMEOUT_S
-        ) as own:
+        async with client.connection_of_its_own(STATEMENT_TIMEOUT_S) as own:
             await own.execute("PRAGMA foreign_keys = OFF")
+            if "max_page_count" in client.pragmas:
+                await own.execute(f"PRAGMA max_page_count = {client.pragmas['max_page_count']}")
             yield SqliteMigrationConnection(own)
     else:
         async with client.acquire_connection() as pooled:

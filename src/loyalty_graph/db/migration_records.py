@@ -11,7 +11,7 @@ import orjson
 from loyalty_graph.db.errors import OlderProcessesError
 from loyalty_graph.db.migration_connections import MigrationConnection
 from loyalty_graph.db.migration_steps import Key, Migration
-from loyalty_graph.db.sqlite import PROCESS_TABLE, RECORD_TABLE
+from loyalty_graph.db.sqlite_files import PROCESS_TABLE, RECORD_TABLE
 from loyalty_graph.errors import DatabaseNewerError, DatabaseNotOursError
 
 CREATE_RECORD_TABLES = f"""CREATE TABLE IF NOT EXISTS "{RECORD_TABLE}" (

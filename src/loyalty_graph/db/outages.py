@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from tortoise.exceptions import DBConnectionError, OperationalError
 
+from loyalty_graph.db.storage import StorageError
+
 SQLITE_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 # serialization_failure, deadlock_detected, lock_not_available
 CONFLICTS = {"40001", "40P01", "55P03"}
@@ -54,7 +56,7 @@ def is_unavailable(error: BaseException | None) -> bool:
     Whether something was kept is unknown; the idempotency key decides when it is tried again.
     """
     return isinstance(error, OUTAGES) and (
-        isinstance(error, (DBConnectionError, DatabaseTimeoutError))
+        isinstance(error, (DBConnectionError, DatabaseTimeoutError, StorageError))
         or is_conflict(error)
         or _sqlstate(error) == CANCELLED
     )

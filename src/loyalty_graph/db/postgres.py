@@ -27,6 +27,7 @@ from tortoise.exceptions import (
 from loyalty_graph.db.ddl import SchemaGenerator
 from loyalty_graph.db.guarding import GuardedContext, GuardedTransaction
 from loyalty_graph.db.outages import DatabaseTimeoutError, OutcomeUnknownError
+from loyalty_graph.db.storage import Storage
 from loyalty_graph.errors import DatabaseError
 
 Result = TypeVar("Result")
@@ -87,13 +88,15 @@ GONE = ("connection is closed", "released back to the pool", "pool is closing", 
 
 
 class _Translating(StockClient):
+    storage: Storage
+
     async def _translate_exceptions(
         self, func: Callable[..., Awaitable[Result]], *args: object, **kwargs: object
     ) -> Result:
         try:
             return await func(self, *args, **kwargs)
         except DRIVER_ERRORS as error:
-            raise translated(error) from error
+            raise self.storage.told(error) or translated(error) from error
 
 
 class PostgresClient(_Translating):
@@ -122,6 +125,7 @@ class PostgresClient(_Translating):
             **place,
         )
         self.pool_wait_s = pool_wait_s
+        self.storage = Storage()
 
     async def create_connection(self, with_db: bool) -> None:  # noqa: FBT001 - Tortoise's signature
         """Open the pool and make sure that the server answers.
@@ -186,6 +190,11 @@ class PostgresTransaction(GuardedTransaction, _Translating, StockTransaction):
 
     _parent: "PostgresClient | PostgresTransaction"
     _taken_from: asyncpg.Pool
+
+    @property
+    def storage(self) -> Storage:  # type: ignore[override] # a transaction has its parent's
+        """What is known of the storage."""
+        return self._parent.storage
 
     async def _translate_exceptions(
         self, func: Callable[..., Awaitable[Result]], *args: object, **kwargs: object

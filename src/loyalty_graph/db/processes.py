@@ -22,7 +22,7 @@ from loyalty_graph.db.migration_connections import connected
 from loyalty_graph.db.migration_records import milliseconds, records, refuse_unknown
 from loyalty_graph.db.migration_steps import load
 from loyalty_graph.db.postgres import translated
-from loyalty_graph.db.sqlite import PROCESS_TABLE
+from loyalty_graph.db.sqlite_files import PROCESS_TABLE
 from loyalty_graph.db.statements import execute
 from loyalty_graph.db.transactions import guards
 from loyalty_graph.errors import DatabaseNewerError

@@ -6,10 +6,9 @@ committing it, and no dead-lock when a task is cancelled.
 """
 
 import asyncio
-import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,16 +26,17 @@ from loyalty_graph.db.guarding import (
     ReleasingConnection,
     finish,
 )
-from loyalty_graph.errors import DatabaseError, DatabaseNotOursError
+from loyalty_graph.db.sqlite_connections import CheckedConnection, Connection, ReadingConnection
+from loyalty_graph.db.sqlite_files import BUSY_TIMEOUT_S, make_usable
+from loyalty_graph.db.storage import SqliteStorage
 
 Result = TypeVar("Result")
 Work = Callable[[sqlite3.Connection], Result]
 
-BUSY_TIMEOUT_MS = 5_000
 CACHE_MB = 256
 READERS = 2
 PRAGMAS: dict[str, str | int] = {
-    "busy_timeout": BUSY_TIMEOUT_MS,  # First: the pragmas after it may have to wait.
+    "busy_timeout": int(BUSY_TIMEOUT_S * 1000),  # First: the pragmas after it may have to wait.
     "journal_mode": "WAL",
     # An acknowledged write survives power loss; grouping makes that cost a few per cent only.
     "synchronous": "FULL",
@@ -48,14 +48,6 @@ PRAGMAS: dict[str, str | int] = {
     "journal_size_limit": 64 << 20,
 }
 READ_WORDS = ("SELECT", "EXPLAIN", "VALUES")
-RECORD_TABLE = "applied_migration"
-"""The table that says how far a database of ours has come."""
-PROCESS_TABLE = "running_process"
-"""The table that says which processes run on it."""
-TABLES = (
-    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite^_%' ESCAPE '^'"
-)
-"""Finds the tables in a file, without SQLite's own."""
 
 
 class SqliteClient(StockClient):
@@ -70,9 +62,12 @@ class SqliteClient(StockClient):
         connection_name: str,
         cache_mb: int = CACHE_MB,
         readers: int = READERS,
+        max_pages: int | None = None,
     ) -> None:
         super().__init__(file_path, connection_name=connection_name)
-        self.pragmas = {**PRAGMAS, "cache_size": -1024 * cache_mb}
+        bound = {} if max_pages is None else {"max_page_count": max_pages}
+        self.pragmas = {**PRAGMAS, "cache_size": -1024 * cache_mb, **bound}
+        self.storage = SqliteStorage(Path(file_path))
         self._reader_uri = f"{Path(file_path).absolute().as_uri()}?mode=ro"
         self._reader_count = readers
         self._readers: list[aiosqlite.Connection] = []
@@ -82,38 +77,62 @@ class SqliteClient(StockClient):
         """Open the file, made when it is missing, and the readers.
 
         Raises:
-            DatabaseError: the file cannot be opened and written, or is no SQLite database.
+            DatabaseError: the file cannot be opened and written.
+            DatabaseDamagedError: it is damaged, or no SQLite database; it was not changed.
             DatabaseNotOursError: it holds the tables of something else; it was not changed.
         """
+        del with_db
         if self._connection:
             return
         # Tried beforehand, because a connection of aiosqlite that fails leaves its thread behind.
-        await asyncio.to_thread(_make_usable, Path(self.filename))
+        await asyncio.to_thread(make_usable, Path(self.filename))
         try:
-            await super().create_connection(with_db)
+            await self._open_writer()
             for _ in range(self._reader_count):
                 await self._open_reader()
         except BaseException:
             await finish(self.close())
             raise
 
+    async def _open_writer(self) -> None:
+        self.storage.forget()
+        self._connection = writer = await self.connection_of_its_own(BUSY_TIMEOUT_S)
+        writer.row_factory = sqlite3.Row
+        for pragma, value in self.pragmas.items():
+            await writer.execute_fetchall(f"PRAGMA {pragma}={value}")
+        self.storage.check()
+
+    def connection_of_its_own(self, timeout_s: float) -> Connection:
+        """Return another connection that writes, to be awaited and closed by the caller."""
+        open_it = partial(sqlite3.connect, self.filename, timeout_s, isolation_level=None)
+        return Connection(open_it, self.storage)
+
     async def _open_reader(self) -> None:
-        reader = await aiosqlite.connect(self._reader_uri, uri=True, isolation_level=None)
+        open_it = partial(
+            sqlite3.connect, self._reader_uri, BUSY_TIMEOUT_S, isolation_level=None, uri=True
+        )
+        reader = await ReadingConnection(open_it, self.storage)
         self._readers.append(reader)
         reader.row_factory = sqlite3.Row
-        await reader.execute_fetchall(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        # It opens its files at its first read; later, other ones might have their names.
+        await reader.execute_fetchall("SELECT 1 FROM sqlite_master LIMIT 1")
         self._idle.put_nowait(reader)
 
     async def close(self) -> None:
-        """Close every connection; an open transaction is undone."""
+        """Close every connection; an open transaction is undone.
+
+        The last one writes what is in the -wal file into the database, if it may write.
+        """
         readers, self._readers, self._idle = self._readers, [], asyncio.LifoQueue()
+        if self.storage.is_given_up:
+            await super().close()
         for reader in readers:
             await reader.close()
         await super().close()
 
     def acquire_connection(self) -> ReleasingConnection:
         """Return what hands out the writer to one task at a time."""
-        return ReleasingConnection(self._lock, self)
+        return CheckedConnection(self._lock, self, self.storage)
 
     def _in_transaction(self) -> TransactionContext:
         return GuardedContext(SqliteTransaction(self))
@@ -187,12 +206,18 @@ class SqliteTransaction(GuardedTransaction, StockTransaction):
 
     _parent: "SqliteClient | SqliteTransaction"
 
+    @property
+    def storage(self) -> SqliteStorage:
+        """What is known of the files it is written to."""
+        return self._parent.storage
+
     async def take(self) -> None:
         """Wait until no other task of this process writes, and connect if need be."""
         await self._parent._lock.acquire()
         try:
             if not self._parent._connection:
                 await self._parent.create_connection(with_db=True)
+            self.storage.check()
         except BaseException:
             self._parent._lock.release()
             raise
@@ -208,7 +233,11 @@ class SqliteTransaction(GuardedTransaction, StockTransaction):
         await self.send("BEGIN IMMEDIATE")
 
     async def commit(self) -> None:
-        """Make it durable; when that fails (disk full), nothing of it stays."""
+        """Make it durable; when that fails (disk full), nothing of it stays.
+
+        Raises:
+            StorageError: nothing was kept, or it was written to a file that nobody will find.
+        """
         self.refuse_when_ended()
         self._closing = True
         try:
@@ -219,6 +248,7 @@ class SqliteTransaction(GuardedTransaction, StockTransaction):
             raise
         finally:
             self._finalized = True
+        self.storage.check()
 
     async def rollback(self) -> None:
         """Undo it; some errors (disk full) have done so before."""
@@ -266,22 +296,6 @@ def split_script(script: str) -> list[str]:
             statements.append(rest)
             rest = ""
     return [*statements, rest]
-
-
-def _make_usable(path: Path) -> None:
-    # SQLite would open a read-only file without a word, and refuse the first write.
-    for place in (path.parent, path):
-        if place.exists() and not os.access(place, os.W_OK):
-            raise DatabaseError(f"The database {path} cannot be used: {place} is read-only.")
-    try:
-        with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000)) as raw:
-            # The journal mode is written into the file, so what is not ours is refused before.
-            tables = [row[0] for row in raw.execute(TABLES)]
-            if tables and RECORD_TABLE not in tables:
-                raise DatabaseNotOursError(sorted(tables))
-            raw.execute("PRAGMA journal_mode=WAL")
-    except sqlite3.Error as error:
-        raise DatabaseError(f"The database {path} cannot be used: {error}.") from error
 
 
 async def _in_thread(

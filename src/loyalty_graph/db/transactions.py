@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.connection import get_connections
@@ -13,6 +13,7 @@ from tortoise.exceptions import DBConnectionError, OperationalError
 
 from loyalty_graph.db.guarding import GuardedTransaction
 from loyalty_graph.db.outages import is_conflict, is_lost, is_unavailable
+from loyalty_graph.db.storage import Storage
 from loyalty_graph.pauses import chance, full_jitter_s
 
 Arguments = ParamSpec("Arguments")
@@ -77,6 +78,12 @@ async def assert_may_begin() -> None:
 def connection() -> BaseDBAsyncClient:
     """Return the present transaction, or outside of one the client."""
     return get_connections().get(CONNECTION_NAME)
+
+
+def storage() -> Storage:
+    """Return what this process has seen of the storage under its database."""
+    known: Storage = cast("Any", connection()).storage
+    return known
 
 
 def in_transaction_now() -> bool:

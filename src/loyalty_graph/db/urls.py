@@ -9,7 +9,7 @@ from loyalty_graph.errors import DatabaseError
 
 SQLITE_EXAMPLE = "sqlite:///var/lib/loyalty/loyalty.sqlite3 or sqlite://./loyalty.sqlite3"
 POSTGRES_EXAMPLE = "postgres://user:password@host:5432/name"
-SQLITE_NUMBERS = ("cache_mb", "readers")
+SQLITE_NUMBERS = ("cache_mb", "readers", "max_pages")
 POSTGRES_NUMBERS = ("pool_size", "command_timeout_s", "connect_timeout_s", "pool_wait_s")
 POSTGRES_PORT = 5432
 
@@ -18,9 +18,11 @@ def connection_config(url: str) -> dict[str, Any]:
     """Return `{"engine": ..., "credentials": {...}}` for a SQLite or PostgreSQL URL.
 
     SQLite: `sqlite:///absolute/path`, `sqlite://./relative`, with `?cache_mb=64` (size of the page
-    cache) and `?readers=4`. PostgreSQL: `postgres://` or `postgresql://`, a socket's folder as
-    `?host=/folder`, with `?pool_size=20`, `?command_timeout_s=10` (how long a statement may take),
-    `?connect_timeout_s=5` and `?pool_wait_s=5` (how long to wait for a connection that is free).
+    cache), `?readers=4` and `?max_pages=262144` (the file never grows beyond so many pages of 4
+    KiB; what would not fit is refused as by a full disk). PostgreSQL: `postgres://` or
+    `postgresql://`, a socket's folder as `?host=/folder`, with `?pool_size=20`,
+    `?command_timeout_s=10` (how long a statement may take), `?connect_timeout_s=5` and
+    `?pool_wait_s=5` (how long to wait for a connection that is free).
 
     Raises:
         DatabaseError: the URL cannot be used; the message never shows a password.

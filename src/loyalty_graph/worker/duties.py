@@ -15,6 +15,7 @@ from loyalty_graph.worker.certificates import CertificateWatch
 from loyalty_graph.worker.loops import Loop
 from loyalty_graph.worker.numbering import Numbering
 from loyalty_graph.worker.rollouts import RollingOut
+from loyalty_graph.worker.storage import StorageWatch
 
 
 def serving_duties(
@@ -33,7 +34,7 @@ def serving_duties(
         signers: Who signs, if somebody looks after their certificates already.
     """
     numbered = [live.wake]
-    loops = [Loop("live", live.step, live.close)]
+    loops = [Loop("live", live.step, live.close), StorageWatch(clock=clock).loop]
     if settings.redis_url is not None:
         from loyalty_graph.outbox.nudges import PASSING, Nudges
 
@@ -49,13 +50,14 @@ def serving_duties(
 
 def worker_duties(settings: Settings, *, clock: Callable[[], datetime]) -> list[Loop]:
     """Return the loops of a worker, which serves nobody."""
+    watch = StorageWatch(clock=clock).loop
     if settings.redis_url is None:
-        return _work(settings, clock, [])
+        return [watch, *_work(settings, clock, [])]
     from loyalty_graph.outbox.nudges import PASSING, Nudges
 
     nudges = Nudges(settings.redis_url)
     telling = Loop("telling nudges", nudges.tell_step, nudges.close, PASSING)
-    return [telling, *_work(settings, clock, [nudges.tell])]
+    return [watch, telling, *_work(settings, clock, [nudges.tell])]
 
 
 def _work(
