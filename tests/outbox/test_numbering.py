@@ -194,3 +194,20 @@ async def test_two_relays_and_eight_writers_leave_every_reader_a_whole_story():
     await asyncio.gather(*relaying)
 
     assert stories == [list(range(1, total // 2 + 1))] * len(readings)
+
+
+@pytest.mark.parametrize("hours", [(0, 1, 0, -1, 0), (24, 0, 25, 1, 0)], ids=["hour", "day"])
+async def test_facts_are_numbered_once_however_the_clock_steps(hours: tuple[int, ...]):
+    first, _ = PROGRAMS
+    held = await lease()
+    seen: list[int | None] = []
+    for hour in hours:
+        at = NOON + timedelta(hours=hour)
+        await happen(first, *MEMBERS, at=at)
+        await happen(first, *MEMBERS, at=at - timedelta(minutes=30))
+        assert await numbering.number(held) == 6
+        rows = await outbox.numbered_after(first, len(seen), limit=1000)
+        seen += [row.sequence for row in rows]
+
+    assert seen == [*range(1, 6 * len(hours) + 1)]
+    assert await FactRow.filter(sequence=None).count() == 0

@@ -21,6 +21,8 @@ from loyalty_graph.programs.transfers import TransferSettings
 STORES_MAX = 500
 STORE_LABELS_MAX = 20
 CLOCK_SKEW_MAX = timedelta(minutes=5)
+CLOCK_STEP_MAX = timedelta(days=2)
+"""How far our own clock may be set back between an answer and the retry that is to get it again."""
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -254,20 +256,24 @@ def check_offset(at: datetime, *, field: str) -> None:
         raise InvalidInputError("The time needs an offset, such as Z or +02:00.", field=field)
 
 
-def check_moment(at: datetime, *, now: datetime, field: str) -> None:
+def check_moment(
+    at: datetime, *, now: datetime, field: str, ahead: timedelta = CLOCK_SKEW_MAX
+) -> None:
     """Refuse a time that no programme accepts, before its day is counted in one's time zone.
 
     Raises:
-        InvalidInputError: It has no offset, is more than 5 minutes ahead, or before 1970.
+        InvalidInputError: It has no offset, is more than `ahead` of now, or before 1970.
     """
     check_offset(at, field=field)
-    _check_not_ahead(at, now=now, field=field)
+    _check_not_ahead(at, now=now, field=field, ahead=ahead)
     if at < EARLIEST:
         raise InvalidInputError(f"{at.isoformat()} is before 1970.", field=field)
 
 
-def _check_not_ahead(at: datetime, *, now: datetime, field: str) -> None:
-    if at > now + CLOCK_SKEW_MAX:
+def _check_not_ahead(
+    at: datetime, *, now: datetime, field: str, ahead: timedelta = CLOCK_SKEW_MAX
+) -> None:
+    if at > now + ahead:
         raise InvalidInputError(
             f"{at.isoformat()} lies in the future; it is {now.isoformat()}.", field=field
         )

@@ -12,7 +12,7 @@ from loyalty_graph.earning.activities import ActivityRules, History
 from loyalty_graph.earning.counters import BudgetKey
 from loyalty_graph.earning.rule_settings import OncePer
 from loyalty_graph.errors import LoyaltyError
-from loyalty_graph.programs.rules import check_moment
+from loyalty_graph.programs.rules import CLOCK_STEP_MAX, check_moment
 from loyalty_graph.purchases import activities
 from loyalty_graph.purchases.rules import check_deed
 from loyalty_graph.segments.facts import MemberFacts
@@ -55,7 +55,7 @@ async def _record(
 def _check(command: RecordActivity, *, now: datetime) -> None:
     """Refuse what cannot be an activity whatever the database holds."""
     check_deed(command.deed)
-    check_moment(command.occurred_at, now=now, field="occurredAt")
+    check_moment(command.occurred_at, now=now, field="occurredAt", ahead=CLOCK_STEP_MAX)
     _ = command.claim
 
 

@@ -13,7 +13,7 @@ from loyalty_graph.idempotency import Answered, Claim, answers, claim
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.identity.rules import Issuer
 from loyalty_graph.members.rules import Reference
-from loyalty_graph.programs.rules import check_moment
+from loyalty_graph.programs.rules import CLOCK_STEP_MAX, check_moment
 from loyalty_graph.purchases import receipts
 from loyalty_graph.purchases import service as purchase_rows
 from loyalty_graph.purchases.errors import ClaimExpiredError, ReceiptClaimedError
@@ -137,7 +137,7 @@ def _check(command: RecordReceipt, *, now: datetime) -> None:
     check_receipt(command.source, command.external_id, command.store)
     if command.payment is not None:
         check_payment(command.payment)
-    check_moment(command.purchased_at, now=now, field="purchasedAt")
+    check_moment(command.purchased_at, now=now, field="purchasedAt", ahead=CLOCK_STEP_MAX)
     check_lines(command.lines)
     check_currency(command.currency)
     _ = command.claim

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from loyalty_graph.db import transaction
 from loyalty_graph.errors import LoyaltyError
-from loyalty_graph.programs.rules import check_moment
+from loyalty_graph.programs.rules import CLOCK_STEP_MAX, check_moment
 from loyalty_graph.purchases import service as purchases
 from loyalty_graph.purchases.rules import check_lines, check_payment, check_receipt
 from loyalty_graph.usecases import payments, posting
@@ -92,7 +92,9 @@ def _check(command: RecordPurchase, *, now: datetime) -> None:
     check_receipt(command.source, command.external_id, command.store)
     if command.payment is not None:
         check_payment(command.payment)
-    check_moment(command.purchased_at, now=now, field="purchasedAt")
+    # What was recorded before the clock was set back is still answered to a retry; whether a new
+    # purchase is ahead is looked at when it is decided.
+    check_moment(command.purchased_at, now=now, field="purchasedAt", ahead=CLOCK_STEP_MAX)
     check_lines(command.lines)
     check_currency(command.currency)
     payments.check_points(command.pay_points)
