@@ -37,6 +37,7 @@ from loyalty_graph.tiers.models import TierStanding
 from loyalty_graph.usecases import (
     activations,
     erasing,
+    expiry,
     locking,
     membership,
     merging,
@@ -288,6 +289,47 @@ async def test_what_the_survivor_waits_for_himself_goes_on_waiting(database: obj
     assert (done.points, done.balance_points) == (10, 10)
     assert (await account(bea)).pending_points == 50
     await check(shop)
+
+
+async def expiries(member: Member) -> list[tuple[int, str, str]]:
+    """Return the points of a member that expired, with their day and when that was found."""
+    found = await TransferRow.filter(member_id=member.id, kind="EXPIRE").order_by("sequence")
+    return [(one.points, f"{one.at:%m-%d}", f"{one.recorded_at:%m-%d}") for one in found]
+
+
+async def test_what_had_lapsed_is_not_left_behind_where_nothing_else_moves(database: object):
+    shop = await open_shop(program(clawback="KEEP"))
+    ada, bea = await people(shop)
+    bought = await shop.buy(ada, FIFTY)
+    await shop.bring_back(bought, None)
+    later = shop.later(190 * DAY)
+
+    done = await merge(later, ada, bea)
+
+    assert done == merging.Merged(bea.id, ada.id, 0, None)
+    assert (await later.balance(ada), await lots(ada)) == (0, [])
+    assert await expiries(ada) == [(50, "09-02", "09-08")]
+    assert await expiry.run(shop.program_id, now=later.now) == 0
+    assert (await ledger.net_of_books(shop.program_id))[Book.EXPIRED] == 50
+    await check(later)
+
+
+async def test_what_had_lapsed_of_the_survivor_expires_though_nothing_goes_back(database: object):
+    shop = await open_shop(program(clawback="KEEP"))
+    ada, bea = await people(shop)
+    bought = await shop.later(-165 * DAY).buy(bea, FIFTY)
+    await shop.bring_back(bought, None)
+    await merge(shop, ada, bea)
+    later = shop.later(29 * DAY)
+
+    await unmerge(later, ada)
+
+    assert (await later.balance(bea), await lots(bea)) == (0, [])
+    assert await expiries(bea) == [(50, "03-18", "03-31")]
+    parted = await FactRow.get(kind="points.parted")
+    assert (parted.member_id, parted.payload) == (bea.id, {"balance": 0})
+    assert await expiry.run(shop.program_id, now=later.now) == 0
+    await check(later)
 
 
 async def test_debt_moves_too(database: object):

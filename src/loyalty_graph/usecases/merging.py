@@ -307,5 +307,8 @@ async def _store(batch: posting.Batch, account: Account, other: Account, before:
     entry = before + 1 if account.sequence > before else None
     answer = Merged(account.member_id, other.member_id, account.balance, entry)
     batch.answer(0, answer.kept())
+    # What time did to either is stored too, though nothing else of it may have moved.
+    batch.serve(account.member_id)
+    batch.serve(other.member_id)
     await batch.store()
     return answer
