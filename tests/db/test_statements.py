@@ -14,14 +14,14 @@ pytestmark = pytest.mark.usefixtures("database")
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ISTANBUL = timezone(timedelta(hours=3))
 HOLDERS = (UUID(int=1), UUID(int=2))
-COLUMNS = ("name", "holder", "fence", "until")
+COLUMNS = ("name", "holder", "process", "fence", "until")
 KEEP_THE_HIGHER = """on conflict (name) do update set
     fence = case when lease.fence > excluded.fence then lease.fence else excluded.fence end"""
 
 
 @transaction
 async def given(*names: str, fence: int = 1) -> None:
-    rows = [(name, HOLDERS[0], fence, NOON) for name in names]
+    rows = [(name, HOLDERS[0], "till:7", fence, NOON) for name in names]
     await upsert(LeaseRow, COLUMNS, rows, ending=KEEP_THE_HIGHER)
 
 
@@ -30,7 +30,7 @@ async def test_rows_come_back_as_the_values_they_were():
 
     [row] = await select(LeaseRow, COLUMNS, "where holder = $1", HOLDERS[0])
 
-    assert row == ("a", HOLDERS[0], 1, NOON)
+    assert row == ("a", HOLDERS[0], "till:7", 1, NOON)
 
 
 async def test_rows_are_inserted_or_merged():
