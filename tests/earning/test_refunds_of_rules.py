@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from loyalty_graph.benefits.rules import Multiplier
 from loyalty_graph.earning.counters import CARRY, BudgetKey, Count, CounterKey, Counters
 from loyalty_graph.earning.outcomes import GivenBack, Outcome, pinned_counters
+from loyalty_graph.money import Money
 from loyalty_graph.purchases.reductions import reduce, spread
 from loyalty_graph.purchases.rules import Line, bring_back
 from loyalty_graph.segments.facts import MemberFacts
@@ -66,7 +67,7 @@ def one_by_one(data: st.DataObject, lines: Sequence[Line]) -> list[list[Line]]:
     while any(line.left for line in states[-1]):
         if (total := sum(one.net_minor for one in states[-1])) and data.draw(st.booleans()):
             amount = data.draw(st.integers(1, total))
-            states.append(reduce(states[-1], spread(states[-1], amount)))
+            states.append(reduce(states[-1], spread(states[-1], Money(amount, "EUR"))))
             continue
         left = [number for number, line in enumerate(states[-1], 1) if line.left]
         number = data.draw(st.sampled_from(left))

@@ -81,14 +81,18 @@ def test_a_member_who_spent_all_that_can_be_kept_spends_no_more(api: Api):
     most = {"productType": "GIFT_CARD", "quantity": 1, "unitAmount": "10000000000000.00"}
     large = {**most, "unitAmount": "10000000000.01"}
     receipts = [receipt(ada, lines=[most]) for _ in range(100)]
-    fields = "results { userErrors { code } }"
+    fields = "results { userErrors { code message } }"
     done = api.do("recordPurchases", {"purchases": receipts[:99]}, fields)["results"]
     both = [receipts[99], receipt(ada, lines=[large])]
 
     last = api.do("recordPurchases", {"purchases": both}, fields)["results"]
 
     assert [one["userErrors"] for one in done] == [[]] * 99
-    assert [one["userErrors"] for one in last] == [[], [{"code": "SPEND_LIMIT"}]]
+    said = (
+        "A member spends at most 1000000000000000.00 EUR in all; after 1000000000000000.00 EUR, "
+        "10000000000.01 EUR are too much."
+    )
+    assert [one["userErrors"] for one in last] == [[], [{"code": "SPEND_LIMIT", "message": said}]]
     refused = receipt(ada, lines=[large])
     assert api.refusal("recordPurchase", refused) == ("SPEND_LIMIT", "lines")
     assert api.do("recordPurchase", receipt(ada), "points")["points"] == 108

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loyalty_graph.errors import InvalidInputError, LoyaltyError
+from loyalty_graph.money import Money
 from loyalty_graph.purchases.errors import RefundAmountTooLargeError
 from loyalty_graph.purchases.reductions import reduce, spread
 from loyalty_graph.purchases.rules import Line, bring_back
@@ -30,16 +31,20 @@ LINES = st.lists(
 )
 
 
+def euros(minor: int) -> Money:
+    return Money(minor, "EUR")
+
+
 def test_lines_share_an_amount_by_what_is_left_of_them():
     lines = [Line("TEA", 2, 300), Line("MUG", 1, 300), Line("CARD", 1, 100, refunded=1)]
 
-    shares = spread(lines, 301)
+    shares = spread(lines, euros(301))
 
     assert shares == {1: 201, 2: 100}
 
 
 def test_of_equal_remainders_the_earlier_line_comes_first():
-    assert spread([Line("TEA", 1, 100)] * 3, 100) == {1: 34, 2: 33, 3: 33}
+    assert spread([Line("TEA", 1, 100)] * 3, euros(100)) == {1: 34, 2: 33, 3: 33}
 
 
 def test_what_became_cheaper_is_as_if_it_had_always_cost_less():
@@ -72,14 +77,14 @@ def test_the_whole_amount_leaves_nothing_that_counts():
     [
         (0, InvalidInputError, "above zero"),
         (-1, InvalidInputError, "above zero"),
-        (301, RefundAmountTooLargeError, "301 minor units to refund, but only 300 are left"),
+        (301, RefundAmountTooLargeError, "^3.01 EUR to refund, but only 3.00 EUR are left of"),
     ],
 )
 def test_an_amount_that_cannot_be_given_back_is_refused(
     amount: int, error: type[LoyaltyError], message: str
 ):
     with pytest.raises(error, match=message):
-        spread([Line("TEA", 2, 200, 100)], amount)
+        spread([Line("TEA", 2, 200, 100)], euros(amount))
 
 
 @given(LINES, st.data())
@@ -92,7 +97,7 @@ def test_in_any_order_with_units_that_come_back_an_amount_lowers_everything_exac
         total = sum(line.net_minor for line in left)
         if total and data.draw(st.booleans()):
             amount = data.draw(st.integers(1, total))
-            shares = spread(left, amount)
+            shares = spread(left, euros(amount))
             after = reduce(left, shares)
             assert sum(shares.values()) == amount
             for number, share in shares.items():

@@ -106,7 +106,7 @@ async def test_the_whole_amount_can_be_given_back_while_the_goods_stay(shop: Sho
     refund = await shop.bring_back(bought, None, amount_minor=6099)
 
     assert (refund.due_points, await shop.balance(ada)) == (108, 0)
-    with pytest.raises(RefundAmountTooLargeError, match="only 0 are left"):
+    with pytest.raises(RefundAmountTooLargeError, match=r"only 0\.00 EUR are left"):
         await shop.bring_back(bought, None, amount_minor=1)
 
 
@@ -238,7 +238,13 @@ async def test_a_retried_refund_counts_once(shop: Shop, ada: Member):
         ("beyond 64 bits", {1: 2**64}, {}, InvalidInputError, "cannot be kept: Integer exceeds"),
         ("nothing", {}, {}, InvalidInputError, "at least one line"),
         ("no amount", None, {"amount_minor": 0}, InvalidInputError, "above zero"),
-        ("dear", None, {"amount_minor": 6100}, RefundAmountTooLargeError, "only 6099 are left"),
+        (
+            "dear",
+            None,
+            {"amount_minor": 6100},
+            RefundAmountTooLargeError,
+            r"only 60.99 EUR are",
+        ),
         ("both", {1: 1}, {"amount_minor": 100}, InvalidInputError, "not both"),
         ("blank id", {1: 1}, {"external_id": ""}, InvalidInputError, "external id needs"),
         ("long reason", {1: 1}, {"reason": "r" * 501}, InvalidInputError, "At most 500"),

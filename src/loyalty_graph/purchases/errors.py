@@ -13,6 +13,7 @@ LoyaltyError
 """
 
 from loyalty_graph.errors import LoyaltyError, NotFoundError
+from loyalty_graph.money import Money
 
 
 class PurchaseVoidedError(LoyaltyError):
@@ -36,16 +37,15 @@ class PurchaseRefundedError(LoyaltyError):
 
 
 class RefundAmountTooLargeError(LoyaltyError):
-    """More is to be given back than is left of what the purchase cost; in minor units."""
+    """More is to be given back than is left of what the purchase cost."""
 
     code = "REFUND_AMOUNT_TOO_LARGE"
 
-    def __init__(self, *, asked_minor: int, left_minor: int) -> None:
+    def __init__(self, *, asked: Money, left: Money) -> None:
         super().__init__(
-            f"{asked_minor} minor units to refund, but only {left_minor} are left of the purchase.",
+            f"{_told(asked)} to refund, but only {_told(left)} are left of the purchase.",
             field="amount",
         )
-        self.asked_minor, self.left_minor = asked_minor, left_minor
 
 
 class SpendLimitError(LoyaltyError):
@@ -53,10 +53,10 @@ class SpendLimitError(LoyaltyError):
 
     code = "SPEND_LIMIT"
 
-    def __init__(self, *, most: int, spent: int, more: int) -> None:
+    def __init__(self, *, most: Money, spent: Money, more: Money) -> None:
         super().__init__(
-            f"A member spends at most {most} minor units in all; after {spent},"
-            f" {more} are too many.",
+            f"A member spends at most {_told(most)} in all; after {_told(spent)},"
+            f" {_told(more)} are too much.",
             field="lines",
         )
 
@@ -109,3 +109,7 @@ class TooManyClaimsError(LoyaltyError):
 
     def __init__(self, wait_s: int) -> None:
         super().__init__(f"Too many codes at once; try again in {wait_s} seconds.", field="code")
+
+
+def _told(money: Money) -> str:
+    return f"{money.to_text()} {money.currency}"

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from loyalty_graph.errors import InvalidInputError
+from loyalty_graph.money import Money
 from loyalty_graph.purchases.errors import RefundAmountTooLargeError
 from loyalty_graph.purchases.rules import Line
 
 
-def spread(lines: Sequence[Line], amount_minor: int) -> dict[int, int]:
+def spread(lines: Sequence[Line], amount: Money) -> dict[int, int]:
     """Return each line's share (line number from 1 -> minor units) of an amount that is refunded.
 
     Lines share it in proportion to what is left of their amounts, by the largest remainder: whole
@@ -18,12 +19,13 @@ def spread(lines: Sequence[Line], amount_minor: int) -> dict[int, int]:
         InvalidInputError: The amount is not above zero.
         RefundAmountTooLargeError: Less is left.
     """
+    amount_minor = amount.minor
     if amount_minor <= 0:
         raise InvalidInputError("A refund by amount is above zero.", field="amount")
     left = [line.net_minor for line in lines]
     total = sum(left)
     if amount_minor > total:
-        raise RefundAmountTooLargeError(asked_minor=amount_minor, left_minor=total)
+        raise RefundAmountTooLargeError(asked=amount, left=Money(total, amount.currency))
     shares = [amount_minor * net // total for net in left]
     remainders = [amount_minor * net % total for net in left]
     largest = sorted(range(len(lines)), key=lambda place: -remainders[place])

@@ -69,7 +69,8 @@ def decide(
     lines = so_far.exchanges.converted(command.lines, priced(command, terms))
     paid = payments.paid_lines(terms.version.settings, lines, command.pay_points)
     bought = command if paid is command.lines else replace(command, lines=paid)
-    so_far.spending.check(account.member_id, paid)
+    currency = terms.version.settings.currency
+    so_far.spending.check(account.member_id, paid, currency=currency)
     earned = _earned(batch, account, bought, terms, so_far)
     check_room(account, earned.points)
     so_far.issuing.check(command, earned.points)

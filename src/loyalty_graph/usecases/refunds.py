@@ -6,6 +6,7 @@ from uuid import UUID
 
 from loyalty_graph.db import transaction
 from loyalty_graph.errors import DuplicateRefundError, InvalidInputError
+from loyalty_graph.money import Money
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import check_offset
 from loyalty_graph.purchases import service as purchases
@@ -15,7 +16,7 @@ from loyalty_graph.purchases.rules import Line, bring_back, check_external_id
 from loyalty_graph.purchases.states import PurchaseState
 from loyalty_graph.usecases import posting
 from loyalty_graph.usecases.refund_command import RecordRefund, RefundRecorded
-from loyalty_graph.usecases.taking_back import ComesBack, all_that_is_left, load, open_case
+from loyalty_graph.usecases.taking_back import Case, ComesBack, all_that_is_left, load, open_case
 
 __all__ = ["RecordRefund", "RefundRecorded", "record"]
 
@@ -49,7 +50,7 @@ async def record(program_id: UUID, command: RecordRefund, *, now: datetime) -> R
     PurchaseState(case.purchase.state).check_refundable()
     quantities = _brought_back(command, case.lines)
     back = ComesBack(
-        after=_after(command, case.lines, quantities),
+        after=_after(command, case, quantities),
         quantities=quantities,
         at=command.refunded_at,
         actor=command.caller,
@@ -101,9 +102,8 @@ def _brought_back(command: RecordRefund, before: Sequence[Line]) -> Mapping[int,
     return left
 
 
-def _after(
-    command: RecordRefund, before: Sequence[Line], quantities: Mapping[int, int]
-) -> list[Line]:
+def _after(command: RecordRefund, case: Case, quantities: Mapping[int, int]) -> list[Line]:
     if command.amount_minor is not None:
-        return reduce(before, spread(before, command.amount_minor))
-    return bring_back(before, quantities)
+        amount = Money(command.amount_minor, case.purchase.currency)
+        return reduce(case.lines, spread(case.lines, amount))
+    return bring_back(case.lines, quantities)

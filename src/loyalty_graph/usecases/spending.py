@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from loyalty_graph.money import Money
 from loyalty_graph.purchases import reads as purchases
 from loyalty_graph.purchases.errors import SpendLimitError
 from loyalty_graph.purchases.rules import Line
@@ -41,15 +42,18 @@ class Spending:
             found = batch.of_members[purchases.summaries_of]
             self._spent.update({one: rows[0][1] for one, rows in found.items() if rows})
 
-    def check(self, member_id: UUID, lines: Sequence[Line]) -> None:
+    def check(self, member_id: UUID, lines: Sequence[Line], *, currency: str) -> None:
         """Refuse a large purchase that its member's sum has no room for.
+
+        Both are in the programme's `currency`.
 
         Raises:
             SpendLimitError: There would be too much.
         """
         spend, before = _spend(lines), self._spent[member_id]
         if spend > LARGE_MINOR and before + spend > SPEND_MINOR_MAX:
-            raise SpendLimitError(most=SPEND_MINOR_MAX, spent=before, more=spend)
+            most, spent, more = (Money(one, currency) for one in (SPEND_MINOR_MAX, before, spend))
+            raise SpendLimitError(most=most, spent=spent, more=more)
 
     def count(self, member_id: UUID, spend_minor: int) -> None:
         """Count a purchase of the batch."""
