@@ -1,9 +1,11 @@
 """Receipts without a member: recorded with a code, claimed later by whoever brings it."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -19,11 +21,15 @@ from loyalty_graph.errors import (
 from loyalty_graph.idempotency import IdempotencyRow
 from loyalty_graph.ledger.models import TransferRow
 from loyalty_graph.members.models import Member
+from loyalty_graph.money import Money
+from loyalty_graph.outbox import FactRow
 from loyalty_graph.programs.errors import RateMissingError
+from loyalty_graph.purchases import receipts
 from loyalty_graph.purchases import service as purchase_rows
 from loyalty_graph.purchases.errors import (
     ClaimCodeUnknownError,
     ClaimExpiredError,
+    PurchaseVoidedError,
     ReceiptClaimedError,
 )
 from loyalty_graph.purchases.models import (
@@ -33,10 +39,12 @@ from loyalty_graph.purchases.models import (
     PurchaseReference,
     UnclaimedReceipt,
 )
+from loyalty_graph.purchases.receipts import Receipt
 from loyalty_graph.purchases.rules import Channel, Line
 from loyalty_graph.rewards.codes import Codes
-from loyalty_graph.usecases import claiming, program_file
+from loyalty_graph.usecases import claiming, program_file, receipt_voids
 from loyalty_graph.usecases.purchase_command import PurchaseRecorded
+from loyalty_graph.usecases.receipt_voids import ReceiptVoided, VoidReceipt
 from tests.shop import DAY, GOLDEN, NOON, PROGRAM, Shop, by_id, open_shop
 
 CODES = Codes(b"k" * 32, "receipt")
@@ -267,3 +275,102 @@ async def test_a_programme_keeps_such_receipts_only_where_it_says_so(database: o
 
     with pytest.raises(InvalidInputError, match="Name the member"):
         await keep(shop)
+
+
+async def void(shop: Shop, kept: claiming.ReceiptRecorded, **changes: Any) -> ReceiptVoided:
+    command = VoidReceipt("partner:till", "void", kept.receipt_id, "goods are back")
+    return await receipt_voids.void(shop.program_id, replace(command, **changes), now=shop.now)
+
+
+async def test_a_voided_receipt_cannot_be_claimed_and_stays_known(shop: Shop, ada: Member):
+    kept, other = await keep(shop), await keep(shop, external_id="r-2")
+    later = shop.later(40 * DAY)
+
+    done = await void(later, kept)
+
+    assert done == ReceiptVoided(Money(6099, "EUR"))
+    what = {"source": "till", "externalId": "r-1", "amount": 6099, "currency": "EUR"}
+    fact = await FactRow.get(kind="receipt.voided")
+    assert (fact.member_id, fact.payload) == (None, what)
+    assert fact.change == {
+        "actor": "partner:till",
+        "before": None,
+        "after": what,
+        "reason": "goods are back",
+        "about": f"receipt:{kept.receipt_id}",
+    }
+    before = await everything()
+    with pytest.raises(PurchaseVoidedError) as refused:
+        await claim(shop, ada, kept)
+    assert refused.value.field == "code"
+    with pytest.raises(DuplicatePurchaseError):
+        await shop.buy(ada, external_id="r-1")
+    assert await everything() == before
+    assert (await claim(shop, ada, other)).points == 108
+
+
+async def test_a_voided_receipt_tells_what_is_to_be_given_back_in_its_own_currency(shop: Shop):
+    kept = await keep(shop, currency="EUR", lines=(Line("TEA", 2, 500, 100),))
+
+    assert await void(shop, kept) == ReceiptVoided(Money(900, "EUR"))
+
+
+async def test_a_retry_voids_a_receipt_once(shop: Shop):
+    kept = await keep(shop)
+    first = await void(shop, kept)
+    before = await everything()
+
+    again = await void(shop.later(DAY), kept)
+
+    assert again == replace(first, replayed=True)
+    for changes, error in (
+        ({"idempotency_key": "other"}, PurchaseVoidedError),
+        ({"reason": "another"}, IdempotencyMismatchError),
+        ({"reason": "r" * 501}, InvalidInputError),
+    ):
+        with pytest.raises(error):
+            await void(shop, kept, **changes)
+    assert await everything() == before
+    assert await FactRow.filter(kind="receipt.voided").count() == 1
+
+
+async def test_what_was_claimed_meanwhile_is_voided_as_a_purchase_only(shop: Shop, ada: Member):
+    kept = await keep(shop)
+    await claim(shop, ada, kept)
+    before = await everything()
+
+    with pytest.raises(ReceiptClaimedError) as refused:
+        await void(shop, kept)
+
+    assert refused.value.field == "purchase"
+    assert await everything() == before
+
+
+async def test_of_a_claim_and_a_void_at_once_one_wins(shop: Shop, ada: Member):
+    kept = await keep(shop)
+
+    done = await asyncio.gather(claim(shop, ada, kept), void(shop, kept), return_exceptions=True)
+
+    assert sum(isinstance(one, LoyaltyError) for one in done) == 1
+    row = await UnclaimedReceipt.get()
+    assert (row.purchase_id is None) != (row.voided_at is None)
+    assert await shop.balance(ada) == (108 if row.purchase_id else 0)
+
+
+async def test_who_claims_a_receipt_as_it_is_voided_gets_nothing(
+    shop: Shop, ada: Member, monkeypatch: pytest.MonkeyPatch
+):
+    kept = await keep(shop)
+    before = await everything()
+    hand_over = receipts.hand_over
+
+    async def late(program_id: UUID, receipt: Receipt) -> bool:
+        await UnclaimedReceipt.all().update(voided_at=NOON)
+        return await hand_over(program_id, receipt)
+
+    monkeypatch.setattr(receipts, "hand_over", late)
+
+    with pytest.raises(PurchaseVoidedError):
+        await claim(shop, ada, kept)
+
+    assert await everything() == before

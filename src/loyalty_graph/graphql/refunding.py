@@ -24,8 +24,9 @@ from loyalty_graph.graphql.purchases import PurchasePayload, currency_of
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.purchases import reads
+from loyalty_graph.purchases.errors import ReceiptUnclaimedError
 from loyalty_graph.purchases.rules import EXTERNAL_ID_LENGTH_MAX
-from loyalty_graph.usecases import refunds, voids
+from loyalty_graph.usecases import receipt_voids, refunds, voids
 
 Told = TypeVar("Told", bound="TakenBackPayload")
 
@@ -112,20 +113,20 @@ class VoidPurchaseInput:
     purchase: PurchaseRef = strawberry.field(description="Which one.")
     reason: str | None = strawberry.field(default=None, description=REASON)
 
-    async def command(self, context: Context) -> voids.VoidPurchase:
-        """Return the use case's command.
+    async def command(self, context: Context) -> voids.VoidPurchase | receipt_voids.VoidReceipt:
+        """Return the use case's command: that of a receipt, if nobody has claimed it.
 
         Raises:
             InvalidInputError: a reference or text cannot be used.
             NotFoundError: no such receipt.
         """
-        key = await self.purchase.key(context, field="purchase")
-        return voids.VoidPurchase(
-            context.caller,
-            context.idempotency_key(self.idempotency_key),
-            *key,
-            reason=bounded(self.reason, REASON_CHARACTERS_MAX, field="reason") or "",
-        )
+        asked = context.caller, context.idempotency_key(self.idempotency_key)
+        reason = bounded(self.reason, REASON_CHARACTERS_MAX, field="reason") or ""
+        try:
+            key = await self.purchase.key(context, field="purchase")
+        except ReceiptUnclaimedError as unclaimed:
+            return receipt_voids.VoidReceipt(*asked, unclaimed.receipt_id, reason)
+        return voids.VoidPurchase(*asked, *key, reason)
 
 
 @strawberry.type
@@ -185,6 +186,23 @@ def _told(payload: type[Told], done: refunds.RefundRecorded, currency: str) -> T
     )
 
 
+async def _void_receipt(
+    context: Context, command: receipt_voids.VoidReceipt
+) -> VoidPurchasePayload:
+    done = await receipt_voids.void(context.program_id, command, now=context.now)
+    nothing = Points(0)
+    return VoidPurchasePayload(
+        amount=money_of(done.amount.minor, done.amount.currency),
+        paid_with_points=money_of(0, done.amount.currency),
+        vouchers_returned=money_of(0, await currency_of(context)),
+        points_returned=nothing,
+        points_due=nothing,
+        points_taken_back=nothing,
+        shortfall=nothing,
+        replayed=done.replayed,
+    )
+
+
 @strawberry.type
 class RefundMutation:
     """Mutations of refunds."""
@@ -206,7 +224,8 @@ class RefundMutation:
     @strawberry.mutation(
         description=(
             "Undoes a purchase as a whole, as if it had never been made. One of which some came "
-            "back is refunded instead. Its receipt cannot be recorded again."
+            "back is refunded instead. Its receipt cannot be recorded again; one that nobody has "
+            "claimed cannot be claimed any more."
         ),
         extensions=[NeedsScope(Scope.PURCHASES_WRITE), RefusalsAsData(VoidPurchasePayload)],
     )
@@ -215,5 +234,7 @@ class RefundMutation:
     ) -> VoidPurchasePayload | None:
         context = info.context
         command = await given.command(context)
+        if isinstance(command, receipt_voids.VoidReceipt):
+            return await _void_receipt(context, command)
         done = await voids.void(context.program_id, command, now=context.now)
         return _told(VoidPurchasePayload, done, await currency_of(context))

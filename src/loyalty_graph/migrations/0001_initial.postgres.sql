@@ -1016,6 +1016,7 @@ CREATE TABLE "unclaimed_receipt" (
     "recorded_at" TIMESTAMPTZ NOT NULL,
     "expires_at" TIMESTAMPTZ NOT NULL,
     "purchase_id" UUID,
+    "voided_at" TIMESTAMPTZ,
     CONSTRAINT "unclaimed_receipt_pkey" PRIMARY KEY ("program_id", "id")
 );
 CREATE UNIQUE INDEX "unclaimed_receipt_code" ON "unclaimed_receipt" ("program_id", "code_hash");

@@ -956,6 +956,7 @@ CREATE TABLE "unclaimed_receipt" (
     "recorded_at" TIMESTAMP NOT NULL,
     "expires_at" TIMESTAMP NOT NULL,
     "purchase_id" CHAR(36),
+    "voided_at" TIMESTAMP,
     CONSTRAINT "unclaimed_receipt_pkey" PRIMARY KEY ("program_id", "id")
 );
 CREATE UNIQUE INDEX "unclaimed_receipt_code" ON "unclaimed_receipt" ("program_id", "code_hash");

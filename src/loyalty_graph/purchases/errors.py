@@ -12,17 +12,19 @@ LoyaltyError
 └── TooManyClaimsError            TOO_MANY_CLAIMS           so many at once look like guessing
 """
 
+from uuid import UUID
+
 from loyalty_graph.errors import LoyaltyError, NotFoundError
 from loyalty_graph.money import Money
 
 
 class PurchaseVoidedError(LoyaltyError):
-    """The purchase was voided: nothing of it is left to refund or to undo."""
+    """The purchase was voided: nothing of it is left to refund, to undo or to claim."""
 
     code = "PURCHASE_VOIDED"
 
-    def __init__(self) -> None:
-        super().__init__("This purchase was voided.", field="purchase")
+    def __init__(self, *, field: str = "purchase") -> None:
+        super().__init__("This purchase was voided.", field=field)
 
 
 class PurchaseRefundedError(LoyaltyError):
@@ -75,22 +77,23 @@ class ReceiptClaimedError(LoyaltyError):
 
     code = "CLAIMED"
 
-    def __init__(self) -> None:
-        super().__init__("This receipt has been claimed already.", field="code")
+    def __init__(self, *, field: str = "code") -> None:
+        super().__init__("This receipt has been claimed already.", field=field)
 
 
 class ReceiptUnclaimedError(NotFoundError):
-    """The receipt is nobody's purchase yet: it has earned nothing, so nothing can be undone."""
+    """The receipt is nobody's purchase yet: it has earned nothing, so nothing can be taken back."""
 
     code = "RECEIPT_UNCLAIMED"
 
-    def __init__(self, external_id: str, source: str) -> None:
+    def __init__(self, external_id: str, source: str, receipt_id: UUID) -> None:
         LoyaltyError.__init__(
             self,
             f"Nobody has claimed receipt {external_id} of {source}, and it has earned nothing. "
-            "Claim it for a member, then undo that purchase.",
+            "Void it as a whole, or claim it for a member first.",
             field="purchase",
         )
+        self.receipt_id = receipt_id
 
 
 class ClaimExpiredError(LoyaltyError):

@@ -64,7 +64,8 @@ class PurchaseReference(Model):
 class UnclaimedReceipt(Model):
     """A receipt without a member, to be claimed with a code until `expires_at`.
 
-    Meanwhile the directory names nobody as its member. `purchase_id` is there once it was claimed.
+    Meanwhile the directory names nobody as its member. `purchase_id` is there once it was claimed;
+    one with `voided_at` cannot be claimed any more, and keeps its name.
     """
 
     id: UUID = fields.UUIDField(primary_key=True)
@@ -77,6 +78,7 @@ class UnclaimedReceipt(Model):
     recorded_at: datetime = fields.DatetimeField()
     expires_at: datetime = fields.DatetimeField()
     purchase_id: UUID | None = fields.UUIDField(null=True)
+    voided_at: datetime | None = fields.DatetimeField(null=True)
 
     class Meta(Model.Meta):
         table = "unclaimed_receipt"

@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from tortoise.queryset import QuerySet
+
 from loyalty_graph.db import assert_in_transaction
 from loyalty_graph.db.sets import Insert, Lookup, Write, fetch
-from loyalty_graph.purchases.errors import ClaimCodeUnknownError
+from loyalty_graph.purchases.errors import ClaimCodeUnknownError, PurchaseVoidedError
 from loyalty_graph.purchases.models import PurchaseReference, UnclaimedReceipt
 from loyalty_graph.purchases.rules import Line
 
@@ -24,6 +26,7 @@ _RECEIPT = (
     "recorded_at",
     "expires_at",
     "purchase_id",
+    "voided_at",
 )
 
 
@@ -39,6 +42,7 @@ class Receipt:
     recorded_at: datetime
     expires_at: datetime
     purchase_id: UUID | None = None
+    voided_at: datetime | None = None
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -93,6 +97,11 @@ async def find(program_id: UUID, code_hash: bytes) -> Receipt:
     return Receipt(*rows[0])
 
 
+def by_id(receipt_id: UUID) -> Lookup:
+    """Return the look-up of what makes up a `Receipt`."""
+    return Lookup(UnclaimedReceipt, ("id",), [(receipt_id,)], _RECEIPT)
+
+
 async def hand_over(program_id: UUID, receipt: Receipt) -> bool:
     """Free a receipt's name for the purchase that is recorded from it; whoever comes second waits.
 
@@ -110,8 +119,23 @@ async def hand_over(program_id: UUID, receipt: Receipt) -> bool:
 
 
 async def claimed(program_id: UUID, receipt_id: UUID, purchase_id: UUID) -> None:
-    """Write down which purchase was recorded from a receipt."""
+    """Write down which purchase was recorded from a receipt.
+
+    Raises:
+        PurchaseVoidedError: It was voided a moment before.
+    """
     assert_in_transaction()
-    await UnclaimedReceipt.filter(program_id=program_id, id=receipt_id).update(
-        purchase_id=purchase_id
+    if not await _open(program_id, receipt_id).update(purchase_id=purchase_id):
+        raise PurchaseVoidedError(field="code")
+
+
+async def void(program_id: UUID, receipt_id: UUID, *, now: datetime) -> bool:
+    """Let nobody claim a receipt any more; False when it was claimed or voided before."""
+    assert_in_transaction()
+    return bool(await _open(program_id, receipt_id).update(voided_at=now))
+
+
+def _open(program_id: UUID, receipt_id: UUID) -> QuerySet[UnclaimedReceipt]:
+    return UnclaimedReceipt.filter(
+        program_id=program_id, id=receipt_id, purchase_id=None, voided_at=None
     )

@@ -104,7 +104,7 @@ async def find(program_id: UUID, source: str, external_id: str) -> tuple[UUID, U
         raise NotFoundError("purchase", f"{external_id} of {source}", field="purchase")
     member_id, purchase_id = rows[0]
     if member_id == NOBODY:
-        raise ReceiptUnclaimedError(external_id, source)
+        raise ReceiptUnclaimedError(external_id, source, purchase_id)
     return member_id, purchase_id
 
 

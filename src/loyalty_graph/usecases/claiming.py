@@ -16,7 +16,11 @@ from loyalty_graph.members.rules import Reference
 from loyalty_graph.programs.rules import CLOCK_STEP_MAX, check_moment
 from loyalty_graph.purchases import receipts
 from loyalty_graph.purchases import service as purchase_rows
-from loyalty_graph.purchases.errors import ClaimExpiredError, ReceiptClaimedError
+from loyalty_graph.purchases.errors import (
+    ClaimExpiredError,
+    PurchaseVoidedError,
+    ReceiptClaimedError,
+)
 from loyalty_graph.purchases.receipts import Receipt, lines_as_json
 from loyalty_graph.purchases.rules import (
     Channel,
@@ -184,6 +188,7 @@ async def claim_purchase(
     Raises:
         InvalidInputError: It is no code, or mistyped.
         ClaimCodeUnknownError: No receipt has this code.
+        PurchaseVoidedError: The receipt was voided.
         ReceiptClaimedError: Somebody has claimed it before.
         ClaimExpiredError: It could be claimed until a day that has passed.
         NotFoundError: No such member.
@@ -191,6 +196,8 @@ async def claim_purchase(
         IdempotencyMismatchError: The key was used with other input.
     """
     receipt = await receipts.find(program_id, codes.hash(spelled(command.code)))
+    if receipt.voided_at is not None:
+        raise PurchaseVoidedError(field="code")
     is_mine = receipt.purchase_id is None and await receipts.hand_over(program_id, receipt)
     [answer] = await purchases.record(program_id, [_purchase(command, receipt)], now=now)
     if isinstance(answer, DuplicatePurchaseError):
