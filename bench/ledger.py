@@ -19,6 +19,8 @@ from itertools import count
 from pathlib import Path
 from uuid import UUID
 
+import uvicorn
+
 from bench.rows import Measured, Row, alternate, row
 from bench.servers import TPCB_SCALE, postgres
 from loyalty_graph.app import GATHERING
@@ -26,6 +28,7 @@ from loyalty_graph.clock import utc_now
 from loyalty_graph.config import bundled
 from loyalty_graph.db import Gatherer, migrate, open_database
 from loyalty_graph.errors import LoyaltyError
+from loyalty_graph.garbage import collected_rarely
 from loyalty_graph.members.rules import Reference, ReferenceKind
 from loyalty_graph.members.service import Profile
 from loyalty_graph.purchases.rules import Line
@@ -106,7 +109,9 @@ class Shop:
     @classmethod
     @contextmanager
     def open(cls, url: str) -> Iterator["Shop"]:
-        with asyncio.Runner() as runner:
+        # As the server runs.
+        loop = uvicorn.Config("").get_loop_factory()
+        with collected_rarely(), asyncio.Runner(loop_factory=loop) as runner:
             database = open_database(url)
             runner.run(database.__aenter__())
             try:

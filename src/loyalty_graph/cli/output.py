@@ -29,6 +29,7 @@ from rich.text import Text
 
 from loyalty_graph.db import migrate, open_database
 from loyalty_graph.db.urls import connection_config, sqlite_path
+from loyalty_graph.garbage import collected_rarely
 
 Result = TypeVar("Result")
 Loop = Callable[[], asyncio.AbstractEventLoop]
@@ -53,7 +54,7 @@ def run(
         typer.Exit: It was interrupted.
     """
     try:
-        with asyncio.Runner(loop_factory=loop) as runner:
+        with collected_rarely(), asyncio.Runner(loop_factory=loop) as runner:
             return runner.run(work)
     except KeyboardInterrupt:
         errors.print(stopped)
