@@ -24,6 +24,7 @@ from tortoise.exceptions import (
     TransactionManagementError,
 )
 
+from loyalty_graph.db import array_codecs
 from loyalty_graph.db.ddl import SchemaGenerator
 from loyalty_graph.db.guarding import GuardedContext, GuardedTransaction
 from loyalty_graph.db.outages import DatabaseTimeoutError, OutcomeUnknownError
@@ -120,7 +121,7 @@ class PostgresClient(_Translating):
             timeout=connect_timeout_s,
             command_timeout=command_timeout_s + SILENCE_GRACE_S,
             server_settings={**SERVER_SETTINGS, **in_time},
-            init=_notice_silence,
+            init=_prepare,
             reset=_nothing_to_reset,
             **place,
         )
@@ -271,7 +272,12 @@ class PostgresTransaction(GuardedTransaction, _Translating, StockTransaction):
         return PostgresTransaction(self)
 
 
-async def _notice_silence(connection: asyncpg.Connection) -> None:
+async def _prepare(connection: asyncpg.Connection) -> None:
+    array_codecs.use(connection)
+    _notice_silence(connection)
+
+
+def _notice_silence(connection: asyncpg.Connection) -> None:
     raw = connection._transport.get_extra_info("socket")
     if raw.family != socket.AF_UNIX:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
