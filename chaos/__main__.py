@@ -26,8 +26,8 @@ from chaos.town import LONG, SHORT, Trouble
 
 Troubles = dict[str, dict[str, Trouble]]
 DATABASES = ("sqlite", "postgres")
-SHORT_ROUND_S, LONG_ROUND_S = 120.0, 180.0
-LONG_S = 600.0
+ROUND_S = 180.0
+SHORT_S, LONG_S = 60.0, 600.0
 COLUMNS = ("database", "name", "seconds", *(one.name for one in fields(Counts)))
 
 
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     known, last = discover(), discover("LAST_ROUNDS")
     names = sorted({name for one in (known, last) for rounds in one.values() for name in rounds})
     parser = argparse.ArgumentParser(prog="python -m chaos", description="Break things.")
-    parser.add_argument("--short", action="store_true", help="each trouble once, a small town")
+    parser.add_argument("--short", action="store_true", help="what fits in a minute, a small town")
     parser.add_argument("--json", action="store_true", help="one JSON object in the end")
     parser.add_argument("--round", action="append", choices=names, help="only this one; repeatable")
     parser.add_argument("--database", choices=DATABASES, help="only this one")
@@ -93,9 +93,8 @@ async def _on(
         )
         size = SHORT if options.short else LONG
         place = await stack.enter_async_context(town(storage, folder, size))
-        limit_s = SHORT_ROUND_S if options.short else LONG_ROUND_S
         for number, (name, trouble) in enumerate(troubles):
-            rounds.append(await place.play(name, trouble, seed=seed + number, limit_s=limit_s))
+            rounds.append(await place.play(name, trouble, seed=seed + number, limit_s=ROUND_S))
             _tell(rounds[-1], options)
             if not rounds[-1].is_over:
                 return rounds  # What is under way would be laid at the door of the next one.
@@ -110,15 +109,22 @@ async def _on(
 def _order(
     again: dict[str, Trouble], once: dict[str, Trouble], seed: int, options: argparse.Namespace
 ) -> Iterator[tuple[str, Trouble]]:
-    """Yield troubles, shuffled each time, while there is time; then those that end a town."""
+    """Yield troubles, shuffled each time, while there is time; then those that end a town.
+
+    Those that were asked for by name come once each, however long it takes.
+    """
     chance, begun = random.Random(seed), monotonic()
-    while again:
-        names = list(again)
-        chance.shuffle(names)
-        yield from ((name, again[name]) for name in names)
-        if options.short or monotonic() - begun > LONG_S / len(DATABASES):
+    most_s = (SHORT_S if options.short else LONG_S) / len(DATABASES)
+    names: list[str] = []
+    while again and (options.round or monotonic() - begun < most_s):
+        if not names:
+            names = list(again)
+            chance.shuffle(names)
+        yield (name := names.pop()), again[name]
+        if options.round and not names:
             break
-    yield from once.items()
+    if options.round or not options.short:
+        yield from once.items()
 
 
 def _tell(one: Round, options: argparse.Namespace) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chaos.deeds import Deed, Move
+from chaos.deeds import Deed, moves
 from chaos.findings import Round
 from chaos.servers import Storage
 from chaos.tills import Counter
@@ -129,13 +129,12 @@ def _check_entries(
         if there.get(entry["id"], entry)["hash"] != entry["hash"]:
             found.counts.altered += 1
             found.notes.append(f"altered: the entry of {deed.mutation} {deed.key}")
-    due = Multiset[Move]()
-    for deed in deeds:
-        due += deed.moves()
+    due = Multiset(move for deed in deeds for move in deed.moves())
     moved = Multiset(
-        (number, entry["kind"], int(entry["points"]))
+        move
         for number, entries in new.items()
         for entry in entries
+        for move in moves(number, entry["kind"], int(entry["points"]))
     )
     for move, count in (due - moved).items():
         found.counts.lost += count

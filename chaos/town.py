@@ -53,7 +53,7 @@ class Size:
     think_s: float
 
 
-SHORT = Size(members=5, tills=4, before=25, after=25, think_s=0.06)
+SHORT = Size(members=4, tills=4, before=20, after=20, think_s=0.15)
 LONG = Size(members=20, tills=8, before=150, after=150, think_s=0.04)
 
 
