@@ -8,29 +8,32 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import load_settings
 from loyalty_graph.db import open_database
 from loyalty_graph.wallet import pushes
+from loyalty_graph.wallet.claims import Claims
+from loyalty_graph.wallet.service import Platform
 from loyalty_graph.worker.duties import worker_duties
 from loyalty_graph.worker.loops import Loop, running
 from tests.wallet.holding import CARDS
 
 AT_ONCE = 4
-CLAIM = timedelta(seconds=30)
 
 
 def telling(file: int, clock: Callable[[], datetime]) -> Loop:
     """Return the loop that writes down each push as if a phone had got it."""
+    claims = Claims(Platform.APPLE, CARDS, clock=clock)
 
     async def step() -> float:
-        now = clock()
-        claimed = await pushes.claim("APPLE", CARDS, limit=AT_ONCE, now=now, until=now + CLAIM)
+        await claims.give_back()
+        claimed = await claims.take(AT_ONCE)
         for push in claimed:
             os.write(file, f"{push.target} {push.tag}\n".encode())
         await pushes.done(claimed, now=clock())
+        claims.end(claimed)
         return 0.0 if claimed else 0.01
 
     async def close() -> None:

@@ -33,7 +33,7 @@ from tests.wallet.phones import Phone, present
 PROGRAM = Path(sys.executable).with_name("loyalty-graph")
 ROOT = Path(__file__).parents[2]
 API, WORKERS = "api", ("worker 1", "worker 2")
-TIMES = 20
+TIMES = 7
 """How much faster the workers' clocks run."""
 MEMBERS, TILLS, PURCHASES, KILL_EVERY = 4, 4, 20, 15
 LIMIT_S = 120

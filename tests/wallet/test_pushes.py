@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -25,7 +26,7 @@ async def want(*targets: str, tag: int = 1, at: datetime = NOON, channel: str = 
 
 
 async def claim(at: datetime = NOON, *, limit: int = 100, channel: str = CARDS) -> list[Push]:
-    return await pushes.claim(APPLE, channel, limit=limit, now=at, until=at + CLAIM)
+    return await pushes.claim(APPLE, channel, uuid4(), limit=limit, now=at, until=at + CLAIM)
 
 
 def targets(claimed: Sequence[Push]) -> list[str]:
@@ -50,7 +51,7 @@ async def test_each_channel_has_its_own_and_the_longest_due_come_first():
     first = await claim(NOON + 3 * SECOND, limit=1)
     second = await claim(NOON + 3 * SECOND)
     vip = await claim(NOON, channel="pass.com.example.vip")
-    google = await pushes.claim(GOOGLE, CARDS, limit=9, now=NOON, until=NOON + CLAIM)
+    google = await pushes.claim(GOOGLE, CARDS, uuid4(), limit=9, now=NOON, until=NOON + CLAIM)
 
     assert [targets(one) for one in (first, second, vip, google)] == [
         ["early"],
@@ -251,6 +252,56 @@ async def test_what_a_clock_ahead_of_ours_has_claimed_or_tried_comes_back():
     await pushes.failed(failed, now=NOON + HOUR, retry_at=NOON + HOUR + SECOND)
 
     assert sorted(targets(await claim(NOON + SECOND))) == ["claimed", "failed"]
+
+
+async def test_a_claim_of_a_clock_a_little_ahead_is_left_to_it():
+    await want("phone", at=NOON)
+    await pushes.claim(APPLE, CARDS, uuid4(), limit=1, now=NOON, until=NOON + 30 * SECOND)
+
+    assert await claim(NOON) == []
+
+
+async def test_a_claim_of_a_clock_far_ahead_comes_back():
+    await want("phone", at=NOON)
+    await pushes.claim(APPLE, CARDS, uuid4(), limit=1, now=NOON, until=NOON + 31 * SECOND)
+
+    assert targets(await claim(NOON)) == ["phone"]
+
+
+async def test_a_claim_that_is_renewed_is_not_another_ones():
+    await want("phone", "tablet", tag=1)
+    mine = await claim()
+    await pushes.done(mine[:1], now=NOON)
+
+    kept = await pushes.renew(APPLE, CARDS, [mine[0].claim, uuid4()], until=NOON + 2 * CLAIM)
+
+    assert kept == {mine[0].claim: 1}
+    assert await claim(NOON + 2 * CLAIM - SECOND) == []
+    assert targets(await claim(NOON + 2 * CLAIM)) == targets(mine[1:])
+
+
+async def test_what_is_given_back_is_due_at_once_and_what_has_ended_is_not():
+    await want("phone", "tablet", tag=1)
+    mine = await claim()
+    await pushes.done(mine[:1], now=NOON)
+
+    await pushes.give_back(APPLE, CARDS, [mine[0].claim], now=NOON + SECOND)
+
+    [again] = await claim(NOON + SECOND)
+    assert (again.target, again.changed_at, again.attempts) == (mine[1].target, NOON, 2)
+
+
+async def test_neither_renewed_nor_given_back_is_what_others_have_claimed_since():
+    await want("phone")
+    [lost] = await claim()
+    await claim(NOON + CLAIM)
+    [before] = await CardPushRow.all().values()
+
+    kept = await pushes.renew(APPLE, CARDS, [lost.claim], until=NOON + 9 * CLAIM)
+    await pushes.give_back(APPLE, CARDS, [lost.claim], now=NOON)
+
+    assert kept == {}
+    assert await CardPushRow.all().values() == [before]
 
 
 async def test_what_waits_for_another_try_is_left_to_wait():

@@ -4,6 +4,7 @@ import asyncio
 import random
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -94,7 +95,7 @@ class Traffic:
             await asyncio.sleep(0)
 
     async def push_once(self, now: datetime) -> None:
-        claimed = await pushes.claim("APPLE", CARDS, limit=3, now=now, until=now + CLAIM)
+        claimed = await pushes.claim("APPLE", CARDS, uuid4(), limit=3, now=now, until=now + CLAIM)
         for one in claimed:
             await self.phones[one.target].hear(now=NOON)
         await pushes.done(claimed, now=now)

@@ -6,6 +6,7 @@ import pytest
 
 from loyalty_graph.outbox import CardMark
 from loyalty_graph.wallet import pushes, rollouts
+from loyalty_graph.wallet.claims import Claims
 from loyalty_graph.wallet.models import RolloutRow
 from loyalty_graph.wallet.pushes import Wanted
 from loyalty_graph.wallet.service import Platform
@@ -140,7 +141,7 @@ async def test_while_pushes_are_late_it_marks_only_a_few_now_and_then(shop: Shop
     clock.now += MARKS_AT_LEAST_EVERY
     await rolling.step()
     still_late = await marked(shop)
-    await pushes.claim("GOOGLE", "issuer", limit=1, now=clock.now, until=NOON + 5 * MINUTE)
+    await Claims(Platform.GOOGLE, "issuer", clock=clock).take(1)
     await rolling.step()
 
     assert pauses == [0.25] * 3

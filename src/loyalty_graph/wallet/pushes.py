@@ -1,10 +1,10 @@
 """The queue of pushes: whom to tell that a card has changed, and until when not again.
 
 One row for each device (of a pass type) or Google object, however much changed. Whoever sends
-claims rows, sends, and says how it went; a claim that nobody ends comes back by itself.
+claims rows, sends, and says how it went; a claim that nobody renews or ends comes back by itself.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,13 +12,12 @@ from uuid import UUID
 
 from loyalty_graph.db import transaction
 from loyalty_graph.db.statements import execute, select, upsert
-from loyalty_graph.identifiers import new_id
 from loyalty_graph.wallet.models import CardPushRow
 
 QUIET = timedelta(seconds=1)
 """How long a target is left alone after a push: what changes meanwhile is one more."""
 UNTRIED_WAIT_MAX, WAIT_MAX = timedelta(seconds=30), timedelta(minutes=15)
-"""How long a push waits at most that nobody has tried; and one that was tried, or is claimed."""
+"""How long a push waits at most that nobody has tried, or that is claimed; and one that failed."""
 SET_RIGHT_AT_ONCE = 1_000
 
 _STATE = ("wanted_tag", "changed_at", "due_at", "pushed_tag", "attempts")
@@ -37,6 +36,7 @@ _LATEST = f"""where platform = $1 and channel = $2 and due_at > $3
 order by due_at desc limit {SET_RIGHT_AT_ONCE}"""
 _STILL = "platform = $1 and channel = $2 and target = any($3) and due_at > $4"
 _AT_ONCE = f"update card_push set due_at = $5, quiet_until = null where {_STILL}"  # noqa: S608 - ours
+_CLAIMED = "platform = $1 and channel = $2 and claim = any($3) and due_at is not null"
 _MINE = "platform = $1 and channel = $2 and claim = $3 and target = any($4)"
 
 
@@ -104,26 +104,31 @@ async def waiting() -> bool:
 
 
 async def claim(
-    platform: str, channel: str, *, limit: int, now: datetime, until: datetime
+    platform: str, channel: str, claim_id: UUID, *, limit: int, now: datetime, until: datetime
 ) -> list[Push]:
     """Claim up to `limit` due pushes of a channel, the longest due first; others may try `until`.
 
-    Rows that another one is claiming are passed over. Where nothing is due, nobody is held up by a
-    transaction; then what a clock that was ahead has put off too far is due at once.
+    `claim_id` is new for each claim. Rows that another one is claiming are passed over. Where
+    nothing is due, nobody is held up by a transaction; then what a clock that was ahead has put off
+    too far is due at once.
     """
     if await select(CardPushRow, ("target",), f"{_DUE} 1", platform, channel, now):
-        return await _claim(platform, channel, limit, now, until)
+        return await _claim(platform, channel, claim_id, limit, now, until)
     if misdated := await _misdated(platform, channel, now):
         await _bring_forward(platform, channel, misdated, now)
-        return await _claim(platform, channel, limit, now, until)
+        return await _claim(platform, channel, claim_id, limit, now, until)
     return []
 
 
 async def _misdated(platform: str, channel: str, now: datetime) -> list[str]:
     """Return the targets that are due later than can be, of those that are due the latest."""
-    columns, untried = ("target", "due_at", "attempts"), now + UNTRIED_WAIT_MAX
-    rows = await select(CardPushRow, columns, _LATEST, platform, channel, untried)
-    return [target for target, due_at, attempts in rows if not attempts or due_at > now + WAIT_MAX]
+    columns, soon = ("target", "due_at", "attempts", "claim"), now + UNTRIED_WAIT_MAX
+    rows = await select(CardPushRow, columns, _LATEST, platform, channel, soon)
+    return [
+        target
+        for target, due_at, attempts, claimed in rows
+        if claimed or not attempts or due_at > now + WAIT_MAX
+    ]
 
 
 @transaction
@@ -138,26 +143,54 @@ async def _bring_forward(
 
 @transaction
 async def _claim(
-    platform: str, channel: str, limit: int, now: datetime, until: datetime
+    platform: str, channel: str, claim_id: UUID, limit: int, now: datetime, until: datetime
 ) -> list[Push]:
     columns = ("target", "wanted_tag", "changed_at", "attempts")
     ending = f"{_DUE} $4 for no key update skip locked"
     rows = await select(CardPushRow, columns, ending, platform, channel, now, limit)
-    claimed = new_id(now)
     # What is wanted later than this is told of by another push.
     await execute(
         "update card_push set claim = $3, due_at = $4, attempts = attempts + 1, "
         "pushed_tag = wanted_tag where platform = $1 and channel = $2 and target = any($5)",
         platform,
         channel,
-        claimed,
+        claim_id,
         until,
         [row[0] for row in rows],
     )
     return [
-        Push(platform, channel, target, tag, changed_at, attempts + 1, claimed, now)
+        Push(platform, channel, target, tag, changed_at, attempts + 1, claim_id, now)
         for target, tag, changed_at, attempts in rows
     ]
+
+
+@transaction
+async def renew(
+    platform: str, channel: str, claim_ids: Sequence[UUID], *, until: datetime
+) -> Counter[UUID]:
+    """Let others try `until` what has not ended of these claims; return how much each has yet."""
+    return await _change(platform, channel, claim_ids, "due_at = $5", until)
+
+
+@transaction
+async def give_back(
+    platform: str, channel: str, claim_ids: Sequence[UUID], *, now: datetime
+) -> None:
+    """Let others try at once what has not ended of these claims."""
+    await _change(platform, channel, claim_ids, "claim = null, due_at = $5", now)
+
+
+async def _change(
+    platform: str, channel: str, claim_ids: Sequence[UUID], changes: str, due_at: datetime
+) -> Counter[UUID]:
+    key = (platform, channel, list(claim_ids))
+    # Locked in the order in which they are wanted.
+    locked = f"where {_CLAIMED} order by target for no key update"
+    rows = await select(CardPushRow, ("target", "claim"), locked, *key)
+    where = f"where {_CLAIMED} and target = any($4)"
+    targets = [target for target, _ in rows]
+    await execute(f"update card_push set {changes} {where}", *key, targets, due_at)  # noqa: S608 - ours
+    return Counter(claimed for _, claimed in rows)
 
 
 async def done(pushes: Sequence[Push], *, now: datetime) -> None:

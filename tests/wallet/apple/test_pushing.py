@@ -385,7 +385,7 @@ async def test_a_worker_killed_between_sending_and_saying_so_costs_one_push_more
     other = stage.pusher()
     await other.step()
     at_first = len(stage.fake.pushes)
-    stage.clock.now += MINUTE
+    stage.clock.now += 10 * SECOND
     await until(other, nothing_is_due)
 
     assert at_first == 10
@@ -419,6 +419,89 @@ async def test_a_database_that_fails_for_a_moment_doubles_no_push(
     await until(pusher, nothing_is_due)
 
     assert stage.told == {"token of phone": 1}
+
+
+async def test_while_an_answer_is_waited_for_nobody_else_pushes(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(pushing, "LOOK_EVERY_S", 0.01)
+    gate, ada = asyncio.Event(), await stage.member("phone")
+    stage.fake.plan.usual = Reply(until=gate)
+    pusher, other = stage.pusher(), stage.pusher()
+    await stage.change(ada)
+
+    for _ in range(6):
+        await pusher.step()
+        stage.clock.now += 4 * SECOND
+        await pusher.step()
+        await other.step()
+    gate.set()
+    await until(pusher, nothing_is_due)
+
+    assert stage.told == {"token of phone": 1}
+
+
+async def test_an_answer_to_a_lost_claim_changes_nothing(stage: Stage):
+    gate, ada = asyncio.Event(), await stage.member("phone")
+    stage.fake.plan.answer("token of phone", Reply(503, until=gate), NEVER)
+    held_up, other = stage.pusher(), stage.pusher()
+    await stage.change(ada)
+
+    async def is_under_way(count: int) -> bool:
+        return len(stage.fake.pushes) == count
+
+    await until(held_up, lambda: is_under_way(1))
+    stage.clock.now += 10 * SECOND
+    await until(other, lambda: is_under_way(2))
+    [before] = await CardPushRow.all().values()
+    gate.set()
+    await held_up.close()
+
+    assert await CardPushRow.all().values() == [before]
+    assert before["claim"] is not None
+
+
+async def test_what_was_claimed_although_the_answer_was_lost_is_given_back_at_the_next_step(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    ada, pusher = await stage.member("phone"), stage.pusher()
+    await stage.change(ada)
+
+    with monkeypatch.context() as cut:
+        cut.setattr(pushes, "claim", lost_afterwards(pushes.claim))
+        with pytest.raises(OSError, match="cut"):
+            await pusher.step()
+    claimed = not await nothing_is_claimed()
+    await until(pusher, nothing_is_due)
+
+    assert claimed
+    assert stage.told == {"token of phone": 1}
+
+
+async def test_what_could_not_be_sent_is_given_back_at_the_next_step(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    ada, pusher = await stage.member("phone"), stage.pusher()
+    await stage.change(ada)
+
+    with monkeypatch.context() as cut:
+        cut.setattr(pushes, "dropped", lost_afterwards(pushes.dropped))
+        with pytest.raises(OSError, match="cut"):
+            await pusher.step()
+    await pusher.close()
+
+    assert await nothing_is_claimed()
+    assert not await nothing_is_due()
+
+
+def lost_afterwards(call: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[None]]:
+    """Return what does the same, and then loses its connection to the database."""
+
+    async def lose(*args: object, **options: object) -> None:
+        await call(*args, **options)
+        raise OSError("the connection was cut")
+
+    return lose
 
 
 async def test_a_device_that_left_meanwhile_is_not_told(stage: Stage):

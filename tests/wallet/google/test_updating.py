@@ -3,15 +3,17 @@
 import asyncio
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import httpx2
 import pytest
+from tortoise.exceptions import OperationalError
 
 from loyalty_graph.config import Settings
 from loyalty_graph.members.models import Member
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.usecases import program_file
-from loyalty_graph.wallet import pushes, voiding
+from loyalty_graph.wallet import claims, pushes, voiding
 from loyalty_graph.wallet.desk import all_templates
 from loyalty_graph.wallet.google import updating
 from loyalty_graph.wallet.google.models import GoogleObjectRow
@@ -20,6 +22,7 @@ from loyalty_graph.wallet.google.updating import GoogleUpdates
 from loyalty_graph.wallet.models import CardPushRow, PassRow
 from loyalty_graph.wallet.pushes import Wanted
 from loyalty_graph.wallet.service import Platform
+from tests.jobs.making import until
 from tests.shop import NOON, open_shop, program
 from tests.tiers.shop import tea, with_tiers
 from tests.wallet.google.making import CLASS_ID, ISSUER, PUBLIC_URL
@@ -264,13 +267,140 @@ async def test_what_a_worker_that_died_had_claimed_is_done_by_another(
     dying.cancel()
     await asyncio.gather(dying, return_exceptions=True)
     stage.fake.is_open.set()
+    stage.updates = GoogleUpdates(stage.desk, clock=lambda: stage.now)
 
     await stage.work_off()
     before = stage.balance(card)
-    stage.later(seconds=121)
+    stage.later(seconds=10)
     await stage.work_off()
 
     assert (before, stage.balance(card)) == (0, 108)
+    assert await stage.waiting() == 0
+
+
+async def test_while_a_request_is_under_way_nobody_else_sends(
+    stage: Stage, ada: Member, card: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(claims, "LOOK_EVERY_S", 0.001)
+    monkeypatch.setattr(updating, "LOOK_EVERY_S", 0.001)
+    other = GoogleUpdates(stage.open_desk(), clock=lambda: stage.now)
+    await stage.present.buy(ada)
+    await stage.changed(card)
+    step = await stage.step_until_asked()
+
+    async def is_renewed() -> bool:
+        return await CardPushRow.filter(due_at=stage.now + claims.LIFE).exists()
+
+    for _ in range(6):
+        stage.later(seconds=4)
+        await until(is_renewed)
+        await other.step()
+    stage.fake.is_open.set()
+    await step
+
+    assert stage.take_asked() == [patch_of(card)]
+    assert stage.balance(card) == 108
+    assert await stage.waiting() == 0
+
+
+async def test_requests_are_cut_off_when_their_claim_cannot_be_renewed_in_time(
+    stage: Stage, ada: Member, card: str, monkeypatch: pytest.MonkeyPatch
+):
+    tried = asyncio.Event()
+
+    async def fail(*_args: object, **_options: object) -> None:
+        tried.set()
+        raise OperationalError("away")
+
+    monkeypatch.setattr(claims, "LOOK_EVERY_S", 0.001)
+    monkeypatch.setattr(pushes, "renew", fail)
+    await stage.present.buy(ada)
+    await stage.changed(card)
+    step = await stage.step_until_asked()
+
+    stage.later(seconds=6)
+    await tried.wait()
+    under_way = stage.line.in_flight
+    stage.later(seconds=1)
+    await step
+    after = stage.line.in_flight
+    stage.fake.is_open.set()
+    await stage.updates.step()
+
+    # Others may not have the claim before 10 s; by then this worker gave it back and has it again.
+    assert (under_way, after) == (1, 0)
+    assert stage.take_asked() == [patch_of(card)] * 2
+    assert stage.balance(card) == 108
+    assert await stage.waiting() == 0
+
+
+async def test_a_worker_who_lost_a_part_of_his_claim_begins_anew_with_the_rest(
+    stage: Stage, ada: Member, card: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(claims, "LOOK_EVERY_S", 0.001)
+    bobs = await stage.card(bob := await stage.shop.enrol())
+    await stage.brought(bobs)
+    stage.take_asked()
+    for one in (ada, bob):
+        await stage.present.buy(one)
+    await stage.changed(card, bobs)
+    step = await stage.step_until_asked(2)
+    await CardPushRow.filter(target=bobs).update(claim=UUID(int=1))
+
+    stage.later(seconds=4)
+    await step
+    cut_off = (stage.balance(card), stage.balance(bobs))
+    stage.fake.is_open.set()
+    await stage.updates.step()
+
+    assert cut_off == (0, 0)
+    assert (stage.balance(card), stage.balance(bobs)) == (108, 0)
+    assert [row.target for row in await CardPushRow.filter(due_at__isnull=False)] == [bobs]
+
+
+async def test_a_worker_whose_claim_is_lost_sends_nothing_more_and_leaves_all_to_the_other(
+    stage: Stage, ada: Member, card: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(claims, "LOOK_EVERY_S", 0.001)
+    await stage.present.buy(ada)
+    await stage.changed(card)
+    step = await stage.step_until_asked()
+    await CardPushRow.all().update(claim=UUID(int=1))
+    [before] = await CardPushRow.all().values()
+
+    stage.later(seconds=4)
+    await step
+    stage.fake.is_open.set()
+    await stage.updates.step()
+
+    assert await CardPushRow.all().values() == [before]
+    assert (stage.line.in_flight, stage.balance(card)) == (0, 0)
+    assert (await PassRow.get()).delivered_tag == 1
+
+
+@pytest.mark.parametrize("what", ["claim", "done"])
+async def test_what_was_claimed_when_the_database_was_lost_is_given_back_at_the_next_step(
+    stage: Stage, ada: Member, card: str, monkeypatch: pytest.MonkeyPatch, what: str
+):
+    call = getattr(pushes, what)
+
+    async def lose(*args: object, **options: object) -> None:
+        if what == "claim":
+            await call(*args, **options)
+        raise OSError("the connection was cut")
+
+    await stage.present.buy(ada)
+    await stage.changed(card)
+
+    with monkeypatch.context() as cut:
+        cut.setattr(pushes, what, lose)
+        with pytest.raises(OSError, match="cut"):
+            await stage.updates.step()
+    claimed = await CardPushRow.filter(claim__isnull=False).count()
+    await stage.updates.step()
+
+    assert claimed == 1
+    assert stage.balance(card) == 108
     assert await stage.waiting() == 0
 
 

@@ -2,6 +2,7 @@
 
 One push for each device and pass type says no more than: look. A claim that is not ended, because
 a process was killed between sending and saying so, comes back: one push more, and nothing lost.
+So may what is answered to a claim that others have taken over meanwhile.
 """
 
 import asyncio
@@ -32,13 +33,12 @@ from loyalty_graph.wallet.apple.models import DeviceRow
 from loyalty_graph.wallet.apple.push_times import PushTimes
 from loyalty_graph.wallet.apple.registrations import forget_device
 from loyalty_graph.wallet.apple.signing import Signer
+from loyalty_graph.wallet.claims import Claims
 from loyalty_graph.wallet.pushes import Push
 from loyalty_graph.wallet.service import Platform
 
 LOOK_EVERY_S = 0.3
 IN_HAND_MAX = 1_000
-CLAIM_LIFE = timedelta(seconds=60)
-"""Longer than a push waits for its stream and then for its answer."""
 SETTLE_AFTER_S = 0.02
 """What is answered within this time is written down together."""
 CLOSE_GRACE_S = 8.0
@@ -70,6 +70,7 @@ class ApplePushes:
 
     def __init__(self, apns: Apns, *, clock: Callable[[], datetime]) -> None:
         self._apns, self._clock = apns, clock
+        self._claims = Claims(Platform.APPLE, apns.topic, clock=clock)
         self._alarm = f"apns.{apns.topic}"
         self._in_hand = 0
         self._answered: list[Answered] = []
@@ -90,6 +91,8 @@ class ApplePushes:
         """Write down what was answered, send what is due, or wait a moment for either."""
         self._news.clear()
         settled = await self._settle()
+        await self._claims.give_back()
+        await self._claims.renew()
         await self._times.count(now=self._clock())
         if not await self._send_due() and not settled:
             await self._wait(LOOK_EVERY_S)
@@ -102,9 +105,11 @@ class ApplePushes:
         while self._in_hand and (left_s := ends_at - loop.time()) > 0:
             self._news.clear()
             await self._settle()
+            await self._claims.renew()
             await self._wait(min(left_s, LOOK_EVERY_S))
         await self._apns.close()
         await self._settle()
+        await self._claims.give_back()
         await self._times.count(now=self._clock())
 
     async def _wait(self, seconds: float) -> None:
@@ -120,14 +125,14 @@ class ApplePushes:
         room = 0 if self._apns.pause_s else most - self._in_hand
         if room <= 0:
             return False
-        now = self._clock()
-        claimed = await pushes.claim(
-            Platform.APPLE, self._apns.topic, limit=room, now=now, until=now + CLAIM_LIFE
-        )
+        claimed = await self._claims.take(room)
         if not claimed:
             return False
-        tokens = await _tokens(self._apns.topic, claimed)
-        await pushes.dropped([push for push in claimed if push.target not in tokens])
+        with self._claims.owed_if_it_fails(claimed):
+            tokens = await _tokens(self._apns.topic, claimed)
+            gone = [push for push in claimed if push.target not in tokens]
+            await pushes.dropped(gone)
+        self._claims.end(gone)
         by_token: defaultdict[str, list[Push]] = defaultdict(list)
         for push in claimed:
             if push.target in tokens:
@@ -159,6 +164,7 @@ class ApplePushes:
             # Writing it down twice does no harm; forgetting it would send it twice.
             self._answered = answered + self._answered
             raise
+        self._claims.end(one.push for one in answered)
         return True
 
     async def _write_down(self, answered: Sequence[Answered], *, now: datetime) -> None:

@@ -21,12 +21,13 @@ TOO_LATE = Answer(Outcome.LATER, "it was not sent in time")
 class Hours:
     """From when to when something may be sent: `clock` tells the moment, after `until` it is late.
 
-    Whoever holds a claim until then may send nothing later: another one's newer state would be
-    overwritten with an older one.
+    Whoever works under a claim may send nothing while it is not his for sure (`are_sure`): another
+    one's newer state would be overwritten with an older one.
     """
 
     clock: Callable[[], datetime]
     until: datetime
+    are_sure: Callable[[], bool] = lambda: True
 
 
 class Sender:
@@ -116,7 +117,7 @@ class Sender:
             return None
         await asyncio.sleep((turn - hours.clock()).total_seconds())
         now = hours.clock()
-        return now if now < hours.until else None
+        return now if now < hours.until and hours.are_sure() else None
 
 
 def notification_refused(answer: Answer) -> bool:

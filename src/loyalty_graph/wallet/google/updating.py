@@ -1,7 +1,8 @@
 """The loop that keeps Google's objects at what their cards show now.
 
 A claimed push says that an object is to change; what it becomes is read when it is sent, so that a
-burst of changes is one request and at most one more, and what comes too late does no harm.
+burst of changes is one request and at most one more. What is under way is cut off before others may
+take its claim over: what they bring is newer.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from uuid import UUID
 from loyalty_graph import alarms
 from loyalty_graph.pauses import chance, full_jitter_s
 from loyalty_graph.wallet import latency, pushes
+from loyalty_graph.wallet.claims import Claims
 from loyalty_graph.wallet.google import budget, given
 from loyalty_graph.wallet.google.answers import Answer, Outcome
 from loyalty_graph.wallet.google.changing import Change, Work, work_for
@@ -27,8 +29,6 @@ from loyalty_graph.wallet.pushes import Push
 from loyalty_graph.wallet.service import Platform
 
 LOOK_EVERY_S = 0.3
-CLAIM_LIFE = timedelta(seconds=120)
-# The rest of the claim is for a request under way: it may take its time, but not longer.
 SENT_WITHIN = timedelta(seconds=60)
 SECONDS_AT_ONCE = 2
 FIRST_PAUSE_MAX_S, PAUSE_MAX_S = 1.0, 300.0
@@ -61,6 +61,7 @@ class GoogleUpdates:
 
     def __init__(self, desk: GoogleDesk, *, clock: Callable[[], datetime]) -> None:
         self._desk, self._clock = desk, clock
+        self._claims = Claims(Platform.GOOGLE, desk.issuer_id, clock=clock)
         self._awake = asyncio.Event()
         self._failures = 0
         # Another process may have raised it, or this one before it was started again.
@@ -78,20 +79,16 @@ class GoogleUpdates:
     async def close(self) -> None:
         """Close the connections to Google."""
         await self._desk.close()
+        await self._claims.give_back()
 
     async def step(self) -> float:
         """Bring what is due to Google, or wait a moment for it; return how long to pause then."""
         self._awake.clear()
-        now = self._clock()
-        claimed = await pushes.claim(
-            Platform.GOOGLE,
-            self._desk.issuer_id,
-            limit=SECONDS_AT_ONCE * self._desk.sender.per_s,
-            now=now,
-            until=now + CLAIM_LIFE,
-        )
+        await self._claims.give_back()
+        claimed = await self._claims.take(SECONDS_AT_ONCE * self._desk.sender.per_s)
         if claimed:
-            return await self._work_off(claimed, now=now)
+            with self._claims.owed_if_it_fails(claimed):
+                return await self._work_off(claimed)
         try:
             async with asyncio.timeout(LOOK_EVERY_S):
                 await self._awake.wait()
@@ -99,11 +96,16 @@ class GoogleUpdates:
             pass
         return 0.0
 
-    async def _work_off(self, claimed: Sequence[Push], *, now: datetime) -> float:
-        work = await work_for(self._desk, claimed, now=now)
-        hours = Hours(self._clock, now + SENT_WITHIN)
-        answers = await self._send(work, hours, taken_at=now)
+    async def _work_off(self, claimed: Sequence[Push]) -> float:
+        claim = claimed[0].claim
+        brought = await self._claims.while_sure(claim, self._bring(claimed))
+        if brought is None:
+            logger.warning("%d changed cards may be another worker's now.", len(claimed))
+            self._claims.owe(claim)
+            return 0.0
+        work, answers = brought
         await self._settle(work, answers)
+        self._claims.end(claimed)
         if any(answer.outcome is Outcome.DONE for answer in answers) or not answers:
             self._failures = 0
             return 0.0
@@ -111,6 +113,13 @@ class GoogleUpdates:
         return full_jitter_s(
             self._failures, first_s=FIRST_PAUSE_MAX_S, longest_s=DOWN_PAUSE_MAX_S, chance=chance()
         )
+
+    async def _bring(self, claimed: Sequence[Push]) -> tuple[Work, list[Answer]]:
+        """Bring to Google what these pushes come to now; return that, and an answer for each."""
+        now, claim = claimed[0].claimed_at, claimed[0].claim
+        work = await work_for(self._desk, claimed, now=now)
+        hours = Hours(self._clock, now + SENT_WITHIN, lambda: self._claims.are_sure(claim))
+        return work, await self._send(work, hours, taken_at=now)
 
     async def _send(self, work: Work, hours: Hours, *, taken_at: datetime) -> list[Answer]:
         """Send the classes that are new, then all changes at once; return an answer for each."""
