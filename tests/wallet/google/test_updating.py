@@ -15,9 +15,11 @@ from loyalty_graph.purchases.rules import Line
 from loyalty_graph.usecases import program_file
 from loyalty_graph.wallet import claims, pushes, voiding
 from loyalty_graph.wallet.desk import all_templates
-from loyalty_graph.wallet.google import updating
+from loyalty_graph.wallet.google import given, updating
+from loyalty_graph.wallet.google.given import Arrived, Given
 from loyalty_graph.wallet.google.models import GoogleObjectRow
 from loyalty_graph.wallet.google.objects import GoogleCard
+from loyalty_graph.wallet.google.rules import Shown
 from loyalty_graph.wallet.google.updating import GoogleUpdates
 from loyalty_graph.wallet.models import CardPushRow, PassRow
 from loyalty_graph.wallet.pushes import Wanted
@@ -402,6 +404,50 @@ async def test_what_was_claimed_when_the_database_was_lost_is_given_back_at_the_
     assert claimed == 1
     assert stage.balance(card) == 108
     assert await stage.waiting() == 0
+
+
+async def test_a_balance_that_is_what_it_was_again_is_sent_when_nobody_knows_what_google_has(
+    stage: Stage, ada: Member, card: str
+):
+    purchase = await stage.present.buy(ada)
+    await stage.changed(card)
+    step = await stage.step_until_asked()
+    # Google does what it was asked to, and the worker dies before it hears of it.
+    stage.object(card)["loyaltyPoints"]["balance"]["int"] = 108
+    step.cancel()
+    await asyncio.gather(step, return_exceptions=True)
+    stage.fake.is_open.set()
+
+    await stage.present.void(purchase)
+    await stage.changed(card)
+    stage.later(seconds=10)
+    await stage.work_off()
+
+    assert stage.balance(card) == 0
+
+
+async def test_what_comes_late_does_not_change_what_google_is_known_to_have(
+    stage: Stage, ada: Member, card: str
+):
+    [first] = await GoogleObjectRow.all().values()
+    row, now = await PassRow.get(), stage.now
+    await stage.present.buy(ada)
+    await stage.brought(card)
+    [before] = await GoogleObjectRow.all().values()
+
+    late = Arrived(
+        row.program_id,
+        row.member_id,
+        card,
+        tag=1,
+        read_at=now,
+        holds_until=None,
+        given=Given(first["given"], Shown(first["balance"], None, None)),
+    )
+    await given.keep([late], now=stage.now)
+
+    assert await GoogleObjectRow.all().values() == [before]
+    assert (await PassRow.get()).delivered_tag == 2
 
 
 async def test_a_worker_that_was_held_up_sends_nothing(

@@ -91,9 +91,10 @@ async def work_for(desk: GoogleDesk, claimed: Sequence[Push], *, now: datetime) 
             work.unusable.append(push)
             continue
         known = before.get((row.program_id, row.serial))
+        # What became of an earlier try is not known: Google may have what it brought, or not.
         new = (
             objects.changes(known.fields, resource)
-            if known and known.fields
+            if known and known.fields and push.attempts == 1
             else desk.whole(resource, settings)
         )
         told = notice(known.shown, given.shown_of(face), now=now) if known else None

@@ -102,12 +102,18 @@ async def _keep(program_id: UUID, arrived: Sequence[Arrived], now: datetime) -> 
     keys = [(one.member_id, Platform.GOOGLE.value, one.serial) for one in arrived]
     columns = ("delivered_tag", "stale_since")
     [rows] = await fetch(program_id, Lookup(PassRow, _PASS, keys, columns, lock=True))
+    # A worker that was held up may come with what another one has overtaken.
+    current = [
+        (key, tag, stale_since, one)
+        for key, hits, one in zip(keys, rows, arrived, strict=True)
+        for tag, stale_since in hits
+        if tag is None or tag <= one.tag
+    ]
     newer = [
         # What changed before it was read is in it.
-        (*key, one.tag, now, max(hits[0][1], one.read_at), one.holds_until)
-        for key, hits, one in zip(keys, rows, arrived, strict=True)
-        # A worker that was held up may come with what another one has overtaken.
-        if hits and (hits[0][0] is None or hits[0][0] < one.tag)
+        (*key, one.tag, now, max(stale_since, one.read_at), one.holds_until)
+        for key, tag, stale_since, one in current
+        if tag is None or tag < one.tag
     ]
     records: list[Row] = [
         (
@@ -118,7 +124,7 @@ async def _keep(program_id: UUID, arrived: Sequence[Arrived], now: datetime) -> 
             one.given.shown.points_expire_at,
             [],
         )
-        for one in arrived
+        for _, _, _, one in current
     ]
     merge = tuple((column, f"excluded.{column}") for column in _GIVEN)
     written = ("delivered_tag", "delivered_at", "stale_since", "holds_until")
