@@ -21,7 +21,9 @@ async def upgrade(town: Town) -> None:
         await one.start()
         if town.workers:
             await town.traded(town.size.before)
-    await asyncio.to_thread(run, "migrate", "--contract", environment=town.environment)
+    # A process that was killed counts as ended a minute later.
+    words = ("migrate", "--contract", "--wait")
+    await asyncio.to_thread(run, *words, environment=town.environment)
 
 
 LAST_ROUNDS: dict[str, dict[str, Trouble]] = {
