@@ -108,6 +108,7 @@ STREET = {
     "drop": drop,
     "refuse": refuse,
     "trickle": trickle,
+    "delay": delay,
     "half_close": half_close,
     "swallow": swallow,
     "lose_requests": lose_requests,

@@ -106,6 +106,16 @@ class Program:
             return log.read().decode(errors="replace")
 
 
+def begun(*words: str, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    """Start a command of the program, whose words nobody reads."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "loyalty_graph", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **PYTHON, **environment},
+    )
+
+
 def run(
     *words: str, environment: Mapping[str, str], statuses: Collection[int] = frozenset({0})
 ) -> str:

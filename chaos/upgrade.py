@@ -2,9 +2,11 @@
 
 import asyncio
 
-from chaos.processes import run
+from chaos.processes import begun, run
 from chaos.town import Town, Trouble
 from chaos.versions import next_version
+
+DIES_WITHIN_S = 2.0
 
 
 async def upgrade(town: Town) -> None:
@@ -14,6 +16,7 @@ async def upgrade(town: Town) -> None:
     """
     newer = await asyncio.to_thread(next_version, town.folder / "next")
     town.environment |= {"PYTHONPATH": newer["PYTHONPATH"]}
+    await _killed_half_way(town)
     await asyncio.to_thread(run, "migrate", environment=town.environment)
     for one in town.programs:
         await one.stop()
@@ -24,6 +27,14 @@ async def upgrade(town: Town) -> None:
     # A process that was killed counts as ended a minute later.
     words = ("migrate", "--contract", "--wait")
     await asyncio.to_thread(run, *words, environment=town.environment)
+
+
+async def _killed_half_way(town: Town) -> None:
+    """Begin to migrate, and die; whoever migrates next goes on from there."""
+    dying = begun("migrate", environment=town.environment)
+    await asyncio.sleep(DIES_WITHIN_S * town.chance.random())
+    dying.kill()
+    dying.wait()
 
 
 LAST_ROUNDS: dict[str, dict[str, Trouble]] = {
