@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from chaos.proxy import Pace, Proxy, Way
 from chaos.town import Town, Trouble
@@ -74,27 +75,23 @@ async def swallow(_town: Town, line: Proxy) -> None:
 
 async def lose_commits(_town: Town, line: Proxy) -> None:
     """Let the server commit, and lose its answer."""
-    for _ in range(DROPS):
-        before = line.cuts
-        line.cut_answer(b"COMMIT")
-        while line.cuts == before:
-            await asyncio.sleep(0.01)
+    await _again_and_again(line, partial(line.cut_answer, b"COMMIT"))
 
 
 async def lose_requests(_town: Town, line: Proxy) -> None:
     """Lose what a till asks for before the API has heard it."""
-    for _ in range(DROPS):
-        before = line.cuts
-        line.cut_request(b"idempotencyKey")
-        while line.cuts == before:
-            await asyncio.sleep(0.01)
+    await _again_and_again(line, partial(line.cut_request, b"idempotencyKey"))
 
 
 async def lose_answers(_town: Town, line: Proxy) -> None:
     """Let the API do what it is asked, and lose what it answers."""
+    await _again_and_again(line, partial(line.cut_answer, b"idempotencyKey"))
+
+
+async def _again_and_again(line: Proxy, cut: Callable[[], None]) -> None:
     for _ in range(DROPS):
         before = line.cuts
-        line.cut_answer(b"idempotencyKey")
+        cut()
         while line.cuts == before:
             await asyncio.sleep(0.01)
 

@@ -14,7 +14,7 @@ from loyalty_graph.clock import utc_now
 from loyalty_graph.db import contract, migrate, migrating, pending, standing
 from loyalty_graph.db.transactions import connection
 from loyalty_graph.errors import DatabaseError, DatabaseNewerError
-from tests.db.phases import INDEX, NEWER, OLDER, sales, steps_in
+from tests.db.phases import INDEX, NEWER, sales, steps_in
 from tests.db.support import ROOT, empty_database, opened
 
 pytestmark = pytest.mark.chaos
@@ -29,16 +29,6 @@ async def url(server: str, tmp_path: Path) -> AsyncIterator[str]:
     """An empty database."""
     async with empty_database(server, tmp_path) as place:
         yield place
-
-
-@pytest.fixture
-def older(tmp_path: Path) -> Path:
-    return steps_in(tmp_path / "older", OLDER)
-
-
-@pytest.fixture
-def newer(tmp_path: Path) -> Path:
-    return steps_in(tmp_path / "newer", NEWER)
 
 
 @pytest.fixture

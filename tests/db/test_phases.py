@@ -18,7 +18,7 @@ from loyalty_graph.db.migration_steps import load
 from loyalty_graph.db.processes import running_process
 from loyalty_graph.db.transactions import connection, transaction
 from loyalty_graph.errors import DatabaseError, DatabaseNewerError
-from tests.db.phases import BACKFILL, CONTRACT, EXPAND, INDEX, NEWER, OLDER, sales, steps_in
+from tests.db.phases import BACKFILL, CONTRACT, EXPAND, INDEX, NEWER, sales, steps_in
 from tests.db.support import empty_database, opened
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -30,16 +30,6 @@ async def client(server: str, tmp_path: Path) -> AsyncIterator[BaseDBAsyncClient
     """An empty database, opened."""
     async with empty_database(server, tmp_path) as url, opened(url) as client:
         yield client
-
-
-@pytest.fixture
-def older(tmp_path: Path) -> Path:
-    return steps_in(tmp_path / "older", OLDER)
-
-
-@pytest.fixture
-def newer(tmp_path: Path) -> Path:
-    return steps_in(tmp_path / "newer", NEWER)
 
 
 async def rows(query: str) -> list[tuple[Any, ...]]:
