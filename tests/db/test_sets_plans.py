@@ -74,6 +74,19 @@ async def test_an_update_planned_on_an_empty_table_uses_every_column_of_its_key(
     assert sorted(key_columns(plan)) == sorted(["program_id", *by])
 
 
+@pytest.mark.parametrize("single", [True, False])
+async def test_a_lock_planned_on_an_empty_table_uses_every_column_of_its_key(
+    database: BaseDBAsyncClient, *, single: bool
+):
+    kinds = {"$1": "$1::uuid", "$2": "$2::uuid" if single else "$2::uuid[]"}
+    sql = set_postgres.lock_sql(AccountRow, "member_id", single=single)
+
+    plan = await plan_of(re.sub(r"\$\d", lambda mark: kinds[mark[0]], sql))
+
+    assert "Seq Scan" not in plan
+    assert sorted(key_columns(plan)) == ["member_id", "program_id"]
+
+
 @transaction
 async def plan_of(sql: str) -> str:
     """Return how the statement runs on tables that are empty and were never analysed."""

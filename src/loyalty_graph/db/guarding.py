@@ -63,6 +63,9 @@ class GuardedTransaction(TransactionalDBClient):
     async def take(self) -> None:
         """Wait for a connection nobody else writes through; a cancelled wait takes nothing."""
 
+    async def open(self) -> None:
+        """Begin what was put off until there is something to say."""
+
     @abstractmethod
     async def give_back(self) -> None:
         """Let others have the connection."""
@@ -129,6 +132,7 @@ class GuardedConnection(ReleasingConnection):
     async def ensure_connection(self) -> None:
         """Refuse a transaction that has ended; an open one has its connection."""
         self.client.refuse_when_ended()
+        await self.client.open()
 
 
 class GuardedContext(TransactionContext):

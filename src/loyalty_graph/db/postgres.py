@@ -10,6 +10,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient as StockClient
@@ -64,6 +65,8 @@ SOCKET_OPTIONS = {
 # Sent with BEGIN in one message this costs no round trip, and it leaves the reads outside
 # transactions (catalogue, reports) their sequential scans.
 BEGIN = "BEGIN; SET LOCAL enable_seqscan = off"
+
+_prepared_on: WeakKeyDictionary[asyncpg.Connection, dict[str, str]] = WeakKeyDictionary()
 
 DRIVER_ERRORS = (
     OSError,
@@ -191,6 +194,7 @@ class PostgresTransaction(GuardedTransaction, _Translating, StockTransaction):
 
     _parent: "PostgresClient | PostgresTransaction"
     _taken_from: asyncpg.Pool
+    _unsent = ""
 
     @property
     def storage(self) -> Storage:  # type: ignore[override] # a transaction has its parent's
@@ -218,8 +222,45 @@ class PostgresTransaction(GuardedTransaction, _Translating, StockTransaction):
         await self._taken_from.release(self._connection)
 
     async def begin(self) -> None:
-        """Begin with READ COMMITTED; our decisions lock the rows they rest on."""
-        await self.send(BEGIN)
+        """Begin with READ COMMITTED; our decisions lock the rows they rest on.
+
+        It is sent when there is something else to send, which may go along with it.
+        """
+        self._unsent = BEGIN
+
+    async def open(self) -> None:
+        """Send BEGIN before the first statement."""
+        if isinstance(self._parent, PostgresTransaction):
+            await self._parent.open()
+        elif self._unsent:
+            await self._send_begin()
+
+    async def begin_with(self, statement: str, kinds: str, *values: str) -> bool:
+        """Begin with a statement, in one message; False when it has begun already.
+
+        The server keeps the plan of the statement; its parameters are of these `kinds`, and its
+        `values` are written as in SQL. What it finds is not told.
+        """
+        async with self._lock:
+            self.refuse_when_ended()
+            if not self._unsent:
+                return False
+            name = await self._prepared(statement, kinds)
+            await self._send_begin(f"; EXECUTE {name} ({', '.join(values)})")
+            return True
+
+    async def _send_begin(self, more: str = "") -> None:
+        begin, self._unsent = self._unsent, ""
+        await self.send(begin + more)
+
+    async def _prepared(self, statement: str, kinds: str) -> str:
+        """Return under which name the server knows a statement on this connection."""
+        known = _prepared_on.setdefault(self._connection._con, {})
+        if statement not in known:
+            name = f"prepared_{len(known)}"
+            await self.send(f"PREPARE {name} ({kinds}) AS {statement}")
+            known[statement] = name
+        return known[statement]
 
     async def commit(self) -> None:
         """Make it durable.
@@ -231,6 +272,9 @@ class PostgresTransaction(GuardedTransaction, _Translating, StockTransaction):
         self.refuse_when_ended()
         self._closing = True
         async with self._lock:
+            if self._unsent:
+                self._finalized = True
+                return
             was_sent = self._is_open()
             try:
                 tag = await self.send("COMMIT")
@@ -247,10 +291,11 @@ class PostgresTransaction(GuardedTransaction, _Translating, StockTransaction):
         """Undo it; a connection that cannot even do that is dropped, which undoes it too."""
         self._closing = True
         async with self._lock:
-            try:
-                await self.send("ROLLBACK")
-            except BaseORMException:
-                self._drop()
+            if not self._unsent:
+                try:
+                    await self.send("ROLLBACK")
+                except BaseORMException:
+                    self._drop()
         self._finalized = True
 
     def _is_open(self) -> bool:
