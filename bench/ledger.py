@@ -11,15 +11,17 @@ import random
 import sqlite3
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import uvicorn
+from tortoise.backends.base.executor import EXECUTOR_CACHE
 
 from bench.rows import Measured, Row, alternate, row
 from bench.servers import TPCB_SCALE, postgres
@@ -44,6 +46,8 @@ SQLITE_CALLERS = 64
 LINES = (Line("GROCERY", 3, 249), Line("PRODUCE", 1, 399), Line("BAKERY", 2, 120, 40))
 
 Buy = Callable[[purchases.RecordPurchase], Awaitable[purchases.PurchaseRecorded]]
+Town = tuple[UUID, list[Reference]]
+"""A programme and its members."""
 
 
 def against_tpcb() -> list[Row]:
@@ -108,27 +112,43 @@ class Shop:
 
     @classmethod
     @contextmanager
-    def open(cls, url: str) -> Iterator["Shop"]:
+    def open(
+        cls, url: str, fill: Callable[[], Coroutine[Any, Any, Town]] | None = None
+    ) -> Iterator["Shop"]:
+        """Open a database, and fill it unless `fill` says what is in it."""
+        # Tortoise keeps the SQL that it wrote for another database.
+        EXECUTOR_CACHE.clear()
         # As the server runs.
         loop = uvicorn.Config("").get_loop_factory()
         with collected_rarely(), asyncio.Runner(loop_factory=loop) as runner:
             database = open_database(url)
             runner.run(database.__aenter__())
             try:
-                program_id, found = runner.run(_filled())
+                program_id, found = runner.run((fill or filled)())
                 chance = random.Random(1)  # noqa: S311 - no secret
                 dialect = "sqlite" if url.startswith("sqlite") else "postgres"
-                yield cls(runner, program_id, found, count(), chance, dialect)
+                # A database that is opened again has receipts of before.
+                numbers = count(time.time_ns() // 1_000)
+                yield cls(runner, program_id, found, numbers, chance, dialect)
             finally:
                 runner.run(database.__aexit__(None, None, None))
 
-    def gathered(self, callers: int, *, seconds: float = ROUND_S) -> float:
-        """Return the purchases per second of so many callers whose calls are gathered."""
-        return self.runner.run(self._gathered(callers, seconds))
+    def gathered(
+        self,
+        callers: int,
+        *,
+        seconds: float = ROUND_S,
+        buyers: Sequence[Reference] | None = None,
+    ) -> float:
+        """Return the purchases per second of so many callers whose calls are gathered.
 
-    async def _gathered(self, callers: int, seconds: float) -> float:
+        They buy for any of the `buyers`, or of all members.
+        """
+        return self.runner.run(self._gathered(callers, seconds, buyers or self.members))
+
+    async def _gathered(self, callers: int, seconds: float, buyers: Sequence[Reference]) -> float:
         async with Gatherer(self._record, **GATHERING[self.dialect]) as buy:
-            return await self._rate(buy, callers, seconds)
+            return await self._rate(buy, callers, seconds, buyers)
 
     async def _record(
         self, commands: list[purchases.RecordPurchase]
@@ -137,20 +157,22 @@ class Shop:
 
     def one_by_one(self, callers: int) -> float:
         """Return the purchases per second of so many callers with a transaction each."""
-        return self.runner.run(self._rate(self._record_one, callers, ROUND_S))
+        return self.runner.run(self._rate(self._record_one, callers, ROUND_S, self.members))
 
     async def _record_one(self, command: purchases.RecordPurchase) -> purchases.PurchaseRecorded:
         [answer] = await purchases.record(self.program_id, [command], now=utc_now())
         assert isinstance(answer, purchases.PurchaseRecorded), "the bench sells what can be bought"
         return answer
 
-    async def _rate(self, buy: Buy, callers: int, seconds: float) -> float:
+    async def _rate(
+        self, buy: Buy, callers: int, seconds: float, buyers: Sequence[Reference]
+    ) -> float:
         done = 0
 
         async def call() -> None:
             nonlocal done
             while time.perf_counter() < end:
-                await buy(self._receipt())
+                await buy(self.receipt(self.chance.choice(buyers)))
                 done += 1
 
         begun = time.perf_counter()
@@ -158,13 +180,13 @@ class Shop:
         await asyncio.gather(*(call() for _ in range(callers)))
         return done / (time.perf_counter() - begun)
 
-    def _receipt(self) -> purchases.RecordPurchase:
-        """Return the next purchase, of any member."""
+    def receipt(self, buyer: Reference) -> purchases.RecordPurchase:
+        """Return the member's next purchase."""
         number = next(self.numbers)
         return purchases.RecordPurchase(
             caller="partner:bench",
             idempotency_key=f"key-{self.chance.getrandbits(64):016x}-{number}",
-            member=self.chance.choice(self.members),
+            member=buyer,
             source="till",
             external_id=f"receipt-{number}",
             purchased_at=utc_now() - timedelta(seconds=1),
@@ -173,18 +195,18 @@ class Shop:
         )
 
 
-async def _filled() -> tuple[UUID, list[Reference]]:
-    """Make the schema, the programme and its members."""
+async def filled(many: int = MEMBERS) -> Town:
+    """Make the schema, the programme and so many members."""
     await migrate()
     now = datetime(2026, 1, 1, tzinfo=UTC)
     program = await program_file.load(
         program_file.read(bundled("presets/corner-grocer.toml")), now=now
     )
     found: list[Reference] = []
-    for first in range(0, MEMBERS, ENROL_AT_ONCE):
+    for first in range(0, many, ENROL_AT_ONCE):
         wanted = [
             members.Enrolment(Profile(external_id=f"member-{number}"))
-            for number in range(first, first + ENROL_AT_ONCE)
+            for number in range(first, min(many, first + ENROL_AT_ONCE))
         ]
         enrolled = await members.enrol(program.program_id, wanted, now=utc_now())
         found += [Reference(ReferenceKind.ID, str(member.id)) for member in enrolled]
