@@ -36,6 +36,22 @@ def row(
     }
 
 
+def skipped(suite: str, name: str, unit: str, *, against: str, bar: float, why: str) -> Row:
+    """Return the row of what was not measured, and why; it neither holds nor fails."""
+    return {
+        "suite": suite,
+        "name": name,
+        "value": None,
+        "unit": unit,
+        "against": f"{against}, skipped: {why}",
+        "against_value": None,
+        "ratio": None,
+        "bar": bar,
+        "holds": None,
+        "skipped": why,
+    }
+
+
 def alternate(one: Callable[[], float], other: Callable[[], float]) -> tuple[float, float]:
     """Return both figures of the round whose ratio is the median.
 

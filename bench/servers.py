@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -31,6 +32,11 @@ class Server:
         asyncio.run(_ask(self.url, f"CREATE DATABASE {name}"))
         return urlunsplit(urlsplit(self.url)._replace(path=f"/{name}"))
 
+    def run(self, database: str, *scripts: str) -> None:
+        """Run SQL in a database, script by script."""
+        for script in scripts:
+            asyncio.run(_run(self.url.replace("/postgres?", f"/{database}?"), script))
+
     def prepare_tpcb(self) -> None:
         """Fill the database that `tpcb_rate` runs on."""
         self.database(TPCB_DATABASE)
@@ -38,15 +44,26 @@ class Server:
 
     def tpcb_rate(self, clients: int, seconds: int) -> float:
         """Return the TPC-B transactions per second of so many clients with prepared statements."""
+        return self.script_rate(TPCB_DATABASE, clients, seconds)
+
+    def script_rate(
+        self, database: str, clients: int, seconds: int, script: Path | None = None
+    ) -> float:
+        """Return how often per second so many clients run a script of pgbench's, or its TPC-B.
+
+        Statements are prepared.
+        """
         threads = min(clients, 2)
-        options = ("-n", "-M", "prepared", "-c", str(clients), "-j", str(threads))
-        report = self._pgbench(*options, "-T", str(seconds))
+        options = ["-n", "-M", "prepared", "-c", str(clients), "-j", str(threads)]
+        if script is not None:
+            options += ["-f", str(script)]
+        report = self._pgbench(*options, "-T", str(seconds), database=database)
         found = re.search(r"^tps = ([\d.]+) \(without initial", report, re.MULTILINE)
         assert found, f"pgbench said something else: {report}"
         return float(found[1])
 
-    def _pgbench(self, *options: str) -> str:
-        where = self.url.replace("/postgres?", f"/{TPCB_DATABASE}?")
+    def _pgbench(self, *options: str, database: str = TPCB_DATABASE) -> str:
+        where = self.url.replace("/postgres?", f"/{database}?")
         command = [f"{self.programs}/pgbench", *options, where]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
@@ -68,6 +85,14 @@ def postgres() -> Iterator[Server]:
         yield Server(url, str(POSTGRES_BIN_PATH), f"PostgreSQL {version}")
     finally:
         running.cleanup()
+
+
+async def _run(url: str, script: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(script)
+    finally:
+        await connection.close()
 
 
 async def _ask(url: str, statement: str) -> str:
