@@ -1,8 +1,8 @@
 """The two sides of the `api` suite, each a process of its own: our API, and plain Starlette.
 
 `python -m bench.api_servers fill URL FOLDER` makes a shop and prints what the requests need;
-`python -m bench.api_servers ours|split|plain URL FOLDER` serves it and prints the port. The plain
-side checks the token too and answers with the same JSON.
+`python -m bench.api_servers ours|split|called|clocked|plain URL FOLDER` serves it and prints the
+port. The plain side checks the token too and answers with the same JSON.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 from bench.api_plain import plain
 from bench.api_shop import fill
 from bench.api_split import split
+from bench.http_split import called, clocked
 from loyalty_graph.app import create_app
 from loyalty_graph.config import Settings
 
@@ -35,6 +36,8 @@ async def serve(app: Starlette) -> None:
 SIDES: dict[str, Callable[[str, str], Starlette]] = {
     "ours": lambda url, folder: create_app(Settings(database_url=url, data_dir=Path(folder))),
     "split": lambda url, folder: split(Settings(database_url=url, data_dir=Path(folder))),
+    "called": lambda url, folder: called(Settings(database_url=url, data_dir=Path(folder))),
+    "clocked": lambda url, folder: clocked(Settings(database_url=url, data_dir=Path(folder))),
     "plain": plain,
 }
 
