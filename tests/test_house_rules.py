@@ -114,3 +114,13 @@ def test_decisions_are_numbered_one_by_one():
     assert [path.name[:5] for path in paths] == [f"{n:04}-" for n in range(1, len(paths) + 1)]
     for number, path in enumerate(paths, start=1):
         assert path.read_text().startswith(f"# {number}. "), path.name
+
+
+@pytest.mark.parametrize(
+    "path", sorted(PACKAGE.rglob("models.py")), ids=lambda path: str(path.relative_to(PACKAGE))
+)
+def test_each_index_says_who_reads_it(path: Path):
+    lines = path.read_text().splitlines()
+    for place, line in enumerate(lines):
+        if line.strip().startswith(("Index(", "indexes = [Index(")):
+            assert lines[place - 1].strip().startswith("#"), f"line {place + 1}"

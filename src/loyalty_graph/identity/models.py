@@ -120,6 +120,8 @@ class AuditEntry(Model):
             Personal("before", "after", "reason"),
         ]
         indexes = [
+            # The audit log of one member.
             Index("program_id", "member_id", "id", name="audit_entry_of_member"),
+            # The audit log of what one actor did.
             Index("program_id", "actor", "id", name="audit_entry_by"),
         ]

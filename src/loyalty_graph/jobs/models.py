@@ -32,6 +32,7 @@ class JobRow(Model):
             PrimaryKey("program_id", "id"),
             Unique("program_id", "kind", "key", name="job_once"),
         ]
+        # Read by whoever claims jobs.
         indexes = [Index("kind", "due_at", name="job_due", where="dead_at IS NULL")]
 
 

@@ -52,8 +52,8 @@ class AccountRow(Model):
             Check("pending_points >= 0", name="account_pending_not_negative"),
             FillFactor(70),
         ]
-        # Only accounts whose points slide are in it.
         indexes = [
+            # The jobs that expire points and tell of it before; only where points slide.
             Index("program_id", "lapses_at", name="account_due", where="lapses_at IS NOT NULL")
         ]
 
@@ -132,6 +132,7 @@ class LotRow(Model):
             FillFactor(80),
         ]
         indexes = [
+            # What can be spent, soonest to end first, and what is left by the day it ends.
             Index(
                 "program_id",
                 "member_id",
@@ -140,8 +141,9 @@ class LotRow(Model):
                 name="lot_open",
                 where="remaining_points > 0",
             ),
+            # The jobs that expire points and tell of it before.
             Index("program_id", "expires_at", name="lot_due", where="remaining_points > 0"),
-            # Only lots that ever waited are in it.
+            # The job that activates points; only lots that ever waited are in it.
             Index(
                 "program_id",
                 "is_pending",
@@ -194,6 +196,7 @@ class HoldRow(Model):
             ),
             FillFactor(80),
         ]
+        # The job that releases holds whose time is over.
         indexes = [Index("program_id", "ends_at", name="points_hold_open", where="state = 'HELD'")]
 
 
@@ -303,7 +306,9 @@ class PointsTransferRow(Model):
             FillFactor(90),
         ]
         indexes = [
+            # What a member gave in a day and in a year, for its limits.
             Index("program_id", "member_id", "sent_at", name="points_transfer_sent"),
+            # The job that delivers what a crash has left on its way.
             Index("program_id", "sent_at", name="points_transfer_open", where="state = 'SENT'"),
         ]
 
@@ -338,6 +343,7 @@ class CheckpointHeadRow(Model):
     class Meta(Model.Meta):
         table = "checkpoint_head"
         constraints = [PrimaryKey("program_id", "member_id", "number"), AppendOnly()]
+        # What a checkpoint covers, when it is checked.
         indexes = [Index("program_id", "number", name="checkpoint_head_number")]
 
 
@@ -365,4 +371,5 @@ class ApprovalRow(Model):
             Check("points <> 0", name="approval_moves_points"),
             Personal("reason", "note"),
         ]
+        # The approvals of a programme, newest first.
         indexes = [Index("program_id", "id", name="approval_newest")]

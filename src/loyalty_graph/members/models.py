@@ -34,7 +34,9 @@ class Member(Model):
             ),
         ]
         indexes = [
+            # The job that sees birthdays.
             Index("program_id", "birthday", name="member_birthday", where="birthday IS NOT NULL"),
+            # The job that sees anniversaries.
             Index("program_id", "enrolled_at", name="member_enrolled"),
         ]
 
@@ -86,6 +88,7 @@ class MemberMerge(Model):
     class Meta(Model.Meta):
         table = "member_merge"
         constraints = [PrimaryKey("program_id", "member_id", "id")]
+        # Whose points a survivor holds.
         indexes = [Index("program_id", "into_id", name="member_merged")]
 
 

@@ -34,9 +34,11 @@ class FactRow(Model):
         ]
         # Only the first costs anything when a fact is written; the others begin with its number.
         indexes = [
+            # The step that gives facts their numbers.
             Index("id", name="fact_unnumbered", where="sequence IS NULL"),
-            # Few facts are changes, so this one costs nothing either.
+            # What goes into the audit log; few facts are changes, so this one costs nothing either.
             Index("id", name="fact_to_audit", where="sequence IS NULL AND change IS NOT NULL"),
+            # Live operations of one member.
             Index(
                 "program_id",
                 "member_id",

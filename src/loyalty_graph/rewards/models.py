@@ -80,8 +80,11 @@ class RedemptionRow(Model):
             FillFactor(80),
         ]
         indexes = [
+            # Counts what is gone of a reward when its stock is counted anew.
             Index("program_id", "reward", name="redemption_stock", where="NOT restocked"),
+            # The job that releases holds whose time is over.
             Index("program_id", "held_until", name="redemption_held", where="state = 'HELD'"),
+            # The job that ends codes whose time is over.
             Index("program_id", "expires_at", name="redemption_issued", where="state = 'ISSUED'"),
         ]
 
@@ -112,6 +115,7 @@ class VoucherRow(Model):
             FillFactor(80),
         ]
         indexes = [
+            # The job that ends vouchers, and the report of what is outstanding.
             Index(
                 "program_id",
                 "expires_at",

@@ -68,6 +68,7 @@ class MemberSubscription(Model):
             Personal("card"),
         ]
         indexes = [
+            # The job that renews, ends and reminds.
             Index(
                 "program_id",
                 "next_step_at",
@@ -143,6 +144,7 @@ class SubscriptionPayment(Model):
             PrimaryKey("program_id", "provider", "external_id"),
             Check("amount_minor > 0", name="subscription_payment_amount_positive"),
         ]
+        # The payments of a subscription.
         indexes = [Index("program_id", "subscription_id", name="subscription_payment_of")]
 
 
@@ -163,4 +165,5 @@ class SubscriptionSaving(Model):
             PrimaryKey("program_id", "member_id", "reference"),
             Check("saved_minor > 0", name="subscription_saving_positive"),
         ]
+        # What a subscription has saved.
         indexes = [Index("program_id", "subscription_id", name="subscription_saving_of")]

@@ -46,6 +46,7 @@ class TierStanding(Model):
         table = "tier_standing"
         constraints = [PrimaryKey("program_id", "member_id"), FillFactor(70)]
         indexes = [
+            # The job that reviews tiers.
             Index("program_id", "review_at", name="tier_review_due", where="review_at IS NOT NULL")
         ]
 

@@ -65,6 +65,8 @@ class GoogleCallbackRow(Model):
     class Meta(Model.Meta):
         table = "google_callback"
         indexes = (
+            # Whether a later callback of a pass is known.
             Index("serial", "expires_at", name="google_callback_of_pass"),
+            # Takes away those that nobody can send again.
             Index("expires_at", name="google_callback_expiry"),
         )
