@@ -179,7 +179,7 @@ NEWER = "INSERT INTO applied_migration (name) VALUES ('9999_later');"
     [
         ("foreign", "DATABASE_NOT_OURS This database belongs to something else (it holds invoice)"),
         ("newer", "DATABASE_NEWER A newer Loyalty Graph has written this database (9999_later)"),
-        ("no database", "DATABASE The database "),
+        ("no database", "DATABASE_DAMAGED The database "),
     ],
 )
 def test_a_file_that_is_not_ours_to_use_is_refused_unchanged(

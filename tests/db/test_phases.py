@@ -143,6 +143,25 @@ async def test_nothing_is_taken_from_an_older_process_that_runs(
     assert await nets() == [(1, 2)], "what the older one sold meanwhile is filled"
 
 
+async def test_a_contraction_that_another_process_begins_meanwhile_fills_first_all_the_same(
+    client: BaseDBAsyncClient, older: Path, newer: Path, monkeypatch: pytest.MonkeyPatch
+):
+    await migrate(folder=older)
+    await migrate(folder=newer)
+    await sell(1)
+    announce = migrating._Course._announce
+
+    async def second(course: Any, step: Any, now: datetime) -> bool:
+        await announce(course, step, now)
+        return await announce(course, step, now)
+
+    monkeypatch.setattr(migrating._Course, "_announce", second)
+    taken = await contract(now=NOW, folder=newer)
+
+    assert taken == ["0003_fill_net", "0004_drop_total"]
+    assert await nets() == [(1, 2)]
+
+
 async def test_what_was_contracted_before_stays_filled(
     client: BaseDBAsyncClient, newer: Path, tmp_path: Path
 ):

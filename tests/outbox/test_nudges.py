@@ -171,16 +171,18 @@ async def test_a_process_does_what_its_settings_say(valkey: ValkeyServer, tmp_pa
     def names(settings: Settings) -> list[str]:
         return [loop.name for loop in serving_duties(settings, live, clock=utc_now)]
 
-    assert names(alone) == ["live", "numbering", "roll-outs", "jobs"]
+    assert names(alone) == ["live", "storage", "numbering", "roll-outs", "jobs"]
     assert live.is_nudged() is False
-    assert names(shared) == ["live", "hearing nudges", "telling nudges"]
+    assert names(shared) == ["live", "storage", "hearing nudges", "telling nudges"]
     assert live.is_nudged() is False
     assert [loop.name for loop in worker_duties(alone, clock=utc_now)] == [
+        "storage",
         "numbering",
         "roll-outs",
         "jobs",
     ]
     assert [loop.name for loop in worker_duties(shared, clock=utc_now)] == [
+        "storage",
         "telling nudges",
         "numbering",
         "roll-outs",

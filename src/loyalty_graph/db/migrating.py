@@ -270,8 +270,8 @@ class _Course:
         return last is not None
 
     async def _is_mine(self, step: Migration) -> bool:
-        """Say whether a step is still to be taken, now that nobody else migrates."""
-        if step not in await self.waiting():
+        """Say whether a step is the next to be taken, now that nobody else migrates."""
+        if [step] != (await self.waiting())[:1]:
             return False
         self._tell(step)
         return True
