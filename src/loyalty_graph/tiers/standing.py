@@ -314,6 +314,8 @@ def _judged_value(scheme: Scheme, standing: Standing, at: datetime) -> int:
 
 
 def _changed(before: Standing, after: Standing, kind: ChangeKind, at: datetime) -> Step:
+    if after is before:
+        return before, ()
     if replace(after, amounts=before.amounts) != before:
         after = replace(after, is_moved=True)
     if after.tier == before.tier:
