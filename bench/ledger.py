@@ -113,9 +113,15 @@ class Shop:
     @classmethod
     @contextmanager
     def open(
-        cls, url: str, fill: Callable[[], Coroutine[Any, Any, Town]] | None = None
+        cls,
+        url: str,
+        fill: Callable[[], Coroutine[Any, Any, Town]] | None = None,
+        numbers: "count[int] | None" = None,
     ) -> Iterator["Shop"]:
-        """Open a database, and fill it unless `fill` says what is in it."""
+        """Open a database, and fill it unless `fill` says what is in it.
+
+        One that was open before goes on with its receipts' `numbers`.
+        """
         # Tortoise keeps the SQL that it wrote for another database.
         EXECUTOR_CACHE.clear()
         # As the server runs.
@@ -127,9 +133,7 @@ class Shop:
                 program_id, found = runner.run((fill or filled)())
                 chance = random.Random(1)  # noqa: S311 - no secret
                 dialect = "sqlite" if url.startswith("sqlite") else "postgres"
-                # A database that is opened again has receipts of before.
-                numbers = count(time.time_ns() // 1_000)
-                yield cls(runner, program_id, found, numbers, chance, dialect)
+                yield cls(runner, program_id, found, numbers or count(), chance, dialect)
             finally:
                 runner.run(database.__aexit__(None, None, None))
 
