@@ -52,10 +52,12 @@ def skipped(suite: str, name: str, unit: str, *, against: str, bar: float, why: 
     }
 
 
-def alternate(one: Callable[[], float], other: Callable[[], float]) -> tuple[float, float]:
+def alternate(
+    one: Callable[[], float], other: Callable[[], float], *, rounds: int = ROUNDS
+) -> tuple[float, float]:
     """Return both figures of the round whose ratio is the median.
 
     The two take turns, so that a busy moment of the machine hits both.
     """
-    pairs = sorted(((one(), other()) for _ in range(ROUNDS)), key=lambda pair: pair[0] / pair[1])
-    return pairs[ROUNDS // 2]
+    pairs = sorted(((one(), other()) for _ in range(rounds)), key=lambda pair: pair[0] / pair[1])
+    return pairs[rounds // 2]
