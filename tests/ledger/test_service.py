@@ -40,9 +40,9 @@ def earn(account: Account, *lots: tuple[int, int]) -> None:
 
 
 @transaction
-async def ada_earns(*lots: tuple[int, int]) -> None:
-    found = await service.load_accounts(PROGRAM, [ADA])
-    earn(found[ADA], *lots)
+async def ada_earns(*lots: tuple[int, int], member_id: UUID = ADA) -> None:
+    found = await service.load_accounts(PROGRAM, [member_id])
+    earn(found[member_id], *lots)
     await store(PROGRAM, service.writes(found.values()))
 
 
@@ -136,6 +136,22 @@ async def test_members_with_points_past_their_date_are_found():
 
     assert found == [[], [ADA], [ADA]]
     assert others == []
+
+
+async def test_of_those_whose_points_have_ended_no_more_is_read_than_is_asked_for():
+    await ada_earns((10, 3), (20, 2))
+    await ada_earns((10, 1), (10, 4), member_id=BOB)
+
+    found = [
+        await due.members_with_due_lots(PROGRAM, terms=PLAIN, now=NOON + 9 * DAY, limit=limit)
+        for limit in (1, 3, 4)
+    ]
+
+    assert found == [[BOB], [BOB, ADA], [BOB, ADA]]
+    await ada_earns((10, 1), member_id=BOB)
+    assert await due.members_with_due_lots(PROGRAM, terms=PLAIN, now=NOON + 9 * DAY, limit=2) == [
+        BOB
+    ]
 
 
 @transaction

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from tortoise.expressions import Q
+from tortoise.queryset import QuerySet
 
 from loyalty_graph.db.member_lists import members_of
 from loyalty_graph.db.sets import table_name
@@ -29,8 +30,8 @@ async def members_with_due_lots(
         has_ended |= Q(told_expires_at__isnull=True)
     rows = LotRow.filter(
         has_ended, program_id=program_id, expires_at__lte=now, remaining_points__gt=0
-    ).distinct()
-    return await members_of(rows, limit=limit)
+    )
+    return await _soonest(rows, "expires_at", limit=limit)
 
 
 async def members_to_tell(
@@ -45,16 +46,25 @@ async def members_to_tell(
         told_expires_at__isnull=True,
         is_pending=False,
         remaining_points__gt=0,
-    ).distinct()
-    return await members_of(rows, limit=limit)
+    )
+    return await _soonest(rows, "expires_at", limit=limit)
 
 
 async def members_with_points_to_activate(
     program_id: UUID, *, now: datetime, limit: int
 ) -> list[UUID]:
     """Return members who hold pending points whose time has come, at most `limit` of them."""
-    rows = LotRow.filter(program_id=program_id, is_pending=True, activates_at__lte=now).distinct()
-    return await members_of(rows, limit=limit)
+    rows = LotRow.filter(program_id=program_id, is_pending=True, activates_at__lte=now)
+    return await _soonest(rows, "activates_at", limit=limit)
+
+
+async def _soonest(rows: QuerySet[LotRow], by: str, *, limit: int) -> list[UUID]:
+    """Return whose the first of these lots are, each member once, at most `limit` of them.
+
+    An index holds the lots in this order. Whoever asks for so many distinct members has all that
+    are due read for each batch of them.
+    """
+    return list(dict.fromkeys(await members_of(rows.order_by(by), limit=limit)))
 
 
 _DATE = (
@@ -68,15 +78,20 @@ _IS_UNTOLD = f"{_TOLD} is null"
 async def _sliding(condition: str, program_id: UUID, *moments: datetime, limit: int) -> list[UUID]:
     """Return members with an open lot dated up to the first of the moments, if a condition holds.
 
-    Accounts and lots are looked up by the dates of each, so that neither is read as a whole.
+    Accounts and lots are looked up by the dates of each, the soonest first, so that neither is read
+    as a whole.
     """
     both = f"""select lot.member_id::text from {table_name(AccountRow)} account
         join {table_name(LotRow)} lot on lot.program_id = account.program_id
             and lot.member_id = account.member_id
         where account.program_id = $1 and lot.program_id = $1 and lot.remaining_points > 0
             and not lot.is_pending and {condition}"""  # noqa: S608 - our own text
+    first = [
+        f"select * from ({both} and {date} <= $2 order by {date} limit {limit}) {name}"  # noqa: S608 - our own text
+        for date, name in (("account.lapses_at", "lapsed"), ("lot.expires_at", "ended"))
+    ]
     rows = await read(
-        f"{both} and account.lapses_at <= $2 union {both} and lot.expires_at <= $2 limit {limit}",
+        f"{' union '.join(first)} limit {limit}",
         program_id,
         *moments,
     )
