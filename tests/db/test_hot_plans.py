@@ -27,7 +27,6 @@ MINUTE = timedelta(minutes=1)
 STATEMENT = re.compile(r"(select|with|insert|update|delete)\b", re.IGNORECASE)
 COPIES = 2_000
 AT_LEAST = 50
-AT_LEAST = 50
 ALWAYS_SMALL = {"program", "program_version", "earning_rules", "lease", "fact_count", "job"}
 """A programme has few of these, however long it runs; of jobs only those still to be done."""
 
@@ -94,7 +93,9 @@ async def test_on_postgresql_no_hot_statement_scans_a_table_that_grows(
         await do_what_is_done_all_day()
     connection = await asyncpg.connect(database_url)
     try:
-        while_few = await scanned_on_postgres(connection, said.values())
+        # Outside of transactions a few rows may be scanned: with more of them it is planned anew.
+        inside = [one for one in said.values() if one.is_inside]
+        while_few = await scanned_on_postgres(connection, inside)
         await multiply_on_postgres(connection)
         once_many = await scanned_on_postgres(connection, said.values())
     finally:
