@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from loyalty_graph.config import Settings
+from loyalty_graph.errors import DuplicatePaymentError, NotFoundError
+from loyalty_graph.ledger.models import AccountRow
 from loyalty_graph.members.models import Member
 from loyalty_graph.outbox import CardMark, FactRow
 from loyalty_graph.subscriptions import reads
@@ -193,6 +195,70 @@ async def test_one_that_fails_does_not_hold_up_the_others(
 
     found = sorted([await sandbox.status(key) for key in keys])
     assert found == ["ACTIVE", "ACTIVE", "ACTIVE", "ACTIVE", "PAST_DUE"]
+
+
+async def test_one_without_an_account_does_not_hold_up_the_others(sandbox: Club):
+    members = [await sandbox.shop.enrol() for _ in range(3)]
+    keys = [(await sandbox.subscribe(one, card="ok")).key for one in members]
+    sandbox.now += 31 * DAY
+    await AccountRow.filter(member_id=members[1].id).delete()
+
+    with pytest.raises(ExceptionGroup) as failed:
+        await sandbox.renew()
+
+    assert [type(one) for one in failed.value.exceptions] == [NotFoundError]
+    stored = {one.id: one.opened for one in await MemberSubscription.all()}
+    assert [stored[key] for _, key in keys] == [2, 1, 2]
+
+
+class ForgetfulBilling(LocalBilling):
+    """Gives every charge the same id."""
+
+    async def charge(self, charge: Charge) -> Charged:
+        return Charged("one for all", (await super().charge(charge)).outcome)
+
+
+async def test_one_payment_that_is_refused_does_not_undo_the_others(sandbox: Club):
+    keys = [(await sandbox.subscribe(await sandbox.shop.enrol(), card="ok")).key for _ in range(2)]
+    sandbox.now += 31 * DAY
+    billing = {LOCAL: ForgetfulBilling(lambda: sandbox.now)}
+
+    with pytest.raises(ExceptionGroup) as failed:
+        await renewals.run(sandbox.shop.program_id, billing=billing, now=sandbox.now)
+
+    assert [type(one) for one in failed.value.exceptions] == [DuplicatePaymentError]
+    assert sorted([await sandbox.status(key) for key in keys]) == ["ACTIVE", "PAST_DUE"]
+
+
+async def test_a_card_is_tried_once_in_a_run_however_late_that_is(sandbox: Club):
+    await sandbox.subscribe(await sandbox.shop.enrol(), card="ok")
+    await MemberSubscription.all().update(card="declined")
+    sandbox.now += 31 * DAY + 5 * DAY
+
+    runs = []
+    for _ in range(3):
+        count = await sandbox.renew()
+        failed = await SubscriptionPayment.filter(outcome=PaymentOutcome.FAILED).count()
+        runs.append((count, failed))
+
+    assert runs == [(1, 1), (1, 2), (1, 3)]
+
+
+async def test_a_batch_that_holds_only_what_was_looked_at_before_does_not_end_a_run(
+    sandbox: Club, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(renewals, "SUBSCRIPTIONS_AT_ONCE", 1)
+    await sandbox.subscribe(await sandbox.shop.enrol(), card="ok")
+    await MemberSubscription.all().update(card="declined")
+    sandbox.now += 4 * DAY
+    late = (await sandbox.subscribe(await sandbox.shop.enrol(), card="ok")).key
+    sandbox.now += 32 * DAY
+
+    count = await sandbox.renew()
+
+    assert count == 2
+    assert (await MemberSubscription.get(id=late[1])).opened == 2
+    assert await SubscriptionPayment.filter(outcome=PaymentOutcome.FAILED).count() == 1
 
 
 async def test_without_our_provider_nothing_is_collected(sandbox: Club):

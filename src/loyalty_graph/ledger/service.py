@@ -235,11 +235,17 @@ async def forgiveness(
 
 async def is_posted(program_id: UUID, member_id: UUID, kind: Kind, reference: str) -> bool:
     """Return whether the member has a transfer of this kind with this reference."""
-    key = (member_id, kind, reference)
-    [[found]] = await fetch(
-        program_id, Lookup(TransferRow, ("member_id", "kind", "reference"), [key], ("sequence",))
+    return bool(await posted(program_id, [(member_id, kind, reference)]))
+
+
+async def posted(
+    program_id: UUID, keys: Sequence[tuple[UUID, Kind, str]]
+) -> set[tuple[UUID, Kind, str]]:
+    """Return for which of these (member, kind, reference) there is a transfer."""
+    [found] = await fetch(
+        program_id, Lookup(TransferRow, ("member_id", "kind", "reference"), keys, ("sequence",))
     )
-    return bool(found)
+    return {key for key, rows in zip(keys, found, strict=True) if rows}
 
 
 async def origins(program_id: UUID, account: Account, purchase_id: UUID) -> set[int]:

@@ -532,7 +532,7 @@ CREATE TABLE "member_subscription" (
     CONSTRAINT "member_subscription_credit_not_negative" CHECK (credit_minor >= 0)
 );
 CREATE UNIQUE INDEX "member_subscription_one" ON "member_subscription" ("program_id", "member_id") WHERE status <> 'EXPIRED';
-CREATE INDEX "member_subscription_due" ON "member_subscription" ("program_id", "next_step_at") WHERE next_step_at IS NOT NULL;
+CREATE INDEX "member_subscription_due" ON "member_subscription" ("program_id", "next_step_at", "id") WHERE next_step_at IS NOT NULL;
 CREATE TABLE "member_subscription_past" (
     "id" CHAR(36) NOT NULL,
     "program_id" CHAR(36) NOT NULL,

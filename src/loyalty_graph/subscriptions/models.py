@@ -72,6 +72,7 @@ class MemberSubscription(Model):
             Index(
                 "program_id",
                 "next_step_at",
+                "id",
                 name="member_subscription_due",
                 where="next_step_at IS NOT NULL",
             )

@@ -8,9 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
+from tortoise.expressions import Q
 
 from loyalty_graph.db import assert_in_transaction
-from loyalty_graph.db.sets import Insert, Lookup, Row, Update, Upsert, Write
+from loyalty_graph.db.sets import Insert, Lookup, Row, Update, Upsert, Write, fetch
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.stored import read_stored
 from loyalty_graph.subscriptions.course import Change, State, Terms, next_step_at
@@ -233,12 +234,32 @@ def saving_write(
     return Insert(SubscriptionSaving, columns, [(reference, *key, benefit, saved_minor, at)])
 
 
+DuePlace = tuple[datetime, UUID]
+"""Since when something is to be done about a subscription, and its id."""
+
+
 async def due(
-    program_id: UUID, *, now: datetime, after: UUID | None, limit: int
-) -> list[SubscriptionKey]:
-    """Return subscriptions that something is to be done about, in the order of their ids."""
+    program_id: UUID, *, now: datetime, after: DuePlace | None, limit: int
+) -> list[tuple[DuePlace, SubscriptionKey]]:
+    """Return subscriptions that something is to be done about, the longest due first."""
     found = MemberSubscription.filter(program_id=program_id, next_step_at__lte=now)
     if after is not None:
-        found = found.filter(id__gt=after)
-    rows: Any = await found.order_by("id").limit(limit).values_list("member_id", "id")
-    return [(member_id, key) for member_id, key in rows]
+        at, key = after
+        later_ones = Q(next_step_at__gt=at) | Q(next_step_at=at, id__gt=key)
+        found = found.filter(later_ones, next_step_at__gte=at)
+    rows: Any = (
+        await found.order_by("next_step_at", "id")
+        .limit(limit)
+        .values_list("next_step_at", "member_id", "id")
+    )
+    return [((at, key), (member_id, key)) for at, member_id, key in rows]
+
+
+async def still_due(
+    program_id: UUID, keys: Sequence[SubscriptionKey], *, now: datetime, after: DuePlace
+) -> set[SubscriptionKey]:
+    """Return which of these are due after a place, though they were looked at before it."""
+    lookup = Lookup(MemberSubscription, ("member_id", "id"), keys, ("next_step_at",))
+    [found] = await fetch(program_id, lookup)
+    ends = {key: rows[0][0] for key, rows in zip(keys, found, strict=True) if rows}
+    return {key for key, at in ends.items() if at and at <= now and (at, key[1]) > after}

@@ -72,7 +72,7 @@ class Desk:
     changes: list[Change] = field(default_factory=list)
     actor: str = ""
     passed: int = 0
-    besides: list[list[list[Row]]] = field(default_factory=list)
+    besides: list[list[Row]] = field(default_factory=list)
 
     def take(self, course: Course) -> None:
         """Take what happened to the subscription."""
@@ -82,6 +82,14 @@ class Desk:
 
     async def keep(self) -> None:
         """Store the subscription, its facts and the mark on its cards, and what the batch holds."""
+        await keep_all(self.batch, [self])
+
+    def add(self, *, is_welcomed: bool) -> None:
+        """Add the subscription, its facts and the mark on its cards to the batch.
+
+        With the first period that is paid come the plan's welcome points, unless the member was
+        given them before.
+        """
         batch = self.batch
         batch.writes += subscriptions.writes(
             self.before, self.held, self.changes, self.terms, now=batch.now
@@ -92,21 +100,20 @@ class Desk:
         if passed:
             stood = passed[-1].after
         tell(batch, self.held, asked, actor=self.actor, stood=stood)
-        await self._welcome()
+        if self.may_welcome and not is_welcomed:
+            self._welcome()
         if self.before is None or self.before.state != self.held.state:
             batch.shown.add(self.account.member_id)
-        await batch.store()
 
-    async def _welcome(self) -> None:
-        """Give the plan's welcome points with the first period that is paid, once to a member."""
-        points = self.terms.plan.welcome_points
+    @property
+    def may_welcome(self) -> bool:
+        """Return whether the member gets the plan's welcome points, if for the first time."""
         has_paid = any(change.event is Event.OPEN_PERIOD for change in self.changes)
-        if not (points and has_paid) or self.account.status != ledger.ACTIVE:
-            return
-        if await ledger_service.is_posted(
-            self.batch.program_id, self.account.member_id, Kind.ADJUST, WELCOME
-        ):
-            return
+        is_active = self.account.status == ledger.ACTIVE
+        return bool(self.terms.plan.welcome_points) and has_paid and is_active
+
+    def _welcome(self) -> None:
+        points = self.terms.plan.welcome_points
         plan, now = self.terms.plan, self.batch.now
         cause = ledger.Cause(
             reference=WELCOME,
@@ -126,6 +133,16 @@ class Desk:
             points=points,
             balance=self.account.balance,
         )
+
+
+async def keep_all(batch: posting.Batch, desks: Sequence[Desk]) -> None:
+    """Store these subscriptions of a batch, no member's twice, and what the batch holds."""
+    wanted = [desk.account.member_id for desk in desks if desk.may_welcome]
+    keys = [(one, Kind.ADJUST, WELCOME) for one in wanted]
+    welcomed = await ledger_service.posted(batch.program_id, keys) if keys else set()
+    for desk in desks:
+        desk.add(is_welcomed=(desk.account.member_id, Kind.ADJUST, WELCOME) in welcomed)
+    await batch.store()
 
 
 def tell(
@@ -173,20 +190,39 @@ async def open_desk(
     Raises:
         NotFoundError: No such subscription.
     """
-    lookups = [subscriptions.by_key([key]), *besides]
-    batch = await posting.load(program_id, [command], now=now, besides=lookups)
-    [rows], *others = batch.found
-    member_id = batch.members[0]
-    account = batch.accounts.get(member_id) if member_id else None
-    if account is None or not rows:
-        raise NotFoundError("subscription", key[1], field="subscriptionId")
-    version = await programs.in_force(program_id, now, now=now)
-    held = subscriptions.held_of(rows[0])
-    terms = await subscriptions.terms(program_id, held.state, version)
-    desk = Desk(batch, version, account, held, held, terms, besides=others)
-    desk.take(advance(held.state, terms, now))
-    desk.actor, desk.passed = command.claim.caller, len(desk.changes)
+    _, [desk] = await open_desks(program_id, [command], [key], now=now, besides=besides)
+    if isinstance(desk, NotFoundError):
+        raise desk
     return desk
+
+
+async def open_desks(
+    program_id: UUID,
+    commands: Sequence[posting.Command],
+    keys: Sequence[SubscriptionKey],
+    *,
+    now: datetime,
+    besides: Sequence[Lookup] = (),
+) -> tuple[posting.Batch, list[Desk | NotFoundError]]:
+    """Load subscriptions as one batch, and let each run on to now; or say that there is none."""
+    lookups = [subscriptions.by_key(keys), *besides]
+    batch = await posting.load(program_id, commands, now=now, besides=lookups)
+    version = await programs.in_force(program_id, now, now=now)
+    desks: list[Desk | NotFoundError] = []
+    for place, (command, key) in enumerate(zip(commands, keys, strict=True)):
+        rows, *others = (found[place] for found in batch.found)
+        member_id = batch.members[place]
+        account = batch.accounts.get(member_id) if member_id else None
+        if account is None or not rows:
+            desks.append(NotFoundError("subscription", key[1], field="subscriptionId"))
+            continue
+        held = subscriptions.held_of(rows[0])
+        terms = await subscriptions.terms(program_id, held.state, version)
+        desk = Desk(batch, version, account, held, held, terms, besides=others)
+        desk.take(advance(held.state, terms, now))
+        desk.actor, desk.passed = command.claim.caller, len(desk.changes)
+        desks.append(desk)
+    return batch, desks
 
 
 def by_id(member_id: UUID) -> Reference:

@@ -1,6 +1,6 @@
 """Payments of subscriptions: told by whoever collects them, or collected for a sandbox."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from loyalty_graph.db.sets import Row, fetch
 from loyalty_graph.errors import (
     DuplicatePaymentError,
     InvalidInputError,
+    LoyaltyError,
     SubscriptionExpiredError,
 )
 from loyalty_graph.idempotency import Claim, claim
@@ -22,9 +23,15 @@ from loyalty_graph.subscriptions import service as subscriptions
 from loyalty_graph.subscriptions.billing import LOCAL, BillingProvider, Charge
 from loyalty_graph.subscriptions.course import advance, attempt_at, due_minor
 from loyalty_graph.subscriptions.rules import PRICE_MAX, PaymentOutcome
-from loyalty_graph.subscriptions.service import Payment, SubscriptionKey
+from loyalty_graph.subscriptions.service import Held, Payment, SubscriptionKey
 from loyalty_graph.usecases import posting
-from loyalty_graph.usecases.subscription_desk import Desk, SubscriptionDone, by_id, open_desk
+from loyalty_graph.usecases.subscription_desk import (
+    Desk,
+    SubscriptionDone,
+    by_id,
+    keep_all,
+    open_desks,
+)
 
 PROVIDER_LENGTH_MAX = 20
 EXTERNAL_ID_LENGTH_MAX = 100
@@ -58,8 +65,6 @@ class RecordPayment:
         return claim(self.caller, self.idempotency_key, {"recordSubscriptionPayment": given})
 
 
-@posting.settling_conflicts
-@transaction
 async def record_payment(
     program_id: UUID, command: RecordPayment, *, now: datetime
 ) -> SubscriptionDone:
@@ -73,30 +78,69 @@ async def record_payment(
         DuplicatePaymentError: The external id is another payment's.
         IdempotencyMismatchError: The key was used with other input.
     """
-    payment = command.payment
-    _check(command)
-    desk = await open_desk(
+    [done] = await record_payments(program_id, [command], now=now)
+    if isinstance(done, LoyaltyError):
+        raise done
+    return done
+
+
+@posting.settling_conflicts
+@transaction
+async def record_payments(
+    program_id: UUID, commands: Sequence[RecordPayment], *, now: datetime
+) -> list[SubscriptionDone | LoyaltyError]:
+    """Take payments, no two of one subscription; one answer or refusal for each, in order."""
+    return await posting.answer_each(
+        commands, _check, lambda sound: _record_sound(program_id, sound, now=now)
+    )
+
+
+async def _record_sound(
+    program_id: UUID, commands: Sequence[RecordPayment], *, now: datetime
+) -> list[SubscriptionDone | LoyaltyError]:
+    payments = [command.payment for command in commands]
+    batch, desks = await open_desks(
         program_id,
-        command,
-        payment.key,
+        commands,
+        [one.key for one in payments],
         now=now,
         besides=[
-            subscriptions.payments([(payment.provider, payment.external_id)]),
-            subscriptions.of_members([payment.key[0]], limit=1),
+            subscriptions.payments([(one.provider, one.external_id) for one in payments]),
+            subscriptions.of_members([one.key[0] for one in payments], limit=1),
         ],
     )
-    if (earlier := desk.batch.earlier(0)) is not None:
+    taken: list[Desk] = []
+    answers = posting.decide_each(
+        commands, lambda place, command: _record(desks[place], place, command, taken)
+    )
+    if taken:
+        await keep_all(batch, taken)
+    return answers
+
+
+def _record(
+    desk: Desk | LoyaltyError, place: int, command: RecordPayment, taken: list[Desk]
+) -> SubscriptionDone:
+    """Decide about one payment; a desk that takes it is to be kept.
+
+    Raises:
+        LoyaltyError: It is refused.
+    """
+    if isinstance(desk, LoyaltyError):
+        raise desk
+    payment, batch = command.payment, desk.batch
+    if (earlier := batch.earlier(place)) is not None:
         return SubscriptionDone.replay(earlier)
-    [[known], [newest]] = desk.besides
+    known, newest = desk.besides
     if known:
         _check_same(command, known[0])
         return SubscriptionDone(payment.key, replayed=True)
-    desk.version.settings.check_time(payment.paid_at, now=now, field="paidAt")
+    desk.version.settings.check_time(payment.paid_at, now=batch.now, field="paidAt")
     _take(desk, payment, subscriptions.held_of(newest[0]).key)
     done = SubscriptionDone(payment.key)
-    desk.batch.writes.append(payment.write(now=now))
-    desk.batch.answer(0, done.kept())
-    await desk.keep()
+    batch.writes.append(payment.write(now=batch.now))
+    batch.answer(place, done.kept())
+    taken.append(desk)
     return done
 
 
@@ -153,26 +197,74 @@ async def collect(
 
     The charge has the same key until its outcome is recorded, so a crash in between charges once.
     """
-    [[rows]] = await fetch(program_id, subscriptions.by_key([key]))
-    held = subscriptions.held_of(rows[0])
+    for failure in await collect_all(program_id, [key], billing=billing, now=now):
+        raise failure
+
+
+async def collect_all(
+    program_id: UUID,
+    keys: Sequence[SubscriptionKey],
+    *,
+    billing: Mapping[str, BillingProvider],
+    now: datetime,
+) -> list[Exception]:
+    """Collect the fees of these subscriptions as `collect` does; return what went wrong.
+
+    The outcomes are recorded together. One that fails does not hold up the others.
+    """
+    failures: list[Exception] = []
+    outcomes: list[RecordPayment] = []
+    for held, charge in await _charges(program_id, keys, now=now):
+        provider = billing.get(held.provider or "")
+        if provider is None:
+            continue
+        try:
+            charged = await provider.charge(charge)
+        except Exception as error:  # noqa: BLE001 - the others come first; the caller is told
+            failures.append(error)
+            continue
+        amount, outcome = charge.amount_minor, charged.outcome
+        payment = Payment(held.provider or "", charged.external_id, held.key, outcome, amount, now)
+        outcomes.append(RecordPayment(COLLECTOR, charge.key, payment, is_dated=False))
+    if outcomes:
+        failures += await _record_outcomes(program_id, outcomes, now=now)
+    return failures
+
+
+async def _charges(
+    program_id: UUID, keys: Sequence[SubscriptionKey], *, now: datetime
+) -> list[tuple[Held, Charge]]:
+    """Return the fees that are due now, and are collected from a card that is known."""
+    [found] = await fetch(program_id, subscriptions.by_key(keys))
     version = await programs.in_force(program_id, now, now=now)
-    terms = await subscriptions.terms(program_id, held.state, version)
-    state, _ = advance(held.state, terms, now)
-    at = attempt_at(state, terms)
-    provider = billing.get(held.provider or "")
-    if provider is None or held.card is None or at is None or at > now:
-        return
-    attempt = state.failed_attempts + 1
-    charge = Charge(
-        key=f"{held.id}:{state.opened}:{attempt}",
-        card=held.card,
-        amount_minor=due_minor(state, terms),
-        currency=version.settings.currency,
-        attempt=attempt,
-    )
-    charged = await provider.charge(charge)
-    payment = Payment(
-        held.provider or "", charged.external_id, key, charged.outcome, charge.amount_minor, now
-    )
-    command = RecordPayment(COLLECTOR, charge.key, payment, is_dated=False)
-    await record_payment(program_id, command, now=now)
+    charges: list[tuple[Held, Charge]] = []
+    for held in (subscriptions.held_of(row) for rows in found for row in rows):
+        terms = await subscriptions.terms(program_id, held.state, version)
+        state, _ = advance(held.state, terms, now)
+        at = attempt_at(state, terms)
+        if held.card is None or at is None or at > now:
+            continue
+        attempt = state.failed_attempts + 1
+        charge = Charge(
+            key=f"{held.id}:{state.opened}:{attempt}",
+            card=held.card,
+            amount_minor=due_minor(state, terms),
+            currency=version.settings.currency,
+            attempt=attempt,
+        )
+        charges.append((held, charge))
+    return charges
+
+
+async def _record_outcomes(
+    program_id: UUID, outcomes: Sequence[RecordPayment], *, now: datetime
+) -> list[Exception]:
+    """Record what became of charges, together, or when that fails each alone."""
+    try:
+        answers = await record_payments(program_id, outcomes, now=now)
+    except Exception as error:  # noqa: BLE001 - one of them may be to blame; the caller is told
+        if len(outcomes) == 1:
+            return [error]
+        alone = [await _record_outcomes(program_id, [one], now=now) for one in outcomes]
+        return [failure for failures in alone for failure in failures]
+    return [one for one in answers if isinstance(one, LoyaltyError)]
