@@ -18,6 +18,7 @@ from tortoise.models import Model
 
 from loyalty_graph.db import statements
 from loyalty_graph.db.constraints import PrimaryKey
+from loyalty_graph.db.json_text import JSONText
 from loyalty_graph.db.sets import Insert, Lookup
 from loyalty_graph.errors import IdempotencyMismatchError, InvalidInputError
 
@@ -35,7 +36,7 @@ class IdempotencyRow(Model):
     program_id: UUID = fields.UUIDField()
     caller = fields.CharField(max_length=80)
     input_hash: bytes = fields.BinaryField()
-    result: dict[str, Any] = fields.JSONField()
+    result: dict[str, Any] = JSONText()
     created_at: datetime = fields.DatetimeField()
 
     class Meta(Model.Meta):

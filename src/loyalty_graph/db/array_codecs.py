@@ -79,6 +79,7 @@ ELEMENTS = (
     Element("int2", 21, 1005, struct.Struct(">h").pack, _receive_number, "h"),
     Element("int4", 23, 1007, struct.Struct(">i").pack, _receive_number, "i"),
     Element("text", 25, 1009, str.encode, bytes.decode),
+    Element("json", 114, 199, str.encode, bytes.decode),
     Element("date", 1082, 1182, _send_day, _receive_day),
     Element("timestamptz", 1184, 1185, _send_instant, _receive_instant),
     Element("uuid", 2950, 2951, _send_uuid, lambda sent: UUID(bytes=sent)),

@@ -16,6 +16,7 @@ from loyalty_graph.db.constraints import (
     PrimaryKey,
     Unique,
 )
+from loyalty_graph.db.json_text import JSONText
 
 
 class AccountRow(Model):
@@ -80,7 +81,7 @@ class TransferRow(Model):
     rule_version: int | None = fields.IntField(null=True)
     text: str = fields.TextField()
     actor = fields.CharField(max_length=80)
-    explanation: dict[str, Any] | None = fields.JSONField(null=True)
+    explanation: dict[str, Any] | None = JSONText(null=True)
     salt: bytes = fields.BinaryField()
     details_hash: bytes = fields.BinaryField()
     hash: bytes = fields.BinaryField()

@@ -364,8 +364,8 @@ CREATE TABLE "fact" (
     "member_id" UUID,
     "kind" VARCHAR(40) NOT NULL,
     "at" TIMESTAMPTZ NOT NULL,
-    "payload" JSONB NOT NULL,
-    "change" JSONB,
+    "payload" JSON NOT NULL,
+    "change" JSON,
     "sequence" BIGINT,
     CONSTRAINT "fact_pkey" PRIMARY KEY ("program_id", "id")
 );
@@ -412,7 +412,7 @@ CREATE TABLE "idempotency" (
     "program_id" UUID NOT NULL,
     "caller" VARCHAR(80) NOT NULL,
     "input_hash" BYTEA NOT NULL,
-    "result" JSONB NOT NULL,
+    "result" JSON NOT NULL,
     "created_at" TIMESTAMPTZ NOT NULL,
     CONSTRAINT "idempotency_pkey" PRIMARY KEY ("program_id", "caller", "key")
 );
@@ -984,7 +984,7 @@ CREATE TABLE "transfer" (
     "rule_version" INT,
     "text" TEXT NOT NULL,
     "actor" VARCHAR(80) NOT NULL,
-    "explanation" JSONB,
+    "explanation" JSON,
     "salt" BYTEA NOT NULL,
     "details_hash" BYTEA NOT NULL,
     "hash" BYTEA NOT NULL,

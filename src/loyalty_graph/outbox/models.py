@@ -8,6 +8,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from loyalty_graph.db.constraints import FillFactor, Index, Personal, PrimaryKey, Unique
+from loyalty_graph.db.json_text import JSONText
 
 
 class FactRow(Model):
@@ -21,8 +22,8 @@ class FactRow(Model):
     member_id: UUID | None = fields.UUIDField(null=True)
     kind = fields.CharField(max_length=40)
     at: datetime = fields.DatetimeField()
-    payload: dict[str, Any] = fields.JSONField()
-    change: dict[str, Any] | None = fields.JSONField(null=True)
+    payload: dict[str, Any] = JSONText()
+    change: dict[str, Any] | None = JSONText(null=True)
     sequence: int | None = fields.BigIntField(null=True)
 
     class Meta(Model.Meta):

@@ -81,7 +81,7 @@ def _quarter() -> str:
 def _rules() -> tuple[str, str]:
     """Return what gives an entry's rules one by one, and what each of them is called."""
     if _is_postgres():
-        return "jsonb_array_elements(t.explanation -> 'rules') as rule(one)", "rule.one"
+        return "json_array_elements(t.explanation -> 'rules') as rule(one)", "rule.one"
     return "json_each(t.explanation, '$.rules') as rule", "rule.value"
 
 
