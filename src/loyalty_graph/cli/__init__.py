@@ -24,6 +24,7 @@ from loyalty_graph.cli.passes import pass_app
 from loyalty_graph.cli.presets import show_presets
 from loyalty_graph.cli.previews import draw_card
 from loyalty_graph.cli.programs import program_app
+from loyalty_graph.cli.purchase_imports import purchases_app
 from loyalty_graph.cli.purchases import purchase
 from loyalty_graph.cli.rates import rates_app
 from loyalty_graph.cli.reports import report_app
@@ -57,6 +58,7 @@ app.command("audit")(auditing.show)
 pass_app.command("preview")(draw_card)
 app.add_typer(activity_app, name="activity")
 app.add_typer(balances_app, name="balances")
+app.add_typer(purchases_app, name="purchases")
 app.add_typer(device_app, name="device")
 pass_app.command("rollouts")(rollouts.show)
 pass_app.command("pause")(rollouts.pause)

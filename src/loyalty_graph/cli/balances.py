@@ -55,7 +55,7 @@ def import_file(
     The whole file is checked first: when a row is wrong, nothing is imported. An import that was
     stopped goes on where it was when it is called again; rows that were imported before are left.
     """
-    given, now = _open(file, source), utc_now()
+    given, now = open_file(file, source), utc_now()
 
     async def work() -> Progress | BalanceCheck:
         program_id = await chosen_program(program)
@@ -70,7 +70,7 @@ def import_file(
     if as_json:
         print_json({**told, "dry_run": dry_run, "faults": faults})
     else:
-        _print_faults(str(file), faults, told["refused"])
+        print_faults(str(file), faults, told["refused"])
         _print(done)
     raise typer.Exit(1 if faults else 0)
 
@@ -98,7 +98,7 @@ def list_imports(
         console.print("There was no import of balances.")
 
 
-def _open(path: Path, source: str) -> balances.BalanceFile:
+def open_file(path: Path, source: str) -> balances.BalanceFile:
     """Return a file to be read; what is no UTF-8 in it is told with its row.
 
     Raises:
@@ -151,7 +151,8 @@ def _faults(done: Progress | BalanceCheck) -> list[RowFault]:
     return [RowFault(**one) for one in done.faults]
 
 
-def _print_faults(name: str, faults: list[RowFault], count: int) -> None:
+def print_faults(name: str, faults: list[RowFault], count: int) -> None:
+    """Say what is wrong with the first rows, and with how many more."""
     for one in faults[:FAULTS_SHOWN_MAX]:
         column = f"{one.field}: " if one.field else ""
         errors.print(f"[bold]{escape(name)}:{one.line}[/]: {column}{escape(one.message)}")

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -40,6 +40,8 @@ LOTS = "lots"
 _PROFILE = {"firstName": "first_name", "lastName": "last_name", "externalId": "external_id"}
 
 
+RawRow = tuple[int, Mapping[str, Any] | LoyaltyError]
+"""The number of a line, with its cells by their columns, or what is wrong with it."""
 _Lots = tuple[tuple[Part, ...], InvalidInputError | None]
 """Lots, and what is wrong with them if some have ended."""
 
@@ -99,8 +101,7 @@ def rows_of(
     Points without a date expire like those earned `now`. Of a file whose columns cannot be used,
     or that is no CSV from some line on, nothing is yielded after that fault.
     """
-    raw = _csv_rows(lines) if form is BalanceFormat.CSV else _json_rows(lines)
-    for line, given in raw:
+    for line, given in raw_rows(lines, form, COLUMNS, whole=LOTS):
         if isinstance(given, LoyaltyError):
             yield RowFault.of(line, given)
             continue
@@ -110,12 +111,24 @@ def rows_of(
             yield RowFault.of(line, error)
 
 
-def _csv_rows(lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, Any] | LoyaltyError]]:
+def raw_rows(
+    lines: Iterable[str], form: BalanceFormat, columns: Sequence[str], *, whole: str
+) -> Iterator[RawRow]:
+    """Yield the cells of each row of a file that has some of these columns, or what is wrong.
+
+    In JSON a row may also hold a list by the name `whole`.
+    """
+    if form is BalanceFormat.CSV:
+        return _csv_rows(lines, columns)
+    return _json_rows(lines, (*columns, whole))
+
+
+def _csv_rows(lines: Iterable[str], columns: Sequence[str]) -> Iterator[RawRow]:
     reader = csv.reader(lines, strict=True)
     line = 1
     try:
         names = [cell.strip().lower() for cell in next(reader, [])]
-        if fault := _wrong_names(names):
+        if fault := _wrong_names(names, columns):
             yield line, InvalidInputError(fault)
             return
         line = reader.line_num + 1
@@ -133,9 +146,9 @@ def _cells(names: list[str], cells: list[str]) -> Mapping[str, Any] | LoyaltyErr
     return dict(zip(names, cells, strict=True))
 
 
-def _wrong_names(names: list[str]) -> str | None:
-    if unknown := [name for name in names if name not in COLUMNS]:
-        return f"There is no column {shown(unknown[0])!r}; use some of {', '.join(COLUMNS)}."
+def _wrong_names(names: list[str], columns: Sequence[str]) -> str | None:
+    if unknown := [name for name in names if name not in columns]:
+        return f"There is no column {shown(unknown[0])!r}; use some of {', '.join(columns)}."
     if twice := [name for place, name in enumerate(names) if name in names[:place]]:
         return f"The column {twice[0]} stands twice."
     if not FINDING.keys() & set(names):
@@ -143,22 +156,22 @@ def _wrong_names(names: list[str]) -> str | None:
     return None
 
 
-def _json_rows(lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, Any] | LoyaltyError]]:
+def _json_rows(lines: Iterable[str], names: Sequence[str]) -> Iterator[RawRow]:
     for line, text in enumerate(lines, 1):
         if text.strip():
-            yield line, _json_object(text)
+            yield line, _json_object(text, names)
 
 
-def _json_object(text: str) -> Mapping[str, Any] | LoyaltyError:
+def _json_object(text: str, names: Sequence[str]) -> Mapping[str, Any] | LoyaltyError:
     try:
         given = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         return InvalidInputError(f"It is no JSON: {error.msg}, at character {error.pos + 1}.")
     if not isinstance(given, dict):
         return InvalidInputError("It is no JSON object.")
-    if unknown := [shown(name) for name in given if name not in {*COLUMNS, LOTS}]:
+    if unknown := [shown(name) for name in given if name not in names]:
         return InvalidInputError(
-            f"There is no field {unknown[0]!r}; use some of {', '.join((*COLUMNS, LOTS))}."
+            f"There is no field {unknown[0]!r}; use some of {', '.join(names)}."
         )
     return given
 
@@ -166,7 +179,7 @@ def _json_object(text: str) -> Mapping[str, Any] | LoyaltyError:
 def _row(
     line: int, given: Mapping[str, Any], settings: ProgramSettings, now: datetime
 ) -> BalanceRow:
-    cell = _Cells(given)
+    cell = Cells(given)
     tier, tier_until = cell.text("tier"), cell.parsed("tier_until", _moment(settings))
     if (tier is None) != (tier_until is None):
         raise InvalidInputError("A tier and its end go together.", field="tier_until")
@@ -176,7 +189,7 @@ def _row(
     return BalanceRow(
         line=line,
         key=_key(cell.text("key") or str(line)),
-        references=_references(cell),
+        references=references(cell),
         profile=_profile(cell),
         lots=lots,
         qualifying=cell.parsed("qualifying", _points) or 0,
@@ -187,7 +200,7 @@ def _row(
     )
 
 
-class _Cells:
+class Cells:
     """The cells of a row by their column, as text without surrounding spaces."""
 
     def __init__(self, given: Mapping[str, Any]) -> None:
@@ -228,7 +241,12 @@ def _key(text: str) -> str:
     return text
 
 
-def _references(cell: _Cells) -> tuple[Reference, ...]:
+def references(cell: Cells) -> tuple[Reference, ...]:
+    """Return all that a row says of whose it is.
+
+    Raises:
+        InvalidInputError: That is nothing, or cannot be used.
+    """
     found: list[Reference] = []
     for name, kind in FINDING.items():
         if (text := cell.text(name)) is not None:
@@ -241,7 +259,7 @@ def _references(cell: _Cells) -> tuple[Reference, ...]:
     return tuple(found)
 
 
-def _profile(cell: _Cells) -> Profile:
+def _profile(cell: Cells) -> Profile:
     profile = Profile(
         external_id=cell.text("external_id"),
         email=cell.text("email"),
@@ -288,7 +306,7 @@ def _within(where: str, error: InvalidInputError) -> InvalidInputError:
 
 def _lot(given: Mapping[str, Any], settings: ProgramSettings, now: datetime) -> _Lots:
     """Return points and their date; nothing where there are no points."""
-    cell = _Cells(given)
+    cell = Cells(given)
     points = cell.parsed("points", _points) or 0
     expires_at = cell.parsed("expires_at", _moment(settings)) or settings.expires_at(now)
     ended = None
@@ -323,7 +341,7 @@ def _moment(settings: ProgramSettings) -> Callable[[str, str], datetime]:
         if text.lower() == NEVER_WORD:
             return NEVER
         if "T" in text.upper():
-            at = _instant(text, name)
+            at = instant(text, name)
         else:
             day = _day(text, name)
             following = min(day, NEVER.date()) + timedelta(days=1)
@@ -337,7 +355,12 @@ def _moment(settings: ProgramSettings) -> Callable[[str, str], datetime]:
     return parse
 
 
-def _instant(text: str, name: str) -> datetime:
+def instant(text: str, name: str) -> datetime:
+    """Return an instant that is written with its offset.
+
+    Raises:
+        InvalidInputError: It is not; names the column.
+    """
     try:
         at = datetime.fromisoformat(text.upper())
         if at.tzinfo is not None:
