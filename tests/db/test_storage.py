@@ -335,6 +335,16 @@ def test_a_disk_that_fails_is_asked_why(disk: SmallDisk, tmp_path: Path):
     assert SqliteStorage(tmp_path / "gone" / "file").trouble_of(failing()) is Trouble.FAILING
 
 
+def test_a_failing_file_that_is_not_there_any_more_was_moved(tmp_path: Path):
+    path = tmp_path / "file"
+    path.touch()
+    known = SqliteStorage(path)
+    known.check()
+    path.unlink()
+
+    assert known.trouble_of(failing()) is Trouble.MOVED
+
+
 @pytest.mark.parametrize(
     ("state", "trouble"),
     [

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from loyalty_graph.db import connection
+from loyalty_graph.db.sqlite_files import PROCESS_TABLE
 from loyalty_graph.members.models import Member
 from loyalty_graph.purchases.rules import ActivityKind
 from loyalty_graph.wallet import service
@@ -72,7 +73,9 @@ async def _client_class() -> type:
 
 def _noting(ask: Any, name: str, hops: list[str]) -> Any:
     async def noting(self: object, *given: Any, **named: Any) -> Any:
-        hops.append(name)
+        # The application says now and then that it runs; that is no part of an answer.
+        if PROCESS_TABLE not in str(given[:1]):
+            hops.append(name)
         return await ask(self, *given, **named)
 
     return noting
