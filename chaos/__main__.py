@@ -27,7 +27,7 @@ from chaos.town import LONG, SHORT, Trouble
 Troubles = dict[str, dict[str, Trouble]]
 DATABASES = ("sqlite", "postgres")
 ROUND_S = 180.0
-SHORT_S, LONG_S = 60.0, 600.0
+SHORT_S, LONG_S = 46.0, 560.0
 COLUMNS = ("database", "name", "seconds", *(one.name for one in fields(Counts)))
 
 
