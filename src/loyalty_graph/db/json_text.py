@@ -6,7 +6,7 @@ from tortoise.fields import JSONField
 
 
 class JSONText(JSONField[Any]):
-    """A JSON column that PostgreSQL keeps as text: half the room of `jsonb`, and no parsing.
+    """A JSON column that PostgreSQL keeps as text, in little more than half the room of `jsonb`.
 
     For the large tables, whose documents are written once and read as a whole. `->` works as on
     `jsonb`; comparing two documents does not.
