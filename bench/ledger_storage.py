@@ -13,8 +13,8 @@ from bench.rows import Measured, Row, row
 from bench.servers import postgres
 from loyalty_graph.db.statements import execute
 
-MEMBERS = 2_000
-OF_A_MEMBER = 10
+MEMBERS = 1_000
+OF_A_MEMBER = 20
 LIMIT_KB = 3.5
 LARGEST = 8
 
