@@ -5,15 +5,13 @@ them. Of one in `ONE_IN` the lot has ended, the tier has, and so has the month t
 """
 
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from loyalty_graph.config import bundled
 from loyalty_graph.db import migrate, open_database, transaction
-from loyalty_graph.db.set_values import shape
-from loyalty_graph.db.sets import Write, store
+from loyalty_graph.db.sets import Write, store, together
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import chain, rules
 from loyalty_graph.ledger import service as ledger
@@ -115,15 +113,6 @@ class Members:
             *subscriptions.writes(None, held, changes, self._terms, now=begun),
             paid.write(now=begun),
         ]
-
-
-def together(writes: Iterable[Write]) -> Iterator[Write]:
-    """Yield writes with the rows of all that are alike."""
-    alike: dict[tuple[object, ...], list[Write]] = {}
-    for write in writes:
-        alike.setdefault((type(write), shape(write)), []).append(write)
-    for first, *others in alike.values():
-        yield replace(first, rows=[*first.rows, *(row for one in others for row in one.rows)])
 
 
 def _cause(reference: str = "") -> Cause:

@@ -24,6 +24,7 @@ from loyalty_graph.db.set_values import (
     Write,
     keys_below,
     table_name,
+    together,
 )
 from loyalty_graph.db.transactions import connection
 
@@ -39,6 +40,7 @@ __all__ = [
     "keys_below",
     "store",
     "table_name",
+    "together",
 ]
 
 

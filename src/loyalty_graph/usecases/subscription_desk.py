@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from loyalty_graph.db.sets import Lookup, Row
+from loyalty_graph.db.sets import Lookup, Row, together
 from loyalty_graph.errors import NotFoundError
 from loyalty_graph.ledger import rules as ledger
 from loyalty_graph.ledger import service as ledger_service
@@ -142,6 +142,7 @@ async def keep_all(batch: posting.Batch, desks: Sequence[Desk]) -> None:
     welcomed = await ledger_service.posted(batch.program_id, keys) if keys else set()
     for desk in desks:
         desk.add(is_welcomed=(desk.account.member_id, Kind.ADJUST, WELCOME) in welcomed)
+    batch.writes = together(batch.writes)
     await batch.store()
 
 
