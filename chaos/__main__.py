@@ -64,9 +64,13 @@ def main(arguments: list[str] | None = None) -> int:
 async def _all(options: argparse.Namespace, known: Troubles, last: Troubles) -> list[Round]:
     rounds, seed = [], random.randrange(2**32) if options.seed is None else options.seed
     for database in [options.database] if options.database else DATABASES:
-        again, once = _chosen(known[database], options), _chosen(last[database], options)
-        if again or once:
-            rounds += await _on(database, _order(again, once, seed, options), seed, options)
+        if again := _chosen(known[database], options):
+            rounds += await _on(database, "town", _order(again, seed, options), seed, options)
+        once = _chosen(last[database], options)
+        if once and (options.round or not options.short):
+            # In a town of its own: a process that was killed while its clock was an hour ahead
+            # counts as running for as long, and nothing is taken away under one that runs.
+            rounds += await _on(database, "last town", once.items(), seed, options)
     return rounds
 
 
@@ -77,6 +81,7 @@ def _chosen(troubles: dict[str, Trouble], options: argparse.Namespace) -> dict[s
 
 async def _on(
     database: str,
+    name: str,
     troubles: Iterable[tuple[str, Trouble]],
     seed: int,
     options: argparse.Namespace,
@@ -85,7 +90,7 @@ async def _on(
     rounds: list[Round] = []
     async with AsyncExitStack() as stack:
         scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos"))
-        folder = Path(options.keep or scratch) / database
+        folder = Path(options.keep or scratch) / database / name
         storage = (
             SqliteFile(folder / "chaos.sqlite3")
             if database == "sqlite"
@@ -93,8 +98,8 @@ async def _on(
         )
         size = SHORT if options.short else LONG
         place = await stack.enter_async_context(town(storage, folder, size))
-        for number, (name, trouble) in enumerate(troubles):
-            rounds.append(await place.play(name, trouble, seed=seed + number, limit_s=ROUND_S))
+        for number, (what, trouble) in enumerate(troubles):
+            rounds.append(await place.play(what, trouble, seed=seed + number, limit_s=ROUND_S))
             _tell(rounds[-1], options)
             if not rounds[-1].is_over:
                 return rounds  # What is under way would be laid at the door of the next one.
@@ -107,24 +112,22 @@ async def _on(
 
 
 def _order(
-    again: dict[str, Trouble], once: dict[str, Trouble], seed: int, options: argparse.Namespace
+    troubles: dict[str, Trouble], seed: int, options: argparse.Namespace
 ) -> Iterator[tuple[str, Trouble]]:
-    """Yield troubles, shuffled each time, while there is time; then those that end a town.
+    """Yield troubles, shuffled each time, again and again while there is time.
 
     Those that were asked for by name come once each, however long it takes.
     """
     chance, begun = random.Random(seed), monotonic()
     most_s = (SHORT_S if options.short else LONG_S) / len(DATABASES)
     names: list[str] = []
-    while again and (options.round or monotonic() - begun < most_s):
+    while options.round or monotonic() - begun < most_s:
         if not names:
-            names = list(again)
+            names = list(troubles)
             chance.shuffle(names)
-        yield (name := names.pop()), again[name]
+        yield (name := names.pop()), troubles[name]
         if options.round and not names:
-            break
-    if options.round or not options.short:
-        yield from once.items()
+            return
 
 
 def _tell(one: Round, options: argparse.Namespace) -> None:
