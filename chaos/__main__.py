@@ -70,7 +70,7 @@ async def _all(options: argparse.Namespace, known: Troubles, last: Troubles) -> 
         if once and (options.round or not options.short):
             # In a town of its own: a process that was killed while its clock was an hour ahead
             # counts as running for as long, and nothing is taken away under one that runs.
-            rounds += await _on(database, "last town", once.items(), seed, options)
+            rounds += await _on(database, "last-town", once.items(), seed, options)
     return rounds
 
 
