@@ -34,7 +34,7 @@ def test_the_commands_are_these():
     assert {" ".join(words) for words in commands()} == {
         *("", "audit", "demo", "migrate", "purchase", "story", "serve", "version", "worker"),
         *("activity", "activity record"),
-        *("balances", "balances import", "balances list"),
+        *("balances", "balances import", "balances list", "purchases", "purchases import"),
         *("device", "device add", "device poll", "device show", "device watch", "device remove"),
         *("jobs", "jobs run", "jobs dead"),
         *(
