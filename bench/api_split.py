@@ -24,6 +24,13 @@ from loyalty_graph.usecases import posting
 spent: dict[str, float] = defaultdict(float)
 
 
+async def tell(_request: Request) -> Response:
+    """Tell what the clocks say, and begin anew."""
+    told = dict(spent)
+    spent.clear()
+    return Response(orjson.dumps(told), media_type="application/json")
+
+
 def timed(name: str, work: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     @wraps(work)
     async def measured(*args: Any, **kwargs: Any) -> Any:
@@ -69,11 +76,6 @@ def split(settings: Settings) -> Starlette:
     ):
         setattr(module, function, timed("sql", getattr(module, function)))
     app = create_app(settings)
-
-    async def tell(_request: Request) -> Response:
-        told = dict(spent)
-        spent.clear()
-        return Response(orjson.dumps(told), media_type="application/json")
 
     app.router.routes.append(Route("/split", tell))
     return app

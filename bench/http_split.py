@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bench.api_split import spent, timed, timed_now
+from bench.api_split import spent, tell, timed, timed_now
 from loyalty_graph.app import GATHERING, create_app
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import Settings
@@ -97,11 +97,6 @@ def clocked(settings: Settings) -> Starlette:
         setattr(kind, method, clock(getattr(kind, method)))
     limits.prepared = timed_now("prepare", limits.prepared)
     app = create_app(settings)
-
-    async def tell(_request: Request) -> Response:
-        told = dict(spent)
-        spent.clear()
-        return Response(orjson.dumps(told), media_type="application/json")
 
     app.router.routes.append(Route("/spent", tell))
     return app

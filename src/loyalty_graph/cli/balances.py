@@ -6,7 +6,14 @@ from typing import Annotated, Any, TextIO
 import typer
 from rich.markup import escape
 
-from loyalty_graph.cli.options import DatabaseOption, JsonOption, ProgramOption, chosen_program
+from loyalty_graph.cli.options import (
+    DatabaseOption,
+    DryRunOption,
+    JsonOption,
+    ProgramOption,
+    RowsArgument,
+    chosen_program,
+)
 from loyalty_graph.cli.output import console, errors, in_database, print_json, progress_bars, run
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import load_settings
@@ -32,9 +39,7 @@ balances_app = typer.Typer(
 
 @balances_app.command("import")
 def import_file(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A file that ends in .csv, .jsonl or .ndjson.")
-    ],
+    file: RowsArgument,
     *,
     source: Annotated[
         str,
@@ -43,9 +48,7 @@ def import_file(
             help="The system the balances come from; a row counts once by it and the row's key.",
         ),
     ] = balances.SOURCE_DEFAULT,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what it would do; write nothing.")
-    ] = False,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
     program: ProgramOption = None,
     database: DatabaseOption = None,

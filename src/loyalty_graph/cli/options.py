@@ -1,6 +1,7 @@
 """Options that several commands share, and what they mean."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
@@ -20,6 +21,12 @@ ProgramOption = Annotated[
     typer.Option(metavar="SLUG", help="The programme, where there are several."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Only say what it would do; write nothing.")
+]
+RowsArgument = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A file that ends in .csv, .jsonl or .ndjson.")
+]
 
 
 MemberArgument = Annotated[

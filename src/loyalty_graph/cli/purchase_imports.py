@@ -1,13 +1,19 @@
 """The command that records the receipts of a file."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from loyalty_graph.cli.balances import open_file, print_faults
-from loyalty_graph.cli.options import DatabaseOption, JsonOption, ProgramOption, chosen_program
+from loyalty_graph.cli.options import (
+    DatabaseOption,
+    DryRunOption,
+    JsonOption,
+    ProgramOption,
+    RowsArgument,
+    chosen_program,
+)
 from loyalty_graph.cli.output import console, in_database, print_json, progress_bars, run
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import load_settings
@@ -26,9 +32,7 @@ def purchases() -> None:
 
 @purchases_app.command("import")
 def import_file(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A file that ends in .csv, .jsonl or .ndjson.")
-    ],
+    file: RowsArgument,
     *,
     source: Annotated[
         str,
@@ -37,9 +41,7 @@ def import_file(
             help="The system the receipts are from; each counts once by it and the receipt's id.",
         ),
     ] = "import",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what it would do; write nothing.")
-    ] = False,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
     program: ProgramOption = None,
     database: DatabaseOption = None,

@@ -6,7 +6,13 @@ from typing import Annotated
 
 import typer
 
-from loyalty_graph.cli.options import DatabaseOption, JsonOption, ProgramOption, chosen_program
+from loyalty_graph.cli.options import (
+    DatabaseOption,
+    DryRunOption,
+    JsonOption,
+    ProgramOption,
+    chosen_program,
+)
 from loyalty_graph.cli.output import console, in_database, print_json, run
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import load_settings
@@ -28,9 +34,7 @@ def import_file(
         typer.Argument(metavar="FILE", help="A CSV file; its first line is day,currency,rate."),
     ],
     *,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what it would do; write nothing.")
-    ] = False,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
     program: ProgramOption = None,
     database: DatabaseOption = None,
