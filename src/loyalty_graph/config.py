@@ -15,6 +15,8 @@ ENV_PREFIX = "LOYALTY_"
 PACKAGE = Path(__file__).parent
 SECRET_KEY_BYTES = 32
 SECRET_KEY_LENGTH_MIN = 32
+METRICS_TOKEN_LENGTH_MIN = 16
+LINK_KEY_FILE = "secret.key"
 APNS_URL = "https://api.push.apple.com"
 HTTPS_HOST = r"^https://([\w.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?/?$"
 GOOGLE_URL = "https://walletobjects.googleapis.com"
@@ -68,6 +70,15 @@ class Settings(BaseSettings):
     worker: bool = True
     # Valkey or Redis: carries nudges between processes. It may hold a password.
     redis_url: str | None = Field(default=None, pattern=r"^(rediss?|unix)://", repr=False)
+    # One JSON object a line, or text for people; without it, text on a terminal only.
+    log_format: Literal["json", "console"] | None = None
+    # Spans of what is done, sent by OTLP: OTEL_EXPORTER_OTLP_ENDPOINT says where. Needs the extra.
+    traces: bool = False
+    # A port of its own where this process tells Prometheus what it counts; with several, the next.
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = Field(default=None, ge=0, le=65535)
+    # Who asks for metrics from elsewhere brings it.
+    metrics_token: SecretStr | None = Field(default=None, min_length=METRICS_TOKEN_LENGTH_MIN)
     # As JSON. While there is none, a development key in the data folder signs members in.
     member_issuers: tuple[MemberIssuer, ...] = ()
 
@@ -155,7 +166,7 @@ def secret_key(settings: Settings) -> bytes:
     """
     if settings.secret_key is not None:
         return settings.secret_key.get_secret_value().encode()
-    path = data_folder(settings) / "secret.key"
+    path = data_folder(settings) / LINK_KEY_FILE
     if not path.exists():
         write_once(path, secrets.token_hex(SECRET_KEY_BYTES))
     return path.read_bytes()
@@ -181,3 +192,11 @@ def write_once(path: Path, text: str) -> None:
         pass
     finally:
         draft.unlink()
+
+
+def write_over(path: Path, text: str) -> None:
+    """Write a whole file in the place of the one that is there, for its owner alone."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.touch(mode=0o600)
+    draft.write_text(text)
+    draft.replace(path)

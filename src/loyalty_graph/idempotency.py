@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,17 +16,28 @@ import orjson
 from tortoise import fields
 from tortoise.models import Model
 
-from loyalty_graph.db import statements
+from loyalty_graph.db import statements, transaction
 from loyalty_graph.db.constraints import PrimaryKey
 from loyalty_graph.db.json_text import JSONText
 from loyalty_graph.db.sets import Insert, Lookup
 from loyalty_graph.errors import IdempotencyMismatchError, InvalidInputError
 
 KEY_LENGTH_MAX = 255
+KEPT_FOR = timedelta(days=30)
+AT_ONCE = 1_000
+Place = tuple[str, str]
+"""A caller and a key, in whose order answers are walked through."""
+BEGINNING: Place = ("", "")
 CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 # Within a text a quotation mark comes with a backslash, so only names of fields are found.
 _NULL_AFTER, _NULL_BEFORE = re.compile(rb',"\w+":null'), re.compile(rb'"\w+":null,?')
+
+_PAGE = "where program_id = $1 and (caller, key) > ($2, $3) order by caller, key limit $4"
+_REMOVE = (
+    "delete from idempotency where program_id = $1 and (caller, key) > ($2, $3)"
+    " and (caller, key) <= ($4, $5) and created_at < $6"
+)
 
 
 class IdempotencyRow(Model):
@@ -144,6 +155,31 @@ class Answered:
             ("caller", "key", "input_hash", "result", "created_at"),
             [(one.caller, one.key, one.input_hash, result, now) for one, result in self._new],
         )
+
+
+async def prune(
+    program_id: UUID, *, after: Place, now: datetime, limit: int = AT_ONCE
+) -> Place | None:
+    """Forget the answers of more than 30 days ago among the next so many keys.
+
+    Returns:
+        The place to go on after; None when these were the last.
+    """
+    # Keys have no index by age, which every command would pay for; once a day all are looked at.
+    rows = await statements.select(
+        IdempotencyRow, ("caller", "key", "created_at"), _PAGE, program_id, *after, limit
+    )
+    if not rows:
+        return None
+    *last, _ = rows[-1]
+    if any(created_at < now - KEPT_FOR for _, _, created_at in rows):
+        await _remove(program_id, after, (last[0], last[1]), now - KEPT_FOR)
+    return (last[0], last[1]) if len(rows) == limit else None
+
+
+@transaction
+async def _remove(program_id: UUID, after: Place, last: Place, before: datetime) -> None:
+    await statements.execute(_REMOVE, program_id, *after, *last, before)
 
 
 async def forget(program_id: UUID, member_id: UUID) -> None:

@@ -1,7 +1,7 @@
 """Row ids: UUIDs that sort by the time they were made, and within one process by their order."""
 
 import os
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import count
 from uuid import UUID
 
@@ -29,3 +29,8 @@ def new_id(now: datetime) -> UUID:
     high, low = number >> _LOW_COUNTER_BITS, number & (1 << _LOW_COUNTER_BITS) - 1
     bits = milliseconds << 80 | high << 64 | low << RANDOM_BITS | int.from_bytes(os.urandom(5))
     return UUID(int=bits | _VERSION_7_VARIANT_10)
+
+
+def made_at(row_id: UUID) -> datetime:
+    """Return the `now` an id of ours was made with, to the millisecond."""
+    return datetime.fromtimestamp((row_id.int >> 80) / 1000, UTC)

@@ -265,7 +265,12 @@ def test_a_real_programme_is_not_emptied(call: CommandLine, database_url: str, d
         ("before our time", ["--today", "0001-01-01"], 1, "INVALID_INPUT A demo ends between"),
         ("beyond signatures", ["--today", "2050-01-01"], 1, "INVALID_INPUT A demo ends between"),
         ("no database we know", ["--database", "mysql://x"], 1, "DATABASE A database URL begins"),
-        ("no server", ["--database", "postgres://a:hush@127.0.0.1:1/x"], 1, "DATABASE The datab"),
+        (
+            "no server",
+            ["--database", "postgres://a:hush@127.0.0.1:1/x"],
+            1,
+            "DATABASE_AWAY The datab",
+        ),
     ],
 )
 def test_what_cannot_be_asked_is_refused_in_one_line(

@@ -41,4 +41,28 @@ def test_jobs_that_gave_up_are_shown(call: CommandLine, shop_url: str):
 
     assert (none.code, none.out) == (0, "✓ No job is dead.\n")
     assert some.code == 1
-    assert f"✗ {UUID(int=7)} tiers.review: OSError, 8 tries" in some.out
+    died = "OSError, 8 tries until 2026-03-02 12:00 UTC"
+    assert some.out == f"✗ {UUID(int=7)} tiers.review: {died}\n"
+
+
+def test_a_dead_job_is_tried_again(call: CommandLine, shop_url: str):
+    bury(shop_url)
+
+    one = call("jobs", "retry", UUID(int=7))
+    again = call("jobs", "retry", UUID(int=7))
+    none = call("jobs", "dead")
+
+    assert (one.code, one.out) == (0, "✓ 1 job is due now.\n")
+    assert again.code == 1
+    assert "There is no dead job" in again.err
+    assert none.out == "✓ No job is dead.\n"
+
+
+def test_all_dead_jobs_are_tried_again_if_so_said(call: CommandLine, shop_url: str):
+    bury(shop_url)
+
+    unsaid = call("jobs", "retry")
+    said = call("jobs", "retry", "--all")
+
+    assert "Name one job, or say --all." in unsaid.err
+    assert said.out == "✓ 1 job is due now.\n"

@@ -4,10 +4,12 @@ import sqlite3
 import sys
 from contextlib import closing
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import typer
 
+from loyalty_graph import __main__ as program
 from loyalty_graph import __version__
 from loyalty_graph.cli import app, output
 from tests.cli.conftest import PRESET, CommandLine
@@ -32,11 +34,26 @@ def test_every_command_says_what_it_does(call: CommandLine, words: list[str]):
 
 def test_the_commands_are_these():
     assert {" ".join(words) for words in commands()} == {
-        *("", "audit", "demo", "migrate", "purchase", "story", "serve", "version", "worker"),
+        *(
+            "",
+            "after-restore",
+            "audit",
+            "backup",
+            "demo",
+            "doctor",
+            "migrate",
+            "purchase",
+            "restore",
+            "story",
+            "serve",
+            "version",
+            "worker",
+        ),
         *("activity", "activity record"),
         *("balances", "balances import", "balances list", "purchases", "purchases import"),
         *("device", "device add", "device poll", "device show", "device watch", "device remove"),
-        *("jobs", "jobs run", "jobs dead"),
+        *("keys", "keys rotate"),
+        *("jobs", "jobs run", "jobs dead", "jobs retry"),
         *(
             "ledger",
             "ledger verify",
@@ -256,3 +273,18 @@ def test_brackets_in_a_message_are_shown(call: CommandLine, tmp_path: Path):
     done = call("program", "apply", tmp_path / "[bold]club.toml")
 
     assert f"{tmp_path}/[bold]club.toml cannot be read" in done.err
+
+
+def test_ctrl_c_while_the_command_line_loads_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    class Loading(ModuleType):
+        def __getattr__(self, name: str) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "loyalty_graph.cli", Loading("loyalty_graph.cli"))
+
+    with pytest.raises(SystemExit) as end:
+        program.main()
+
+    assert (end.value.code, capsys.readouterr().err) == (130, "Stopped.\n")

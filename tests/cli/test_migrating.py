@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from loyalty_graph.clock import utc_now
 from loyalty_graph.db import contract, migrate, open_database, standing
 from tests.cli.conftest import CommandLine
-from tests.db.phases import NEWER, OLDER, sales, steps_in
+from tests.db.migrating.phases import NEWER, OLDER, sales, steps_in
 from tests.db.support import empty_database
 
 COMMANDS = {"migrate": migrate, "contract": contract, "standing": standing}
@@ -87,18 +88,19 @@ def test_while_an_older_process_runs_nothing_is_taken_from_it(call: CommandLine,
 
     assert (done.code, done.out) == (1, "")
     assert done.err.splitlines()[-1] == (
-        "OLDER_PROCESSES 0004_drop_total waits until these have ended: serve 1. One that was"
-        " killed counts as ended a minute later."
+        "OLDER_PROCESSES 0004_drop_total waits until these have ended: serve 1. With --wait,"
+        " one that was killed counts as ended after a minute of silence."
     )
     after = call("migrate", "--status", "--json", "--database", url)
     assert [step["state"] for step in after.json["steps"]] == [*["APPLIED"] * 3, "PENDING"]
 
 
-def test_it_waits_for_an_older_process_when_told_so(
+def test_it_waits_for_an_older_process_when_told_so_but_not_for_one_that_was_killed(
     call: CommandLine, url: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("loyalty_graph.cli.migrating.ASKED_EVERY_S", 0.01)
-    announce(url, for_ms=500)
+    monkeypatch.setattr("loyalty_graph.db.migrating.watching.LIFE", timedelta(seconds=0.1))
+    announce(url, for_ms=3_600_000)
 
     done = call("migrate", "--contract", "--wait", "--database", url)
 

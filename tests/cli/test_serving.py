@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from loyalty_graph.cli.serving import address_of, listen
+from loyalty_graph.cli.listening import address_of, listen
 from loyalty_graph.db import open_database
 from loyalty_graph.errors import SettingsError
 from tests.cli.conftest import CommandLine
@@ -88,8 +88,17 @@ def test_it_says_what_runs_and_stops_in_good_order(start: Start):
     assert (process.returncode, out, err) == (0, "Stopped.\n", "")
 
 
-def test_a_request_in_hand_is_finished_before_it_stops(start: Start):
-    process = start("serve", "--port", "0")
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param((), id="alone"),
+        pytest.param(
+            ("--workers", "2"), id="together", marks=[pytest.mark.postgres, pytest.mark.chaos]
+        ),
+    ],
+)
+def test_a_request_in_hand_is_finished_before_it_stops(start: Start, words: tuple[str, ...]):
+    process = start("serve", "--port", "0", *words)
     host, port = address_in(lines_up_to(process, "Ctrl-C stops")).removeprefix("http://").split(":")
     body = json.dumps({"query": "{ version }"}).encode()
     head = (
@@ -289,7 +298,7 @@ def test_of_two_servers_on_one_port_the_second_takes_another():
 
 
 def test_when_no_port_is_free_that_is_said(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("loyalty_graph.cli.serving.PORTS_TRIED", 1)
+    monkeypatch.setattr("loyalty_graph.cli.listening.PORTS_TRIED", 1)
 
     with taken() as port, pytest.raises(SettingsError, match=f"Ports {port} to {port} are in use"):
         listen("127.0.0.1", port)

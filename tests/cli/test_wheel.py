@@ -71,4 +71,4 @@ def test_the_demo_runs_from_the_wheel_alone(installed: Path, tmp_path: Path):
     assert json.loads(report)["members"] == json.loads(report)["passes_issued"] == 3
     assert "type Query {" in schema
     entry_points = next(installed.glob("*.dist-info")) / "entry_points.txt"
-    assert "loyalty-graph = loyalty_graph.cli:main" in entry_points.read_text()
+    assert "loyalty-graph = loyalty_graph.__main__:main" in entry_points.read_text()

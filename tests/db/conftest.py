@@ -1,12 +1,9 @@
-"""The table `pair` for the tests of `db`, and two versions of a shop's migrations."""
-
-from pathlib import Path
+"""The table `pair` for the tests of `db`."""
 
 import pytest
 
 from loyalty_graph.db import opening
 from tests.db.models import Pair
-from tests.db.phases import NEWER, OLDER, steps_in
 from tests.db.stage import make_pair
 
 
@@ -18,15 +15,3 @@ async def pair(database_url: str, monkeypatch: pytest.MonkeyPatch):
     async with opening.open_database(database_url) as client:
         await make_pair(client)
         yield client
-
-
-@pytest.fixture
-def older(tmp_path: Path) -> Path:
-    """The migrations that the older version knows."""
-    return steps_in(tmp_path / "older", OLDER)
-
-
-@pytest.fixture
-def newer(tmp_path: Path) -> Path:
-    """Those of the newer one, which are some more."""
-    return steps_in(tmp_path / "newer", NEWER)

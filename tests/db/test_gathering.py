@@ -6,10 +6,15 @@ from collections.abc import Sequence
 import pytest
 from tortoise.backends.base.client import BaseDBAsyncClient
 
-from loyalty_graph.db import Gatherer, connection, transaction
-from loyalty_graph.db.outages import DatabaseTimeoutError, OutcomeUnknownError
+from loyalty_graph.db import Gatherer, connection, gathering, is_unavailable, transaction
+from loyalty_graph.db.outages import (
+    DatabaseTimeoutError,
+    OutcomeUnknownError,
+    TooManyWaitingError,
+)
 from loyalty_graph.errors import InsufficientPointsError, LoyaltyError
 from tests.db.stage import add_row, amounts
+from tests.metering import Growth
 
 pytestmark = pytest.mark.usefixtures("pair")
 REFUSED, GUILTY = 66, 1
@@ -40,14 +45,41 @@ class Till:
 
 
 async def test_a_lone_call_is_a_batch_of_one():
-    till = Till()
+    till, batches = (
+        Till(),
+        Growth("loyalty_gather_batch_size_bucket", {"calls": "tills", "le": "1.0"}),
+    )
 
-    async with Gatherer(till.run) as gatherer:
+    async with Gatherer(till.run, name="tills") as gatherer:
         answer = await gatherer(7)
 
     assert answer == 70
+    assert batches.by == 1
     assert till.batches == [[7]]
     assert (gatherer.batches, gatherer.commands) == (1, 1)
+
+
+async def test_when_too_many_wait_the_next_is_told_at_once_and_the_others_are_answered(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(gathering, "WAITING_MAX", 2)
+    till = Till()
+    till.may_go_on.clear()
+
+    async with Gatherer(till.run, name="tills") as gatherer:
+        first = asyncio.create_task(gatherer(7))
+        await till.begun.wait()
+        waiting = [asyncio.create_task(gatherer(number)) for number in (8, 9)]
+        await asyncio.sleep(0)
+        with pytest.raises(TooManyWaitingError, match="2 tills wait for it already") as refused:
+            await gatherer(10)
+        till.may_go_on.set()
+        answers = await asyncio.gather(first, *waiting)
+        later = await gatherer(11)
+
+    assert is_unavailable(refused.value)
+    assert (answers, later) == ([70, 80, 90], 110)
+    assert till.batches == [[7], [8, 9], [11]]
 
 
 async def test_what_waits_while_a_batch_runs_is_the_next_batch():

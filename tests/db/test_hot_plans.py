@@ -2,7 +2,7 @@
 
 import re
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -12,7 +12,8 @@ import asyncpg
 import pytest
 
 from loyalty_graph import leases
-from loyalty_graph.db import open_database, postgres
+from loyalty_graph.db import open_database, pipelining, postgres
+from loyalty_graph.db.pipelining import Statement
 from loyalty_graph.jobs import service as jobs
 from loyalty_graph.jobs.rules import Handler, Job
 from loyalty_graph.ledger import reads
@@ -88,6 +89,14 @@ async def test_on_postgresql_no_hot_statement_scans_a_table_that_grows(
             is_inside = connection.is_in_transaction()
             said.setdefault(record.query, Said(record.query, tuple(values), is_inside))
 
+    async def prepared(connection: Any, ahead: Sequence[Statement], last: Statement) -> bytes:
+        for one in ahead:
+            if STATEMENT.match(one.text):
+                said.setdefault(one.text, Said(one.text, tuple(one.values), is_inside=True))
+        return await prepared_really(connection, ahead, last)
+
+    prepared_really = pipelining.prepared
+    monkeypatch.setattr(pipelining, "prepared", prepared)
     monkeypatch.setattr(postgres, "_prepare", listen)
     async with open_database(database_url):
         await do_what_is_done_all_day()

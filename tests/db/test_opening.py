@@ -1,12 +1,17 @@
 """Opening and closing the database."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from tortoise.context import get_current_context
+from tortoise.exceptions import DBConnectionError, OperationalError
 
-from loyalty_graph.db import connection, open_database, transaction
+from loyalty_graph.db import connection, open_database, opening, transaction, when_reachable
+from loyalty_graph.db.errors import DatabaseAwayError
 from loyalty_graph.errors import DatabaseError
 from tests.db.models import Pair
 from tests.db.stage import amounts, opened, set_amount
@@ -165,3 +170,71 @@ async def test_a_door_says_how_long_is_waited_unless_the_url_does(
 async def test_patience_changes_nothing_about_a_file(database_url: str):
     async with open_database(database_url, patience_s=7) as client:
         assert await client.execute_query_dict("SELECT 1 AS one") == [{"one": 1}]
+
+
+AWAY = DatabaseAwayError("The database is away.")
+
+
+def trying(*failures: Exception) -> Callable[[], Coroutine[Any, Any, str]]:
+    """Return what fails like this, one after the other, and then opens."""
+    left = list(failures)
+
+    async def enter() -> str:
+        if left:
+            raise left.pop(0)
+        return "open"
+
+    return enter
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long was waited each time, were all chances the worst; nobody really waits."""
+    waited: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(opening, "chance", lambda: 1.0)
+    monkeypatch.setattr(opening.asyncio, "sleep", pause)
+    return waited
+
+
+async def test_a_database_that_is_away_is_asked_ever_more_rarely_and_told_of_once(
+    pauses: list[float], caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level("INFO")
+    other, times = DBConnectionError("lost\nDETAIL: more"), list[int]()
+
+    async def away() -> None:
+        times.append(len(pauses))
+
+    found = await when_reachable(trying(*[AWAY] * 7, other, other), away=away)
+
+    assert found == "open"
+    assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0, 15.0]
+    assert times == list(range(9))
+    assert caplog.messages == [
+        "The database is away. It is tried again until it answers.",
+        "lost It is tried again until it answers.",
+        "The database answers.",
+    ]
+
+
+@pytest.mark.parametrize("error", [DatabaseError("no password"), OperationalError("no column")])
+async def test_what_is_wrong_with_a_database_is_raised_at_once(
+    pauses: list[float], error: Exception
+):
+    with pytest.raises(type(error)) as raised:
+        await when_reachable(trying(AWAY, error), away=AsyncMock())
+
+    assert raised.value is error
+    assert pauses == [0.5]
+
+
+async def test_a_database_that_answers_is_not_spoken_of(
+    pauses: list[float], caplog: pytest.LogCaptureFixture
+):
+    assert await when_reachable(trying(), away=AsyncMock()) == "open"
+
+    assert (pauses, caplog.messages) == ([], [])

@@ -1,11 +1,14 @@
 """What a database that goes away, falls silent or comes back does to a transaction."""
 
 import asyncio
+import logging
 import socket
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -17,7 +20,14 @@ from tortoise.exceptions import (
 )
 
 from chaos.proxy import Proxy, Way, postgres_target, through
-from loyalty_graph.db import connection, postgres, transaction, transactions
+from loyalty_graph.db import (
+    connection,
+    open_database,
+    postgres,
+    silence,
+    transaction,
+    transactions,
+)
 from loyalty_graph.db.outages import (
     DatabaseTimeoutError,
     OutageLog,
@@ -25,10 +35,14 @@ from loyalty_graph.db.outages import (
     in_one_line,
     is_lost,
     is_unavailable,
+    log_failure,
 )
 from loyalty_graph.db.postgres import translated
+from loyalty_graph.db.sets import store
+from loyalty_graph.outbox import CardMark, mark_cards
 from tests.databases import run_on
 from tests.db.stage import add_row, amounts, opened, set_amount
+from tests.outages import fresh_outage_log
 
 only_postgres = pytest.mark.postgres
 
@@ -89,7 +103,7 @@ def test_the_log_tells_of_an_outage_at_once_and_then_every_ten_seconds(
         now[0] = at
         log.note(DBConnectionError("refused\nDETAIL: more"))
 
-    told = "The database is not available; told to {} callers since the last such line: refused"
+    told = "The database is not available (callers told since the last such line: {}): refused"
     assert [record.getMessage() for record in caplog.records] == [told.format(1), told.format(3)]
 
 
@@ -158,6 +172,36 @@ async def test_a_transaction_whose_commit_got_no_answer_is_not_run_again(
 
     assert tries == [1]
     assert await amounts() == ([5, 0] if is_done else [0, 0])
+
+
+@only_postgres
+@pytest.mark.parametrize("is_done", [True, False])
+async def test_what_was_sent_along_with_commit_is_not_sent_again_without_an_answer(
+    database_url: str, *, is_done: bool
+):
+    tries = []
+
+    @transaction
+    async def mark(member: UUID) -> None:
+        tries.append(member)
+        await store(UUID(int=1), [mark_cards([member], now=datetime(2026, 3, 2, tzinfo=UTC))])
+
+    ada, bob = UUID(int=2), UUID(int=3)
+    async with (
+        Proxy(postgres_target(database_url)) as proxy,
+        open_database(through(database_url, proxy)),
+    ):
+        await mark(ada)
+        if is_done:
+            proxy.cut_answer(b"COMMIT")
+        else:
+            proxy.cut_request(b"COMMIT")
+        with pytest.raises(OutcomeUnknownError):
+            await mark(bob)
+        marked = [one.member_id for one in await CardMark.all()]
+
+    assert tries == [ada, bob]
+    assert marked == ([ada, bob] if is_done else [ada])
 
 
 @only_postgres
@@ -343,8 +387,8 @@ async def test_connections_over_a_network_are_watched_for_silence(proxy: Proxy):
 
         assert raw.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
         assert {
-            option: raw.getsockopt(socket.IPPROTO_TCP, option) for option in postgres.SOCKET_OPTIONS
-        } == postgres.SOCKET_OPTIONS
+            option: raw.getsockopt(socket.IPPROTO_TCP, option) for option in silence.SOCKET_OPTIONS
+        } == silence.SOCKET_OPTIONS
 
 
 async def test_an_outage_after_the_caller_has_gone_is_one_line_in_the_log(
@@ -386,3 +430,20 @@ async def test_a_busy_database_is_not_tried_for_longer_than_somebody_waits(
         await hopeless()
 
     assert tries == [1]
+
+
+def test_a_failure_is_a_line_for_all_or_a_traceback(caplog: pytest.LogCaptureFixture):
+    logger = logging.getLogger("till")
+    with fresh_outage_log():
+        away = [log_failure(logger, DBConnectionError("refused"), "Till %s", 1) for _ in range(2)]
+    ours = log_failure(logger, ValueError("ours"), "Till %s failed", 3)
+
+    assert (away, ours) == ([True, True], False)
+    assert [(one.name, one.getMessage(), bool(one.exc_info)) for one in caplog.records] == [
+        (
+            "loyalty_graph.db.outages",
+            "The database is not available (callers told since the last such line: 1): refused",
+            False,
+        ),
+        ("till", "Till 3 failed", True),
+    ]

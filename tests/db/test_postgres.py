@@ -5,9 +5,11 @@ import pytest
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.exceptions import DBConnectionError, OperationalError
 
-from loyalty_graph.db import connection, transaction
+from chaos.proxy import Proxy, postgres_target, through
+from loyalty_graph.db import connection, open_database, transaction
 from loyalty_graph.db.outages import DatabaseTimeoutError
 from loyalty_graph.db.postgres import translated
+from loyalty_graph.errors import DatabaseError
 from tests.db.stage import amounts, set_amount
 
 pytestmark = pytest.mark.postgres
@@ -71,3 +73,56 @@ async def test_t9_a_transaction_can_be_serializable_and_is_run_again():
 )
 def test_errors_of_the_driver_become_tortoises(error: Exception, kind: type[Exception]):
     assert type(translated(error)) is kind
+
+
+async def refusal(url: str) -> DatabaseError:
+    with pytest.raises(DatabaseError) as refused:
+        async with open_database(url):
+            pass
+    return refused.value
+
+
+async def test_a_server_that_is_not_there_is_away(server: str):
+    async with Proxy(postgres_target(server)) as proxy:
+        proxy.refuse()
+        nobody = await refusal(through(server, proxy))
+
+    assert nobody.code == "DATABASE_AWAY"
+    assert "Connect call failed" in nobody.message
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (asyncpg.CannotConnectNowError("the system is starting up"), "the system is starting up"),
+        (TimeoutError(), "No connection to the database in time."),
+    ],
+    ids=repr,
+)
+async def test_a_server_that_is_starting_or_silent_is_away(
+    server: str, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
+):
+    async def connect(*_arguments: object, **_settings: object) -> None:
+        raise error
+
+    monkeypatch.setattr("asyncpg.connect_utils._connect", connect)
+    refused = await refusal(server)
+
+    assert refused.code == "DATABASE_AWAY"
+    assert message in refused.message
+
+
+@pytest.mark.parametrize(
+    ("place", "other", "message"),
+    [
+        ("/postgres?", "/nowhere?", 'database "nowhere" does not exist'),
+        ("//postgres:", "//stranger:", 'role "stranger" does not exist'),
+    ],
+)
+async def test_a_server_that_refuses_us_is_not_away(
+    server: str, place: str, other: str, message: str
+):
+    refused = await refusal(server.replace(place, other))
+
+    assert refused.code == "DATABASE"
+    assert message in refused.message

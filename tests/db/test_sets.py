@@ -95,8 +95,9 @@ async def test_a_value_of_its_own_finds_its_row_in_any_programme(database: objec
     row = (ADA, BOB, "TERMS", True, NOON, "till")
     await write(Insert(Consent, columns, [row]), program_id=OTHER)
 
-    assert await fetch_unique(Consent, "id", ADA, ("program_id", *columns)) == (OTHER, *row)
-    assert await fetch_unique(Consent, "id", CARL, columns) is None
+    found = await fetch_unique(Consent, "id", [CARL, ADA], ("program_id", *columns))
+    assert found == [None, (OTHER, *row)]
+    assert await fetch_unique(Consent, "id", [CARL], columns) == [None]
 
 
 @pytest.mark.parametrize(

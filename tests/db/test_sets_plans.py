@@ -11,6 +11,7 @@ from tortoise.models import Model
 from loyalty_graph.db import connection, set_postgres, transaction
 from loyalty_graph.db.sets import Lookup
 from loyalty_graph.idempotency import IdempotencyRow
+from loyalty_graph.identity.models import ApiToken
 from loyalty_graph.ledger.models import AccountRow, LotRow, TransferRow
 from loyalty_graph.purchases.models import PurchaseLine
 from loyalty_graph.rewards.models import RedemptionRow, RewardStock, VoucherRow, VoucherUseRow
@@ -87,11 +88,26 @@ async def test_a_lock_planned_on_an_empty_table_uses_every_column_of_its_key(
     assert sorted(key_columns(plan)) == ["member_id", "program_id"]
 
 
-@transaction
+async def test_tokens_are_found_by_their_index_however_many_are_asked_for(
+    database: BaseDBAsyncClient,
+):
+    sql = set_postgres.uniques_sql(ApiToken, "token_sha256", ("id", "scopes"))
+
+    plan = await explained(sql, [["x", "y"]])
+
+    assert "Seq Scan" not in plan
+    assert key_columns(plan) == ["token_sha256"]
+
+
 async def plan_of(sql: str) -> str:
     """Return how the statement runs on tables that are empty and were never analysed."""
     kinds = re.findall(r"\$\d+::(\w+)(\[\])?", sql.replace("$1::", ""))
     values = [UUID(int=1), *([VALUES[kind]] * 2 if many else VALUES[kind] for kind, many in kinds)]
+    return await explained(sql, values)
+
+
+@transaction
+async def explained(sql: str, values: list[Any]) -> str:
     rows = await connection().execute_query_dict(f"EXPLAIN {sql}", values)
     return "\n".join(row["QUERY PLAN"] for row in rows)
 

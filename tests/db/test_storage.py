@@ -312,7 +312,7 @@ def test_codes_of_sqlite_say_what_is_wrong(
     case: str, code: int, trouble: Trouble | None, tmp_path: Path
 ):
     error = sqlite3.OperationalError(case)
-    error.sqlite_errorcode = code  # type: ignore[misc] # SQLite's own to set
+    error.sqlite_errorcode = code
 
     assert SqliteStorage(tmp_path / "file").trouble_of(error) is trouble
     assert SqliteStorage(tmp_path / "file").trouble_of(sqlite3.ProgrammingError()) is None
@@ -320,7 +320,7 @@ def test_codes_of_sqlite_say_what_is_wrong(
 
 def failing() -> sqlite3.OperationalError:
     error = sqlite3.OperationalError("disk I/O error")
-    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC  # type: ignore[misc] # SQLite's own to set
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
     return error
 
 

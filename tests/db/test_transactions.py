@@ -4,9 +4,15 @@ import asyncio
 
 import pytest
 from tortoise.backends.base.client import BaseDBAsyncClient
-from tortoise.exceptions import IntegrityError, OperationalError, TransactionManagementError
+from tortoise.exceptions import (
+    DBConnectionError,
+    IntegrityError,
+    OperationalError,
+    TransactionManagementError,
+)
 
 from loyalty_graph.db import (
+    after_commit,
     assert_in_transaction,
     connection,
     in_transaction_now,
@@ -16,6 +22,7 @@ from loyalty_graph.db import (
 )
 from loyalty_graph.db.guarding import finish
 from tests.db.stage import add_row, amounts, set_amount
+from tests.metering import Growth
 
 pytestmark = pytest.mark.usefixtures("pair")
 
@@ -266,3 +273,40 @@ class Refusal(Exception):  # noqa: N818 - a stand-in for the driver's
     def __init__(self, sqlstate: str) -> None:
         super().__init__(sqlstate)
         self.sqlstate = sqlstate
+
+
+async def test_what_comes_after_a_commit_is_called_once_it_is_kept():
+    seen: list[bool] = []
+
+    @transaction
+    async def inner() -> None:
+        after_commit(lambda: seen.append(in_transaction_now()))
+
+    @transaction
+    async def outer() -> None:
+        await inner()
+        await set_amount(1, 5)
+        assert seen == []
+
+    await outer()
+
+    assert seen == [False]
+    with pytest.raises(AssertionError):
+        after_commit(lambda: None)
+
+
+async def test_what_was_undone_is_never_called_after_and_a_retry_counts_once():
+    seen: list[int] = []
+    tries, retried = [True, False], Growth("loyalty_transaction_retries_total")
+
+    @transaction
+    async def unlucky() -> None:
+        after_commit(lambda: seen.append(1))
+        await set_amount(1, 5)
+        if tries.pop(0):
+            raise DBConnectionError("lost")
+
+    await unlucky()
+
+    assert (seen, retried.by) == ([1], 1)
+    assert await amounts() == [5, 0]

@@ -32,6 +32,7 @@ from loyalty_graph.members.models import Member
 from loyalty_graph.outbox.live import Live
 from loyalty_graph.paging import Cursor, page_of, page_size
 from loyalty_graph.purchases.rules import ActivityKind
+from loyalty_graph.rate_limits import RateLimits
 from loyalty_graph.usecases.purchases import PurchaseRecorded, RecordCall
 from loyalty_graph.wallet.desk import PassDesk
 from tests.api import Api, card_link, member_id, open_api
@@ -213,6 +214,7 @@ def view_of(schema: LoyaltySchema, clock: Callable[[], datetime] = lambda: NOON)
         live=LIVE,
         clock=clock,
         record_purchase=no_purchase,
+        limits=RateLimits(),
     )
 
 

@@ -10,6 +10,7 @@ from loyalty_graph.wallet.latency import Stage
 from loyalty_graph.wallet.models import PassRow
 from loyalty_graph.wallet.service import Platform
 from tests.api import OTHER_PROGRAM, Api
+from tests.metering import Growth
 from tests.shop import DAY, NOON, Shop
 
 STATS = """query ($days: Int! = 7) { deliveryStats(days: $days) { since staleCards
@@ -28,6 +29,16 @@ def stats(api: Api, **variables: Any) -> dict[str, Any]:
 
 def test_nothing_was_measured_yet(api: Api):
     assert stats(api) == {"since": "2026-02-24T12:00:00Z", "staleCards": 0, "times": []}
+
+
+def test_what_is_measured_is_counted_for_prometheus_too(api: Api):
+    labels = {"platform": "APPLE", "stage": "PUSHED"}
+    quick = Growth("loyalty_push_lag_seconds_bucket", {**labels, "le": "0.05"})
+    every = Growth("loyalty_push_lag_seconds_count", labels)
+
+    measure(api, Stage.PUSHED, [0.01, -1.0, 2.5])
+
+    assert (quick.by, every.by) == (2, 3)
 
 
 def test_percentiles_are_told_by_platform_and_stage(api: Api):

@@ -17,7 +17,11 @@ from tortoise.exceptions import DBConnectionError, OperationalError
 
 from chaos.proxy import Proxy, postgres_target, through
 from loyalty_graph.db import TRY_AGAIN, connection, transactions
-from loyalty_graph.db.outages import DatabaseTimeoutError, OutcomeUnknownError
+from loyalty_graph.db.outages import (
+    DatabaseTimeoutError,
+    OutcomeUnknownError,
+    TooManyWaitingError,
+)
 from loyalty_graph.db.postgres import translated
 from loyalty_graph.db.urls import sqlite_path
 from loyalty_graph.graphql.permissions import Everybody
@@ -58,6 +62,7 @@ def busy() -> OperationalError:
         translated(ConnectionRefusedError("refused")),
         translated(asyncpg.TooManyConnectionsError("sorry, too many clients already")),
         translated(asyncpg.CannotConnectNowError("the database system is starting up")),
+        TooManyWaitingError("2,000 purchases wait for it already"),
         translated(asyncpg.AdminShutdownError("terminating connection")),
         translated(asyncpg.QueryCanceledError("canceling statement due to statement timeout")),
         DatabaseTimeoutError("No connection to the database in time."),
@@ -173,7 +178,7 @@ def test_many_callers_of_one_outage_are_one_line_in_the_log_without_its_insides(
     [record] = caplog.records
     assert record.exc_info is None
     assert record.getMessage() == (
-        "The database is not available; told to 1 callers since the last such line:"
+        "The database is not available (callers told since the last such line: 1):"
         " connection to 10.1.2.3 refused"
     )
 

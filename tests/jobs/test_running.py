@@ -34,10 +34,13 @@ from tests.jobs.making import (
     until,
     until_left,
 )
+from tests.metering import Growth
 from tests.shop import NOON
+from tests.tracing import collected
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 SECOND = timedelta(seconds=1)
+ENDS = ("done", "failed", "dead")
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +83,7 @@ async def test_trap_2_the_late_end_of_a_lost_claim_removes_nothing(database: obj
     first = await service.claim("polish", handler, limit=1, now=NOON, until=NOON + SECOND)
     second = await service.claim("polish", handler, limit=1, now=NOON + SECOND, until=NOON + LEASE)
 
-    assert await service.settle(first[0]) is False
+    assert await service.settle(first) == 0
     assert await service.renew(first[0], until=NOON + HOUR) is False
     await service.fail(first[0], "Late", wait=None, now=NOON)
     await service.give_back(first[0])
@@ -285,6 +288,36 @@ async def test_trap_6_a_job_whose_end_could_not_be_kept_is_run_again(
     assert (len(work.ran), await left()) == (2, 0)
 
 
+async def test_jobs_that_end_together_are_removed_together(
+    database: object, monkeypatch: pytest.MonkeyPatch
+):
+    await put(count=4)
+    whole, removed = service.settle, []
+
+    async def settle(jobs: list[Job]) -> int:
+        removed.append(len(jobs))
+        return await whole(jobs)
+
+    monkeypatch.setattr(service, "settle", settle)
+    await runner({"polish": Handler(Work.quick(), at_once=4)}).run_due(NOON, 4)
+
+    assert (removed[0], sum(removed), await left()) == (4, 4, 0)
+
+
+async def test_trap_2_of_jobs_removed_together_those_of_a_lost_claim_stay(database: object):
+    await put(count=3)
+    handler = Handler(Work.quick())
+    mine = await service.claim("polish", handler, limit=1, now=NOON, until=NOON + LEASE)
+    lost = await service.claim("polish", handler, limit=1, now=NOON, until=NOON + SECOND)
+    theirs = await service.claim("polish", handler, limit=2, now=NOON + SECOND, until=NOON + LEASE)
+
+    assert await service.settle([*mine, *lost]) == 1
+
+    rows = await JobRow.all()
+    assert {row.id for row in rows} == {job.id for job in theirs}
+    assert {row.lease for row in rows} == {theirs[0].lease}
+
+
 async def test_trap_6_a_claim_is_kept_while_it_cannot_be_renewed(
     database: object, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
@@ -378,6 +411,10 @@ async def test_trap_9_a_kind_that_is_not_known_here_is_left_for_newer_workers(da
 
     [row] = await JobRow.all()
     assert (ran, row.kind, row.attempts, row.dead_at) == (1, "invented-tomorrow", 0, None)
+
+    newer = runner({"invented-tomorrow": Handler(Work.quick())})
+
+    assert (await newer.run_due(NOON, 99), await left()) == (1, 0)
 
 
 @pytest.mark.parametrize("by", ["step", "run_due"])
@@ -530,3 +567,29 @@ async def test_a_job_that_a_clock_ahead_of_ours_put_off_is_done_at_once(
 
     assert await runner({"polish": handler}).run_due(NOON, 10) == 1
     assert await left() == 0
+
+
+async def test_tries_are_counted_by_how_they_end(database: object):
+    ends = {one: Growth("loyalty_jobs_total", {"kind": "polish", "result": one}) for one in ENDS}
+    tries, clock = Growth("loyalty_job_seconds_count", {"kind": "polish"}), Clock()
+    one = runner({"polish": Handler(Work.quick(failures=2), attempts_max=2)})
+    await put()
+
+    await one.run_due(clock(), 10)
+    clock.now += HOUR
+    await one.run_due(clock(), 10)
+    await service.revive(None, now=clock())
+    await one.run_due(clock(), 10)
+
+    assert {end: grown.by for end, grown in ends.items()} == dict.fromkeys(ENDS, 1)
+    assert tries.by == 3
+
+
+async def test_a_try_is_a_span(database: object):
+    one = runner({"polish": Handler(Work.quick())})
+    await put()
+
+    with collected() as collector:
+        await one.run_due(NOON, 10)
+
+    assert collector.only("job polish").parent is None

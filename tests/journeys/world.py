@@ -13,7 +13,8 @@ from typing import Any
 
 import httpx2
 
-from loyalty_graph.cli.serving import address_of, listen
+from loyalty_graph.cli.beside import serving
+from loyalty_graph.cli.listening import address_of, listen
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import Settings
 from loyalty_graph.db import open_database
@@ -25,7 +26,6 @@ from loyalty_graph.sandbox.apns_plan import Push
 from loyalty_graph.sandbox.device import DeviceState, Phone
 from loyalty_graph.sandbox.device_passes import HeldPass
 from loyalty_graph.sandbox.google import FakeGoogle
-from loyalty_graph.sandbox.serving import serving
 from loyalty_graph.wallet.apple.development_ca import (
     DEVELOPMENT_FOLDER,
     development_root,

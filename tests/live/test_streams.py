@@ -11,6 +11,7 @@ from loyalty_graph.graphql import live
 from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.identity import service as identity
 from loyalty_graph.members.models import Member
+from loyalty_graph.outbox import pruning
 from loyalty_graph.usecases import adjustments
 from tests.live.conftest import Stage
 from tests.live.serving import EVENTS, Client, Server, served
@@ -102,6 +103,25 @@ async def test_without_after_only_what_comes_is_told(
         await hearing
 
     assert (earlier.sequences, client.sequences) == ([1, 2, 3], [4])
+
+
+async def test_who_was_away_for_longer_than_events_are_kept_is_told_so(
+    settings: Settings, stage: Stage, protocol: str
+):
+    async with served(settings) as server:
+        shop = await stage.open()
+        ada = await shop.enrol()
+        token = (await stage.partner_token()).text
+        await Client(protocol, token, last=0).hear(server, up_to=3)
+        await pruning.prune(shop.program_id, now=utc_now() + timedelta(days=31))
+
+        late = await refusals(Client(protocol, token, last=2), server)
+        none_missed = Client(protocol, token, last=3)
+        await give(stage, ada, 1)
+        await none_missed.hear(server, up_to=1)
+        still_late = await refusals(Client(protocol, token, last=2), server)
+
+    assert (late, none_missed.sequences, still_late) == (["EVENTS_GONE"], [4], ["EVENTS_GONE"])
 
 
 async def test_a_revoked_token_ends_its_streams(

@@ -4,8 +4,6 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,26 +19,14 @@ from loyalty_graph.outbox.live import Live
 from loyalty_graph.outbox.nudges import Nudges
 from loyalty_graph.worker.duties import serving_duties, worker_duties
 from tests.outbox.test_numbering import PROGRAMS, happen
+from tests.valkeys import url_of
 
 PROGRAM = Path(sys.executable).with_name("loyalty-graph")
-
-
-@pytest.fixture
-def valkey(tmp_path: Path) -> Iterator[ValkeyServer]:
-    server = ValkeyServer(data_dir=tmp_path / "valkey")
-    server.start()
-    yield server
-    with suppress(Exception):
-        server.stop()
 
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(nudges, "WAIT_S", 0.05)
-
-
-def url_of(server: ValkeyServer) -> str:
-    return f"redis://127.0.0.1:{server.port}/0"
 
 
 class Ear:
@@ -74,8 +60,8 @@ async def test_what_one_tells_all_others_hear_and_many_calls_are_one_nudge(valke
         assert not ear.heard.is_set()
         await ear.nudges.leave()
         assert ear.nudges.arrive is False
-        await ear.nudges.close()
-    await mouth.close()
+        await ear.nudges.stop_hearing()
+    await mouth.stop_telling()
 
 
 async def test_while_the_server_is_away_each_looks_by_itself(valkey: ValkeyServer):
@@ -89,7 +75,7 @@ async def test_while_the_server_is_away_each_looks_by_itself(valkey: ValkeyServe
     assert ear.nudges.arrive is False
     with pytest.raises((redis.RedisError, OSError)):
         await ear.nudges.hear_step()
-    await ear.nudges.close()
+    await ear.nudges.stop_hearing()
 
 
 async def test_a_server_that_is_silent_keeps_nobody_from_telling_later(
@@ -112,8 +98,8 @@ async def test_a_server_that_is_silent_keeps_nobody_from_telling_later(
         mouth.tell()
         await mouth.tell_step()
         await ear.listen()
-        await mouth.close()
-    await ear.nudges.close()
+        await mouth.stop_telling()
+    await ear.nudges.stop_hearing()
 
 
 async def test_a_server_that_was_wiped_and_came_back_is_heard_again(valkey: ValkeyServer):
@@ -132,8 +118,8 @@ async def test_a_server_that_was_wiped_and_came_back_is_heard_again(valkey: Valk
     await ear.listen()
 
     assert ear.nudges.arrive is True
-    await mouth.close()
-    await ear.nudges.close()
+    await mouth.stop_telling()
+    await ear.nudges.stop_hearing()
 
 
 def test_what_a_worker_numbers_a_serving_process_hears_at_once(
@@ -154,7 +140,7 @@ def test_what_a_worker_numbers_a_serving_process_hears_at_once(
         async with open_database(database_url):
             await happen(PROGRAMS[0], None)
             await ear.listen()
-        await ear.nudges.close()
+        await ear.nudges.stop_hearing()
 
     try:
         asyncio.run(hear())
@@ -188,3 +174,22 @@ async def test_a_process_does_what_its_settings_say(valkey: ValkeyServer, tmp_pa
         "roll-outs",
         "jobs",
     ]
+
+
+async def test_who_stops_telling_hears_on(valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch):
+    ear, other = Ear(url_of(valkey)), Nudges(url_of(valkey))
+    await ear.listen()
+    ear.nudges.tell()
+    await ear.nudges.tell_step()
+    await ear.listen()
+    monkeypatch.setattr(nudges, "WAIT_S", 20)
+    hearing = asyncio.create_task(ear.nudges.hear_step())
+
+    await ear.nudges.stop_telling()
+    other.tell()
+    await other.tell_step()
+    await hearing
+
+    assert ear.heard.is_set()
+    await ear.nudges.stop_hearing()
+    await other.stop_telling()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from loyalty_graph.db import connection, migrate, open_database
-from loyalty_graph.db.migrating import pending
+from loyalty_graph.db.migrating.course import pending
 from loyalty_graph.errors import DatabaseError, DatabaseNewerError, DatabaseNotOursError
 from loyalty_graph.programs import service as programs
 from loyalty_graph.sandbox.emptying import empty

@@ -70,6 +70,8 @@ def breaking(after: int) -> Iterator[None]:
             for name in ASKED:
                 asking = line.asking(getattr(transaction, name))
                 stack.enter_context(patch.object(transaction, name, asking))
+        read = line.asking(PostgresTransaction.read)
+        stack.enter_context(patch.object(PostgresTransaction, "read", read))
         sets: Any = set_sqlite
         stack.enter_context(patch.object(sets, "fetch", line.asking(sets.fetch)))
         stack.enter_context(patch.object(sets, "store", line.storing(sets.store)))

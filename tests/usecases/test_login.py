@@ -1,5 +1,6 @@
 """Who asks: tokens of partners, staff and members become viewers, until they end."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -7,12 +8,13 @@ from uuid import UUID
 import pytest
 
 from loyalty_graph.config import MemberIssuer, Settings
+from loyalty_graph.db import Gatherer
 from loyalty_graph.errors import SettingsError, UnauthenticatedError
 from loyalty_graph.identity import service as identity
 from loyalty_graph.identity.development_issuer import member_issuers, sign_in
 from loyalty_graph.identity.member_tokens import MemberTokens
 from loyalty_graph.identity.models import Staff
-from loyalty_graph.identity.rules import Role, Scope, TokenMode, Viewer, ViewerKind
+from loyalty_graph.identity.rules import Role, Scope, TokenMode, Viewer, ViewerKind, token_text
 from loyalty_graph.members.models import Member
 from loyalty_graph.members.rules import MemberStatus
 from loyalty_graph.usecases import members
@@ -155,6 +157,40 @@ async def test_a_viewer_ends_at_once_when_the_token_is_revoked(login: Login, sho
         await refuse_ended(viewer, now=NOON)
     with pytest.raises(UnauthenticatedError, match="was revoked"):
         await login.viewer_for(text, NOON)
+
+
+async def test_requests_of_one_moment_look_up_their_tokens_together(shop: Shop):
+    _, text = await owner(shop)
+    async with Gatherer(identity.known_tokens) as look_up:
+        login = Login(MemberTokens([]), look_up=look_up)
+        unknown = token_text(TokenMode.LIVE, b"x" * 32)
+
+        *viewers, stranger = await asyncio.gather(
+            *(login.viewer_for(sent, NOON) for sent in (text, text, text, unknown)),
+            return_exceptions=True,
+        )
+
+        assert (look_up.batches, look_up.commands) == (1, 4)
+        assert {viewer.scopes for viewer in viewers if isinstance(viewer, Viewer)} == {
+            frozenset({Scope.ADMIN})
+        }
+        assert len(viewers) == 3
+        assert isinstance(stranger, UnauthenticatedError)
+
+
+async def test_a_revoked_token_is_refused_to_the_next_who_ask_together(shop: Shop):
+    _, text = await owner(shop)
+    async with Gatherer(identity.known_tokens) as look_up:
+        login = Login(MemberTokens([]), look_up=look_up)
+        viewer = await login.viewer_for(text, NOON)
+        assert viewer.token_id is not None
+
+        await identity.revoke_token(shop.program_id, viewer.token_id, now=NOON)
+
+        answers = await asyncio.gather(
+            *(login.viewer_for(text, NOON) for _ in range(3)), return_exceptions=True
+        )
+        assert [str(answer) for answer in answers] == ["This API token was revoked."] * 3
 
 
 def test_the_development_key_is_made_once_and_is_nobody_elses(settings: Settings):

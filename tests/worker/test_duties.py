@@ -39,6 +39,7 @@ KINDS = {
     "points.notice",
     "redemptions.expire",
     "redemptions.release",
+    "retention.prune",
     "subscriptions.renew",
     "tiers.review",
     "transfers.deliver",

@@ -6,6 +6,7 @@ from tortoise.exceptions import DBConnectionError
 
 from loyalty_graph.worker import loops
 from loyalty_graph.worker.loops import Loop, running
+from tests.metering import Growth
 
 
 class Counting:
@@ -161,3 +162,12 @@ async def test_what_a_loop_says_may_pass_is_a_line_too(
 async def test_without_loops_nothing_runs():
     async with running([]):
         assert len(asyncio.all_tasks()) == 1
+
+
+async def test_steps_that_fail_are_counted():
+    counting, failed = Counting(1, 3), Growth("loyalty_loop_failures_total", {"loop": "counting"})
+
+    async with running([counting.loop]):
+        await counting.reached.wait()
+
+    assert failed.by == 2

@@ -5,9 +5,10 @@ import pytest
 
 from loyalty_graph import outbox
 from loyalty_graph.db import transaction
-from loyalty_graph.outbox import CardMark
+from loyalty_graph.outbox import CardMark, FactRow
 from loyalty_graph.wallet.models import PassRow
 from loyalty_graph.worker.numbering import IDLE_S, OTHERS_TURN_S, Numbering
+from tests.metering import Growth
 from tests.outbox.test_numbering import PROGRAMS, happen, numbers
 from tests.shop import NOON, open_shop
 from tests.wallet.holding import install, issue, mark
@@ -129,3 +130,23 @@ async def test_it_does_not_hurry_while_a_mark_is_being_written():
 
     assert [meanwhile, await numbering.step()] == [IDLE_S, 0.0]
     await numbering.close()
+
+
+async def test_it_is_counted_what_got_numbers_and_how_old_the_oldest_was():
+    clock = Clock()
+    loop = Numbering(clock=clock).loop
+    facts = Growth("loyalty_numbered_total", {"queue": "facts"})
+    marks = Growth("loyalty_numbered_total", {"queue": "card marks"})
+    lag = Growth("loyalty_numbering_lag_seconds_sum")
+    steps = Growth("loyalty_numbering_lag_seconds_count")
+    shop = await open_shop()
+    await mark(shop, await shop.enrol())
+    await happen(PROGRAMS[0], None, None)
+    waits = await FactRow.all().count()
+    clock.pass_(3)
+
+    await loop.step()
+    await loop.step()
+
+    assert (facts.by, marks.by, steps.by, lag.by) == (waits, 1, 1, 3.0)
+    await loop.close()

@@ -1,25 +1,27 @@
 """The command line: reads arguments, calls one use case, prints the answer."""
 
-import sys
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from loyalty_graph import __version__
 from loyalty_graph.cli import auditing, checkpoints, persons, rollouts
 from loyalty_graph.cli.activities import activity_app
+from loyalty_graph.cli.backing_up import after_restore, backup, restore
 from loyalty_graph.cli.backtests import backtest
 from loyalty_graph.cli.balances import balances_app
 from loyalty_graph.cli.certificates import certs
 from loyalty_graph.cli.demo import demo
 from loyalty_graph.cli.device import device_app
+from loyalty_graph.cli.doctoring import doctor
+from loyalty_graph.cli.failing import failures_told
 from loyalty_graph.cli.jobs import jobs_app
+from loyalty_graph.cli.keys import keys_app
 from loyalty_graph.cli.ledger import ledger_app
 from loyalty_graph.cli.members import member_app
 from loyalty_graph.cli.migrating import bring_up_to_date
-from loyalty_graph.cli.options import DatabaseOption
-from loyalty_graph.cli.output import PROGRAM, errors
+from loyalty_graph.cli.options import DatabaseOption, MetricsPortOption, processes_option
+from loyalty_graph.cli.output import PROGRAM
 from loyalty_graph.cli.passes import pass_app
 from loyalty_graph.cli.presets import show_presets
 from loyalty_graph.cli.previews import draw_card
@@ -33,9 +35,6 @@ from loyalty_graph.cli.schema import schema_app
 from loyalty_graph.cli.segments import segments
 from loyalty_graph.cli.stories import story
 from loyalty_graph.cli.tokens import token_app
-from loyalty_graph.db import StorageError
-from loyalty_graph.errors import LoyaltyError, ProgramFileError
-from loyalty_graph.programs.errors import RateFileError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -52,6 +51,10 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's signature
 
 app.command()(demo)
 app.command("migrate")(bring_up_to_date)
+app.command()(doctor)
+app.command()(backup)
+app.command()(restore)
+app.command()(after_restore)
 app.command()(purchase)
 app.command()(story)
 app.command("audit")(auditing.show)
@@ -72,6 +75,7 @@ ledger_app.command("checkpoint")(checkpoints.make)
 ledger_app.command()(checkpoints.proof)
 ledger_app.command("rotate-key")(checkpoints.rotate_key)
 app.add_typer(jobs_app, name="jobs")
+app.add_typer(keys_app, name="keys")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(member_app, name="member")
 app.add_typer(pass_app, name="pass")
@@ -116,23 +120,32 @@ def serve(
             help="The next one if it is in use; 0 for any. (default: LOYALTY_PORT, 8000)",
         ),
     ] = None,
+    workers: Annotated[int, processes_option("serve")] = 1,
     database: DatabaseOption = None,
+    metrics_port: MetricsPortOption = None,
 ) -> None:
     """Serve the API until stopped; requests in hand are finished first."""
     from loyalty_graph.cli import serving
 
-    serving.serve(host=host, port=port, database=database)
+    serving.serve(
+        host=host, port=port, database=database, workers=workers, metrics_port=metrics_port
+    )
 
 
 @app.command()
-def worker(*, database: DatabaseOption = None) -> None:
+def worker(
+    *,
+    processes: Annotated[int, processes_option("work")] = 1,
+    database: DatabaseOption = None,
+    metrics_port: MetricsPortOption = None,
+) -> None:
     """Do what nobody asks for, such as numbering facts, until stopped.
 
     `serve` does it too, unless LOYALTY_WORKER is off. Any number of workers may run.
     """
     from loyalty_graph.cli import working
 
-    working.work(database=database)
+    working.work(database=database, processes=processes, metrics_port=metrics_port)
 
 
 @app.command()
@@ -142,30 +155,6 @@ def version() -> None:
 
 
 def main() -> None:
-    """Run the command line; an expected failure is one line on standard error and exit code 1.
-
-    A file may have many faults: each gets its line, which editors can follow.
-    """
-    try:
+    """Run the command line; an expected failure is one line on standard error and exit code 1."""
+    with failures_told():
         app(prog_name=PROGRAM)
-    except (ProgramFileError, RateFileError) as error:
-        _print_faults(error)
-        sys.exit(1)
-    except StorageError as error:
-        errors.print(f"[bold red]UNAVAILABLE[/] {escape(str(error))}")
-        sys.exit(1)
-    except LoyaltyError as error:
-        message = " ".join(error.message.splitlines())
-        errors.print(f"[bold red]{error.code}[/] {escape(message)}")
-        sys.exit(1)
-
-
-def _print_faults(error: ProgramFileError | RateFileError) -> None:
-    faults = [" ".join(one.splitlines()) for one in error.faults]
-    if len(faults) == 1:
-        errors.print(f"[bold red]{error.code}[/] {escape(faults[0])}")
-        return
-    errors.print(f"[bold red]{error.code}[/] {len(faults)} faults; nothing was changed.")
-    for fault in faults:
-        place, _, rest = fault.partition(": ")
-        errors.print(f"[bold]{escape(place)}[/]: {escape(rest)}")

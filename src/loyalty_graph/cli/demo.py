@@ -201,7 +201,8 @@ def _followed(report: Report) -> str:
 def _serve(settings: Settings, preset: str, port: int, *, say: Console) -> None:
     """Serve the demo's database beside the fakes; say what to open and what to try."""
     from loyalty_graph.cli.demo_fakes import beside
-    from loyalty_graph.cli.serving import address_of, listen, run_server
+    from loyalty_graph.cli.listening import address_of, listen
+    from loyalty_graph.cli.serving import run_server
 
     listener = listen(settings.host, port, say=say)
     slug = sandbox.settings_of(preset).slug

@@ -10,15 +10,15 @@ from typing import Any
 import httpx2
 
 from loyalty_graph.app import create_app
+from loyalty_graph.cli.beside import serving
+from loyalty_graph.cli.listening import address_of, listen
 from loyalty_graph.cli.sandbox import ACCOUNT_FILE, APNS_ROOT_FILE, FOLDER
-from loyalty_graph.cli.serving import address_of, listen
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import Settings, data_folder
 from loyalty_graph.outbox import numbering
 from loyalty_graph.sandbox.apns import FakeApns
 from loyalty_graph.sandbox.demo import Following
 from loyalty_graph.sandbox.google import FakeGoogle
-from loyalty_graph.sandbox.serving import serving
 from loyalty_graph.sandbox.wallets import Wallets
 from loyalty_graph.wallet import tags
 from loyalty_graph.wallet.apple.development_ca import (

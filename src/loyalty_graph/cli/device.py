@@ -15,7 +15,7 @@ from loyalty_graph.cli.card_drawing import draw_pass
 from loyalty_graph.cli.options import JsonOption
 from loyalty_graph.cli.output import command_line, console, errors, near, print_json, run
 from loyalty_graph.cli.passes import trusted_root
-from loyalty_graph.cli.working import signalled
+from loyalty_graph.cli.waiting import signalled
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import data_folder, load_settings
 from loyalty_graph.errors import DeviceError

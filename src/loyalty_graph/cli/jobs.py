@@ -1,6 +1,7 @@
 """Commands about scheduled jobs: run those that are due, and show those that gave up."""
 
 from typing import Annotated
+from uuid import UUID
 
 import typer
 from rich.markup import escape
@@ -9,6 +10,7 @@ from loyalty_graph.cli.options import DatabaseOption
 from loyalty_graph.cli.output import console, in_database, run
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import load_settings
+from loyalty_graph.errors import InvalidInputError, NotFoundError
 from loyalty_graph.jobs import service
 from loyalty_graph.usecases import scheduled
 
@@ -29,7 +31,7 @@ def run_due(
         return await scheduled.runner(utc_now, settings).run_due(utc_now(), limit)
 
     ran = run(in_database(url, work))
-    console.print(f"[green]✓[/] {ran:,} jobs were run.")
+    console.print(f"[green]✓[/] {ran:,} {'job was' if ran == 1 else 'jobs were'} run.")
 
 
 @jobs_app.command("dead")
@@ -38,9 +40,28 @@ def show_dead(*, database: DatabaseOption = None) -> None:
     url = database or load_settings().database_url
     found = run(in_database(url, service.dead))
     for job in found:
-        when = job.dead_at.isoformat() if job.dead_at else ""
+        when = f"{job.dead_at:%Y-%m-%d %H:%M} UTC" if job.dead_at else ""
         tried = f"{job.attempts} tries until {when}"
         console.print(f"[red]✗[/] {job.id} {escape(job.kind)}: {escape(job.error)}, {tried}")
     if found:
         raise typer.Exit(1)
     console.print("[green]✓[/] No job is dead.")
+
+
+@jobs_app.command("retry")
+def retry(
+    job: Annotated[
+        UUID | None, typer.Argument(metavar="ID", help="Which one; `jobs dead` shows it.")
+    ] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="All that are dead.")] = False,
+    database: DatabaseOption = None,
+) -> None:
+    """Let a dead job be tried again, once what made it fail is mended."""
+    if (job is None) != every:
+        raise InvalidInputError("Name one job, or say --all.")
+    url = database or load_settings().database_url
+    revived = run(in_database(url, lambda: service.revive(job, now=utc_now())))
+    if job is not None and not revived:
+        raise NotFoundError("dead job", job, place="this database")
+    console.print(f"[green]✓[/] {revived:,} {'job is' if revived == 1 else 'jobs are'} due now.")

@@ -9,11 +9,10 @@ from rich.markup import escape
 
 from loyalty_graph.cli.options import DatabaseOption
 from loyalty_graph.cli.output import console, database_name, errors, print_json, print_named, run
-from loyalty_graph.clock import utc_now
 from loyalty_graph.config import load_settings
-from loyalty_graph.db import contract, migrate, open_database, standing
+from loyalty_graph.db import Watch, contract, migrate, open_database, standing
 from loyalty_graph.db.errors import OlderProcessesError
-from loyalty_graph.db.migrating import Standing
+from loyalty_graph.db.migrating.course import Standing
 
 ASKED_EVERY_S = 1.0
 STATES = {"APPLIED": "green", "RUNNING": "yellow", "PENDING": "yellow", "UNKNOWN": "red"}
@@ -29,7 +28,8 @@ def bring_up_to_date(
         ),
     ] = False,
     wait: Annotated[
-        bool, typer.Option("--wait", help="With --contract: wait until they have ended.")
+        bool,
+        typer.Option("--wait", help="With --contract: wait until they have ended or are silent."),
     ] = False,
     only_show: Annotated[
         bool, typer.Option("--status", help="Change nothing; show how far the database is.")
@@ -63,10 +63,10 @@ async def _bring(url: str, *, contracts: bool, wait: bool, only_show: bool) -> l
 
 
 async def _contract(*, wait: bool) -> None:
-    said = ""
+    said, watch = "", Watch()
     while True:
         try:
-            await contract(now=utc_now(), progress=_tell)
+            await contract(watch=watch, progress=_tell)
         except OlderProcessesError as error:
             if not wait:
                 raise

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
@@ -12,9 +12,21 @@ from loyalty_graph.members import service as members
 from loyalty_graph.members.rules import NUMBER_DIGITS, Reference, ReferenceKind
 from loyalty_graph.programs import service as programs
 
+PROCESSES_MAX = 64
+
 DatabaseOption = Annotated[
     str | None,
     typer.Option(metavar="URL", help="The database. (default: LOYALTY_DATABASE_URL)"),
+]
+MetricsPortOption = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=65535,
+        metavar="PORT",
+        help="A port of its own for /metrics, /healthz and /readyz, on this machine only; the next"
+        " one if it is in use. (default: LOYALTY_METRICS_PORT, none)",
+    ),
 ]
 ProgramOption = Annotated[
     str | None,
@@ -32,6 +44,12 @@ RowsArgument = Annotated[
 MemberArgument = Annotated[
     str, typer.Argument(help="A member number, e-mail, phone (+49…), external id or id.")
 ]
+
+
+def processes_option(what_they_do: str) -> Any:
+    """Return the option that says how many processes do it."""
+    help_text = f"How many processes {what_they_do}; more than one needs PostgreSQL."
+    return typer.Option(min=1, max=PROCESSES_MAX, metavar="N", help=help_text)
 
 
 async def chosen_program(slug: str | None) -> UUID:

@@ -1,7 +1,6 @@
 """How the command line prints: answers on standard output, everything else on standard error."""
 
 import asyncio
-import logging
 import os
 import shlex
 import shutil
@@ -114,21 +113,6 @@ def command_line(*words: str) -> str:
     on_path = known is not None and Path(known).resolve() == this.resolve()
     called = PROGRAM if on_path or this.name != PROGRAM else os.path.relpath(this)
     return shlex.join([called, *words])
-
-
-@contextmanager
-def logged() -> Iterator[None]:
-    """Write refusals and failures to standard error, by request id, until the block ends."""
-    logger, handler = logging.getLogger("loyalty_graph"), logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-        logger.removeHandler(handler)
 
 
 class _RateColumn(ProgressColumn):

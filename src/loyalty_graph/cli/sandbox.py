@@ -58,12 +58,12 @@ def google(
     What it knows when it is stopped it knows at the next start; that and the key of its service
     account are in the data folder.
     """
-    from loyalty_graph.cli.serving import address_of, listen
-    from loyalty_graph.cli.working import signalled
+    from loyalty_graph.cli.beside import serving
+    from loyalty_graph.cli.listening import address_of, listen
+    from loyalty_graph.cli.waiting import signalled
     from loyalty_graph.sandbox import google_keeping
     from loyalty_graph.sandbox.google import FakeGoogle
     from loyalty_graph.sandbox.google_accounts import ServiceAccount
-    from loyalty_graph.sandbox.serving import serving
 
     listener = listen("127.0.0.1", port)
     account_file, kept = sandbox_folder() / ACCOUNT_FILE, sandbox_folder() / GOOGLE_FILE
@@ -100,8 +100,8 @@ def apns(
 
     It lets in whom the development CA of the data folder vouches for.
     """
-    from loyalty_graph.cli.serving import listen
-    from loyalty_graph.cli.working import signalled
+    from loyalty_graph.cli.listening import listen
+    from loyalty_graph.cli.waiting import signalled
     from loyalty_graph.sandbox.apns import FakeApns
     from loyalty_graph.sandbox.apns_plan import Push
     from loyalty_graph.wallet.apple.development_ca import (

@@ -1,30 +1,37 @@
 """The serve command: which port, what to open, and a stop in good order."""
 
 import asyncio
-import errno
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
+from functools import partial
 from signal import SIGINT, SIGTERM
 
 import uvicorn
 from rich.console import Console
 from rich.markup import escape
 
-from loyalty_graph import __version__
-from loyalty_graph.app import create_app
-from loyalty_graph.cli.output import console, database_name, logged, near, print_named, run
+from loyalty_graph import __version__, logs
+from loyalty_graph.app import create_app, waiting_app
+from loyalty_graph.cli.beside import serving
+from loyalty_graph.cli.listening import address_of, listen
+from loyalty_graph.cli.metering import metered, with_metrics_port
+from loyalty_graph.cli.output import console, database_name, near, print_named, run
+from loyalty_graph.cli.together import do_together, refuse_one_file
+from loyalty_graph.cli.tracing import traced
+from loyalty_graph.cli.waiting import opened, signalled
 from loyalty_graph.config import Settings, data_folder, load_settings
-from loyalty_graph.errors import SettingsError
 from loyalty_graph.graphql.view import BODY_BYTES_MAX
 from loyalty_graph.identity.development_issuer import KEY_FILE
 from loyalty_graph.wallet.apple.pushing import pushes_to_apple
 from loyalty_graph.wallet.desk import PassDesk
 
-PORTS_TRIED = 20
 GRACE_S = 25
-BACKLOG = 2048
-ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what to call them, not where to bind
 
 Announce = Callable[[PassDesk], Awaitable[None]]
 Beside = Callable[[Settings], AbstractAsyncContextManager[Settings]]
@@ -36,21 +43,73 @@ async def nothing_beside(settings: Settings) -> AsyncIterator[Settings]:
     yield settings
 
 
-def serve(*, host: str | None, port: int | None, database: str | None) -> None:
+def serve(
+    *,
+    host: str | None,
+    port: int | None,
+    database: str | None,
+    workers: int = 1,
+    metrics_port: int | None = None,
+) -> None:
     """Serve the API until stopped; requests in hand are finished first."""
-    settings = load_settings()
+    settings = with_metrics_port(load_settings(), metrics_port)
     if database is not None:
         settings = settings.model_copy(update={"database_url": database})
+    refuse_one_file(settings.database_url, workers, option="--workers")
     listener = listen(host or settings.host, settings.port if port is None else port)
+    if workers == 1:
+        _serve_alone(settings, listener)
+    else:
+        _serve_together(settings, listener, workers)
 
+
+def _serve_alone(settings: Settings, listener: socket.socket) -> None:
     async def announce(desk: PassDesk) -> None:
-        print_header(settings.database_url, desk)
-        print_pushes(settings)
-        print_sign_in(settings)
-        print_named("API", f"{address_of(listener)}/graphql")
-        console.print("  [dim]Ctrl-C stops; requests in hand are finished first.[/]")
+        _print_setting(settings, desk)
+        _print_address(address_of(listener))
 
     run_server(settings, listener, announce)
+
+
+def _serve_together(settings: Settings, listener: socket.socket, workers: int) -> None:
+    """Serve on one socket with several processes; the first one says what it serves."""
+    address = address_of(listener)
+
+    def announce() -> None:
+        print_named("Processes", str(workers))
+        _print_address(address)
+
+    with listener:
+        do_together(
+            partial(_serve_beside, settings, listener),
+            workers,
+            announce=announce,
+            log_format=settings.log_format,
+            # While it is open anywhere, who connects waits in its backlog and is never answered.
+            stopping=listener.close,
+        )
+
+
+def _serve_beside(
+    settings: Settings, listener: socket.socket, *, is_first: bool, ready: Callable[[], None]
+) -> None:
+    async def announce(desk: PassDesk) -> None:
+        if is_first:
+            _print_setting(settings, desk)
+        ready()
+
+    run_server(settings, listener, announce, say=Console(quiet=True))
+
+
+def _print_setting(settings: Settings, desk: PassDesk) -> None:
+    print_header(settings.database_url, desk)
+    print_pushes(settings)
+    print_sign_in(settings)
+
+
+def _print_address(address: str) -> None:
+    print_named("API", f"{address}/graphql")
+    console.print("  [dim]Ctrl-C stops; requests in hand are finished first.[/]")
 
 
 def print_header(url: str, desk: PassDesk, *, to: Console = console) -> None:
@@ -94,40 +153,6 @@ def print_sign_in(settings: Settings, *, to: Console = console) -> None:
         )
 
 
-def listen(host: str, port: int, *, say: Console = console) -> socket.socket:
-    """Return a listening socket on this port, or on the next free one; say so when it is another.
-
-    Raises:
-        SettingsError: The host is none of this machine's, or none of the next ports is free.
-    """
-    last = min(port + PORTS_TRIED - 1, 65535) if port else 0
-    for candidate in range(port, last + 1):
-        try:
-            listener = socket.create_server(
-                (host, candidate), family=_family(host), backlog=BACKLOG
-            )
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                continue
-            reason = error.strerror or error
-            raise SettingsError(f"Cannot listen on {host}, port {candidate}: {reason}.") from error
-        if candidate != port and port:
-            say.print(f"Port {port} is in use; taking {candidate}.")
-        return listener
-    raise SettingsError(f"Ports {port} to {last} are in use; name another with --port.")
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
-
-
-def address_of(listener: socket.socket) -> str:
-    """Return the URL under which this machine reaches a socket."""
-    host, port = listener.getsockname()[:2]
-    name = ANYWHERE.get(host, host)
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
-
-
 def run_server(
     settings: Settings,
     listener: socket.socket,
@@ -147,7 +172,7 @@ def run_server(
     """
     if "public_url" not in settings.model_fields_set:
         settings = settings.model_copy(update={"public_url": address_of(listener)})
-    with listener, logged():
+    with listener, logs.written(settings.log_format), traced(settings):
         _serve(settings, listener, announce, beside)
     say.print("Stopped.")
 
@@ -157,6 +182,7 @@ def _serve(settings: Settings, listener: socket.socket, announce: Announce, besi
         "",  # It is made in the loop, when what runs beside it has said where it is.
         # Entered here instead, so that a failure reaches us as it is and is told in one line.
         lifespan="off",
+        log_config=None,
         log_level="warning",
         # The path of a pass is the secret that opens it.
         access_log=False,
@@ -166,18 +192,31 @@ def _serve(settings: Settings, listener: socket.socket, announce: Announce, besi
     )
 
     async def work() -> None:
-        async with beside(settings) as led:
+        async with beside(settings) as led, AsyncExitStack() as stack:
             config.app = app = create_app(led)
-            async with app.router.lifespan_context(app):
+            if not await opened(
+                lambda: stack.enter_async_context(app.router.lifespan_context(app)),
+                lambda: _asking_for_patience(listener),
+            ):
+                return
+            await stack.enter_async_context(metered(led, clock=app.state.clock))
 
-                def end_streams() -> None:
-                    app.state.watch.close()
-                    app.state.live.stop()
+            def end_streams() -> None:
+                app.state.watch.close()
+                app.state.live.stop()
 
-                server = _Server(config, lambda: announce(app.state.desk), stopping=end_streams)
-                await server.serve(sockets=[listener])
+            server = _Server(config, lambda: announce(app.state.desk), stopping=end_streams)
+            await server.serve(sockets=[listener])
 
     run(work(), loop=config.get_loop_factory())
+
+
+@asynccontextmanager
+async def _asking_for_patience(listener: socket.socket) -> AsyncIterator[asyncio.Event]:
+    """Answer that nothing is served yet, until the block ends; yield what a signal sets."""
+    # The socket itself is served later: who connects in between waits in its backlog.
+    async with signalled() as stopped, serving(waiting_app(), listener.dup()):
+        yield stopped
 
 
 class _Server(uvicorn.Server):

@@ -1,48 +1,68 @@
 """The worker command: the loops of a process that serves nobody, and a stop in good order."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from signal import SIGINT, SIGTERM
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
-from loyalty_graph import __version__
-from loyalty_graph.cli.output import console, database_name, logged, print_named, run
+from loyalty_graph import __version__, logs
+from loyalty_graph.cli.metering import metered, with_metrics_port
+from loyalty_graph.cli.output import console, database_name, print_named, run
+from loyalty_graph.cli.together import do_together, refuse_one_file
+from loyalty_graph.cli.tracing import traced
+from loyalty_graph.cli.waiting import opened, signalled
 from loyalty_graph.clock import utc_now
-from loyalty_graph.config import load_settings
+from loyalty_graph.config import Settings, load_settings
 from loyalty_graph.db import migrate, open_database, running_process
 from loyalty_graph.worker.duties import worker_duties
 from loyalty_graph.worker.loops import running
 
 
-def work(*, database: str | None) -> None:
+def work(*, database: str | None, processes: int = 1, metrics_port: int | None = None) -> None:
     """Run the loops until a signal; steps in hand are finished first."""
-    settings = load_settings()
+    settings = with_metrics_port(load_settings(), metrics_port)
     url = database or settings.database_url
+    refuse_one_file(url, processes, option="--processes")
 
+    def announce() -> None:
+        if processes > 1:
+            print_named("Processes", str(processes))
+        console.print("  [dim]Ctrl-C stops; what is in hand is finished first.[/]")
+
+    if processes == 1:
+        _work(settings, url, is_first=True, ready=announce)
+        console.print("Stopped.")
+    else:
+        do_together(
+            partial(_work, settings, url),
+            processes,
+            announce=announce,
+            log_format=settings.log_format,
+        )
+
+
+def _work(settings: Settings, url: str, *, is_first: bool, ready: Callable[[], None]) -> None:
     async def until_stopped() -> None:
-        async with open_database(url):
-            await migrate()
-            process = running_process(f"worker {__version__}", clock=utc_now)
-            duties = running(worker_duties(settings, clock=utc_now))
-            async with process, duties, signalled() as stopped:
+        async with AsyncExitStack() as stack:
+            if not await opened(
+                lambda: stack.enter_async_context(_duties(settings, url)), signalled
+            ):
+                return
+            stopped = await stack.enter_async_context(signalled())
+            if is_first:
                 console.print(f"[bold]Loyalty Graph[/] {__version__} worker")
                 print_named("Database", database_name(url))
-                console.print("  [dim]Ctrl-C stops; what is in hand is finished first.[/]")
-                await stopped.wait()
+            await stack.enter_async_context(metered(settings, clock=utc_now))
+            ready()
+            await stopped.wait()
 
-    with logged():
+    with logs.written(settings.log_format), traced(settings):
         run(until_stopped())
-    console.print("Stopped.")
 
 
 @asynccontextmanager
-async def signalled() -> AsyncIterator[asyncio.Event]:
-    """Yield what SIGINT or SIGTERM sets."""
-    loop, heard = asyncio.get_running_loop(), asyncio.Event()
-    for number in (SIGINT, SIGTERM):
-        loop.add_signal_handler(number, heard.set)
-    try:
-        yield heard
-    finally:
-        for number in (SIGINT, SIGTERM):
-            loop.remove_signal_handler(number)
+async def _duties(settings: Settings, url: str) -> AsyncIterator[None]:
+    async with open_database(url):
+        await migrate()
+        process = running_process(f"worker {__version__}", clock=utc_now)
+        async with process, running(worker_duties(settings, clock=utc_now)):
+            yield

@@ -93,6 +93,18 @@ ELEMENTS = (
 )
 
 
+_NAMED = {one.name: one for one in ELEMENTS}
+_NAMED |= {long: _NAMED[short] for long, short in (("bigint", "int8"), ("int", "int4"))}
+_NAMED["smallint"] = _NAMED["int2"]
+
+
+@lru_cache(maxsize=1024)
+def coders(kinds: tuple[str, ...], *, single: bool) -> tuple[Callable[[Any], bytes], ...]:
+    """Return how parameters of these types are sent: as arrays of them, or single values."""
+    elements = [_NAMED[kind] for kind in kinds]
+    return tuple(one.send if single else partial(encoded, one) for one in elements)
+
+
 def use(connection: asyncpg.Connection) -> None:
     """Let a connection send and receive arrays this way, those of one dimension."""
     settings = connection._protocol.get_settings()

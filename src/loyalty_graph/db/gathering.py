@@ -4,16 +4,20 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from loyalty_graph import metrics, traces
 from loyalty_graph.db.guarding import finish
-from loyalty_graph.db.outages import DatabaseTimeoutError, is_unavailable
+from loyalty_graph.db.outages import DatabaseTimeoutError, TooManyWaitingError, is_unavailable
 from loyalty_graph.db.transactions import in_transaction_now
 
 Command = TypeVar("Command")
 Outcome = TypeVar("Outcome")
 
 BATCH_MAX = 128
+WAITING_MAX = 2_000
+"""Some seconds' work. Who came later would have given up by his turn, so he is told at once."""
 
-_Call = tuple[Command, asyncio.Future[Outcome]]
+_Call = tuple[Command, asyncio.Future[Outcome], str | None]
+"""The third is the trace of the caller."""
 
 
 class Gatherer(Generic[Command, Outcome]):
@@ -33,12 +37,16 @@ class Gatherer(Generic[Command, Outcome]):
         *,
         limit: int = BATCH_MAX,
         writers: int = 1,
+        name: str = "calls",
     ) -> None:
         self._run_batch = run_batch
         self._limit = limit
         self._writer_count = writers
         self._waiting: asyncio.Queue[_Call[Command, Outcome] | None] = asyncio.Queue()
         self._writers: list[asyncio.Task[None]] = []
+        self._name = name
+        self._named = f"batch of {name}"
+        self._sizes = metrics.gather_batch_size.labels(name)
         self.batches = 0
         self.commands = 0
 
@@ -55,11 +63,17 @@ class Gatherer(Generic[Command, Outcome]):
         await finish(asyncio.gather(*writers))
 
     async def __call__(self, command: Command) -> Outcome:
-        """Run `command` in the next batch and return its outcome."""
+        """Run `command` in the next batch and return its outcome.
+
+        Raises:
+            TooManyWaitingError: 2,000 calls wait already; nothing was done.
+        """
         assert self._writers, "the gatherer is not open"
         assert not in_transaction_now(), "this transaction and the batch would wait for each other"
+        if self._waiting.qsize() >= WAITING_MAX:
+            raise TooManyWaitingError(f"{WAITING_MAX:,} {self._name} wait for it already")
         answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting.put_nowait((command, answer))
+        self._waiting.put_nowait((command, answer, traces.present()))
         return await answer
 
     async def _write(self) -> None:
@@ -68,7 +82,9 @@ class Gatherer(Generic[Command, Outcome]):
             if batch:
                 self.batches += 1
                 self.commands += len(batch)
-                await self._settle(batch)
+                self._sizes.observe(len(batch))
+                with traces.span(self._named, links=[call[2] for call in batch]):
+                    await self._settle(batch)
 
     def _others(self, *, everybody: bool = False) -> list[_Call[Command, Outcome]]:
         calls: list[_Call[Command, Outcome]] = []
@@ -84,7 +100,7 @@ class Gatherer(Generic[Command, Outcome]):
     async def _settle(self, batch: list[_Call[Command, Outcome]]) -> Exception | None:
         """Answer a batch; return what kept the database from doing it, if something did."""
         try:
-            outcomes = await self._run_batch([command for command, _ in batch])
+            outcomes = await self._run_batch([call[0] for call in batch])
             assert len(outcomes) == len(batch), "run_batch returns one outcome for each command"
         except Exception as error:  # noqa: BLE001 - it is raised again, to the caller it belongs to
             if len(batch) == 1 or is_unavailable(error):
@@ -93,7 +109,7 @@ class Gatherer(Generic[Command, Outcome]):
                 return error
             await self._settle_each(batch)
         else:
-            for (_, answer), outcome in zip(batch, outcomes, strict=True):
+            for (_, answer, _), outcome in zip(batch, outcomes, strict=True):
                 _answer(answer, outcome)
         return None
 
@@ -111,7 +127,7 @@ def _is_silent(error: Exception) -> bool:
 
 
 def _tell(calls: Sequence[_Call[Command, Outcome]], error: Exception) -> None:
-    for _, answer in calls:
+    for _, answer, _ in calls:
         _answer(answer, error)
 
 

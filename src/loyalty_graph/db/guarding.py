@@ -41,6 +41,9 @@ class GuardedTransaction(TransactionalDBClient):
 
     _parent: BaseDBAsyncClient
     _lock: asyncio.Lock
+    begins_late = False
+    """Whether it begins with its first statement, and not when its connection is taken."""
+    _parts_open = 0
     _closing = False
     _savepoint_name = ""
 
@@ -92,9 +95,11 @@ class GuardedTransaction(TransactionalDBClient):
         """Begin a part that can be undone alone."""
         self._savepoint_name = f"part_{next(_savepoint_numbers)}"
         await self._in_turn(f"SAVEPOINT {self._savepoint_name}")
+        self._around._parts_open += 1
 
     async def release_savepoint(self) -> None:
         """Keep the part."""
+        self._around._parts_open -= 1
         await self._in_turn(f"RELEASE SAVEPOINT {self._savepoint_name}")
         self._finalized = True
 
@@ -102,6 +107,11 @@ class GuardedTransaction(TransactionalDBClient):
         """Undo the part."""
         await self._in_turn(f"ROLLBACK TO SAVEPOINT {self._savepoint_name}")
         await self.release_savepoint()
+
+    @property
+    def _around(self) -> "GuardedTransaction":
+        assert isinstance(self._parent, GuardedTransaction), "a part is one of a transaction"
+        return self._parent
 
     async def _in_turn(self, statement: str) -> None:
         async with self.acquire_connection():
@@ -144,11 +154,8 @@ class GuardedContext(TransactionContext):
 
     async def __aenter__(self) -> GuardedTransaction:
         await self._transaction.take()
-        try:
-            await finish(self._transaction.begin())
-        except BaseException:
-            await finish(self._undo())
-            raise
+        if not self._transaction.begins_late:
+            await self._begin()
         self._connections = get_connections()
         self._token = self._connections.set(self.connection_name, self._transaction)
         return self._transaction
@@ -156,6 +163,13 @@ class GuardedContext(TransactionContext):
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._connections.reset(self._token)
         await finish(self._undo() if kind else self._keep())
+
+    async def _begin(self) -> None:
+        try:
+            await finish(self._transaction.begin())
+        except BaseException:
+            await finish(self._undo())
+            raise
 
     async def _keep(self) -> None:
         try:

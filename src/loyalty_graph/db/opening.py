@@ -1,17 +1,24 @@
 """Opens the database for as long as a door needs it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.context import TortoiseContext
 from tortoise.exceptions import ConfigurationError
 
+from loyalty_graph.db.errors import DatabaseAwayError
+from loyalty_graph.db.outages import OUTAGES, in_one_line, is_unavailable
 from loyalty_graph.db.transactions import CONNECTION_NAME, running_transactions_end
 from loyalty_graph.db.urls import connection_config
 from loyalty_graph.errors import DatabaseError
+from loyalty_graph.pauses import chance, full_jitter_s
+
+Result = TypeVar("Result")
 
 APP_LABEL = "models"
 # The modules that define tables; each package adds its own when it is built.
@@ -38,6 +45,42 @@ MODEL_MODULES: list[str] = [
     "loyalty_graph.idempotency",
 ]
 CLOSE_GRACE_S = 10.0
+FIRST_PAUSE_MAX_S = 0.5
+PAUSE_MAX_S = 15.0
+
+logger = logging.getLogger(__name__)
+
+
+async def when_reachable(
+    enter: Callable[[], Awaitable[Result]], *, away: Callable[[], Awaitable[None]]
+) -> Result:
+    """Open a database as soon as it can be reached, after pauses that grow; the log says why not.
+
+    `away` is awaited after each attempt that failed, before that is told.
+
+    Raises:
+        DatabaseError: it can be reached, but not used.
+    """
+    said, failures = "", 0
+    while True:
+        try:
+            found = await enter()
+        except (DatabaseAwayError, *OUTAGES) as error:
+            if not (isinstance(error, DatabaseAwayError) or is_unavailable(error)):
+                raise
+            await away()
+            if (reason := in_one_line(error)) != said:
+                said = reason
+                logger.warning("%s It is tried again until it answers.", reason)
+        else:
+            if said:
+                logger.info("The database answers.")
+            return found
+        pause_s = full_jitter_s(
+            failures, first_s=FIRST_PAUSE_MAX_S, longest_s=PAUSE_MAX_S, chance=chance()
+        )
+        failures += 1
+        await asyncio.sleep(pause_s)
 
 
 @asynccontextmanager
@@ -47,11 +90,12 @@ async def open_database(
     """Open the database of this process and close it cleanly at the end.
 
     `create` makes a missing SQLite file and its folder; a PostgreSQL database must exist. The
-    schema is the business of `db.migrating.migrate`, which callers run inside the block. At the
+    schema is the business of `db.migrate`, which callers run inside the block. At the
     end, transactions whose callers went away are waited for. `patience_s` is how long a statement
     may take on PostgreSQL when the URL does not say; without both it is a minute.
 
     Raises:
+        DatabaseAwayError: it cannot be reached now.
         DatabaseError: it cannot be opened, or another one is open in this process.
     """
     config = tortoise_config(url)

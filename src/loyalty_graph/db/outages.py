@@ -32,6 +32,10 @@ class DatabaseTimeoutError(OperationalError):
     """The database did not answer in time, or no connection to it became free."""
 
 
+class TooManyWaitingError(OperationalError):
+    """So many wait for the database that one more would wait in vain; nothing was begun."""
+
+
 class OutcomeUnknownError(DBConnectionError):
     """The connection was lost after COMMIT was sent: it may have been done or not."""
 
@@ -56,7 +60,9 @@ def is_unavailable(error: BaseException | None) -> bool:
     Whether something was kept is unknown; the idempotency key decides when it is tried again.
     """
     return isinstance(error, OUTAGES) and (
-        isinstance(error, (DBConnectionError, DatabaseTimeoutError, StorageError))
+        isinstance(
+            error, (DBConnectionError, DatabaseTimeoutError, TooManyWaitingError, StorageError)
+        )
         or is_conflict(error)
         or _sqlstate(error) == CANCELLED
     )
@@ -85,7 +91,7 @@ class OutageLog:
         now = self._clock()
         if now >= self._quiet_until:
             _logger.warning(
-                "The database is not available; told to %s callers since the last such line: %s",
+                "The database is not available (callers told since the last such line: %s): %s",
                 self._untold,
                 in_one_line(error),
             )
@@ -94,6 +100,18 @@ class OutageLog:
 
 outage_log = OutageLog()
 """The one of this process."""
+
+
+def log_failure(logger: logging.Logger, error: BaseException, message: str, *args: object) -> bool:
+    """Log a failure and say whether it is an outage: a line for all whom it hits.
+
+    The rest is told by the logger of whom it happened to, as the message says, with its traceback.
+    """
+    if is_unavailable(error):
+        outage_log.note(error)
+        return True
+    logger.error(message, *args, exc_info=error)
+    return False
 
 
 def _cause(error: BaseException) -> object:

@@ -6,11 +6,9 @@ Tortoise's exceptions (the driver's as their cause), and closing never hangs.
 """
 
 import asyncio
-import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
 
 import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient as StockClient
@@ -25,10 +23,13 @@ from tortoise.exceptions import (
     TransactionManagementError,
 )
 
-from loyalty_graph.db import array_codecs
+from loyalty_graph.db import array_codecs, pipelining
 from loyalty_graph.db.ddl import SchemaGenerator
+from loyalty_graph.db.errors import DatabaseAwayError
 from loyalty_graph.db.guarding import GuardedContext, GuardedTransaction
 from loyalty_graph.db.outages import DatabaseTimeoutError, OutcomeUnknownError
+from loyalty_graph.db.pipelining import Statement
+from loyalty_graph.db.silence import notice_silence
 from loyalty_graph.db.storage import Storage
 from loyalty_graph.errors import DatabaseError
 
@@ -48,25 +49,12 @@ SERVER_SETTINGS = {
     # A machine of ours that vanished must not keep rows locked.
     "idle_in_transaction_session_timeout": "60s",
 }
-# Seconds, a count, and milliseconds: a server that vanished is noticed after 15 s at most.
-# TCP_USER_TIMEOUT (RFC 5482) covers what was sent and not acknowledged, keep-alive the silence.
-SOCKET_OPTIONS = {
-    getattr(socket, name): value
-    for name, value in (
-        ("TCP_KEEPIDLE", 5),
-        ("TCP_KEEPINTVL", 5),
-        ("TCP_KEEPCNT", 2),
-        ("TCP_USER_TIMEOUT", 15_000),
-    )
-    if hasattr(socket, name)  # Not every system has them all.
-}
 # Look-ups inside a transaction are by key, but a connection keeps the plan it made while a table
 # was empty or not yet analysed: a sequential scan, which later costs a factor of four to six.
 # Sent with BEGIN in one message this costs no round trip, and it leaves the reads outside
 # transactions (catalogue, reports) their sequential scans.
-BEGIN = "BEGIN; SET LOCAL enable_seqscan = off"
-
-_prepared_on: WeakKeyDictionary[asyncpg.Connection, dict[str, str]] = WeakKeyDictionary()
+BEGINNING = (Statement("BEGIN"), Statement("SET LOCAL enable_seqscan = off"))
+COMMIT = Statement("COMMIT", name="COMMIT")
 
 DRIVER_ERRORS = (
     OSError,
@@ -86,7 +74,11 @@ CONNECTION_ERRORS = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     # The server became a standby: another one is the primary now, and a new connection finds it.
     asyncpg.ReadOnlySQLTransactionError,
+    # A pooler in between made the server forget what the driver prepared; a new one knows nothing.
+    asyncpg.InvalidSQLStatementNameError,
 )
+# With these the server has answered: it did not do what came along with COMMIT.
+REFUSALS = (asyncpg.ReadOnlySQLTransactionError, asyncpg.InvalidSQLStatementNameError)
 # The driver has no class of its own for a connection that is not there any more.
 GONE = ("connection is closed", "released back to the pool", "pool is closing", "pool is closed")
 
@@ -124,18 +116,23 @@ class PostgresClient(_Translating):
             timeout=connect_timeout_s,
             command_timeout=command_timeout_s + SILENCE_GRACE_S,
             server_settings={**SERVER_SETTINGS, **in_time},
+            # What has no name on the server cannot be sent ahead of anything; so all have one.
+            max_cacheable_statement_size=0,
             init=_prepare,
             reset=_nothing_to_reset,
             **place,
         )
         self.pool_wait_s = pool_wait_s
+        self.pool_size = pool_size
+        self.waiting = 0
         self.storage = Storage()
 
     async def create_connection(self, with_db: bool) -> None:  # noqa: FBT001 - Tortoise's signature
         """Open the pool and make sure that the server answers.
 
         Raises:
-            DatabaseError: it cannot be reached, or refuses us.
+            DatabaseAwayError: it cannot be reached now.
+            DatabaseError: it refuses us.
         """
         try:
             await super().create_connection(with_db)
@@ -143,7 +140,9 @@ class PostgresClient(_Translating):
         except (BaseORMException, *DRIVER_ERRORS) as error:
             await self.close()
             place = f"{self.database} at {self.host}:{self.port}"
-            raise DatabaseError(f"The database {place} cannot be used: {error}.") from error
+            kind = DatabaseAwayError if _is_away(error) else DatabaseError
+            why = str(error).rstrip(".")
+            raise kind(f"The database {place} cannot be used: {why}.") from error
 
     async def _close(self) -> None:
         if self._pool is None:
@@ -156,6 +155,12 @@ class PostgresClient(_Translating):
             pool.terminate()
         self._pool = None
 
+    def pool_use(self) -> tuple[int, int, int, int]:
+        """Return how many connections are in use and idle, how many there may be, and who waits."""
+        pool = self._pool
+        size, idle = (0, 0) if pool is None else (pool.get_size(), pool.get_idle_size())
+        return size - idle, idle, self.pool_size, self.waiting
+
     def acquire_connection(self) -> "PooledConnection":
         """Return what takes a connection out of the pool, and waits for a free one for a while."""
         return PooledConnection(self, self._pool_init_lock)
@@ -165,7 +170,7 @@ class PostgresClient(_Translating):
 
 
 class PooledConnection(PoolConnectionWrapper[asyncpg.Connection]):
-    """A connection out of the pool; one that did not answer in time never goes back."""
+    """A connection out of the pool; one that is of no more use never goes back."""
 
     __slots__ = ("pool",)
     client: PostgresClient
@@ -174,27 +179,33 @@ class PooledConnection(PoolConnectionWrapper[asyncpg.Connection]):
         await self.ensure_connection()
         assert self.client._pool is not None, "create_connection opens it or raises"
         self.pool: asyncpg.Pool = self.client._pool
+        self.client.waiting += 1
         try:
             self.connection = await self.pool.acquire(timeout=self.client.pool_wait_s)
         except TimeoutError as error:
             raise DatabaseTimeoutError("No connection to the database in time.") from error
         except DRIVER_ERRORS as error:  # Whatever the server has against a new connection.
             raise DBConnectionError(error) from error
+        finally:
+            self.client.waiting -= 1
         return self.connection
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         assert self.connection is not None, "it is entered before it is left"
-        if kind is not None and issubclass(kind, TimeoutError):
+        if kind is not None and issubclass(kind, (TimeoutError, *REFUSALS)):
             self.connection.terminate()
         await self.pool.release(self.connection)
 
 
 class PostgresTransaction(GuardedTransaction, _Translating, StockTransaction):
-    """A transaction on a connection of its own."""
+    """A transaction on a connection of its own.
+
+    BEGIN, and what was written last, wait for the next statement and go along with it.
+    """
 
     _parent: "PostgresClient | PostgresTransaction"
-    _taken_from: asyncpg.Pool
-    _unsent = ""
+    begins_late = True
+    _waiting: Sequence[Statement] = ()
 
     @property
     def storage(self) -> Storage:  # type: ignore[override] # a transaction has its parent's
@@ -211,56 +222,71 @@ class PostgresTransaction(GuardedTransaction, _Translating, StockTransaction):
             raise
 
     async def take(self) -> None:
-        """Take a connection out of the pool."""
+        """Take a connection out of the pool.
+
+        It begins with READ COMMITTED, our decisions lock the rows they rest on; and it begins when
+        there is something else to send, which may go along with it.
+        """
         assert isinstance(self._parent, PostgresClient), "a savepoint is on its parent's connection"
         pooled = self._parent.acquire_connection()
         self._connection = await pooled.__aenter__()
-        self._taken_from = pooled.pool
+        self._waiting = BEGINNING
 
     async def give_back(self) -> None:
-        """Give the connection back to its pool, which drops it if it is broken."""
-        await self._taken_from.release(self._connection)
+        """Give the connection back to its pool, which drops it if it is broken.
 
-    async def begin(self) -> None:
-        """Begin with READ COMMITTED; our decisions lock the rows they rest on.
-
-        It is sent when there is something else to send, which may go along with it.
+        The pool's own door does the same in a task, against cancellation; here nobody cancels. What
+        goes wrong with it concerns the pool alone: the transaction has ended, perhaps kept.
         """
-        self._unsent = BEGIN
+        if self._connection._con is not None:
+            self._connection._con._on_release()
+            with suppress(*DRIVER_ERRORS):
+                await self._connection._holder.release(CLOSE_GRACE_S)
 
     async def open(self) -> None:
-        """Send BEGIN before the first statement."""
+        """Send what waits, before a statement that does not go along with it."""
         if isinstance(self._parent, PostgresTransaction):
             await self._parent.open()
-        elif self._unsent:
-            await self._send_begin()
+        elif self._waiting:
+            await self._send(*self._waiting)
 
-    async def begin_with(self, statement: str, kinds: str, *values: str) -> bool:
-        """Begin with a statement, in one message; False when it has begun already.
+    async def put_before(self, statement: Statement) -> None:
+        """Run a statement that returns no rows before the next one, and along with it."""
+        async with self._lock:
+            self.refuse_when_ended()
+            self._waiting = (*self._waiting, statement)
 
-        The server keeps the plan of the statement; its parameters are of these `kinds`, and its
-        `values` are written as in SQL. What it finds is not told.
+    async def read(self, text: str, values: Sequence[Any]) -> tuple[int, list[asyncpg.Record]]:
+        """Return how many rows a statement has, and these; what waits goes along with it."""
+        async with self._lock:
+            self.refuse_when_ended()
+            rows, _ = await self._send(*self._waiting, Statement(text, values))
+            return len(rows), rows
+
+    async def put_off(self, statement: Statement) -> None:
+        """Run a statement that returns no rows along with the next one, or with COMMIT.
+
+        If it fails, that is told then.
         """
         async with self._lock:
             self.refuse_when_ended()
-            if not self._unsent:
-                return False
-            name = await self._prepared(statement, kinds)
-            await self._send_begin(f"; EXECUTE {name} ({', '.join(values)})")
-            return True
+            if self._waiting is not BEGINNING:
+                await self.open()
+            if self._parts_open:  # Whoever can undo a part alone has to know whether it failed.
+                await self._send(statement)
+            else:
+                self._waiting = (*self._waiting, statement)
 
-    async def _send_begin(self, more: str = "") -> None:
-        begin, self._unsent = self._unsent, ""
-        await self.send(begin + more)
-
-    async def _prepared(self, statement: str, kinds: str) -> str:
-        """Return under which name the server knows a statement on this connection."""
-        known = _prepared_on.setdefault(self._connection._con, {})
-        if statement not in known:
-            name = f"prepared_{len(known)}"
-            await self.send(f"PREPARE {name} ({kinds}) AS {statement}")
-            known[statement] = name
-        return known[statement]
+    @translate_exceptions
+    async def _send(self, *statements: Statement) -> tuple[list[asyncpg.Record], str]:
+        """Send statements in one message, with all that waits; what fails earlier waits on."""
+        raw = self._connection._con
+        if raw is None:
+            raise asyncpg.InterfaceError("The connection was released back to the pool.")
+        *ahead, last = statements
+        message = await pipelining.prepared(raw, ahead, last)
+        self._waiting = ()
+        return await pipelining.send(raw, message, last)
 
     async def commit(self) -> None:
         """Make it durable.
@@ -272,31 +298,48 @@ class PostgresTransaction(GuardedTransaction, _Translating, StockTransaction):
         self.refuse_when_ended()
         self._closing = True
         async with self._lock:
-            if self._unsent:
+            if self._waiting is BEGINNING:
                 self._finalized = True
                 return
             was_sent = self._is_open()
             try:
-                tag = await self.send("COMMIT")
+                tag = await self._send_commit()
             except (DBConnectionError, DatabaseTimeoutError) as error:
-                if not was_sent:
+                is_refused = isinstance(error.__cause__, REFUSALS)
+                if is_refused or self._waiting or not was_sent:
                     raise
                 raise OutcomeUnknownError("COMMIT was sent, but not answered.") from error
+            except Exception:
+                await self._send_rollback()
+                raise
         self._finalized = True
         if tag != "COMMIT":
             message = "Nothing was kept: a statement of this transaction had failed."
             raise TransactionManagementError(message)
 
+    async def _send_commit(self) -> str:
+        tag: str
+        if self._waiting:
+            _, tag = await self._send(*self._waiting, COMMIT)
+        else:
+            tag = await self.send(COMMIT.text)
+        return tag
+
     async def rollback(self) -> None:
         """Undo it; a connection that cannot even do that is dropped, which undoes it too."""
         self._closing = True
         async with self._lock:
-            if not self._unsent:
-                try:
-                    await self.send("ROLLBACK")
-                except BaseORMException:
-                    self._drop()
+            await self._send_rollback()
         self._finalized = True
+
+    async def _send_rollback(self) -> None:
+        waiting, self._waiting = self._waiting, ()
+        if waiting[: len(BEGINNING)] == BEGINNING:
+            return
+        try:
+            await self.send("ROLLBACK")
+        except BaseORMException:
+            self._drop()
 
     def _is_open(self) -> bool:
         with suppress(asyncpg.InterfaceError):  # The pool has taken it back, because it was lost.
@@ -319,15 +362,7 @@ class PostgresTransaction(GuardedTransaction, _Translating, StockTransaction):
 
 async def _prepare(connection: asyncpg.Connection) -> None:
     array_codecs.use(connection)
-    _notice_silence(connection)
-
-
-def _notice_silence(connection: asyncpg.Connection) -> None:
-    raw = connection._transport.get_extra_info("socket")
-    if raw.family != socket.AF_UNIX:
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for option, value in SOCKET_OPTIONS.items():
-            raw.setsockopt(socket.IPPROTO_TCP, option, value)
+    notice_silence(connection)
 
 
 async def _nothing_to_reset(_connection: asyncpg.Connection) -> None:
@@ -336,6 +371,13 @@ async def _nothing_to_reset(_connection: asyncpg.Connection) -> None:
     The driver still undoes an open transaction. So nobody changes a session: settings are SET
     LOCAL, advisory locks end with their transaction.
     """
+
+
+def _is_away(error: BaseException | None) -> bool:
+    """Return whether no server answered, or one that is not ready; who refuses us is there."""
+    while isinstance(error, BaseORMException):
+        error = error.__cause__
+    return isinstance(error, CONNECTION_ERRORS)
 
 
 def translated(error: Exception) -> BaseORMException:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from tortoise.models import Model
 
+from loyalty_graph.db.array_codecs import coders
 from loyalty_graph.db.columns import (
     Positions,
     Row,
@@ -17,6 +18,7 @@ from loyalty_graph.db.columns import (
     readers,
     writers,
 )
+from loyalty_graph.db.pipelining import Coder, Statement
 from loyalty_graph.db.postgres import PostgresTransaction
 from loyalty_graph.db.set_values import (
     Lookup,
@@ -26,7 +28,6 @@ from loyalty_graph.db.set_values import (
     shape,
     table_name,
     tail,
-    unique_sql,
     verb,
 )
 
@@ -84,9 +85,10 @@ def _tail(lookup: Lookup) -> str:
 
 async def fetch(current: Any, program_id: UUID, lookups: Sequence[Lookup]) -> list[list[list[Row]]]:
     """Run look-ups on a connection; see `sets.fetch`."""
-    if lookups and await _begin_locking(current, program_id, lookups[0]):
+    if lookups and await _lock(current, program_id, lookups[0]):
         lookups = [replace(lookups[0], lock=False), *lookups[1:]]
     result: list[list[list[Row]]] = [[[] for _ in lookup.keys] for lookup in lookups]
+    read = current.read if isinstance(current, PostgresTransaction) else current.execute_query
     for places in _statements(lookups):
         parts: list[str] = []
         values: list[Any] = [program_id]
@@ -94,7 +96,7 @@ async def fetch(current: Any, program_id: UUID, lookups: Sequence[Lookup]) -> li
             lookup = lookups[place]
             parts.append(lookup_sql(lookup, place, len(values) + 1))
             values += _parameters(lookup.keys, writers(lookup.model, lookup.keyed, "postgres"))
-        _, found = await current.execute_query(" union all ".join(parts), values)
+        _, found = await read(" union all ".join(parts), values)
         for place, number, row in found:
             result[place][number - 1].append(row)
     for lookup, of_keys in zip(lookups, result, strict=True):
@@ -103,10 +105,10 @@ async def fetch(current: Any, program_id: UUID, lookups: Sequence[Lookup]) -> li
     return result
 
 
-async def _begin_locking(current: Any, program_id: UUID, lookup: Lookup) -> bool:
-    """Begin the transaction by locking the rows of its first look-up, if it does that by ids.
+async def _lock(current: Any, program_id: UUID, lookup: Lookup) -> bool:
+    """Let the rows of a first look-up that locks be locked before the next statement, if by ids.
 
-    That takes one message less: the rows are read afterwards, together with everything else.
+    That takes no message of its own: they are read afterwards, together with everything else.
     """
     is_by_id = postgres_types(lookup.model, lookup.keyed) == ("uuid",)
     is_of_all = not (lookup.where or lookup.limit)
@@ -115,34 +117,60 @@ async def _begin_locking(current: Any, program_id: UUID, lookup: Lookup) -> bool
     if not isinstance(current, PostgresTransaction):
         return False
     single = len(lookup.keys) == 1
-    ids = ",".join(str(key) for (key,) in lookup.keys)
-    return await current.begin_with(
-        lock_sql(lookup.model, *lookup.by, single=single),
-        "uuid, uuid" if single else "uuid, uuid[]",
-        f"'{program_id}'",
-        f"'{ids}'" if single else f"'{{{ids}}}'",
+    ids = [key for (key,) in lookup.keys]
+    await current.put_before(
+        Statement(
+            lock_sql(lookup.model, *lookup.by, single=single),
+            [program_id, ids[0] if single else ids],
+            (*coders(("uuid",), single=True), *coders(("uuid",), single=single)),
+        )
     )
+    return True
 
 
 @lru_cache
 def lock_sql(model: type[Model], column: str, *, single: bool) -> str:
-    """Return the statement that locks the rows with given ids, in the order of these."""
+    """Return the statement that locks the rows with given ids, in the order of these.
+
+    It returns none: a volatile condition is asked of each row, once it is locked.
+    """
     # As in a look-up. Of one id out of many the server would make a plan each time.
-    keys = "(values ($2))" if single else "unnest($2)"
+    keys = "(values ($2::uuid))" if single else "unnest($2::uuid[])"
     return (
         f'select 1 from {keys} k("{column}") '
-        f'cross join lateral (select 1 from "{table_name(model)}" t where t.program_id = $1 '
-        f'and t."{column}" = k."{column}" offset 0 for no key update) r'
+        f'cross join lateral (select 1 from "{table_name(model)}" t where t.program_id = $1::uuid '
+        f'and t."{column}" = k."{column}" offset 0 for no key update) r '
+        "where clock_timestamp() is null"
     )
 
 
 async def fetch_unique(
-    current: Any, model: type[Model], column: str, value: UUID | str, columns: tuple[str, ...]
-) -> Row | None:
-    """Find a row on a connection; see `sets.fetch_unique`."""
-    _, found = await current.execute_query(unique_sql(model, column, columns, "$1"), [value])
-    rows = converted_rows(found, readers(model, columns, "postgres"))
-    return rows[0] if rows else None
+    current: Any,
+    model: type[Model],
+    column: str,
+    values: Sequence[UUID | str],
+    columns: tuple[str, ...],
+) -> list[Row | None]:
+    """Find rows on a connection; see `sets.fetch_unique`."""
+    result: list[Row | None] = [None] * len(values)
+    _, found = await current.execute_query(uniques_sql(model, column, columns), [list(values)])
+    rows = converted_rows([row[1:] for row in found], readers(model, columns, "postgres"))
+    for (number, *_), row in zip(found, rows, strict=True):
+        result[number - 1] = row
+    return result
+
+
+@lru_cache(maxsize=64)
+def uniques_sql(model: type[Model], column: str, columns: tuple[str, ...]) -> str:
+    """Return the statement that finds the rows of values that are unique in all programmes."""
+    # As in a look-up.
+    [kind] = postgres_types(model, (column,))
+    chosen = ", ".join(f't."{one}"' for one in columns)
+    return (
+        f"select k.n::int, {chosen} from unnest($1::{kind}[]) with ordinality k(v, n) "
+        f'cross join lateral (select * from "{table_name(model)}" t '
+        f'where t."{column}" = k.v offset 0) t'
+    )
 
 
 def _statements(lookups: Sequence[Lookup]) -> list[list[int]]:
@@ -188,8 +216,10 @@ def write_sql(
         return (
             f"update {table} t set {changes} "
             f"from {_given_rows(model, (*by, *columns), first, single=single)} u({names}) "
-            f"cross join lateral (select o.ctid from {table} o "
-            f"where o.program_id = $1 and {keys} offset 0) old where t.ctid = old.ctid"
+            f"cross join lateral (select o.tableoid, o.ctid from {table} o "
+            f"where o.program_id = $1 and {keys} offset 0) old"
+            # A row's place is its own only within its table, which may be a part of another.
+            " where t.ctid = old.ctid and t.tableoid = old.tableoid"
         )
     insert = (
         f"insert into {table} (program_id, {names}) "
@@ -200,11 +230,26 @@ def write_sql(
 
 async def store(current: Any, program_id: UUID, writes: Sequence[Write]) -> None:
     """Write rows on a connection; see `sets.store`."""
-    parts: list[str] = []
+    shapes = tuple([(verb(write), *shape(write), len(write.rows) == 1) for write in writes])
+    text, kinds = _store_sql(shapes)
     values: list[Any] = [program_id]
     for write in writes:
-        single = len(write.rows) == 1
-        sql = write_sql(verb(write), shape(write), len(values) + 1, single)
-        parts.append(f"w{len(parts)} as ({sql})")
         values += _parameters(write.rows, writers(write.model, given(write), "postgres"))
-    await current.execute_query(f"with {', '.join(parts)} select 1", values)
+    if isinstance(current, PostgresTransaction):
+        await current.put_off(Statement(text, values, kinds))
+    else:
+        await current.execute_query(text, values)
+
+
+@lru_cache(maxsize=1024)
+def _store_sql(shapes: tuple[Any, ...]) -> tuple[str, tuple[Coder, ...]]:
+    """Return the statement that writes rows of these shapes, and how its parameters are sent."""
+    parts: list[str] = []
+    kinds = coders(("uuid",), single=True)
+    for kind, model, by, columns, merge, single in shapes:
+        parts.append(write_sql(kind, (model, by, columns, merge), len(kinds) + 1, single))
+        rows = (*by, *columns) if kind == "update" else columns
+        kinds += coders(postgres_types(model, rows), single=single)
+    *before, last = parts
+    named = ", ".join(f"w{place} as ({part})" for place, part in enumerate(before))
+    return (f"with {named} {last}" if before else last), kinds

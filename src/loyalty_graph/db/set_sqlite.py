@@ -18,7 +18,6 @@ from loyalty_graph.db.set_values import (
     shape,
     table_name,
     tail,
-    unique_sql,
     verb,
 )
 
@@ -43,13 +42,15 @@ def fetch_unique(
     raw: sqlite3.Connection,
     model: type[Model],
     column: str,
-    value: UUID | str,
+    values: Sequence[UUID | str],
     columns: tuple[str, ...],
-) -> Row | None:
-    """Find a row in the connection's thread; see `sets.fetch_unique`."""
-    found = raw.execute(unique_sql(model, column, columns, "?"), (str(value),)).fetchall()
-    rows = converted_rows(found, readers(model, columns, "sqlite"))
-    return rows[0] if rows else None
+) -> list[Row | None]:
+    """Find rows in the connection's thread; see `sets.fetch_unique`."""
+    chosen = ", ".join(f'"{one}"' for one in columns)
+    statement = f'select {chosen} from "{table_name(model)}" where "{column}" = ?'
+    positions = readers(model, columns, "sqlite")
+    found = (raw.execute(statement, (str(value),)).fetchall() for value in values)
+    return [next(iter(converted_rows(rows, positions)), None) for rows in found]
 
 
 def lookup_sql(lookup: Lookup) -> str:

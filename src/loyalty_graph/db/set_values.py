@@ -107,12 +107,6 @@ def table_name(model: type[Model]) -> str:
     return model._meta.db_table
 
 
-def unique_sql(model: type[Model], column: str, columns: tuple[str, ...], mark: str) -> str:
-    """Return the statement that finds a row by a value that is unique in all programmes."""
-    chosen = ", ".join(f'"{one}"' for one in columns)
-    return f'select {chosen} from "{table_name(model)}" where "{column}" = {mark}'  # noqa: S608 - names of our own
-
-
 def tail(lookup: Lookup) -> str:
     """Return what follows the keys of a look-up in its WHERE; both databases say it alike."""
     condition = f" and {lookup.where}" if lookup.where else ""

@@ -8,7 +8,7 @@ the writer's thread for all look-ups, one for all writes.
 Every table's key begins with `program_id`, which is given once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -59,14 +59,17 @@ async def fetch(program_id: UUID, *lookups: Lookup) -> list[list[list[Row]]]:
 
 
 async def fetch_unique(
-    model: type[Model], column: str, value: UUID | str, columns: tuple[str, ...]
-) -> Row | None:
-    """Return the row with a value that is unique in all programmes together, or None."""
+    model: type[Model], column: str, values: Sequence[UUID | str], columns: tuple[str, ...]
+) -> list[Row | None]:
+    """Return the row of each value, or None; such a value is unique in all programmes together.
+
+    No value is given twice.
+    """
     current: Any = connection()
     if current.capabilities.dialect == "postgres":
-        return await set_postgres.fetch_unique(current, model, column, value, columns)
-    found: Row | None = await current.run(
-        lambda raw: set_sqlite.fetch_unique(raw, model, column, value, columns)
+        return await set_postgres.fetch_unique(current, model, column, values, columns)
+    found: list[Row | None] = await current.run(
+        lambda raw: set_sqlite.fetch_unique(raw, model, column, values, columns)
     )
     return found
 

@@ -72,6 +72,7 @@ class SqliteClient(StockClient):
         self._reader_count = readers
         self._readers: list[aiosqlite.Connection] = []
         self._idle: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
+        self.waiting = 0
 
     async def create_connection(self, with_db: bool) -> None:  # noqa: FBT001 - Tortoise's signature
         """Open the file, made when it is missing, and the readers.
@@ -129,6 +130,12 @@ class SqliteClient(StockClient):
         for reader in readers:
             await reader.close()
         await super().close()
+
+    def pool_use(self) -> tuple[int, int, int, int]:
+        """Return how many connections are in use and idle, how many there may be, and who waits."""
+        most = self._reader_count + 1
+        in_use = len(self._readers) - self._idle.qsize() + self._lock.locked()
+        return in_use, most - in_use, most, self.waiting
 
     def acquire_connection(self) -> ReleasingConnection:
         """Return what hands out the writer to one task at a time."""
@@ -193,7 +200,11 @@ class SqliteClient(StockClient):
             async with self.acquire_connection():
                 pass  # It connects.
         idle = self._idle
-        reader = await idle.get()
+        self.waiting += 1
+        try:
+            reader = await idle.get()
+        finally:
+            self.waiting -= 1
         try:
             # A cancelled read still runs in its thread; the reader's next user waits behind it.
             return await _in_thread(reader, work, *arguments)
@@ -213,7 +224,12 @@ class SqliteTransaction(GuardedTransaction, StockTransaction):
 
     async def take(self) -> None:
         """Wait until no other task of this process writes, and connect if need be."""
-        await self._parent._lock.acquire()
+        assert isinstance(self._parent, SqliteClient), "a savepoint is on its parent's connection"
+        self._parent.waiting += 1
+        try:
+            await self._parent._lock.acquire()
+        finally:
+            self._parent.waiting -= 1
         try:
             if not self._parent._connection:
                 await self._parent.create_connection(with_db=True)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -11,6 +12,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.connection import get_connections
 from tortoise.exceptions import DBConnectionError, OperationalError
 
+from loyalty_graph import metrics, traces
 from loyalty_graph.db.guarding import GuardedTransaction
 from loyalty_graph.db.outages import is_conflict, is_lost, is_unavailable
 from loyalty_graph.db.storage import Storage
@@ -31,6 +33,7 @@ guards: list[Callable[[], Awaitable[None]]] = []
 
 _logger = logging.getLogger(__name__)
 _running: set[asyncio.Task[Any]] = set()
+_afterwards: ContextVar[list[Callable[[], None]]] = ContextVar("afterwards")
 
 
 def transaction(
@@ -44,12 +47,13 @@ def transaction(
     half done. When an answer is not there in time, or the one to COMMIT got lost, it is not: its
     caller may try again, and an idempotency key decides. It starts no tasks that outlive it.
     """
+    name = f"transaction {getattr(work, '__qualname__', '')}"
 
     @wraps(work)
     async def in_one_transaction(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         if in_transaction_now():
             return await work(*args, **kwargs)
-        task = asyncio.create_task(_with_retries(lambda: work(*args, **kwargs)))
+        task = asyncio.create_task(_traced(name, lambda: work(*args, **kwargs)))
         _running.add(task)  # The loop itself holds tasks weakly.
         task.add_done_callback(_running.discard)
         try:
@@ -104,6 +108,15 @@ def assert_in_transaction() -> None:
     assert in_transaction_now(), "this runs inside a transaction only; its use case opens it"
 
 
+def after_commit(call: Callable[[], None]) -> None:
+    """Have this called when the present transaction was kept; never when it was undone.
+
+    It is for what is only counted: nobody is told when it fails, and a crash may come before it.
+    """
+    assert_in_transaction()
+    _afterwards.get().append(call)
+
+
 async def running_transactions_end(timeout_s: float) -> None:
     """Wait for the transactions whose callers went away, at most `timeout_s` seconds."""
     if _running:
@@ -119,6 +132,11 @@ def _log_failure(task: asyncio.Task[Any]) -> None:
         _logger.error("A transaction failed after its caller had gone.", exc_info=error)
 
 
+async def _traced(name: str, work: Callable[[], Awaitable[Result]]) -> Result:
+    with traces.span(name, begins=False):
+        return await _with_retries(work)
+
+
 async def _with_retries(work: Callable[[], Awaitable[Result]]) -> Result:
     loop = asyncio.get_running_loop()
     last_at = loop.time() + RETRIED_FOR_S
@@ -128,6 +146,7 @@ async def _with_retries(work: Callable[[], Awaitable[Result]]) -> Result:
         except (OperationalError, DBConnectionError) as error:
             if not (is_conflict(error) or is_lost(error)) or loop.time() > last_at:
                 raise
+        metrics.transaction_retries.inc()
         pause_s = full_jitter_s(
             attempt, first_s=FIRST_PAUSE_MAX_S, longest_s=PAUSE_MAX_S, chance=chance()
         )
@@ -137,5 +156,10 @@ async def _with_retries(work: Callable[[], Awaitable[Result]]) -> Result:
 
 async def _once(work: Callable[[], Awaitable[Result]]) -> Result:
     await assert_may_begin()
+    calls: list[Callable[[], None]] = []
+    _afterwards.set(calls)
     async with connection()._in_transaction():
-        return await work()
+        result = await work()
+    for call in calls:
+        call()
+    return result

@@ -73,7 +73,7 @@ class ClaimMutation:
     ) -> ClaimPurchasePayload | None:
         context = info.context
         command = given.command(context)
-        context.check_claims()
+        await context.check_claims()
         done = await claiming.claim_purchase(
             context.program_id, command, codes=context.receipt_codes, now=context.now
         )

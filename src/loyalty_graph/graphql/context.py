@@ -1,21 +1,20 @@
 """What every resolver is handed: who asks, when, and what the doors opened."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import ceil
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 from uuid import UUID
 
 import strawberry
-from strawberry.extensions import SchemaExtension
 
 from loyalty_graph.errors import IdempotencyKeysDifferError, InvalidInputError
 from loyalty_graph.graphql.batch import Batchers
 from loyalty_graph.identity.rules import Viewer
 from loyalty_graph.outbox.live import Live
 from loyalty_graph.purchases.errors import TooManyClaimsError
-from loyalty_graph.rate_limits import NO_WAIT, RateLimit
+from loyalty_graph.rate_limits import NO_WAIT, RateLimits, SharedRateLimit
 from loyalty_graph.rewards.codes import Codes
 from loyalty_graph.usecases.purchases import PurchaseRecorded, RecordCall
 from loyalty_graph.wallet.desk import PassDesk
@@ -27,9 +26,20 @@ CLAIMS_OF_ONE_CALLER = 60
 CLAIMS_PER = timedelta(minutes=1)
 
 
-def limited_claims() -> RateLimit:
+def limited_claims(limits: RateLimits) -> SharedRateLimit:
     """Return how often one caller may try the code of a receipt."""
-    return RateLimit(CLAIMS_OF_ONE_CALLER, per=CLAIMS_PER)
+    return limits.limit("claims", CLAIMS_OF_ONE_CALLER, per=CLAIMS_PER)
+
+
+class Asked(NamedTuple):
+    """The root fields of an operation, each once, and whether they are answered again and again."""
+
+    fields: tuple[str, ...]
+    is_stream: bool
+
+
+UNREAD = Asked(("none",), is_stream=False)
+"""What is asked for by what is no operation, or not of our schema."""
 
 
 class RefuseEnded(Protocol):
@@ -46,6 +56,7 @@ class Context:
     `record_purchase` gathers the purchases of concurrent requests into one transaction;
     `connection_params` is what a WebSocket client sent with `connection_init`; `key_header` is
     what the request's header Idempotency-Key says. `claims` counts how often callers try codes.
+    `asked` is what the operation asks for, and `is_refused` whether a use case refused any of it.
     """
 
     viewer: Viewer
@@ -59,7 +70,9 @@ class Context:
     batchers: Batchers = field(default_factory=Batchers)
     connection_params: Mapping[str, object] | None = None
     key_header: str | None = None
-    claims: RateLimit = field(default_factory=limited_claims)
+    claims: SharedRateLimit = field(default_factory=lambda: limited_claims(RateLimits()))
+    asked: Asked = UNREAD
+    is_refused: bool = False
 
     @property
     def program_id(self) -> UUID:
@@ -122,13 +135,13 @@ class Context:
         """Makes and finds the codes of receipts without a member."""
         return Codes(self.desk.link_key, "receipt")
 
-    def check_claims(self) -> None:
+    async def check_claims(self) -> None:
         """Count a code that the caller tries.
 
         Raises:
             TooManyClaimsError: it comes too early after many others.
         """
-        wait = self.claims.wait((self.viewer.program_id, self.caller), now=self.now)
+        wait = await self.claims.wait((self.viewer.program_id, self.caller), now=self.now)
         if wait > NO_WAIT:
             raise TooManyClaimsError(ceil(wait.total_seconds()))
 
@@ -141,12 +154,3 @@ class Context:
 
 
 Info: TypeAlias = strawberry.Info[Context, None]
-
-
-class OperationContext(SchemaExtension):
-    """Gives every operation its own context."""
-
-    def on_operation(self) -> Iterator[None]:
-        """Replace the context of the connection by that of the operation."""
-        self.execution_context.context = self.execution_context.context.for_operation()
-        yield

@@ -8,12 +8,14 @@ from loyalty_graph import errors
 from loyalty_graph.earning import errors as earning_errors
 from loyalty_graph.graphql.enums import describe_enum
 from loyalty_graph.ledger import errors as ledger_errors
+from loyalty_graph.outbox import errors as outbox_errors
 from loyalty_graph.programs import errors as program_errors
 from loyalty_graph.purchases import errors as purchase_errors
 from loyalty_graph.rewards import errors as reward_errors
 
 MODULES = (
     errors,
+    outbox_errors,
     program_errors,
     ledger_errors,
     purchase_errors,

@@ -62,6 +62,7 @@ class RefusalsAsData(FieldExtension):
         except LoyaltyError as error:
             if not error.is_told:
                 raise
+            info.context.is_refused = True
             # Its message may hold what a person is found by; the log holds only the code.
             logger.info(
                 "Request %s: %s was refused: %s",

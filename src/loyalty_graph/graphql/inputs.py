@@ -12,6 +12,7 @@ from loyalty_graph.graphql.ids import decode_id
 from loyalty_graph.members import service as members
 from loyalty_graph.members.rules import Reference, ReferenceKind
 from loyalty_graph.purchases import service as purchases
+from loyalty_graph.usecases.undoing import PurchaseKey, ReceiptName
 
 KEY = (
     "Yours, 1 to 255 characters; a retry with the same key counts once. "
@@ -115,12 +116,21 @@ class PurchaseRef(OwnedRef):
             InvalidInputError: it is no id of a purchase.
             NotFoundError: the receipt was never recorded.
         """
+        named = self.named(field=field)
+        if isinstance(named, ReceiptName):
+            return await purchases.find(context.program_id, *named)
+        return named
+
+    def named(self, *, field: str) -> PurchaseKey | ReceiptName:
+        """Return what is given, without looking it up.
+
+        Raises:
+            InvalidInputError: it is no id of a purchase.
+        """
         if self.receipt:
-            return await purchases.find(
-                context.program_id, self.receipt.source, self.receipt.external_id
-            )
+            return ReceiptName(*self.receipt.names)
         given = decode_id(self.id or "", expected="Purchase", field=f"{field}.id")
-        return given.pair(field=f"{field}.id")
+        return PurchaseKey(*given.pair(field=f"{field}.id"))
 
 
 def bounded(text: str | None, most: int, *, field: str) -> str | None:

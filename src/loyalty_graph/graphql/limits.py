@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import orjson
 from graphql import (
@@ -25,7 +25,11 @@ from graphql import (
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
 
-from loyalty_graph.graphql.needs import Need, Needs, needs_of, refusals
+from loyalty_graph.graphql.context import UNREAD, Asked
+from loyalty_graph.graphql.needs import Needs, needs_of, refusals
+from loyalty_graph.graphql.operations import asked_by
+
+Known = TypeVar("Known")
 
 TOKENS_MAX = 2_000
 DEPTH_MAX = 15
@@ -51,11 +55,12 @@ class Weight(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """A document as read, what is wrong with it, and what each of its operations needs."""
+    """A document as read, what is wrong with it, and what its operations need and ask for."""
 
     document: DocumentNode
     errors: list[GraphQLError]
     needs: Needs = MappingProxyType({})
+    asked: Mapping[str, Asked] = MappingProxyType({})
 
 
 class DocumentGate(SchemaExtension):
@@ -97,15 +102,17 @@ class DocumentGate(SchemaExtension):
             errors = [GraphQLError(SEVERAL_OPERATIONS)]
         errors = errors or unfit(context.query or "", context.variables or {})
         if not errors:
-            asked = needs.get(context._provided_operation_name or "") or sole(needs)
-            errors = refusals(asked, context.context.viewer)
+            name = context._provided_operation_name or ""
+            asked = self._prepared.asked
+            context.context.asked = asked.get(name) or sole(asked) or UNREAD
+            errors = refusals(needs.get(name) or sole(needs) or (), context.context.viewer)
         context.pre_execution_errors = errors
         yield
 
 
-def sole(needs: Needs) -> tuple[Need, ...]:
-    """Return what the only operation needs, or nothing: which one is unknown is said elsewhere."""
-    return next(iter(needs.values())) if len(needs) == 1 else ()
+def sole(of_operations: Mapping[str, Known]) -> Known | None:
+    """Return what is known of the only operation; which one of several is said elsewhere."""
+    return next(iter(of_operations.values())) if len(of_operations) == 1 else None
 
 
 def unfit(query: str, variables: Mapping[str, object]) -> list[GraphQLError]:
@@ -134,7 +141,9 @@ def prepared(schema: GraphQLSchema, text: str) -> Prepared:
 def _prepare(schema: GraphQLSchema, text: str) -> Prepared:
     document = parse(text, max_tokens=TOKENS_MAX)
     errors = over_limits(document) or validate_document(schema, document, specified_rules)
-    return Prepared(document, errors, {} if errors else needs_of(schema, document))
+    if errors:
+        return Prepared(document, errors)
+    return Prepared(document, errors, needs_of(schema, document), asked_by(document))
 
 
 _prepare_cached = lru_cache(CACHED_DOCUMENTS_MAX)(_prepare)

@@ -24,6 +24,8 @@ from loyalty_graph.graphql.scalars import EventNumber
 from loyalty_graph.graphql.tiers import TierStatus, tier_statuses
 from loyalty_graph.identity.rules import Scope, ViewerKind
 from loyalty_graph.members import service as members
+from loyalty_graph.outbox import pruning
+from loyalty_graph.outbox.errors import EventsGoneError
 from loyalty_graph.rewards.rules import RedemptionState
 
 PAGE_SIZE = 100
@@ -49,7 +51,8 @@ After = Annotated[
         name="after",
         description=(
             "The number of the last event you have seen; the stream goes on after it. "
-            "Without it: what happens from now on."
+            "Without it: what happens from now on. Events are kept for 30 days; after that it is "
+            "refused (EVENTS_GONE)."
         ),
     ),
 ]
@@ -159,6 +162,7 @@ async def _events(
     """Yield the events of these kinds, those missed first, until the viewer may not hear more.
 
     Raises:
+        EventsGoneError: What came after it is no longer kept.
         InvalidInputError: `after` has not happened yet, or the member's reference is malformed.
         NotFoundError: No such member.
         TooManyStreamsError: There is no room for another stream.
@@ -203,7 +207,12 @@ async def _start(program_id: UUID, after: EventNumber | None) -> int:
         raise InvalidInputError(
             f"Event {after} has not happened yet; the newest is {newest}.", field="after"
         )
-    return newest if after is None else after
+    if after is None:
+        return newest
+    oldest = await pruning.oldest(program_id) or newest + 1
+    if after + 1 < oldest:
+        raise EventsGoneError(after, oldest)
+    return after
 
 
 def _event(of: type[AnyEvent], row: outbox.FactRow) -> AnyEvent:

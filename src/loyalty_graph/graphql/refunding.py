@@ -24,9 +24,10 @@ from loyalty_graph.graphql.purchases import PurchasePayload, currency_of
 from loyalty_graph.graphql.scalars import Points
 from loyalty_graph.identity.rules import Scope
 from loyalty_graph.purchases import reads
-from loyalty_graph.purchases.errors import ReceiptUnclaimedError
 from loyalty_graph.purchases.rules import EXTERNAL_ID_LENGTH_MAX
-from loyalty_graph.usecases import receipt_voids, refunds, voids
+from loyalty_graph.usecases import refunds
+from loyalty_graph.usecases.receipt_voids import ReceiptVoided
+from loyalty_graph.usecases.undoing import Undo, undo
 
 Told = TypeVar("Told", bound="TakenBackPayload")
 
@@ -113,20 +114,18 @@ class VoidPurchaseInput:
     purchase: PurchaseRef = strawberry.field(description="Which one.")
     reason: str | None = strawberry.field(default=None, description=REASON)
 
-    async def command(self, context: Context) -> voids.VoidPurchase | receipt_voids.VoidReceipt:
-        """Return the use case's command: that of a receipt, if nobody has claimed it.
+    def command(self, context: Context) -> Undo:
+        """Return the use case's command.
 
         Raises:
             InvalidInputError: a reference or text cannot be used.
-            NotFoundError: no such receipt.
         """
-        asked = context.caller, context.idempotency_key(self.idempotency_key)
-        reason = bounded(self.reason, REASON_CHARACTERS_MAX, field="reason") or ""
-        try:
-            key = await self.purchase.key(context, field="purchase")
-        except ReceiptUnclaimedError as unclaimed:
-            return receipt_voids.VoidReceipt(*asked, unclaimed.receipt_id, reason)
-        return voids.VoidPurchase(*asked, *key, reason)
+        return Undo(
+            caller=context.caller,
+            idempotency_key=context.idempotency_key(self.idempotency_key),
+            named=self.purchase.named(field="purchase"),
+            reason=bounded(self.reason, REASON_CHARACTERS_MAX, field="reason") or "",
+        )
 
 
 @strawberry.type
@@ -186,15 +185,14 @@ def _told(payload: type[Told], done: refunds.RefundRecorded, currency: str) -> T
     )
 
 
-async def _void_receipt(
-    context: Context, command: receipt_voids.VoidReceipt
-) -> VoidPurchasePayload:
-    done = await receipt_voids.void(context.program_id, command, now=context.now)
+def _undone(done: refunds.RefundRecorded | ReceiptVoided, currency: str) -> VoidPurchasePayload:
+    if not isinstance(done, ReceiptVoided):
+        return _told(VoidPurchasePayload, done, currency)
     nothing = Points(0)
     return VoidPurchasePayload(
         amount=money_of(done.amount.minor, done.amount.currency),
         paid_with_points=money_of(0, done.amount.currency),
-        vouchers_returned=money_of(0, await currency_of(context)),
+        vouchers_returned=money_of(0, currency),
         points_returned=nothing,
         points_due=nothing,
         points_taken_back=nothing,
@@ -233,8 +231,5 @@ class RefundMutation:
         self, info: Info, given: Input[VoidPurchaseInput]
     ) -> VoidPurchasePayload | None:
         context = info.context
-        command = await given.command(context)
-        if isinstance(command, receipt_voids.VoidReceipt):
-            return await _void_receipt(context, command)
-        done = await voids.void(context.program_id, command, now=context.now)
-        return _told(VoidPurchasePayload, done, await currency_of(context))
+        done = await undo(context.program_id, given.command(context), now=context.now)
+        return _undone(done, await currency_of(context))

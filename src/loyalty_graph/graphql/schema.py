@@ -5,6 +5,7 @@ from typing import Any
 
 import strawberry
 from graphql import GraphQLError
+from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
@@ -17,14 +18,15 @@ from loyalty_graph.graphql.backtests import BacktestQuery
 from loyalty_graph.graphql.benefits import BenefitMutation, BenefitQuery
 from loyalty_graph.graphql.card_links import CardLinkMutation
 from loyalty_graph.graphql.claiming import ClaimMutation
-from loyalty_graph.graphql.context import OperationContext
 from loyalty_graph.graphql.deliveries import DeliveryQuery
 from loyalty_graph.graphql.doing import ActivityMutation
 from loyalty_graph.graphql.erasing import PersonMutation
 from loyalty_graph.graphql.errors import TellErrors, log_errors
 from loyalty_graph.graphql.exchange_rates import ExchangeRateQuery
 from loyalty_graph.graphql.flows import FlowQuery
+from loyalty_graph.graphql.given import shorten_inputs
 from loyalty_graph.graphql.holding import HoldMutation
+from loyalty_graph.graphql.hooks import Hooks
 from loyalty_graph.graphql.importing import ImportMutation, ImportQuery
 from loyalty_graph.graphql.integrity import IntegrityQuery
 from loyalty_graph.graphql.leaves import LeavesFirst, mark_plain_fields
@@ -36,6 +38,7 @@ from loyalty_graph.graphql.membership import MembershipMutation
 from loyalty_graph.graphql.merging import MergeMutation
 from loyalty_graph.graphql.nodes import NodeQuery
 from loyalty_graph.graphql.offers import OfferMutation
+from loyalty_graph.graphql.operations import Operation
 from loyalty_graph.graphql.overriding import TierMutation
 from loyalty_graph.graphql.passes import PassMutation
 from loyalty_graph.graphql.pending import PendingMutation
@@ -86,6 +89,12 @@ class LoyaltySchema(strawberry.Schema):
             operation_extensions,
         )
 
+    def create_extensions_runner(
+        self, execution_context: ExecutionContext, extensions: list[SchemaExtension]
+    ) -> Hooks:
+        """Return what runs the hooks of the extensions."""
+        return Hooks(execution_context, extensions)
+
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
     ) -> None:
@@ -102,11 +111,12 @@ def build_schema(
         query=query,
         mutation=mutation,
         subscription=subscription,
-        extensions=[OperationContext, TellErrors, DocumentGate],
+        extensions=[Operation, TellErrors, DocumentGate],
         execution_context_class=LeavesFirst,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
     mark_plain_fields(schema._schema)
+    shorten_inputs(schema)
     return schema
 
 

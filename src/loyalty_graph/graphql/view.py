@@ -7,8 +7,6 @@ Source: GraphQL over HTTP, stage 2 draft; graphql-transport-ws.
 
 import asyncio
 import logging
-import re
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -32,7 +30,8 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 from strawberry.types.unset import UnsetType
 
-from loyalty_graph.db import RETRY_AFTER_S, TRY_AGAIN, is_unavailable, outage_log
+from loyalty_graph import logs
+from loyalty_graph.db import RETRY_AFTER_S, TRY_AGAIN, is_unavailable, log_failure, outage_log
 from loyalty_graph.errors import ForbiddenError, UnauthenticatedError
 from loyalty_graph.graphql.context import Context, RecordPurchase, RefuseEnded, limited_claims
 from loyalty_graph.graphql.editor import editor, wants_editor
@@ -47,11 +46,10 @@ from loyalty_graph.graphql.websocket import (
 )
 from loyalty_graph.identity.rules import NOBODY, Viewer
 from loyalty_graph.outbox.live import Live
+from loyalty_graph.rate_limits import RateLimits
 from loyalty_graph.wallet.desk import PassDesk
 
 BODY_BYTES_MAX = 1_000_000
-REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
-REQUEST_ID_BYTES = 8
 BODY_FIELDS: Mapping[str, tuple[type, str]] = {
     "query": (str, "text"),
     "operationName": (str, "text"),
@@ -76,6 +74,7 @@ class LoyaltyView(GraphQL[Context, None]):
         live: Wakes streams, and ends them when the process stops.
         clock: Tells the moment of each request.
         record_purchase: Records one purchase, perhaps in one transaction with others.
+        limits: Makes what counts how often callers ask.
     """
 
     websocket_adapter_class = TextWebSocket
@@ -91,6 +90,7 @@ class LoyaltyView(GraphQL[Context, None]):
         live: Live,
         clock: Callable[[], datetime],
         record_purchase: RecordPurchase,
+        limits: RateLimits,
     ) -> None:
         super().__init__(
             schema,
@@ -103,7 +103,7 @@ class LoyaltyView(GraphQL[Context, None]):
         self._live = live
         self._clock = clock
         self._record_purchase = record_purchase
-        self._claims = limited_claims()
+        self._claims = limited_claims(limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -171,6 +171,7 @@ class LoyaltyView(GraphQL[Context, None]):
         del response
         now = self._clock()
         viewer = await self._viewer(request.headers.get("authorization"), now=now)
+        _log_of(viewer)
         return Context(
             viewer,
             now,
@@ -196,6 +197,7 @@ class LoyaltyView(GraphQL[Context, None]):
                 context.viewer = await self._viewer(str(given["authorization"]), now=self._clock())
             except UnauthenticatedError as error:
                 raise ConnectionRejectionError from error
+            _log_of(context.viewer)
         return await super().on_ws_connect(context)
 
     async def _viewer(self, authorization: str | None, *, now: datetime) -> Viewer:
@@ -329,6 +331,13 @@ def _limited(receive: Receive) -> Receive:
     return receive_limited
 
 
+def _log_of(viewer: Viewer) -> None:
+    """Let the log tell what kind of caller it is, and which partner; never which person."""
+    logs.about(viewer=viewer.kind.value)
+    if viewer.partner_id is not None:
+        logs.about(partner=str(viewer.partner_id))
+
+
 def _key_header(connection: HTTPConnection) -> str | None:
     """Return the header Idempotency-Key without quotes; a WebSocket's is of no single operation.
 
@@ -341,9 +350,9 @@ def _key_header(connection: HTTPConnection) -> str | None:
 
 
 def _request_id(connection: HTTPConnection) -> str:
-    """Return the caller's own id for the request when it is safe to log, or a new one."""
-    given = connection.headers.get("x-request-id", "")
-    return given if REQUEST_ID.fullmatch(given) else secrets.token_hex(REQUEST_ID_BYTES)
+    """Return under which id the log tells of a request; the application has begun it already."""
+    asked: logs.Asked | None = connection.scope.get("asked")
+    return (asked or logs.begin_request(connection.scope["headers"])).id
 
 
 def _http_refusal(request: Request, error: HTTPException) -> Response:
@@ -360,10 +369,8 @@ def _http_refusal(request: Request, error: HTTPException) -> Response:
 
 def _failure(request: Request, error: Exception) -> Response:
     """Log what nobody foresaw, or that the database is away, and return the answer."""
-    if is_unavailable(error):
-        outage_log.note(error)
+    if log_failure(logger, error, "Request %s failed", request.state.request_id):
         return _refusal(request, 503, TRY_AGAIN, {"code": UNAVAILABLE})
-    logger.error("Request %s failed", request.state.request_id, exc_info=error)
     message, extensions = internal_error(request.state.request_id)
     return _refusal(request, 500, message, extensions)
 

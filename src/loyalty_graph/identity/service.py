@@ -1,9 +1,9 @@
 """Partners and staff, their tokens, and who a token belongs to."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from tortoise.expressions import Q
@@ -44,8 +44,8 @@ class NewToken:
     token: ApiToken
 
 
-class _Token(NamedTuple):
-    """What every request asks of its token: one row, found by an index."""
+class KnownToken(NamedTuple):
+    """What every request asks of its token: one row, found by an index; and its owner's role."""
 
     id: UUID
     program_id: UUID
@@ -57,6 +57,10 @@ class _Token(NamedTuple):
     last_used_at: datetime | None
     expires_at: datetime | None
     revoked_at: datetime | None
+    role: Role | None = None
+
+
+LookUpToken: TypeAlias = Callable[[str], Awaitable[KnownToken | None]]
 
 
 @transaction
@@ -236,27 +240,55 @@ async def _tell(
     await store(row.program_id, [outbox.facts([fact])])
 
 
-async def viewer_for(text: str, now: datetime) -> Viewer:
+async def known_tokens(hashes: Sequence[str]) -> list[KnownToken | None]:
+    """Return the tokens with these SHA-256 as they are now; many callers may send the same one."""
+    wanted = list(dict.fromkeys(hashes))
+    columns = KnownToken._fields[:-1]
+    rows = await fetch_unique(ApiToken, "token_sha256", wanted, columns)
+    found = {
+        one: KnownToken._make((*row, None))
+        for one, row in zip(wanted, rows, strict=True)
+        if row is not None
+    }
+    roles = await _roles({token.staff_id for token in found.values() if token.staff_id})
+    return [
+        token and token._replace(role=roles.get(token.staff_id)) for token in map(found.get, hashes)
+    ]
+
+
+async def _roles(staff_ids: Collection[UUID]) -> dict[UUID | None, Role]:
+    ids = sorted(staff_ids)
+    rows = await fetch_unique(Staff, "id", ids, ("role",)) if ids else []
+    return {one: Role(row[0]) for one, row in zip(ids, rows, strict=True) if row is not None}
+
+
+async def known_token(token_sha256: str) -> KnownToken | None:
+    """Return the token with this SHA-256 as it is now."""
+    [token] = await known_tokens([token_sha256])
+    return token
+
+
+async def viewer_for(text: str, now: datetime, *, look_up: LookUpToken = known_token) -> Viewer:
     """Return who a token belongs to, and note once a minute that it was used.
 
     Args:
         text: The token, as the caller sent it.
         now: The moment of the request.
+        look_up: Finds the token by its hash, perhaps together with those of other requests.
 
     Raises:
         UnauthenticatedError: malformed, unknown, revoked, expired, or a test token elsewhere.
     """
     parts = read_token(text)
-    row = await fetch_unique(ApiToken, "token_sha256", parts.sha256, _Token._fields)
-    if row is None:
+    token = await look_up(parts.sha256)
+    if token is None:
         raise UnauthenticatedError("This API token is not known here.")
-    token = _Token._make(row)
     refuse_unusable(revoked_at=token.revoked_at, expires_at=token.expires_at, now=now)
     if parts.mode is TokenMode.TEST and not await programs.is_sandbox(token.program_id):
         raise UnauthenticatedError("A test token works in sandbox programmes only.")
     if token.last_used_at is None or token.last_used_at <= now - USE_IS_NOTED_EVERY:
         await _note_use(token.id, now=now)
-    return await _viewer(token)
+    return _viewer(token)
 
 
 async def refuse_revoked(token_id: UUID, *, now: datetime) -> None:
@@ -265,23 +297,21 @@ async def refuse_revoked(token_id: UUID, *, now: datetime) -> None:
     Raises:
         UnauthenticatedError: it was revoked, or its time is over.
     """
-    row = await fetch_unique(ApiToken, "id", token_id, ("revoked_at", "expires_at"))
+    [row] = await fetch_unique(ApiToken, "id", [token_id], ("revoked_at", "expires_at"))
     assert row is not None, "tokens are never deleted"
     revoked_at, expires_at = row
     refuse_unusable(revoked_at=revoked_at, expires_at=expires_at, now=now)
 
 
-async def _viewer(token: _Token) -> Viewer:
-    granted: Iterable[Scope] = map(Scope, token.scopes)
-    if token.staff_id is not None:
-        granted = Role((await Staff.get(id=token.staff_id)).role).scopes
+def _viewer(token: KnownToken) -> Viewer:
+    scopes = map(Scope, token.scopes) if token.role is None else token.role.scopes
     return Viewer(
         kind=ViewerKind.PARTNER if token.staff_id is None else ViewerKind.STAFF,
         program_id=token.program_id,
         partner_id=token.partner_id,
         staff_id=token.staff_id,
         token_id=token.id,
-        scopes=frozenset(granted),
+        scopes=frozenset(scopes),
         store=token.store,
         expires_at=token.expires_at,
         daily_points=token.daily_points,

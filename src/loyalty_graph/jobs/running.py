@@ -4,10 +4,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from time import perf_counter
 from uuid import UUID
 
 from tortoise.exceptions import BaseORMException
 
+from loyalty_graph import logs, metrics, traces
 from loyalty_graph.jobs import service
 from loyalty_graph.jobs.rules import Handler, Job, backoff, pause_s
 from loyalty_graph.pauses import chance
@@ -42,6 +44,9 @@ class Runner:
         self._programs = programs
         self._lease_s, self._poll_s, self._stop_grace_s = lease_s, poll_s, stop_grace_s
         self._running: dict[str, set[asyncio.Task[None]]] = {kind: set() for kind in handlers}
+        self._busy: set[str] = set()
+        self._done: list[Job] = []
+        self._removing = asyncio.Lock()
 
     async def run_due(self, now: datetime, limit: int) -> int:
         """Run up to `limit` jobs that are due at `now`, as of `now`; return how many were run."""
@@ -63,7 +68,19 @@ class Runner:
         limit = min(most, handler.at_once - len(self._running[kind]))
         if limit <= 0:
             return []
-        return await service.claim(kind, handler, limit=limit, now=now, until=self._until(now))
+        claimed = await service.claim(
+            kind,
+            handler,
+            limit=limit,
+            now=now,
+            until=self._until(now),
+            is_likely=kind in self._busy,
+        )
+        if claimed:
+            self._busy.add(kind)  # Where some were due just now, more may be.
+        else:
+            self._busy.discard(kind)
+        return claimed
 
     async def step(self, clock: Clock) -> float:
         """Claim and start what is due, as far as there are free places.
@@ -103,14 +120,16 @@ class Runner:
 
         Then the claim runs out, and the job is run again.
         """
-        handler = self._handlers[job.kind]
-        work = asyncio.ensure_future(handler.work(job))
+        logs.about(job=str(job.id), kind=job.kind)
+        handler, began = self._handlers[job.kind], perf_counter()
+        work = asyncio.ensure_future(_do(handler, job))
         try:
             is_mine = await self._attend(job, work, handler.timeout_s, clock)
         except asyncio.CancelledError:
             await _end(work)
             await self._tell(job, service.give_back(job))
             raise
+        metrics.job_seconds.labels(job.kind).observe(perf_counter() - began)
         if is_mine:
             await self._tell(job, self._settle(job, handler, work, clock))
 
@@ -144,7 +163,8 @@ class Runner:
     ) -> None:
         error = _error_of(work)
         if error is None:
-            await service.settle(job)
+            await self._remove(job)
+            metrics.jobs.labels(job.kind, "done").inc()
             return
         is_last = job.attempts >= handler.attempts_max
         wait = None if is_last else backoff(job.attempts, chance())
@@ -158,15 +178,37 @@ class Runner:
             exc_info=error,
         )
         await service.fail(job, type(error).__name__, wait=wait, now=clock())
+        metrics.jobs.labels(job.kind, "dead" if is_last else "failed").inc()
+
+    async def _remove(self, job: Job) -> None:
+        """Remove a job that is done, with those that ended while others were being removed."""
+        self._done.append(job)
+        await asyncio.sleep(0)  # Others may end this very moment.
+        async with self._removing:
+            done, self._done = self._done, []
+            try:
+                await service.settle(done)
+            except DATABASE_TROUBLE as error:
+                for one in done:
+                    _warn_of_another_run(one, error)
 
     async def _tell(self, job: Job, telling: Awaitable[object]) -> None:
         try:
             await telling
         except DATABASE_TROUBLE as error:
-            logger.warning("Job %s will be run again; its end could not be kept: %s", job.id, error)
+            _warn_of_another_run(job, error)
 
     def _until(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self._lease_s)
+
+
+def _warn_of_another_run(job: Job, error: Exception) -> None:
+    logger.warning("Job %s will be run again; its end could not be kept: %s", job.id, error)
+
+
+async def _do(handler: Handler, job: Job) -> None:
+    with traces.span(f"job {job.kind}"):
+        await handler.work(job)
 
 
 def _error_of(work: "asyncio.Future[None]") -> BaseException | None:

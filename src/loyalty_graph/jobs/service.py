@@ -1,6 +1,6 @@
 """Planning, claiming and settling jobs; each function is one short transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -11,10 +11,12 @@ from loyalty_graph.db import transaction
 from loyalty_graph.identifiers import new_id
 from loyalty_graph.jobs.models import JobRow, ScheduleRow
 from loyalty_graph.jobs.rules import WAIT_MAX, Handler, Job, latest_slot, next_slot
+from loyalty_graph.queues import COUNTED_MAX, Queue
 
 WORKER_LOST = "WorkerLost"
 ERROR_CHARACTERS_MAX = 100
 DEAD_MAX = 100
+DEAD_KEPT_FOR = timedelta(days=90)
 
 
 async def plan(
@@ -64,15 +66,21 @@ async def add(program_id: UUID, kind: str, key: str, *, due_at: datetime) -> Non
 
 
 async def claim(
-    kind: str, handler: Handler, *, limit: int, now: datetime, until: datetime
+    kind: str,
+    handler: Handler,
+    *,
+    limit: int,
+    now: datetime,
+    until: datetime,
+    is_likely: bool = False,
 ) -> list[Job]:
     """Claim up to `limit` due jobs of a kind until then, the longest due first.
 
     Rows that another worker is claiming are passed over. A job whose workers were lost as often as
     it may be tried is dead: it may be what killed them. Where nothing is due, nobody is held up by
-    a transaction.
+    a transaction; unless some are likely to be, that is looked at first.
     """
-    if not await _due(kind, now).exists():
+    if not is_likely and not await _due(kind, now).exists():
         return []
     return await _claim(kind, handler, limit, now, until)
 
@@ -109,9 +117,17 @@ async def renew(job: Job, *, until: datetime) -> bool:
     return bool(await _mine(job).update(leased_until=until))
 
 
-async def settle(job: Job) -> bool:
-    """Remove a job that is done; return False when it is another worker's by now."""
-    return bool(await _mine(job).delete())
+async def settle(jobs: Iterable[Job]) -> int:
+    """Remove jobs that are done, a claim's by one statement; return how many were still ours.
+
+    Those that are another worker's by now stay.
+    """
+    of_claims: dict[UUID, list[Job]] = {}
+    for job in jobs:
+        of_claims.setdefault(job.lease, []).append(job)
+    return sum(
+        [await _these(some).filter(lease=lease).delete() for lease, some in of_claims.items()]
+    )
 
 
 async def give_back(job: Job) -> None:
@@ -126,12 +142,37 @@ async def fail(job: Job, error: str, *, wait: timedelta | None, now: datetime) -
     await _mine(job).update(**changes, error=error, lease=None, leased_until=None)
 
 
+async def queue(now: datetime) -> Queue:
+    """Return what is due and runs nowhere, since when, and what is not tried any more."""
+    free = Q(leased_until__isnull=True) | Q(leased_until__lte=now)
+    due = JobRow.filter(free, due_at__lte=now, dead_at__isnull=True).order_by("due_at")
+    moments = await due.limit(COUNTED_MAX).values_list("due_at", flat=True)
+    buried = JobRow.filter(dead_at__isnull=False).limit(COUNTED_MAX)
+    since: datetime | None = moments[0] if moments else None  # type: ignore[assignment] # one column
+    return Queue("jobs", len(moments), since, dead=len(await buried.values_list("id")))
+
+
 async def dead(*, limit: int = DEAD_MAX) -> list[JobRow]:
     """Return the jobs that are not tried any more, the latest first."""
     return await JobRow.filter(dead_at__isnull=False).order_by("-dead_at").limit(limit)
 
 
-def _these(rows: Sequence[JobRow]) -> QuerySet[JobRow]:
+async def forget_dead(program_id: UUID, *, now: datetime) -> None:
+    """Remove the jobs of a programme that have been dead for 90 days."""
+    await JobRow.filter(program_id=program_id, dead_at__lt=now - DEAD_KEPT_FOR).delete()
+
+
+async def revive(job_id: UUID | None, *, now: datetime) -> int:
+    """Let a dead job be tried again, as if for the first time; without an id all of them.
+
+    Returns:
+        How many there were: 0 when it is not dead, or not there any more.
+    """
+    found = JobRow.filter(dead_at__isnull=False, **({} if job_id is None else {"id": job_id}))
+    return await found.update(dead_at=None, due_at=now, attempts=0, error="")
+
+
+def _these(rows: Sequence[JobRow | Job]) -> QuerySet[JobRow]:
     # The programme leads the key; without it the index is not used.
     programs = list({row.program_id for row in rows})
     return JobRow.filter(program_id__in=programs, id__in=[row.id for row in rows])

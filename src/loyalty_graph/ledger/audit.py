@@ -125,6 +125,14 @@ async def page_of_members(
     return sorted(found)[:limit]
 
 
+async def first_and_last_member(program_id: UUID) -> tuple[UUID, UUID] | None:
+    """Return the lowest and the highest id of the members; None where there are none."""
+    ids = Member.filter(program_id=program_id)
+    first = await ids.order_by("id").limit(1).values_list("id", flat=True)
+    last = await ids.order_by("-id").limit(1).values_list("id", flat=True)
+    return (first[0], last[0]) if first and last else None  # type: ignore[return-value] # one column
+
+
 _WHO_HAS_BOOKS: tuple[tuple[type[Model], str], ...] = (
     (Member, "id"),
     (AccountRow, "member_id"),

@@ -51,7 +51,16 @@ def known_keys(folder: Path) -> set[bytes]:
     Raises:
         SettingsError: A file holds no Ed25519 key.
     """
-    return {public_part(_read(path)) for path in _files(folder)}
+    return {public for _, public in listed(folder)}
+
+
+def listed(folder: Path) -> list[tuple[Path, bytes]]:
+    """Return the files of keys with their public parts, oldest first; the last one signs.
+
+    Raises:
+        SettingsError: A file holds no Ed25519 key.
+    """
+    return [(path, public_part(_read(path))) for path in _files(folder)]
 
 
 def replace_key(folder: Path) -> Ed25519PrivateKey:

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from tortoise.expressions import Q
 
-from loyalty_graph.db import assert_in_transaction, connection
+from loyalty_graph import metrics
+from loyalty_graph.db import after_commit, assert_in_transaction, connection
 from loyalty_graph.db.sets import Insert, Lookup, Row, Update, Write, fetch, table_name
 from loyalty_graph.errors import NotFoundError
 from loyalty_graph.ledger import chain, lapses, pending, returning
@@ -266,8 +268,10 @@ async def origins(program_id: UUID, account: Account, purchase_id: UUID) -> set[
 
 
 def writes(accounts: Iterable[Account]) -> list[Write]:
-    """Return what stores everything that was posted to these accounts."""
+    """Return what stores all that was posted to these accounts; once kept, it is counted."""
     changed = [account for account in accounts if account.posted or account.slid_at]
+    if kinds := [one.kind for account in changed for one in account.posted]:
+        after_commit(partial(metrics.count_transfers, kinds))
     return [
         lapses.write(changed),
         Insert(TransferRow, _TRANSFER, [_row(a, t) for a in changed for t in a.posted]),

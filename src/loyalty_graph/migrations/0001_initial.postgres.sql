@@ -202,6 +202,7 @@ CREATE TABLE "card_mark" (
     "member_id" UUID NOT NULL,
     "program_id" UUID NOT NULL,
     "marked_at" TIMESTAMPTZ NOT NULL,
+    "trace" VARCHAR(55),
     CONSTRAINT "card_mark_pkey" PRIMARY KEY ("program_id", "member_id")
 ) WITH (fillfactor = 70);
 CREATE TABLE "card_push" (
@@ -215,6 +216,7 @@ CREATE TABLE "card_push" (
     "quiet_until" TIMESTAMPTZ,
     "attempts" INT NOT NULL,
     "claim" UUID,
+    "trace" VARCHAR(55),
     CONSTRAINT "card_push_pkey" PRIMARY KEY ("platform", "channel", "target")
 ) WITH (fillfactor = 70);
 CREATE INDEX "card_push_due" ON "card_push" ("platform", "channel", "due_at") WHERE due_at IS NOT NULL;
@@ -822,7 +824,7 @@ CREATE TABLE "refund" (
     CONSTRAINT "refund_pkey" PRIMARY KEY ("program_id", "member_id", "purchase_id", "id"),
     CONSTRAINT "refund_points_add_up" CHECK (due_points = clawed_back_points + shortfall_points)
 );
-CREATE UNIQUE INDEX "refund_once" ON "refund" ("program_id", "purchase_id", "external_id") WHERE external_id IS NOT NULL;
+CREATE UNIQUE INDEX "refund_once" ON "refund" ("program_id", "member_id", "purchase_id", "external_id") WHERE external_id IS NOT NULL;
 CREATE TABLE "refund_line" (
     "refund_id" UUID NOT NULL,
     "program_id" UUID NOT NULL,

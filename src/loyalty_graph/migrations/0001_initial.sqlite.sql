@@ -190,6 +190,7 @@ CREATE TABLE "card_mark" (
     "member_id" CHAR(36) NOT NULL,
     "program_id" CHAR(36) NOT NULL,
     "marked_at" TIMESTAMP NOT NULL,
+    "trace" VARCHAR(55),
     CONSTRAINT "card_mark_pkey" PRIMARY KEY ("program_id", "member_id")
 );
 CREATE TABLE "card_push" (
@@ -203,6 +204,7 @@ CREATE TABLE "card_push" (
     "quiet_until" TIMESTAMP,
     "attempts" INT NOT NULL,
     "claim" CHAR(36),
+    "trace" VARCHAR(55),
     CONSTRAINT "card_push_pkey" PRIMARY KEY ("platform", "channel", "target")
 );
 CREATE INDEX "card_push_due" ON "card_push" ("platform", "channel", "due_at") WHERE due_at IS NOT NULL;
@@ -774,7 +776,7 @@ CREATE TABLE "refund" (
     CONSTRAINT "refund_pkey" PRIMARY KEY ("program_id", "member_id", "purchase_id", "id"),
     CONSTRAINT "refund_points_add_up" CHECK (due_points = clawed_back_points + shortfall_points)
 );
-CREATE UNIQUE INDEX "refund_once" ON "refund" ("program_id", "purchase_id", "external_id") WHERE external_id IS NOT NULL;
+CREATE UNIQUE INDEX "refund_once" ON "refund" ("program_id", "member_id", "purchase_id", "external_id") WHERE external_id IS NOT NULL;
 CREATE TABLE "refund_line" (
     "refund_id" CHAR(36) NOT NULL,
     "program_id" CHAR(36) NOT NULL,

@@ -6,10 +6,12 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from loyalty_graph import traces
 from loyalty_graph.db.sets import Insert, Upsert
 from loyalty_graph.outbox.models import CardMark, FactCount, FactRow
 
 NOBODY = {"", "system"}
+_SINCE_THEN = (("marked_at", "card_mark.marked_at"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +62,29 @@ def facts(rows: Iterable[Fact]) -> Insert:
     )
 
 
-def mark_cards(member_ids: Iterable[UUID], *, now: datetime) -> Upsert:
+def mark_cards(
+    member_ids: Iterable[UUID], *, now: datetime, caused: Mapping[UUID, str] | None = None
+) -> Upsert:
     """Return the write that says: the cards of these members show something old.
 
-    A mark that is there already keeps its moment: since then they do.
+    A mark that is there already keeps its moment: since then they do. It keeps its trace as well,
+    which is the one that `caused` names for a member, or this moment's.
     """
+    members, of_member, present = sorted(set(member_ids)), caused or {}, traces.present()
+    if present is None and not of_member:
+        return Upsert(
+            CardMark,
+            ("member_id",),
+            ("member_id", "marked_at"),
+            [(member_id, now) for member_id in members],
+            merge=_SINCE_THEN,
+        )
     return Upsert(
         CardMark,
         ("member_id",),
-        ("member_id", "marked_at"),
-        [(member_id, now) for member_id in sorted(set(member_ids))],
-        merge=(("marked_at", "card_mark.marked_at"),),
+        ("member_id", "marked_at", "trace"),
+        [(member_id, now, of_member.get(member_id, present)) for member_id in members],
+        merge=(*_SINCE_THEN, ("trace", "coalesce(card_mark.trace, excluded.trace)")),
     )
 
 

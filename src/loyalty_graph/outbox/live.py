@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from loyalty_graph import metrics
 from loyalty_graph.errors import TooManyStreamsError
 from loyalty_graph.outbox.facts import newest_of, numbered_after
 
@@ -53,11 +54,13 @@ class Live:
         listener = _Listener(member_id)
         self._listeners.setdefault(program_id, set()).add(listener)
         self._count += 1
+        metrics.live_streams.inc()
         self.wake()
         try:
             yield listener.nudge
         finally:
             self._count -= 1
+            metrics.live_streams.dec()
             self._listeners[program_id].discard(listener)
             if not self._listeners[program_id]:
                 del self._listeners[program_id]

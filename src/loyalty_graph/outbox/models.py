@@ -9,6 +9,7 @@ from tortoise.models import Model
 
 from loyalty_graph.db.constraints import FillFactor, Index, Personal, PrimaryKey, Unique
 from loyalty_graph.db.json_text import JSONText
+from loyalty_graph.traces import TRACEPARENT_CHARACTERS
 
 
 class FactRow(Model):
@@ -61,11 +62,12 @@ class FactCount(Model):
 
 
 class CardMark(Model):
-    """A member whose cards show something old."""
+    """A member whose cards show something old; `trace` is what changed them first (traceparent)."""
 
     member_id: UUID = fields.UUIDField(primary_key=True)
     program_id: UUID = fields.UUIDField()
     marked_at: datetime = fields.DatetimeField()
+    trace = fields.CharField(max_length=TRACEPARENT_CHARACTERS, null=True)
 
     class Meta(Model.Meta):
         table = "card_mark"

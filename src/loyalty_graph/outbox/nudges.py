@@ -26,12 +26,8 @@ class Nudges:
     """
 
     def __init__(self, url: str, *, heard: Callable[[], None] = lambda: None) -> None:
-        self._client = redis.Redis.from_url(
-            url,
-            socket_connect_timeout=CONNECT_TIMEOUT_S,
-            socket_timeout=ANSWER_TIMEOUT_S,
-            socket_keepalive=True,
-        )
+        # Each its own: who stops telling cuts nobody off who still hears.
+        self._mouth, self._ear = _client(url), _client(url)
         self._heard = heard
         self._channel: redis.client.PubSub | None = None
         self._news = asyncio.Event()
@@ -52,14 +48,14 @@ class Nudges:
                 await self._news.wait()
         if self._news.is_set():
             self._news.clear()
-            await self._client.publish(CHANNEL, b"")
+            await self._mouth.publish(CHANNEL, b"")
         return 0.0
 
     async def hear_step(self) -> float:
         """Wait for a nudge, but not long; return the seconds until the next step."""
         try:
             if self._channel is None:
-                channel = self._client.pubsub(ignore_subscribe_messages=True)
+                channel = self._ear.pubsub(ignore_subscribe_messages=True)
                 await channel.subscribe(CHANNEL)
                 self._channel = channel
                 self._heard()  # What was told meanwhile went by.
@@ -70,14 +66,27 @@ class Nudges:
             raise
         return 0.0
 
-    async def close(self) -> None:
-        """Close the connections."""
+    async def stop_telling(self) -> None:
+        """Tell nothing more."""
+        await self._mouth.aclose()
+
+    async def stop_hearing(self) -> None:
+        """Hear nothing more."""
         await self.leave()
-        await self._client.aclose()
+        await self._ear.aclose()
 
     async def leave(self) -> None:
-        """Hear nothing more."""
+        """Hear nothing until the next step."""
         channel, self._channel = self._channel, None
         if channel is not None:
             with suppress(*PASSING):
                 await channel.aclose()  # type: ignore[no-untyped-call] # the client has no type for it
+
+
+def _client(url: str) -> redis.Redis:
+    return redis.Redis.from_url(
+        url,
+        socket_connect_timeout=CONNECT_TIMEOUT_S,
+        socket_timeout=ANSWER_TIMEOUT_S,
+        socket_keepalive=True,
+    )

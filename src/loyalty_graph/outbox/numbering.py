@@ -6,14 +6,17 @@ all lower ones. The wallet numbers cards in the same transaction (`wallet/tags.p
 
 from collections import defaultdict
 from collections.abc import Collection
+from datetime import datetime
 from itertools import takewhile
 from uuid import UUID
 
 from loyalty_graph import leases
 from loyalty_graph.db import transaction
 from loyalty_graph.db.sets import Update, store
+from loyalty_graph.identifiers import made_at
 from loyalty_graph.leases import Lease
 from loyalty_graph.outbox.models import FactCount, FactRow
+from loyalty_graph.queues import COUNTED_MAX, Queue
 
 NUMBERING = "numbering"
 """The name of the lease."""
@@ -22,8 +25,22 @@ BATCH_MAX = 1_000
 
 async def waiting() -> bool:
     """Say whether facts wait for a number; asks without disturbing those who write."""
+    return await waiting_since() is not None
+
+
+async def waiting_since() -> datetime | None:
+    """Return since when the oldest fact waits for a number; None when none does."""
     # The order makes PostgreSQL use the index of these rows, also on a table it knows nothing of.
-    return bool(await FactRow.filter(sequence=None).order_by("id").limit(1).values_list("id"))
+    oldest = FactRow.filter(sequence=None).order_by("id").limit(1)
+    ids: list[UUID] = await oldest.values_list("id", flat=True)  # type: ignore[assignment] # one column
+    return made_at(ids[0]) if ids else None
+
+
+async def queue() -> Queue:
+    """Return what waits for a number, and since when."""
+    oldest = FactRow.filter(sequence=None).order_by("id").limit(COUNTED_MAX)
+    ids: list[UUID] = await oldest.values_list("id", flat=True)  # type: ignore[assignment] # one column
+    return Queue("facts", len(ids), made_at(ids[0]) if ids else None)
 
 
 @transaction
@@ -50,6 +67,14 @@ async def number(
         numbers = [(fact_id, first[program_id] + place) for place, fact_id in enumerate(ids)]
         await store(program_id, [Update(FactRow, ("id",), ("sequence",), numbers)])
     return len(rows)
+
+
+async def skip_ahead(program_ids: Collection[UUID], numbers: int) -> None:
+    """Give none of the next so many numbers of these programmes; a restored database begins anew.
+
+    Those who listened before have heard of some of them.
+    """
+    await _take(dict.fromkeys(program_ids, numbers))
 
 
 async def _take(wanted: dict[UUID, int]) -> dict[UUID, int]:

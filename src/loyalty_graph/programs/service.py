@@ -178,6 +178,11 @@ async def all_ids() -> list[UUID]:
     return ids
 
 
+async def slugs() -> dict[UUID, str]:
+    """Return the slug of each programme."""
+    return dict(await Program.all().order_by("slug").values_list("id", "slug"))
+
+
 async def is_sandbox(program_id: UUID) -> bool:
     """Return whether nothing in this programme is real, so that test tokens work."""
     return await Program.exists(id=program_id, sandbox=True)

@@ -156,6 +156,7 @@ class Refund(Model):
             PrimaryKey("program_id", "member_id", "purchase_id", "id"),
             Unique(
                 "program_id",
+                "member_id",
                 "purchase_id",
                 "external_id",
                 name="refund_once",

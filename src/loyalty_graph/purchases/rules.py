@@ -112,8 +112,8 @@ class Line:
         The discount is spread over the units by whole minor units, rounded down; the amounts of
         partial refunds therefore add up to the line's amount exactly.
         """
-        less = self.discount_minor + self.reduced_minor
-        return self.left * self.unit_minor - less * self.left // self.quantity
+        left, less = self.left, self.discount_minor + self.reduced_minor
+        return left * self.unit_minor - less * left // self.quantity
 
     @property
     def money_minor(self) -> int:
@@ -123,11 +123,11 @@ class Line:
         nothing, and partial refunds add up exactly. A lower price lowers what money and what points
         paid in the same proportion.
         """
-        less = self.discount_minor + self.paid_minor
+        left, less = self.left, self.discount_minor + self.paid_minor
         if self.reduced_minor:
             paid_for = -(-self.paid_minor * self._still_costs // self._cost)
             less = self.discount_minor + self.reduced_minor + paid_for
-        return self.left * self.unit_minor - less * self.left // self.quantity
+        return left * self.unit_minor - less * left // self.quantity
 
     @property
     def earning_minor(self) -> int:
@@ -184,12 +184,12 @@ def check_lines(lines: Sequence[Line]) -> None:
 def _problem(line: Line) -> str | None:
     if not 0 < line.quantity <= QUANTITY_MAX:
         return f"the quantity is {line.quantity}; use 1 to {QUANTITY_MAX}."
-    amounts = (line.unit_minor, line.discount_minor, line.tax_minor)
-    if min(amounts) < 0:
+    if line.unit_minor < 0 or line.discount_minor < 0 or line.tax_minor < 0:
         return "amounts are not below zero."
-    if max(*amounts, line.unit_minor * line.quantity) > AMOUNT_MINOR_MAX:
+    amount_minor = line.unit_minor * line.quantity
+    if max(amount_minor, line.discount_minor, line.tax_minor) > AMOUNT_MINOR_MAX:
         return f"the amount is too large; at most {AMOUNT_MINOR_MAX} minor units."
-    if line.discount_minor > line.unit_minor * line.quantity:
+    if line.discount_minor > amount_minor:
         return "the discount is larger than the amount."
     return _name_problem(line)
 
@@ -201,14 +201,14 @@ def _name_problem(line: Line) -> str | None:
         return f"the SKU needs 1 to {SKU_LENGTH_MAX} characters."
     if len(line.labels) > LABELS_MAX:
         return f"at most {LABELS_MAX} labels."
-    if not all(_is_name(label, LABEL_LENGTH_MAX) for label in line.labels):
+    if line.labels and not all(_is_name(label, LABEL_LENGTH_MAX) for label in line.labels):
         return f"a label needs 1 to {LABEL_LENGTH_MAX} characters."
     return None
 
 
 def _is_name(text: str, length_max: int) -> bool:
     """Return whether the text can be seen, printed and kept."""
-    return len(text) <= length_max and text.isprintable() and bool(text.strip())
+    return 0 < len(text) <= length_max and text.isprintable() and not text.isspace()
 
 
 def check_receipt(source: str, external_id: str, store: str | None) -> None:

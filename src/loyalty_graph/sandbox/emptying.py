@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from loyalty_graph.db import connection, open_database, pending
-from loyalty_graph.db.migrating import MIGRATIONS
-from loyalty_graph.db.migration_connections import connected
+from loyalty_graph.db.migrating.connections import connected
+from loyalty_graph.db.migrating.course import MIGRATIONS
+from loyalty_graph.db.migrating.states import read_state
 from loyalty_graph.db.sqlite_files import PROCESS_TABLE, RECORD_TABLE
-from loyalty_graph.db.states import read_state
 from loyalty_graph.db.urls import sqlite_path
 from loyalty_graph.errors import DatabaseError, DatabaseNotOursError
 from loyalty_graph.programs import service as programs

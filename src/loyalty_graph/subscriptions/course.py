@@ -4,11 +4,10 @@ Whoever looks at a subscription lets it run on to now first (`advance`). So it d
 the job that writes this down comes by: a late job neither grants nor denies anything.
 """
 
+from calendar import monthrange
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
-
-from dateutil.relativedelta import relativedelta
 
 from loyalty_graph.subscriptions.rules import Event, Status, SubscriptionPlan, moved
 
@@ -202,5 +201,11 @@ def later(at: datetime, zone: ZoneInfo, *, months: int = 0, days: int = 0) -> da
     31 January and one month is 28 February; two months are 31 March. A time that the clocks
     skip moves on by as much.
     """
-    local = at.astimezone(zone).replace(tzinfo=None) + relativedelta(months=months, days=days)
-    return local.replace(tzinfo=zone).astimezone(UTC)
+    local = at.astimezone(zone).replace(tzinfo=None)
+    if months:
+        years, month = divmod(local.month - 1 + months, 12)
+        year, month = local.year + years, month + 1
+        local = local.replace(
+            year=year, month=month, day=min(local.day, monthrange(year, month)[1])
+        )
+    return (local + timedelta(days=days)).replace(tzinfo=zone).astimezone(UTC)

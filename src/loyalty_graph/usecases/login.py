@@ -7,6 +7,7 @@ from loyalty_graph.errors import InvalidInputError, NotFoundError, Unauthenticat
 from loyalty_graph.identity import service as identity
 from loyalty_graph.identity.member_tokens import MemberClaims, MemberTokens
 from loyalty_graph.identity.rules import Viewer, ViewerKind
+from loyalty_graph.identity.service import LookUpToken
 from loyalty_graph.members import service as members
 from loyalty_graph.members.models import Member
 from loyalty_graph.members.rules import MemberStatus, ReferenceKind
@@ -19,10 +20,18 @@ WELCOME = {MemberStatus.PROSPECT, MemberStatus.ACTIVE, MemberStatus.SUSPENDED}
 
 
 class Login:
-    """Finds who asks. Nothing it finds outlives the request, so a revocation works at once."""
+    """Finds who asks. Nothing it finds outlives the request, so a revocation works at once.
 
-    def __init__(self, member_tokens: MemberTokens) -> None:
+    Args:
+        member_tokens: Reads members' tokens.
+        look_up: Finds an API token by its hash, perhaps together with those of other requests.
+    """
+
+    def __init__(
+        self, member_tokens: MemberTokens, *, look_up: LookUpToken = identity.known_token
+    ) -> None:
         self._member_tokens = member_tokens
+        self._look_up = look_up
 
     async def viewer_for(self, text: str, now: datetime) -> Viewer:
         """Return who sent a token.
@@ -35,7 +44,7 @@ class Login:
             UnauthenticatedError: the token is not good, or its member is gone.
         """
         if text.count(".") != JWT_DOTS:
-            return await identity.viewer_for(text, now)
+            return await identity.viewer_for(text, now, look_up=self._look_up)
         claims = await self._member_tokens.claims(text, now=now)
         member = await _member(claims)
         return Viewer(

@@ -12,9 +12,12 @@ from loyalty_graph.identifiers import new_id
 from loyalty_graph.ledger import due, notices, pending, reads
 from loyalty_graph.ledger import service as ledger
 from loyalty_graph.ledger.notices import Notice
+from loyalty_graph.ledger.terms import Terms
 from loyalty_graph.usecases import activations
 
 MEMBERS_AT_ONCE = 200
+MEMBERS_LISTED = 10_000
+"""Whoever looks for the next ones passes over all lots told of before: not for each transaction."""
 AHEAD = timedelta(days=1)
 """Owners are told so much earlier than they must be, so that a late job moves no date."""
 
@@ -26,20 +29,27 @@ async def run(program_id: UUID, *, now: datetime) -> int:
     told in time, end so many days after the notice, at the end of that day.
     """
     announced = 0
-    while points := await _tell_some(program_id, now=now):
+    while points := await _tell_listed(program_id, now=now):
         announced += points
     return announced
 
 
-@transaction
-async def _tell_some(program_id: UUID, *, now: datetime) -> int:
+async def _tell_listed(program_id: UUID, *, now: datetime) -> int:
     terms = await reads.terms_in_force(program_id, now=now)
     if terms.notice_days is None:
         return 0
     until = now + timedelta(days=terms.notice_days) + AHEAD
-    members = await due.members_to_tell(program_id, terms=terms, until=until, limit=MEMBERS_AT_ONCE)
-    if not members:
-        return 0
+    members = await due.members_to_tell(program_id, terms=terms, until=until, limit=MEMBERS_LISTED)
+    firsts = range(0, len(members), MEMBERS_AT_ONCE)
+    pages = [members[first : first + MEMBERS_AT_ONCE] for first in firsts]
+    return sum([await _tell(program_id, page, terms, until, now=now) for page in pages])
+
+
+@transaction
+async def _tell(
+    program_id: UUID, members: Sequence[UUID], terms: Terms, until: datetime, *, now: datetime
+) -> int:
+    """Tell those of these members who, once their accounts are locked, were still not told."""
     found = await ledger.load_accounts(program_id, members, whole=members, terms=terms)
     for account in found.values():
         pending.activate_due(account, now=now)

@@ -58,6 +58,7 @@ class Batch:
 
     `found` is what was looked up for this use case besides, `of_members` what for each member.
     `balances` are those before the commands, once time has done its part.
+    `traces` are those of commands that were gathered from several callers, by their members.
     `shown` are members whose cards show something else now, though no points of theirs moved.
     """
 
@@ -73,6 +74,7 @@ class Batch:
     writes: list[Write] = field(default_factory=list)
     shown: set[UUID] = field(default_factory=set)
     balances: dict[UUID, int] = field(default_factory=dict)
+    traces: Mapping[UUID, str] = field(default_factory=dict)
     _served: set[UUID | None] = field(default_factory=set)
 
     def account(self, place: int, wanted: Reference, *, field: str = "member") -> Account:
@@ -161,7 +163,11 @@ class Batch:
                 *ledger.writes(moved),
                 self.answered.write(now=self.now),
                 outbox.facts([*activations.facts(moved, now=self.now), *self.facts]),
-                outbox.mark_cards([*(one.member_id for one in moved), *self.shown], now=self.now),
+                outbox.mark_cards(
+                    [*(one.member_id for one in moved), *self.shown],
+                    now=self.now,
+                    caused=self.traces,
+                ),
             ],
         )
 
@@ -250,6 +256,11 @@ async def _load(  # noqa: PLR0913 - all that one statement may look up
         Answered(claims, kept),
         found[: len(besides)],
         of_members,
+        traces={
+            member_id: trace
+            for member_id, command in zip(members_found, commands, strict=True)
+            if member_id is not None and (trace := getattr(command, "trace", None)) is not None
+        },
     )
 
 

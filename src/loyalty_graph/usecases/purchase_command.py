@@ -1,12 +1,13 @@
 """What a purchase is recorded by: the receipt a till gives, and the answer it gets."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from loyalty_graph import traces
 from loyalty_graph.earning.outcomes import Cut, Total
 from loyalty_graph.idempotency import Claim, claim
 from loyalty_graph.identity.rules import Issuer
@@ -22,7 +23,7 @@ class RecordPurchase:
     At most `pay_points` of the member's points pay a part of it, worth as much as these are.
     When its caller gave no time, `is_dated` is False and `purchased_at` is the request's moment,
     which another try cannot repeat. `claimed` is the receipt that the member claims with it.
-    `issuer` is whose daily cap it keeps to, if there is one.
+    `issuer` is whose daily cap it keeps to, if there is one. `trace` is that of the caller.
     """
 
     caller: str
@@ -40,6 +41,7 @@ class RecordPurchase:
     currency: str | None = None
     claimed: UUID | None = None
     issuer: Issuer | None = None
+    trace: str | None = field(default_factory=traces.present, compare=False)
 
     @cached_property
     def claim(self) -> Claim:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
@@ -31,6 +32,8 @@ HEAD_COLUMNS = ("receipt", "purchased_at", *FINDING, "store", "channel", "paymen
 COLUMNS = (*HEAD_COLUMNS, *LINE_COLUMNS)
 LINES = "lines"
 QUANTITY_DIGITS_MAX = 7
+LINES_REMEMBERED = 10_000
+_LINE_NAMES = frozenset(LINE_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,7 @@ def _lines(given: Mapping[str, Any], currency: str) -> tuple[Line, ...]:
         raise InvalidInputError("The lines are a list.", field=LINES)
     lines: list[Line] = []
     for place, one in enumerate(listed):
-        if not isinstance(one, dict) or not set(one) <= set(LINE_COLUMNS):
+        if not isinstance(one, dict) or not one.keys() <= _LINE_NAMES:
             told = f"A line has some of {', '.join(LINE_COLUMNS)}."
             raise InvalidInputError(told, field=f"{LINES}[{place}]")
         try:
@@ -139,7 +142,15 @@ def _lines(given: Mapping[str, Any], currency: str) -> tuple[Line, ...]:
 
 
 def _line(given: Mapping[str, Any], currency: str) -> Line:
-    cell = Cells(given)
+    cells = map(given.get, LINE_COLUMNS)
+    try:
+        return _remembered_line(currency, *cells)
+    except TypeError:  # What cannot be remembered, such as a list, is no cell either.
+        return _read_line(currency, *map(given.get, LINE_COLUMNS))
+
+
+def _read_line(currency: str, *cells: Any) -> Line:
+    cell = Cells(dict(zip(LINE_COLUMNS, cells, strict=True)))
 
     def minor(text: str, name: str) -> int:
         return Money.from_text(text, currency, field=name).minor
@@ -154,6 +165,11 @@ def _line(given: Mapping[str, Any], currency: str) -> Line:
         cell.parsed("discount", minor) or 0,
         sku=cell.text("sku"),
     )
+
+
+# A shop sells the same things at the same prices, and a file is read twice. By type, since a cell
+# may hold 1, but neither 1.0 nor true.
+_remembered_line = lru_cache(LINES_REMEMBERED, typed=True)(_read_line)
 
 
 def _quantity(text: str, name: str) -> int:

@@ -15,7 +15,7 @@ from loyalty_graph.subscriptions.service import SubscriptionKey
 from loyalty_graph.usecases.subscription_desk import Desk, by_id, keep_all, open_desks
 from loyalty_graph.usecases.subscription_payments import collect_all
 
-SUBSCRIPTIONS_AT_ONCE = 200
+SUBSCRIPTIONS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)

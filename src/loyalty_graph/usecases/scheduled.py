@@ -20,6 +20,7 @@ from loyalty_graph.usecases import (
     occasions,
     redemption_deadlines,
     renewals,
+    retention,
     tier_reviews,
     transfers,
 )
@@ -49,6 +50,7 @@ def runner(clock: Callable[[], datetime], settings: Settings) -> Runner:
             "points.expire": _handler(expiry.run, every=hour),
             balances.JOB: _handler(balances.run, every=None),
             "transfers.deliver": _handler(transfers.deliver_all, every=minute),
+            "retention.prune": _handler(retention.run, every=24 * hour),
             "ledger.checkpoint": Handler(_checkpoint(settings), every=24 * hour),
         },
         programs=programs.all_ids,

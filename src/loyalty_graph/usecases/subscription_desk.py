@@ -210,7 +210,7 @@ async def open_desks(
     batch = await posting.load(program_id, commands, now=now, besides=lookups)
     version = await programs.in_force(program_id, now, now=now)
     desks: list[Desk | NotFoundError] = []
-    for place, (command, key) in enumerate(zip(commands, keys, strict=True)):
+    for place, key in enumerate(keys):
         rows, *others = (found[place] for found in batch.found)
         member_id = batch.members[place]
         account = batch.accounts.get(member_id) if member_id else None
@@ -221,7 +221,7 @@ async def open_desks(
         terms = await subscriptions.terms(program_id, held.state, version)
         desk = Desk(batch, version, account, held, held, terms, besides=others)
         desk.take(advance(held.state, terms, now))
-        desk.actor, desk.passed = command.claim.caller, len(desk.changes)
+        desk.actor, desk.passed = batch.claims[place].caller, len(desk.changes)
         desks.append(desk)
     return batch, desks
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from loyalty_graph.config import Settings, secret_key
 from loyalty_graph.errors import NotFoundError, TemplateError
-from loyalty_graph.signing import read_link, sign_link
 from loyalty_graph.wallet import service
 from loyalty_graph.wallet.apple.card import CardPrinter, WebService
 from loyalty_graph.wallet.apple.deliveries import Deliveries, delivery, keep, tells_something
@@ -19,11 +18,10 @@ from loyalty_graph.wallet.apple.signing import Signer
 from loyalty_graph.wallet.apple.tokens import PassTokens, pass_tokens
 from loyalty_graph.wallet.face import CardFace
 from loyalty_graph.wallet.google.desk import GoogleDesk, open_google
+from loyalty_graph.wallet.link_keys import LinkKeys
 from loyalty_graph.wallet.links import CardLink
 from loyalty_graph.wallet.templates import Template, load_template, template_folders
 
-LINK_LIFE = timedelta(days=7)
-LINK_PURPOSE = "pass"
 MEDIA_TYPE = "application/vnd.apple.pkpass"
 WEB_SERVICE_PATH = "/apple"
 MEGABYTE = 1 << 20
@@ -40,6 +38,7 @@ class PassDesk:
     printers: Mapping[str, CardPrinter]
     signers: Signers
     tokens: PassTokens
+    links: LinkKeys
     link_key: bytes
     public_url: str
     cache: PassFiles
@@ -97,9 +96,7 @@ class PassDesk:
 
     def link(self, program_id: UUID, serial: str, *, now: datetime) -> str:
         """Return a link that opens one pass for a week."""
-        token = sign_link(
-            LINK_PURPOSE, f"{program_id}/{serial}", key=self.link_key, expires_at=now + LINK_LIFE
-        )
+        token = self.links.sign(f"{program_id}/{serial}", now=now)
         return f"{self.public_url}/passes/{token}"
 
     def card_url(self, link: CardLink) -> str | None:
@@ -133,7 +130,7 @@ class PassDesk:
 
     def _opened(self, token: str, now: datetime) -> tuple[UUID, str]:
         """Return programme and serial of the pass that a link's token opens."""
-        subject = read_link(token, purpose=LINK_PURPOSE, key=self.link_key, now=now)
+        subject = self.links.read(token, now=now)
         program, _, serial = subject.partition("/")
         return UUID(program), serial
 
@@ -191,6 +188,7 @@ def open_desk(settings: Settings, *, now: datetime) -> PassDesk:
         printers=printers,
         signers=signers,
         tokens=tokens,
+        links=LinkKeys(settings),
         link_key=secret_key(settings),
         public_url=public_url,
         cache=PassFiles(

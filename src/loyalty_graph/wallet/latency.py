@@ -18,6 +18,7 @@ from tortoise import fields
 from tortoise.functions import Sum
 from tortoise.models import Model
 
+from loyalty_graph import metrics
 from loyalty_graph.db import transaction
 from loyalty_graph.db.constraints import FillFactor, PrimaryKey
 from loyalty_graph.db.sets import Upsert, store
@@ -68,7 +69,6 @@ class Percentiles:
     p99_s: float
 
 
-@transaction
 async def record(
     program_id: UUID,
     platform: Platform,
@@ -84,6 +84,16 @@ async def record(
     """
     if not seconds:
         return
+    await _record(program_id, platform, stage, seconds, now=now)
+    lag = metrics.push_lag_seconds.labels(platform, stage)
+    for one in seconds:
+        lag.observe(max(0.0, one))
+
+
+@transaction
+async def _record(
+    program_id: UUID, platform: Platform, stage: Stage, seconds: Sequence[float], *, now: datetime
+) -> None:
     day = now.astimezone(UTC).date()
     rows = [
         (day, platform, stage, bucket, samples)

@@ -7,6 +7,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from loyalty_graph.db.constraints import FillFactor, Index, PrimaryKey, Unique
+from loyalty_graph.traces import TRACEPARENT_CHARACTERS
 
 SERIAL_LENGTH = 32
 PASSES = "pass"
@@ -87,7 +88,8 @@ class CardPushRow(Model):
     `channel` is what shares a connection and a limit: a pass type (the APNs topic), or an issuer.
     `target` is the device's id, or the serial. `due_at` is null while there is nothing to tell;
     under a claim it is when others may try. `pushed_tag` is what was told last, or is being told
-    under the claim. `changed_at` is the oldest change not told of yet.
+    under the claim. `changed_at` is the oldest change not told of yet, and `trace` what caused it
+    (traceparent).
     """
 
     target = fields.CharField(max_length=255, primary_key=True)
@@ -100,6 +102,7 @@ class CardPushRow(Model):
     quiet_until: datetime | None = fields.DatetimeField(null=True)
     attempts: int = fields.IntField(default=0)
     claim: UUID | None = fields.UUIDField(null=True)
+    trace = fields.CharField(max_length=TRACEPARENT_CHARACTERS, null=True)
 
     class Meta(Model.Meta):
         table = "card_push"

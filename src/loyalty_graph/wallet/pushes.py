@@ -12,6 +12,7 @@ from uuid import UUID
 
 from loyalty_graph.db import transaction
 from loyalty_graph.db.statements import execute, select, upsert
+from loyalty_graph.queues import COUNTED_MAX, Queue
 from loyalty_graph.wallet.models import CardPushRow
 
 QUIET = timedelta(seconds=1)
@@ -20,7 +21,7 @@ UNTRIED_WAIT_MAX, WAIT_MAX = timedelta(seconds=30), timedelta(minutes=15)
 """How long a push waits at most that nobody has tried, or that is claimed; and one that failed."""
 SET_RIGHT_AT_ONCE = 1_000
 
-_STATE = ("wanted_tag", "changed_at", "due_at", "pushed_tag", "attempts")
+_STATE = ("wanted_tag", "changed_at", "trace", "due_at", "pushed_tag", "attempts")
 _NEW = ("platform", "channel", "target", *_STATE)
 # What is due already stays due when it was; what was told of lately waits until it was quiet.
 _MERGE = """
@@ -28,6 +29,8 @@ on conflict (platform, channel, target) do update set
   wanted_tag = case when card_push.wanted_tag > excluded.wanted_tag
     then card_push.wanted_tag else excluded.wanted_tag end,
   changed_at = coalesce(card_push.changed_at, excluded.changed_at),
+  trace = case when card_push.changed_at is null or card_push.claim is not null
+    then excluded.trace else card_push.trace end,
   due_at = coalesce(card_push.due_at, case when card_push.quiet_until > excluded.due_at
     then card_push.quiet_until else excluded.due_at end)
 """
@@ -49,6 +52,7 @@ class Wanted:
     target: str
     tag: int
     changed_at: datetime
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class Push:
     """A push that was claimed: `target` is to hear that there is a state `tag`.
 
     `changed_at` is when the oldest change happened that the target has not been told of; `attempts`
-    counts the claims since it last heard, this one included.
+    counts the claims since it last heard, this one included. `trace` is that of the oldest change.
     """
 
     platform: str
@@ -67,16 +71,17 @@ class Push:
     attempts: int
     claim: UUID
     claimed_at: datetime
+    trace: str | None = None
 
 
 @transaction
 async def want(wanted: Iterable[Wanted], *, now: datetime) -> int:
     """Let these targets be told as soon as they may be, once each; return how many there are."""
-    each: dict[tuple[str, str, str], tuple[int, datetime]] = {}
+    each: dict[tuple[str, str, str], tuple[int, datetime, str | None]] = {}
     for one in wanted:
         key = (one.platform, one.channel, one.target)
-        tag, changed_at = each.get(key, (one.tag, one.changed_at))
-        each[key] = max(tag, one.tag), min(changed_at, one.changed_at)
+        tag, changed_at, trace = each.get(key, (one.tag, one.changed_at, one.trace))
+        each[key] = max(tag, one.tag), min(changed_at, one.changed_at), trace or one.trace
     # In one order, so that two of these never wait for each other.
     rows = [(*key, *each[key], now, 0, 0) for key in sorted(each)]
     await upsert(CardPushRow, _NEW, rows, ending=_MERGE)
@@ -101,6 +106,16 @@ async def are_failing(platform: str, channel: str, *, attempts: int) -> bool:
 async def waiting() -> bool:
     """Say whether there is anybody who has not been told of a change."""
     return bool(await select(CardPushRow, ("target",), "where due_at is not null limit 1"))
+
+
+async def queue(platform: str) -> Queue:
+    """Return how many targets have not been told of a change, and how old the oldest change is."""
+    first = (
+        f"where platform = $1 and due_at is not null order by channel, due_at limit {COUNTED_MAX}"
+    )
+    rows = await select(CardPushRow, ("changed_at",), first, platform)
+    changes = [changed_at for (changed_at,) in rows if changed_at is not None]
+    return Queue(f"{platform.lower()} pushes", len(rows), min(changes, default=None))
 
 
 async def claim(
@@ -145,7 +160,7 @@ async def _bring_forward(
 async def _claim(
     platform: str, channel: str, claim_id: UUID, limit: int, now: datetime, until: datetime
 ) -> list[Push]:
-    columns = ("target", "wanted_tag", "changed_at", "attempts")
+    columns = ("target", "wanted_tag", "changed_at", "attempts", "trace")
     ending = f"{_DUE} $4 for no key update skip locked"
     rows = await select(CardPushRow, columns, ending, platform, channel, now, limit)
     # What is wanted later than this is told of by another push.
@@ -159,8 +174,8 @@ async def _claim(
         [row[0] for row in rows],
     )
     return [
-        Push(platform, channel, target, tag, changed_at, attempts + 1, claim_id, now)
-        for target, tag, changed_at, attempts in rows
+        Push(platform, channel, target, tag, changed_at, attempts + 1, claim_id, now, trace)
+        for target, tag, changed_at, attempts, trace in rows
     ]
 
 

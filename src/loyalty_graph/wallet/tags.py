@@ -18,6 +18,7 @@ from loyalty_graph.db import assert_in_transaction
 from loyalty_graph.db.sets import Lookup, Row, Update, fetch, store
 from loyalty_graph.db.statements import execute, read, select
 from loyalty_graph.outbox import CardMark
+from loyalty_graph.queues import COUNTED_MAX, Queue
 from loyalty_graph.wallet import pushes
 from loyalty_graph.wallet.apple.models import RegistrationRow
 from loyalty_graph.wallet.models import PASSES, PassRow, UpdateTagRow
@@ -28,7 +29,7 @@ from loyalty_graph.wallet.service import Platform, fact_of
 MARKS_MAX = 250
 ONE_SECOND = timedelta(seconds=1)
 
-_MARK = ("program_id", "member_id", "marked_at")
+_MARK = ("program_id", "member_id", "marked_at", "trace")
 _PASS = (
     "member_id",
     "platform",
@@ -48,10 +49,14 @@ _TAKE = "delete from card_mark where program_id = $1 and member_id = any($2)"
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """What a step did: how many marks it took, and how many targets are to be told."""
+    """What a step did: how many marks it took, and how many targets are to be told.
+
+    `since` is when the oldest of the marks was made.
+    """
 
     marks: int = 0
     pushes: int = 0
+    since: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,13 @@ async def waiting() -> bool:
     return bool(await read("select 1 from card_mark order by program_id, member_id limit 1"))
 
 
+async def queue() -> Queue:
+    """Return how many members' cards wait for a tag, and since when the oldest does."""
+    oldest = "order by marked_at limit $1"
+    rows = await select(CardMark, ("marked_at",), oldest, COUNTED_MAX)
+    return Queue("card marks", len(rows), rows[0][0] if rows else None)
+
+
 async def tag(*, now: datetime, google_issuer: str | None, limit: int = MARKS_MAX) -> Tagged:
     """Give the passes of the longest marked members the next tags, and take the marks away.
 
@@ -128,8 +140,10 @@ async def tag(*, now: datetime, google_issuer: str | None, limit: int = MARKS_MA
     # A mark that is written anew waits until this transaction has ended, and is another one then.
     ending = "order by marked_at limit $1 for update skip locked"
     by_program: defaultdict[UUID, dict[UUID, datetime]] = defaultdict(dict)
-    for program_id, member_id, marked_at in await select(CardMark, _MARK, ending, limit):
+    traces: dict[UUID, str | None] = {}
+    for program_id, member_id, marked_at, trace in await select(CardMark, _MARK, ending, limit):
         by_program[program_id][member_id] = marked_at
+        traces[member_id] = trace
     taken = [await _take(program_id, marked_at) for program_id, marked_at in by_program.items()]
     tags = count(await _next_tag(sum(len(one.passes) for one in taken)))
     wanted: list[Wanted] = []
@@ -137,9 +151,15 @@ async def tag(*, now: datetime, google_issuer: str | None, limit: int = MARKS_MA
         # The passes first: an iterator that has to stop takes no tag.
         tagged = list(zip(one.passes, tags, strict=False))
         await _renew(one, tagged, now)
-        wanted += _wanted(one, tagged, google_issuer)
+        wanted += _wanted(one, tagged, google_issuer, traces)
     targets = await pushes.want(wanted, now=now)
-    return Tagged(sum(len(one.marked_at) for one in taken), targets)
+    marks = [marked_at for one in taken for marked_at in one.marked_at.values()]
+    return Tagged(len(marks), targets, min(marks, default=None))
+
+
+async def skip_ahead(tags: int) -> None:
+    """Give none of the next so many tags: phones have seen some of them, of another state."""
+    await _next_tag(tags)
 
 
 async def _take(program_id: UUID, marked_at: Mapping[UUID, datetime]) -> _Marked:
@@ -211,15 +231,19 @@ async def _renew(marked: _Marked, tagged: Sequence[tuple[_Pass, int]], now: date
 
 
 def _wanted(
-    marked: _Marked, tagged: Sequence[tuple[_Pass, int]], google_issuer: str | None
+    marked: _Marked,
+    tagged: Sequence[tuple[_Pass, int]],
+    google_issuer: str | None,
+    traces: Mapping[UUID, str | None],
 ) -> Iterator[Wanted]:
     """Yield who is to be told, of each pass."""
     for card, tag in tagged:
-        changed_at = marked.marked_at[card.member_id]
+        changed_at, trace = marked.marked_at[card.member_id], traces[card.member_id]
         for pass_type, device in _devices(marked, card):
-            yield Wanted(Platform.APPLE, pass_type, device, tag, changed_at)
+            yield Wanted(Platform.APPLE, pass_type, device, tag, changed_at, trace)
         if card.platform == Platform.GOOGLE and google_issuer:
-            yield Wanted(Platform.GOOGLE, google_issuer, card.serial, tag, changed_at)
+            target = (google_issuer, card.serial)
+            yield Wanted(Platform.GOOGLE, *target, tag, changed_at, trace)
 
 
 def _devices(marked: _Marked, card: _Pass) -> list[tuple[str, str]]:

@@ -24,7 +24,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from loyalty_graph.errors import NotFoundError
-from loyalty_graph.rate_limits import NO_WAIT, RateLimit
+from loyalty_graph.rate_limits import NO_WAIT, RateLimits
 from loyalty_graph.wallet.apple import logs, registrations
 from loyalty_graph.wallet.apple.deliveries import delivery, tells_something
 from loyalty_graph.wallet.apple.issued import PassFile
@@ -61,11 +61,11 @@ class AppleDoor:
     are, and go past what requests and responses cost elsewhere.
     """
 
-    def __init__(self, desk: PassDesk) -> None:
+    def __init__(self, desk: PassDesk, limits: RateLimits) -> None:
         self._desk = desk
-        self._refusals = RateLimit(REFUSALS_OF_ONE_ADDRESS, per=PER)
-        self._logs = RateLimit(LOGS_OF_ONE_ADDRESS, per=PER)
-        self._lists = RateLimit(LISTS_OF_ONE_ADDRESS, per=PER)
+        self._refusals = limits.limit("pass-refusals", REFUSALS_OF_ONE_ADDRESS, per=PER)
+        self._logs = limits.limit("pass-logs", LOGS_OF_ONE_ADDRESS, per=PER)
+        self._lists = limits.limit("pass-lists", LISTS_OF_ONE_ADDRESS, per=PER)
 
     @property
     def routes(self) -> list[Route]:
@@ -94,7 +94,7 @@ class AppleDoor:
 
     async def _fetch(self, pass_type: str, serial: str, scope: Scope) -> ASGIApp:
         if not self._is_allowed(pass_type, serial, scope):
-            return self._refusal(pass_type, serial, scope)
+            return await self._refusal(pass_type, serial, scope)
         issued = await self._desk.cache.find(serial)
         if issued is None:
             return Response(status_code=404)
@@ -116,7 +116,7 @@ class AppleDoor:
 
     async def _list(self, pass_type: str, device: str, scope: Scope) -> ASGIApp:
         now = _now(scope)
-        if (wait := self._lists.wait(_address(scope), now=now)) > NO_WAIT:
+        if (wait := await self._lists.wait(_address(scope), now=now)) > NO_WAIT:
             return _later(wait)
         if not DEVICE.fullmatch(device):
             return Response(status_code=204)
@@ -133,7 +133,7 @@ class AppleDoor:
 
     async def _register(self, holding: Holding, scope: Scope, receive: Receive) -> ASGIApp:
         if not self._is_allowed(holding.pass_type, holding.serial, scope):
-            return self._refusal(holding.pass_type, holding.serial, scope)
+            return await self._refusal(holding.pass_type, holding.serial, scope)
         body = await _body_up_to(REGISTRATION_BYTES_MAX, Request(scope, receive))
         if body is None:
             return Response(status_code=413)
@@ -148,7 +148,7 @@ class AppleDoor:
 
     async def _unregister(self, holding: Holding, scope: Scope) -> ASGIApp:
         if not self._is_allowed(holding.pass_type, holding.serial, scope):
-            return self._refusal(holding.pass_type, holding.serial, scope)
+            return await self._refusal(holding.pass_type, holding.serial, scope)
         if DEVICE.fullmatch(holding.device):
             try:
                 await registrations.unregister(holding, now=_now(scope))
@@ -158,7 +158,7 @@ class AppleDoor:
 
     async def _log(self, scope: Scope, receive: Receive) -> ASGIApp:
         now = _now(scope)
-        if (wait := self._logs.wait(_address(scope), now=now)) > NO_WAIT:
+        if (wait := await self._logs.wait(_address(scope), now=now)) > NO_WAIT:
             return _later(wait)
         body = await _body_up_to(LOG_BYTES_MAX, Request(scope, receive))
         if body is None:
@@ -173,8 +173,8 @@ class AppleDoor:
         scheme, _, token = (_header(scope, b"authorization") or "").partition(" ")
         return scheme.lower() == SCHEME and self._desk.tokens.fits(token.strip(), pass_type, serial)
 
-    def _refusal(self, pass_type: str, serial: str, scope: Scope) -> Response:
-        if (wait := self._refusals.wait(_address(scope), now=_now(scope))) > NO_WAIT:
+    async def _refusal(self, pass_type: str, serial: str, scope: Scope) -> Response:
+        if (wait := await self._refusals.wait(_address(scope), now=_now(scope))) > NO_WAIT:
             return _later(wait)
         logger.warning("A phone's token does not fit the pass %.40r of %.80r", serial, pass_type)
         return Response(status_code=401, headers={"www-authenticate": "ApplePass"})

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from loyalty_graph.benefits.rules import UsePeriod
 from loyalty_graph.errors import MemberNotActiveError, NotFoundError
 from loyalty_graph.ledger.kinds import Forgiveness, Kind
-from loyalty_graph.rate_limits import NO_WAIT, RateLimit
+from loyalty_graph.rate_limits import NO_WAIT, RateLimits
 from loyalty_graph.tiers.rules import Window
 from loyalty_graph.usecases import card_page
 from loyalty_graph.usecases.card_page import CardPage
@@ -84,10 +84,12 @@ PERIODS = {
 class CardDoor:
     """Answers for card pages; it counts who asks how often, and watches what is open."""
 
-    def __init__(self, desk: PassDesk, watch: CardWatch, badges: Badges) -> None:
+    def __init__(
+        self, desk: PassDesk, watch: CardWatch, badges: Badges, limits: RateLimits
+    ) -> None:
         self._desk, self._watch, self._badges = desk, watch, badges
-        self._of_link = RateLimit(CALLS_OF_ONE_LINK, per=PER)
-        self._of_address = RateLimit(CALLS_OF_ONE_ADDRESS, per=PER)
+        self._of_link = limits.limit("card-link", CALLS_OF_ONE_LINK, per=PER)
+        self._of_address = limits.limit("card-address", CALLS_OF_ONE_ADDRESS, per=PER)
 
     @property
     def routes(self) -> list[Route]:
@@ -103,7 +105,7 @@ class CardDoor:
     async def show(self, request: Request) -> Response:
         """Answer with the page; 404 for a link that does not work, whatever the reason."""
         now = _now(request)
-        if (refusal := self._too_often(request, now=now)) is not None:
+        if (refusal := await self._too_often(request, now=now)) is not None:
             return refusal
         try:
             shown = await card_page.read(request.path_params["token"], now=now)
@@ -115,7 +117,7 @@ class CardDoor:
     async def live(self, request: Request) -> Response:
         """Answer with a stream that names the page's state, now and whenever it changes."""
         now = _now(request)
-        if (refusal := self._too_often(request, now=now)) is not None:
+        if (refusal := await self._too_often(request, now=now)) is not None:
             return refusal
         try:
             shown = await card_page.find(request.path_params["token"], now=now)
@@ -131,7 +133,7 @@ class CardDoor:
     async def pass_file(self, request: Request) -> Response:
         """Answer with the pass for the phone's wallet, made on the first call."""
         now = _now(request)
-        if (refusal := self._too_often(request, now=now)) is not None:
+        if (refusal := await self._too_often(request, now=now)) is not None:
             return refusal
         try:
             watched = await card_page.find(request.path_params["token"], now=now)
@@ -143,7 +145,7 @@ class CardDoor:
     async def google(self, request: Request) -> Response:
         """Lead to Google Wallet with the pass, made on the first call."""
         now = _now(request)
-        if (refusal := self._too_often(request, now=now)) is not None:
+        if (refusal := await self._too_often(request, now=now)) is not None:
             return refusal
         if self._desk.google is None:
             return _gone()
@@ -207,11 +209,11 @@ class CardDoor:
             "for_development": self._desk.development and is_apple,
         }
 
-    def _too_often(self, request: Request, *, now: datetime) -> Response | None:
+    async def _too_often(self, request: Request, *, now: datetime) -> Response | None:
         address = request.client.host if request.client else ""
         waits = (
-            self._of_address.wait(address, now=now),
-            self._of_link.wait(request.path_params["token"], now=now),
+            await self._of_address.wait(address, now=now),
+            await self._of_link.wait(request.path_params["token"], now=now),
         )
         return _later(max(waits)) if max(waits) > NO_WAIT else None
 

@@ -16,6 +16,11 @@ async def _away(_request: Request, error: Exception) -> Response:
     if not is_unavailable(error):
         raise error
     outage_log.note(error)
+    return later()
+
+
+def later() -> Response:
+    """Return what asks a caller to come back."""
     headers = {"Retry-After": str(RETRY_AFTER_S), "Cache-Control": "no-store"}
     return PlainTextResponse(TRY_AGAIN_LATER, 503, headers=headers)
 

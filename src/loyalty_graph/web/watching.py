@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from loyalty_graph.db import is_unavailable, outage_log
+from loyalty_graph.db import log_failure
 from loyalty_graph.usecases.card_page import Watched
 
 LOOK_EVERY_S = 0.5
@@ -84,11 +84,8 @@ class CardWatch:
                 for page in pages:
                     _tell(page, found.get(page.watched))
                 await asyncio.sleep(LOOK_EVERY_S)
-        except Exception as error:
-            if is_unavailable(error):
-                outage_log.note(error)
-            else:
-                logger.exception("Open card pages cannot be watched")
+        except Exception as error:  # noqa: BLE001 - it is logged there; pages ask again
+            log_failure(logger, error, "Open card pages cannot be watched")
             self.close()
         finally:
             self._looking = None

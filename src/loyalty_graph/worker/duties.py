@@ -42,8 +42,8 @@ def serving_duties(
         live.is_nudged = lambda: nudges.arrive
         numbered.append(nudges.tell)
         loops += [
-            Loop("hearing nudges", nudges.hear_step, nudges.leave, PASSING),
-            Loop("telling nudges", nudges.tell_step, nudges.close, PASSING),
+            Loop("hearing nudges", nudges.hear_step, nudges.stop_hearing, PASSING),
+            Loop("telling nudges", nudges.tell_step, nudges.stop_telling, PASSING),
         ]
     return [*loops, *(_work(settings, clock, numbered, signers) if settings.worker else [])]
 
@@ -56,7 +56,7 @@ def worker_duties(settings: Settings, *, clock: Callable[[], datetime]) -> list[
     from loyalty_graph.outbox.nudges import PASSING, Nudges
 
     nudges = Nudges(settings.redis_url)
-    telling = Loop("telling nudges", nudges.tell_step, nudges.close, PASSING)
+    telling = Loop("telling nudges", nudges.tell_step, nudges.stop_telling, PASSING)
     return [watch, telling, *_work(settings, clock, [nudges.tell])]
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from loyalty_graph import logs, metrics
 from loyalty_graph.db import in_one_line, is_unavailable
 from loyalty_graph.pauses import chance, full_jitter_s
 
@@ -59,17 +60,14 @@ async def running(loops: Sequence[Loop]) -> AsyncIterator[None]:
 
 async def _run(loop: Loop, stop: asyncio.Event) -> None:
     failures = 0
+    logs.about(loop=loop.name)
     while not stop.is_set():
         try:
             pause_s = await loop.step()
             failures = 0
-        except Exception as error:
-            if loop.passes(error):
-                logger.warning(
-                    "The loop %s cannot go on for now: %s", loop.name, in_one_line(error)
-                )
-            else:
-                logger.exception("The loop %s failed; it goes on", loop.name)
+        except Exception as error:  # noqa: BLE001 - it is logged there, and tried again
+            _log(loop, error, passing="cannot go on for now", failed="failed; it goes on")
+            metrics.loop_failures.labels(loop.name).inc()
             pause_s = full_jitter_s(
                 failures, first_s=FIRST_PAUSE_MAX_S, longest_s=PAUSE_MAX_S, chance=chance()
             )
@@ -77,11 +75,16 @@ async def _run(loop: Loop, stop: asyncio.Event) -> None:
         await _wait(stop, pause_s)
     try:
         await loop.close()
-    except Exception as error:
-        if loop.passes(error):
-            logger.warning("The loop %s could not be closed: %s", loop.name, in_one_line(error))
-        else:
-            logger.exception("The loop %s could not be closed", loop.name)
+    except Exception as error:  # noqa: BLE001 - it is logged there
+        _log(loop, error, passing="could not be closed", failed="could not be closed")
+
+
+def _log(loop: Loop, error: Exception, *, passing: str, failed: str) -> None:
+    """Write a line of its own for what passes, since each loop waits by itself."""
+    if loop.passes(error):
+        logger.warning("The loop %s %s: %s", loop.name, passing, in_one_line(error))
+    else:
+        logger.error("The loop %s %s", loop.name, failed, exc_info=error)
 
 
 async def _wait(stop: asyncio.Event, pause_s: float) -> None:

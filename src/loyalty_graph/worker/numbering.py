@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from loyalty_graph import leases
+from loyalty_graph import leases, metrics
 from loyalty_graph.db import transaction
 from loyalty_graph.identity import audit
 from loyalty_graph.leases import Lease, Tenure
@@ -49,19 +49,28 @@ class Numbering:
         lease = await self._tenure.held()
         if lease is None:
             return OTHERS_TURN_S
-        if not (await numbering.waiting() or await tags.waiting()):
+        since = await numbering.waiting_since()
+        if since is None and not await tags.waiting():
             return IDLE_S
         done = await _number(lease, now=self._clock(), google_issuer=self._google_issuer)
         if done is None:
             self._tenure.lost()
             return 0.0
         facts, tagged = done
+        self._count(facts, tagged, since)
         if facts:
             self._numbered()
         if tagged.pushes:
             self._wanted()
         # What others are writing at this moment is waited for, without haste.
         return 0.0 if facts or tagged.marks else IDLE_S
+
+    def _count(self, facts: int, tagged: Tagged, since: datetime | None) -> None:
+        metrics.numbered.labels("facts").inc(facts)
+        metrics.numbered.labels("card marks").inc(tagged.marks)
+        if oldest := [at for at in (since if facts else None, tagged.since) if at is not None]:
+            lag = self._clock() - min(oldest)
+            metrics.numbering_lag_seconds.observe(max(0.0, lag.total_seconds()))
 
     async def close(self) -> None:
         """Give the lease back, so that another process goes on at once."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from loyalty_graph import traces
 from loyalty_graph.alarms import present
 from loyalty_graph.config import Settings
 from loyalty_graph.errors import SettingsError
@@ -29,6 +30,7 @@ from loyalty_graph.wallet.models import CardPushRow, PassRow
 from loyalty_graph.wallet.service import Platform
 from tests.jobs.making import Clock
 from tests.shop import DAY, NOON, Shop, open_shop
+from tests.tracing import Ended, collected
 from tests.wallet.apple.conftest import LONG_PAUSES, NO_PAUSES, Connecting
 from tests.wallet.holding import install, issue, mark, number
 
@@ -619,3 +621,24 @@ def test_apple_is_not_troubled_with_passes_of_the_development_ca():
     assert not pushes_to_apple(Settings())
     assert pushes_to_apple(Settings(apns_url="https://127.0.0.1:2197"))
     assert pushes_to_apple(Settings(pass_type_identifier="pass.com.example.card"))
+
+
+async def test_a_push_belongs_to_the_trace_of_the_purchase_that_caused_it(stage: Stage):
+    ada, bob = await stage.member("phone"), await stage.member("tablet")
+
+    with collected() as collector:
+        with traces.span("till"):
+            await stage.shop.buy(ada)
+        await stage.change(bob)
+        await until(stage.pusher(), nothing_is_due)
+
+    till = collector.only("till")
+    found = {Ended.of(one) for one in collector.named("push to Apple")}
+    assert len(found) == 2
+    [mine] = [one for one in found if one.trace == till.trace]
+    [other] = found - {mine}
+    assert other.parent is None
+    [stored] = [one for one in collector.get_finished_spans() if Ended.of(one).id == mine.parent]
+    assert Ended.of(stored).trace == till.trace
+    [told] = [one for one in collector.named("push to Apple") if Ended.of(one) == mine]
+    assert told.attributes == {"push.result": "Delivered"}

@@ -1,9 +1,13 @@
 """The tokens that passes show to the web service."""
 
+from pathlib import Path
+
 import pytest
 
 from loyalty_graph.config import Settings
-from loyalty_graph.wallet.apple.tokens import PassTokens, pass_tokens
+from loyalty_graph.errors import SettingsError
+from loyalty_graph.wallet.apple.tokens import FOLDER, PassTokens, pass_tokens
+from loyalty_graph.wallet.key_rings import add_key
 
 TYPE, SERIAL = "pass.com.example.card", "0" * 32
 FIRST, SECOND = b"a" * 32, b"b" * 32
@@ -65,3 +69,33 @@ def test_keys_are_shown_nowhere():
 
     assert "kkkk" not in repr(settings)
     assert "aaaa" not in repr(PassTokens((FIRST,)))
+
+
+def test_a_key_in_the_folder_is_taken_up_by_every_process(tmp_path: Path):
+    settings = Settings(data_dir=tmp_path, secret_key="s" * 32)  # type: ignore[arg-type] # the same
+    first, other, third = (pass_tokens(settings) for _ in range(3))
+    old = first.token(TYPE, SERIAL, 0)
+
+    add_key(tmp_path / FOLDER)
+    new = first.token(TYPE, SERIAL, first.newest)
+
+    assert first.newest == 1
+    assert other.token(TYPE, SERIAL, 1) == new
+    assert third.fits(new, TYPE, SERIAL)
+    assert third.fits(old, TYPE, SERIAL)
+    assert not third.fits("x" * 32, TYPE, SERIAL)
+
+
+def test_keys_are_in_one_place(tmp_path: Path):
+    add_key(tmp_path / FOLDER)
+    settings = Settings(data_dir=tmp_path, pass_token_keys=("k" * 32,))  # type: ignore[arg-type] # the same
+
+    with pytest.raises(SettingsError, match="LOYALTY_PASS_TOKEN_KEYS is set, and there are keys"):
+        pass_tokens(settings)
+
+
+def test_a_machine_without_the_newest_key_says_so(tmp_path: Path):
+    settings = Settings(data_dir=tmp_path, secret_key="s" * 32)  # type: ignore[arg-type] # the same
+
+    with pytest.raises(SettingsError, match="generation 1, and the newest key here is of 0"):
+        pass_tokens(settings).token(TYPE, SERIAL, 1)

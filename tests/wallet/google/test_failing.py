@@ -1,9 +1,11 @@
 """A Google that is down, slow, refuses or talks garbage: nothing is lost, and alarms tell of it."""
 
 import asyncio
+from typing import Any
 
 import httpx2
 import pytest
+from tortoise.exceptions import DBConnectionError
 
 from loyalty_graph import alarms
 from loyalty_graph.members.models import Member
@@ -47,6 +49,72 @@ async def test_what_google_does_not_take_is_brought_later(
     assert (await PassRow.get()).delivered_tag == 2
     assert "Google did not take 1 changed cards: " in caplog.text
     assert await alarms.present() == []
+
+
+async def test_a_card_that_cannot_be_made_holds_up_no_other(
+    stage: Stage, ada: Member, card: str, caplog: pytest.LogCaptureFixture
+):
+    bob = await stage.shop.enrol()
+    other = await stage.card(bob)
+    make = stage.desk.resource
+
+    def fail_for_ada(row: PassRow, *given: Any, **named: Any) -> dict[str, Any]:
+        if row.serial == card:
+            raise ZeroDivisionError("a fault of ours")
+        return make(row, *given, **named)
+
+    for member in (ada, bob):
+        await stage.present.buy(member)
+    await stage.changed(card, other)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage.desk, "resource", fail_for_ada)
+        await stage.updates.step()
+        failed = (stage.balance(card), stage.balance(other), await stage.due())
+    waiting = await stage.waiting()
+    stage.later(minutes=30)
+    await stage.work_off()
+
+    assert failed == (0, 108, 0)
+    assert (waiting, stage.balance(card), await stage.waiting()) == (1, 108, 0)
+    assert f"The card {card} cannot be made" in caplog.text
+    assert "ZeroDivisionError: a fault of ours" in caplog.text
+
+
+async def test_a_programme_whose_class_cannot_be_made_waits_and_says_so(
+    stage: Stage, ada: Member, card: str, caplog: pytest.LogCaptureFixture
+):
+    async def fail(*_given: object) -> None:
+        raise ZeroDivisionError("a fault of ours")
+
+    await stage.present.buy(ada)
+    await stage.changed(card)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage.desk, "bring_class", fail)
+        await stage.updates.step()
+    failed = (stage.balance(card), await stage.due(), await stage.waiting())
+    stage.later(minutes=30)
+    await stage.work_off()
+
+    assert (failed, stage.balance(card)) == ((0, 0, 1), 108)
+    assert f"The class of programme {stage.shop.program_id} cannot be made" in caplog.text
+
+
+async def test_an_outage_is_no_fault_of_a_card(
+    stage: Stage, card: str, caplog: pytest.LogCaptureFixture
+):
+    async def away(*_given: object, **_named: object) -> None:
+        raise DBConnectionError("away")
+
+    await stage.changed(card)
+    for place in ("changing.service.faces", "desk.GoogleDesk.bring_class"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(f"loyalty_graph.wallet.google.{place}", away)
+            with pytest.raises(DBConnectionError):
+                await stage.updates.step()
+    await stage.updates.step()
+
+    assert await stage.waiting() == 0
+    assert "cannot be made" not in caplog.text
 
 
 async def test_how_long_google_asks_to_wait_is_kept_to(stage: Stage, ada: Member, card: str):

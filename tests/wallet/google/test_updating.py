@@ -27,6 +27,7 @@ from loyalty_graph.wallet.service import Platform
 from tests.jobs.making import until
 from tests.shop import NOON, open_shop, program
 from tests.tiers.shop import tea, with_tiers
+from tests.tracing import CALLER, PARENT, TRACE, collected
 from tests.wallet.google.making import CLASS_ID, ISSUER, PUBLIC_URL
 from tests.wallet.google.stage import CLASS_MADE, INSERTED, Stage, patch_of
 
@@ -476,3 +477,18 @@ async def test_an_idle_loop_looks_when_it_is_woken(stage: Stage, ada: Member, ca
 
 def not_found() -> httpx2.Response:
     return httpx2.Response(404, json={"error": {"errors": [{"reason": "resourceNotFound"}]}})
+
+
+async def test_an_update_belongs_to_the_trace_of_what_changed(stage: Stage, card: str):
+    await stage.present.buy(await Member.get(), COFFEE)
+    row = await PassRow.get(serial=card)
+    await PassRow.filter(serial=card).update(update_tag=row.update_tag + 1, changed_at=stage.now)
+    wanted = Wanted(Platform.GOOGLE, ISSUER, card, row.update_tag + 1, stage.now, PARENT)
+    await pushes.want([wanted], now=stage.now)
+    stage.later(seconds=2)
+
+    with collected() as collector:
+        await stage.updates.step()
+
+    told = collector.only("push to Google")
+    assert (told.trace, told.parent) == (TRACE, CALLER)

@@ -6,7 +6,7 @@ failed, with what was secret in them, so that is taken out before anything is ke
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from loyalty_graph.db import transaction
 from loyalty_graph.identifiers import new_id
@@ -16,6 +16,7 @@ from loyalty_graph.wallet.models import SERIAL_LENGTH
 LINES_OF_A_CALL_MAX = 50
 CHARACTERS_MAX = 1_000
 ROWS_MAX = 10_000
+KEPT_FOR = timedelta(days=30)
 REMOVED = "[removed]"
 
 _CREDENTIALS = re.compile(r"\b(ApplePass|Bearer)[\s:=]+[^\s,;\"']+", re.IGNORECASE)
@@ -39,6 +40,11 @@ async def keep(lines: Sequence[str], *, now: datetime) -> None:
     too_old = await DeviceLogRow.all().order_by("-id").offset(ROWS_MAX).limit(1)
     for row in too_old:
         await DeviceLogRow.filter(id__lte=row.id).delete()
+
+
+async def prune(*, now: datetime) -> None:
+    """Remove lines of more than 30 days ago."""
+    await DeviceLogRow.filter(logged_at__lt=now - KEPT_FOR).delete()
 
 
 async def search(text: str, *, limit: int) -> list[DeviceLogRow]:

@@ -12,8 +12,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import perf_counter
 from urllib.parse import urlsplit
 
+from loyalty_graph import traces
 from loyalty_graph.alarms import clear, raise_alarm
 from loyalty_graph.config import APNS_URL, Settings
 from loyalty_graph.db.statements import select
@@ -148,9 +150,13 @@ class ApplePushes:
             if not self._answered:
                 asyncio.get_running_loop().call_later(SETTLE_AFTER_S, self._news.set)
             self._in_hand -= len(theirs)
+            for push in theirs:
+                told = {"push.result": type(sent.result()).__name__}
+                traces.ended("push to Apple", perf_counter() - began, parent=push.trace, **told)
             self._answered += [Answered(push, token, sent.result()) for push in theirs]
 
         self._in_hand += len(theirs)
+        began = perf_counter()
         self._apns.send(token).add_done_callback(hear)
 
     async def _settle(self) -> bool:

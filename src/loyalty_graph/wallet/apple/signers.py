@@ -91,6 +91,13 @@ class Printers(Mapping[str, CardPrinter]):
         return len(self._templates)
 
 
+def is_for_development(settings: Settings) -> bool:
+    """Return whether nothing of Apple's is set, so that the development CA signs."""
+    single = (settings.apple_certificate, settings.apple_key, settings.apple_issuer)
+    named = (settings.pass_type_identifier, settings.team_identifier)
+    return not any((*single, settings.apple_certificates, *named))
+
+
 def look_of(settings: Settings) -> Look:
     """Return how to find the certificates of these settings: Apple's, or the development CA's.
 
@@ -100,7 +107,7 @@ def look_of(settings: Settings) -> Look:
     single = (settings.apple_certificate, settings.apple_key, settings.apple_issuer)
     kind, team = settings.pass_type_identifier, settings.team_identifier
     folder = settings.apple_certificates
-    if not any((*single, folder, kind, team)):
+    if is_for_development(settings):
         return lambda now: [_development(settings, now=now)]
     if not (kind and team and (any(single) or folder)) or any(single) != all(single):
         raise CertificateError(

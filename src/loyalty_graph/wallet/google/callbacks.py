@@ -148,6 +148,11 @@ def _callback(signed_message: str) -> Callback:
     return Callback(object_id, event == SAVED, nonce, moment(given.get("expTimeMillis")))
 
 
+async def prune(*, now: datetime) -> None:
+    """Forget the callbacks that would be refused as expired if they came again."""
+    await GoogleCallbackRow.filter(expires_at__lte=now).delete()
+
+
 @transaction
 async def _apply(serial: str, said: Callback, *, now: datetime) -> Verdict:
     # The pass is locked, so that two callbacks of one pass come one after the other.
@@ -161,8 +166,7 @@ async def _apply(serial: str, said: Callback, *, now: datetime) -> Verdict:
     later = GoogleCallbackRow.filter(serial=serial, expires_at__gt=said.expires_at)
     overtaken = await later.exists()
     await GoogleCallbackRow.create(nonce_sha256=nonce, serial=serial, expires_at=said.expires_at)
-    # A replay of these is refused as expired.
-    await GoogleCallbackRow.filter(expires_at__lte=now).delete()
+    await prune(now=now)
     if overtaken:
         return Verdict.OVERTAKEN
     await _install(row, is_saved=said.is_saved, now=now)

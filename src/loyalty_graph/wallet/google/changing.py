@@ -1,5 +1,6 @@
 """What claimed pushes come to: each object as it should be now, and what of it is new to Google."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from loyalty_graph.db import is_unavailable
 from loyalty_graph.errors import TemplateError
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import ProgramSettings
@@ -20,6 +22,8 @@ from loyalty_graph.wallet.google.rules import Notice, notice
 from loyalty_graph.wallet.models import PassRow
 from loyalty_graph.wallet.pushes import Push
 from loyalty_graph.wallet.service import Platform
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +66,46 @@ class Work:
         settings: Those of the programmes, by id.
         gone: Pushes whose pass or member there is no more.
         unusable: Pushes of programmes whose template is not here.
+        broken: Pushes of cards that cannot be made, by a fault of ours.
     """
 
     changes: list[Change] = field(default_factory=list)
     settings: dict[UUID, ProgramSettings] = field(default_factory=dict)
     gone: list[Push] = field(default_factory=list)
     unusable: list[Push] = field(default_factory=list)
+    broken: list[Push] = field(default_factory=list)
+
+    def add(self, other: "Work") -> None:
+        """Take in what other pushes come to."""
+        self.changes.extend(other.changes)
+        self.settings.update(other.settings)
+        self.gone.extend(other.gone)
+        self.unusable.extend(other.unusable)
 
 
 async def work_for(desk: GoogleDesk, claimed: Sequence[Push], *, now: datetime) -> Work:
-    """Read what the cards behind these pushes show at `now`, in sets."""
+    """Read what the cards behind these pushes show at `now`, in sets.
+
+    Where that fails, each is read alone: a card that cannot be made holds up no other.
+    """
+    try:
+        return await _work_for(desk, claimed, now=now)
+    except Exception as error:
+        if is_unavailable(error):
+            raise
+    work = Work()
+    for push in claimed:
+        try:
+            work.add(await _work_for(desk, [push], now=now))
+        except Exception as error:
+            if is_unavailable(error):
+                raise
+            logger.exception("The card %s cannot be made for Google", push.target)
+            work.broken.append(push)
+    return work
+
+
+async def _work_for(desk: GoogleDesk, claimed: Sequence[Push], *, now: datetime) -> Work:
     # The rows first: what their tags name is in what is read after them.
     serials = [push.target for push in claimed]
     rows = {row.serial: row for row in await PassRow.filter(serial__in=serials)}

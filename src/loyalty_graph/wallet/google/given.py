@@ -10,7 +10,7 @@ from loyalty_graph.db import transaction
 from loyalty_graph.db.sets import Lookup, Row, Update, Upsert, fetch, store
 from loyalty_graph.wallet.face import CardFace
 from loyalty_graph.wallet.google.budget import Key
-from loyalty_graph.wallet.google.models import GoogleObjectRow
+from loyalty_graph.wallet.google.models import GoogleClassRow, GoogleObjectRow
 from loyalty_graph.wallet.google.rules import Shown
 from loyalty_graph.wallet.models import PassRow
 from loyalty_graph.wallet.service import Platform
@@ -75,6 +75,12 @@ async def exist(program_id: UUID, faces: Mapping[str, CardFace]) -> None:
     ]
     if rows:
         await GoogleObjectRow.bulk_create(rows, ignore_conflicts=True)
+
+
+async def doubt_everything() -> None:
+    """Take it that nobody knows in which state Google has what it has: all is sent anew."""
+    await GoogleClassRow.all().delete()
+    await GoogleObjectRow.all().update(given={})
 
 
 async def forget(program_id: UUID) -> None:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from loyalty_graph import alarms
+from loyalty_graph import alarms, traces
+from loyalty_graph.db import is_unavailable
 from loyalty_graph.pauses import chance, full_jitter_s
 from loyalty_graph.wallet import latency, pushes
 from loyalty_graph.wallet.claims import Claims
@@ -36,6 +37,7 @@ MENDED_AFTER_S = 600.0
 DOWN_PAUSE_MAX_S = 10.0
 UNMENDED = {Outcome.FORBIDDEN, Outcome.REFUSED}
 NO_TEMPLATE = Answer(Outcome.REFUSED, "the programme's card template is not here")
+NOT_MADE = Answer(Outcome.REFUSED, "they cannot be made")
 ALARM = "google access"
 ALARM_WORDS = (
     "Google does not let us change cards: the service account needs access to the issuer, and the"
@@ -124,7 +126,7 @@ class GoogleUpdates:
     async def _send(self, work: Work, hours: Hours, *, taken_at: datetime) -> list[Answer]:
         """Send the classes that are new, then all changes at once; return an answer for each."""
         classes = {
-            program_id: await self._desk.bring_class(program_id, work.settings[program_id], hours)
+            program_id: await self._bring_class(program_id, work, hours)
             for program_id in {change.row.program_id for change in work.changes}
         }
         ready = [
@@ -146,6 +148,16 @@ class GoogleUpdates:
         answers = {change.key: answer for change, (answer, _) in zip(ready, sent, strict=True)}
         return [answers.get(change.key, classes[change.row.program_id]) for change in work.changes]
 
+    async def _bring_class(self, program_id: UUID, work: Work, hours: Hours) -> Answer:
+        """Bring the class of a programme; one that cannot be made holds up no other."""
+        try:
+            return await self._desk.bring_class(program_id, work.settings[program_id], hours)
+        except Exception as error:
+            if is_unavailable(error):
+                raise
+            logger.exception("The class of programme %s cannot be made for Google", program_id)
+            return NOT_MADE
+
     async def _send_one(
         self, change: Change, hours: Hours, turn: datetime, *, told: bool
     ) -> tuple[Answer, bool]:
@@ -153,6 +165,12 @@ class GoogleUpdates:
 
         Returns the answer, and whether the notification may have gone out.
         """
+        with traces.span("push to Google", parent=change.push.trace):
+            return await self._put(change, hours, turn, told=told)
+
+    async def _put(
+        self, change: Change, hours: Hours, turn: datetime, *, told: bool
+    ) -> tuple[Answer, bool]:
         put = self._desk.sender.put
         with_balance = told and change.notice is Notice.BALANCE
         new = {**change.new, **NOTIFY} if with_balance else change.new
@@ -186,6 +204,7 @@ class GoogleUpdates:
         await pushes.dropped(work.gone)
         failed = [(one.push, answer) for one, answer in ended if answer.outcome is not Outcome.DONE]
         failed += [(push, NO_TEMPLATE) for push in work.unusable]
+        failed += [(push, NOT_MADE) for push in work.broken]
         await self._give_back(failed, now=now)
         await self._tell_of_refused(failed, now=now)
         for program_id in {
