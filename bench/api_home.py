@@ -8,12 +8,15 @@ from loyalty_graph.graphql.ids import encode_id
 from loyalty_graph.graphql.scalars import serialize_instant
 from loyalty_graph.ledger import reads as ledger
 from loyalty_graph.members import reads as members
+from loyalty_graph.members.models import Member
 from loyalty_graph.money import Money
 from loyalty_graph.paging import Cursor
 from loyalty_graph.programs import service as programs
 from loyalty_graph.programs.rules import ProgramSettings
 from loyalty_graph.tiers import reads as tiers
 from loyalty_graph.usecases import entitlements, explanations, reward_offers
+from loyalty_graph.usecases.writing import Writing, writing_of
+from loyalty_graph.wallet.locales import known_locale
 
 PAGE = 10
 ENTRIES = Cursor("entries", (int,))
@@ -41,7 +44,7 @@ async def home_screen(program_id: UUID, member_id: UUID, now: datetime) -> dict[
             "availableRewards": await _offers(program_id, member_id, now),
             "passes": [],
             "cardUrl": None,
-            "entries": await _entries(program_id, member_id, settings),
+            "entries": await _entries(member, settings),
         },
     }
 
@@ -115,11 +118,12 @@ async def _offers(program_id: UUID, member_id: UUID, now: datetime) -> list[dict
     ]
 
 
-async def _entries(program_id: UUID, member_id: UUID, settings: ProgramSettings) -> dict[str, Any]:
-    rows = (await ledger.newest_entries(program_id, [member_id], limit=PAGE + 1))[member_id]
+async def _entries(member: Member, settings: ProgramSettings) -> dict[str, Any]:
+    found = await ledger.newest_entries(member.program_id, [member.id], limit=PAGE + 1)
+    rows, writing = found[member.id], writing_of(known_locale(member.locale))
     page = rows[:PAGE]
     return {
-        "nodes": [_entry(one, settings) for one in page],
+        "nodes": [_entry(one, settings, writing) for one in page],
         "pageInfo": {
             "endCursor": ENTRIES.encode((page[-1].sequence,)) if page else None,
             "hasNextPage": len(rows) > PAGE,
@@ -127,8 +131,8 @@ async def _entries(program_id: UUID, member_id: UUID, settings: ProgramSettings)
     }
 
 
-def _entry(one: ledger.Entry, settings: ProgramSettings) -> dict[str, Any]:
-    told = explanations.explain_entry(one, settings)
+def _entry(one: ledger.Entry, settings: ProgramSettings, writing: Writing) -> dict[str, Any]:
+    told = explanations.explain_entry(one, settings, writing)
     return {
         "id": encode_id("LedgerEntry", one.member_id, one.sequence),
         "kind": one.kind,

@@ -22,6 +22,7 @@ from bench.api_split import split
 from bench.http_split import called, clocked
 from loyalty_graph.app import create_app
 from loyalty_graph.config import Settings
+from loyalty_graph.garbage import collected_rarely
 
 
 async def serve(app: Starlette) -> None:
@@ -50,7 +51,8 @@ def main(words: list[str]) -> None:
         return
     work = serve(SIDES[side](url, folder))
     loop = uvicorn.Config(plain).get_loop_factory()
-    with asyncio.Runner(loop_factory=loop) as runner:
+    # As `loyalty-graph serve` runs.
+    with collected_rarely(), asyncio.Runner(loop_factory=loop) as runner:
         runner.run(work)
 
 

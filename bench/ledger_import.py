@@ -26,6 +26,7 @@ from bench.servers import postgres
 from loyalty_graph.clock import utc_now
 from loyalty_graph.config import bundled
 from loyalty_graph.db import migrate, open_database
+from loyalty_graph.garbage import collected_rarely
 from loyalty_graph.members.service import Profile
 from loyalty_graph.programs import service as programs
 from loyalty_graph.usecases import balances, members, program_file, purchase_import
@@ -35,11 +36,11 @@ RECEIPTS = 1_000_000
 MEMBERS = 10_000
 ENROL_AT_ONCE = 500
 DAYS = 50
-LINES = [
-    {"product_type": "GROCERY", "quantity": 3, "unit_amount": "2.49"},
-    {"product_type": "PRODUCE", "quantity": 1, "unit_amount": "3.99"},
-    {"product_type": "BAKERY", "quantity": 2, "unit_amount": "1.20", "discount": "0.40"},
-]
+PRODUCT_TYPES = ("GROCERY", "PRODUCE", "BAKERY", "DELI", "NUTRITION")
+# What a corner shop has on its shelves.
+ARTICLES = 2_000
+LINES = 3
+DISCOUNTED = 0.1
 TABLES = "SELECT relname FROM pg_stat_user_tables WHERE schemaname = 'public' ORDER BY relname"
 
 
@@ -102,8 +103,19 @@ def receipts(count: int, *, begin: datetime) -> Iterator[dict[str, Any]]:
             "external_id": f"member-{chance.randrange(MEMBERS)}",
             "purchased_at": (begin + timedelta(days=DAYS) * number / count).isoformat(),
             "store": "store-1",
-            "lines": LINES,
+            "lines": [_line(chance) for _ in range(LINES)],
         }
+
+
+def _line(chance: random.Random) -> dict[str, Any]:
+    article, quantity = chance.randrange(ARTICLES), chance.choice((1, 1, 1, 2, 3))
+    line = {
+        "product_type": PRODUCT_TYPES[article % len(PRODUCT_TYPES)],
+        "quantity": quantity,
+        "unit_amount": f"{1 + article % 17}.{article % 100:02}",
+        "sku": f"article-{article}",
+    }
+    return line | ({"discount": "0.40"} if chance.random() < DISCOUNTED else {})
 
 
 async def _enrol(url: str, begin: datetime) -> None:
@@ -138,7 +150,8 @@ def _run(*words: str) -> str:
 
 def _main(what: str, url: str, path: str, count: str = "0") -> None:
     if what == "run":
-        print(json.dumps(asyncio.run(_import(url, path))))
+        with collected_rarely():
+            print(json.dumps(asyncio.run(_import(url, path))))
         return
     begin = utc_now() - timedelta(days=DAYS + 1)
     asyncio.run(_enrol(url, begin))

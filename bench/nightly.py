@@ -24,6 +24,7 @@ from bench.rows import Measured, Row, row
 from bench.servers import postgres
 from bench.wallet_memory import resident
 from loyalty_graph.db import open_database
+from loyalty_graph.garbage import collected_rarely
 from loyalty_graph.programs import service as programs
 from loyalty_graph.usecases import expiry, renewals, scheduled, tier_reviews
 
@@ -198,7 +199,8 @@ async def _main(what: str, url: str, *words: str) -> None:
     if what == "fill":
         await fill(url, int(words[0]))
     else:
-        print(json.dumps(await _work(what, url)))
+        with collected_rarely():
+            print(json.dumps(await _work(what, url)))
 
 
 if __name__ == "__main__":
