@@ -1,6 +1,7 @@
 """The packages this project is built on are used for what they are for."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ MODULES = {
 }
 
 
+@cache
 def imported_by(folder: Path) -> set[str]:
     """Return the top-level modules that the sources of a folder import."""
     found: set[str] = set()

@@ -25,7 +25,8 @@ FONTS = (
     "'Noto Sans Arabic', system-ui, sans-serif"
 )
 REGULAR = 400
-NEARLY_FULL = 0.95
+NEARLY_FULL = 0.85
+"""From here on a wider font than those `texts` knows could overflow: DejaVu Sans by up to 16 %."""
 SCALES = {"@2x": 2, "@3x": 3, "": 1}
 """Which file of an image is drawn: sharp on most screens, and not three times as long."""
 
