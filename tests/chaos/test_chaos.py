@@ -9,6 +9,8 @@ import pytest
 
 from tests.conftest import BACKEND
 
+pytestmark = pytest.mark.usefixtures("uncounted")
+
 ROOT = Path(__file__).parents[2]
 CLEAN = {
     "lost": 0,

@@ -21,6 +21,8 @@ from loyalty_graph.identity import service as identity
 from loyalty_graph.identity.rules import TokenMode
 from tests.shop import DAY, open_shop
 
+pytestmark = pytest.mark.usefixtures("uncounted")
+
 BUY = """mutation ($input: RecordPurchaseInput!) { recordPurchase(input: $input) {
     replayed points balance userErrors { code message }
     purchase { total { amount } tax { amount } points } } }"""

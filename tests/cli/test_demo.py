@@ -20,6 +20,8 @@ from tests.cli.conftest import CommandLine
 from tests.conftest import BACKEND
 from tests.shop import open_shop
 
+pytestmark = pytest.mark.usefixtures("uncounted")
+
 GOLDEN = Path(__file__).with_name("demo_20_households.json")
 SMALL = ("demo", "--once", "--json", "--households", 1, "--today", "2026-11-22")
 
@@ -92,6 +94,7 @@ def short_year(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "load_baskets", first_weeks)
 
 
+@pytest.mark.sqlite
 def test_another_seed_returns_other_baskets_and_nothing_else(call: CommandLine, database_url: str):
     one, other = (call(*SMALL, "--seed", n, "--database", database_url).json for n in (1, 4))
 
@@ -100,6 +103,7 @@ def test_another_seed_returns_other_baskets_and_nothing_else(call: CommandLine, 
         assert one[same] == other[same]
 
 
+@pytest.mark.sqlite
 def test_on_a_leap_day_the_last_basket_falls_on_the_sunday_before(
     call: CommandLine, database_url: str
 ):
@@ -131,6 +135,7 @@ def test_a_second_start_opens_the_replay_and_says_from_when(call: CommandLine, d
     assert again.err == ""
 
 
+@pytest.mark.sqlite
 @pytest.mark.usefixtures("short_year")
 @pytest.mark.parametrize(
     ("case", "more"),
@@ -188,6 +193,7 @@ def test_an_interrupted_replay_is_started_again(
     assert comparable(again.json) == comparable(before.json)
 
 
+@pytest.mark.sqlite
 def test_under_another_programme_the_same_households_do_the_same_shopping(
     call: CommandLine, data_dir: Path
 ):
@@ -210,6 +216,7 @@ def test_under_another_programme_the_same_households_do_the_same_shopping(
     ]
 
 
+@pytest.mark.sqlite
 @pytest.mark.usefixtures("short_year")
 def test_with_json_nothing_else_is_on_standard_output(call: CommandLine, database_url: str):
     done = call(*SMALL, "--database", database_url)
@@ -219,6 +226,7 @@ def test_with_json_nothing_else_is_on_standard_output(call: CommandLine, databas
     assert "development CA; phones will not add these passes" in done.err
 
 
+@pytest.mark.sqlite
 @pytest.mark.usefixtures("short_year")
 def test_elsewhere_than_on_a_terminal_there_are_no_colours_and_no_bars(
     call: CommandLine, database_url: str

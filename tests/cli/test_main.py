@@ -1,6 +1,7 @@
 """What holds for every command: help, version, and failures in one line."""
 
 import sqlite3
+import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -16,9 +17,11 @@ from tests.cli.conftest import PRESET, CommandLine
 
 
 def commands() -> list[list[str]]:
-    root = typer.main.get_command(app)
+    root = typer.main.get_group(app)
+    context = typer.Context(root)
     found: list[list[str]] = [[]]
-    for name, command in sorted(getattr(root, "commands", {}).items()):
+    for name in sorted(root.list_commands(context)):
+        command = root.get_command(context, name)
         found += [[name], *([name, one] for one in sorted(getattr(command, "commands", {})))]
     return found
 
@@ -90,6 +93,15 @@ def test_the_commands_are_these():
         *("token", "token create", "token list", "token revoke", "token member", "token owner"),
         *("token partner", "token staff"),
     }
+
+
+def test_a_command_that_is_not_asked_for_is_not_loaded():
+    words = [sys.executable, "-c", "import sys, loyalty_graph.cli; print(*sys.modules)"]
+
+    loaded = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
+
+    assert "loyalty_graph.cli" in loaded
+    assert "loyalty_graph.usecases" not in loaded
 
 
 @pytest.mark.parametrize("words", [["version"], ["--version"]])

@@ -186,6 +186,7 @@ async def change(url: str, statement: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("uncounted")
 def test_the_demo_gives_out_a_card_whose_link_is_never_logged(start: Start, database_url: str):
     process = start("demo", "--households", "1", "--port", "0")
     text = lines_up_to(process, "Ctrl-C stops")
@@ -209,7 +210,9 @@ def test_the_demo_gives_out_a_card_whose_link_is_never_logged(start: Start, data
     assert secret not in err
 
 
+@pytest.mark.sqlite
 @pytest.mark.slow
+@pytest.mark.usefixtures("uncounted")
 def test_each_start_of_the_demo_has_a_fresh_token_and_the_older_ones_stop(
     start: Start, call: CommandLine, database_url: str
 ):
@@ -229,6 +232,8 @@ def test_each_start_of_the_demo_has_a_fresh_token_and_the_older_ones_stop(
     assert [one["token"][-4:] for one in listed] == [token[-4:] for token in tokens]
 
 
+@pytest.mark.sqlite
+@pytest.mark.usefixtures("uncounted")
 def test_a_served_demo_prints_nothing_but_json_on_standard_output(start: Start):
     process = start("demo", "--json", "--households", "1", "--port", "0")
     assert process.stderr is not None
@@ -244,6 +249,8 @@ def test_a_served_demo_prints_nothing_but_json_on_standard_output(start: Start):
     assert (process.returncode, err) == (0, "Stopped.\n")
 
 
+@pytest.mark.sqlite
+@pytest.mark.usefixtures("uncounted")
 def test_ctrl_c_ends_a_replay_on_a_terminal_without_a_traceback(database_url: str):
     ours, theirs = pty.openpty()
     process = subprocess.Popen(

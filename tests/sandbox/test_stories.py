@@ -11,6 +11,8 @@ from loyalty_graph.sandbox.presets import presets
 from loyalty_graph.sandbox.stories import Story, StoryError, read_story, story_of
 from loyalty_graph.sandbox.story_player import Played
 
+pytestmark = pytest.mark.usefixtures("uncounted")
+
 DOCS = Path(__file__).parents[2] / "docs"
 BEGINS = "2026-03-02T17:00:00Z"
 JOINS = {"enrol": {}}

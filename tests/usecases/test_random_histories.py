@@ -85,10 +85,12 @@ from tests.usecases.naive_shop import (
     at_once,
 )
 
+pytestmark = pytest.mark.usefixtures("uncounted")
+
 Run = Callable[[Awaitable[Any]], Any]
 MEMBERS = 3
 # The histories are the same on both databases; fewer show that the statements are.
-EXAMPLES = 15 if BACKEND == "sqlite" else 6
+EXAMPLES = 10 if BACKEND == "sqlite" else 6
 TABLES = (
     AccountRow,
     CardMark,

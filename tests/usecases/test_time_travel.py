@@ -24,6 +24,8 @@ from tests.usecases import test_random_histories as histories
 from tests.usecases.subscribing import open_club
 from tests.usecases.test_random_histories import Histories, Run, in_parts, play_histories
 
+pytestmark = pytest.mark.usefixtures("uncounted")
+
 LOTS_MAX = 1_000
 run = histories.run
 

@@ -30,6 +30,8 @@ from tests.shop import DAY, Shop, open_shop
 from tests.wallet.holding import install, issue
 from tests.wallet.phones import Phone, present
 
+pytestmark = pytest.mark.usefixtures("uncounted")
+
 PROGRAM = Path(sys.executable).with_name("loyalty-graph")
 ROOT = Path(__file__).parents[2]
 API, WORKERS = "api", ("worker 1", "worker 2")

@@ -1,42 +1,80 @@
-"""The command line: reads arguments, calls one use case, prints the answer."""
+"""The command line: reads arguments, calls one use case, prints the answer.
 
-from typing import Annotated
+A command is loaded when it is asked for: all together take more than a second.
+"""
+
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from loyalty_graph import __version__
-from loyalty_graph.cli import auditing, checkpoints, persons, rollouts
-from loyalty_graph.cli.activities import activity_app
-from loyalty_graph.cli.backing_up import after_restore, backup, restore
-from loyalty_graph.cli.backtests import backtest
-from loyalty_graph.cli.balances import balances_app
-from loyalty_graph.cli.certificates import certs
-from loyalty_graph.cli.demo import demo
-from loyalty_graph.cli.device import device_app
-from loyalty_graph.cli.doctoring import doctor
 from loyalty_graph.cli.failing import failures_told
-from loyalty_graph.cli.jobs import jobs_app
-from loyalty_graph.cli.keys import keys_app
-from loyalty_graph.cli.ledger import ledger_app
-from loyalty_graph.cli.members import member_app
-from loyalty_graph.cli.migrating import bring_up_to_date
 from loyalty_graph.cli.options import DatabaseOption, MetricsPortOption, processes_option
 from loyalty_graph.cli.output import PROGRAM
-from loyalty_graph.cli.passes import pass_app
-from loyalty_graph.cli.presets import show_presets
-from loyalty_graph.cli.previews import draw_card
-from loyalty_graph.cli.programs import program_app
-from loyalty_graph.cli.purchase_imports import purchases_app
-from loyalty_graph.cli.purchases import purchase
-from loyalty_graph.cli.rates import rates_app
-from loyalty_graph.cli.reports import report_app
-from loyalty_graph.cli.sandbox import sandbox_app
-from loyalty_graph.cli.schema import schema_app
-from loyalty_graph.cli.segments import segments
-from loyalty_graph.cli.stories import story
-from loyalty_graph.cli.tokens import token_app
+
+COMMANDS = {
+    "demo": "demo",
+    "migrate": "migrating",
+    "doctor": "doctoring",
+    "backup": "backing_up",
+    "restore": "backing_up",
+    "after-restore": "backing_up",
+    "purchase": "purchases",
+    "story": "stories",
+    "audit": "auditing",
+}
+"""The module of each command."""
+GROUPS = {
+    "activity": ("activities",),
+    "balances": ("balances",),
+    "purchases": ("purchase_imports",),
+    "device": ("device",),
+    "jobs": ("jobs",),
+    "keys": ("keys",),
+    "ledger": ("ledger", "checkpoints"),
+    "member": ("members", "persons"),
+    "pass": ("passes", "previews", "rollouts", "certificates"),
+    "program": ("programs", "presets", "backtests", "segments"),
+    "rates": ("rates",),
+    "report": ("reports",),
+    "sandbox": ("sandbox",),
+    "schema": ("schema",),
+    "token": ("tokens",),
+}
+"""The modules of each group of commands; the first one says what the group is for."""
+
+
+class _Commands(TyperGroup):
+    def __init__(self, *, commands: dict[str, Any], **settings: Any) -> None:
+        later: dict[str, Any] = dict.fromkeys([*COMMANDS, *GROUPS])
+        super().__init__(commands={**later, **commands}, **settings)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name in self.commands and self.commands[cmd_name] is None:
+            self.commands[cmd_name] = _made(cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+
+def _made(name: str) -> Any:
+    if name in COMMANDS:
+        return typer.main.get_group(_app_of(COMMANDS[name])).commands[name]
+    whole, *parts = map(_app_of, GROUPS[name])
+    for part in parts:
+        whole.registered_commands += part.registered_commands
+    whole.info.name = name
+    return typer.main.get_group(whole)
+
+
+def _app_of(module: str) -> typer.Typer:
+    found = import_module(f"{__name__}.{module}").app
+    assert isinstance(found, typer.Typer), "each module of commands has one"
+    return found
+
 
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -47,45 +85,6 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's signature
     if wanted:
         typer.echo(__version__)
         raise typer.Exit
-
-
-app.command()(demo)
-app.command("migrate")(bring_up_to_date)
-app.command()(doctor)
-app.command()(backup)
-app.command()(restore)
-app.command()(after_restore)
-app.command()(purchase)
-app.command()(story)
-app.command("audit")(auditing.show)
-pass_app.command("preview")(draw_card)
-app.add_typer(activity_app, name="activity")
-app.add_typer(balances_app, name="balances")
-app.add_typer(purchases_app, name="purchases")
-app.add_typer(device_app, name="device")
-pass_app.command("rollouts")(rollouts.show)
-pass_app.command("pause")(rollouts.pause)
-pass_app.command("resume")(rollouts.resume)
-pass_app.command()(certs)
-program_app.command("presets")(show_presets)
-program_app.command()(backtest)
-for change_person in (persons.lock, persons.unlock, persons.export, persons.erase):
-    member_app.command()(change_person)
-ledger_app.command("checkpoint")(checkpoints.make)
-ledger_app.command()(checkpoints.proof)
-ledger_app.command("rotate-key")(checkpoints.rotate_key)
-app.add_typer(jobs_app, name="jobs")
-app.add_typer(keys_app, name="keys")
-app.add_typer(ledger_app, name="ledger")
-app.add_typer(member_app, name="member")
-app.add_typer(pass_app, name="pass")
-program_app.command()(segments)
-app.add_typer(program_app, name="program")
-app.add_typer(rates_app, name="rates")
-app.add_typer(report_app, name="report")
-app.add_typer(sandbox_app, name="sandbox")
-app.add_typer(schema_app, name="schema")
-app.add_typer(token_app, name="token")
 
 
 @app.callback()

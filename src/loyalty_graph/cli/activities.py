@@ -38,9 +38,7 @@ NOTHING = {
 }
 KINDS = tuple(one for one in ActivityKind if one not in BY_ITSELF)
 
-activity_app = typer.Typer(
-    help="Activities: record what a member did beside buying.", no_args_is_help=True
-)
+app = typer.Typer(help="Activities: record what a member did beside buying.", no_args_is_help=True)
 
 
 def _kind(word: str) -> ActivityKind:
@@ -50,7 +48,7 @@ def _kind(word: str) -> ActivityKind:
         raise typer.BadParameter(f"{word!r} is none of {', '.join(KINDS)}.") from error
 
 
-@activity_app.command()
+@app.command()
 def record(  # noqa: PLR0913 - each is an option of the command
     member: MemberArgument,
     kind: Annotated[

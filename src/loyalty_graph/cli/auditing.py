@@ -22,6 +22,8 @@ from loyalty_graph.identity import audit, reads
 from loyalty_graph.identity.reads import Actor
 from loyalty_graph.members import reads as members
 
+app = typer.Typer()
+
 LIMIT_DEFAULT, LIMIT_MAX = 20, 1_000
 KIND_WIDTH = 26
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -56,6 +58,7 @@ LimitOption = Annotated[
 ]
 
 
+@app.command("audit")
 def show(  # noqa: PLR0913 - each is an option of the command
     *,
     actor: ActorOption = None,

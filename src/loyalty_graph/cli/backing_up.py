@@ -17,6 +17,8 @@ from loyalty_graph.usecases.backup import Place, Restored, differs
 from loyalty_graph.usecases.backup_files import Manifest
 from loyalty_graph.usecases.restoring import Prepared
 
+app = typer.Typer()
+
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
 WaitOption = Annotated[
     bool, typer.Option("--wait", help="Wait until those who run have ended or are silent.")
@@ -27,6 +29,7 @@ ProgramsOption = Annotated[
 ]
 
 
+@app.command()
 def backup(
     file: FileArgument,
     *,
@@ -64,6 +67,7 @@ def backup(
     raise typer.Exit(1 if differs(audits) else 0)
 
 
+@app.command()
 def restore(  # noqa: PLR0913 - the options of one command
     file: FileArgument,
     *,
@@ -109,6 +113,7 @@ def restore(  # noqa: PLR0913 - the options of one command
     raise typer.Exit(0 if done.in_place else 1)
 
 
+@app.command()
 def after_restore(
     *,
     as_of: Annotated[

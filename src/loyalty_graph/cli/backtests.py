@@ -29,11 +29,14 @@ from loyalty_graph.usecases import program_file
 from loyalty_graph.usecases.backtest_chart import draw
 from loyalty_graph.usecases.backtest_report import Backtest, MemberChange, sorted_moves
 
+app = typer.Typer()
+
 RULES_SHOWN_PER_MEMBER = 3
 POINTS_SHOWN = 1000
 SECOND = timedelta(seconds=1)
 
 
+@app.command()
 def backtest(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A programme file (TOML).")],
     *,

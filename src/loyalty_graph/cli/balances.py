@@ -32,12 +32,10 @@ FORMATS = {
     ".ndjson": BalanceFormat.JSONL,
 }
 
-balances_app = typer.Typer(
-    help="Balances of another system: bring them along.", no_args_is_help=True
-)
+app = typer.Typer(help="Balances of another system: bring them along.", no_args_is_help=True)
 
 
-@balances_app.command("import")
+@app.command("import")
 def import_file(
     file: RowsArgument,
     *,
@@ -78,7 +76,7 @@ def import_file(
     raise typer.Exit(1 if faults else 0)
 
 
-@balances_app.command("list")
+@app.command("list")
 def list_imports(
     *, as_json: JsonOption = False, program: ProgramOption = None, database: DatabaseOption = None
 ) -> None:

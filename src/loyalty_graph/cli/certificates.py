@@ -17,9 +17,12 @@ from loyalty_graph.errors import DatabaseError
 from loyalty_graph.wallet.apple.certificates import Candidate, newest
 from loyalty_graph.wallet.apple.signers import look_of
 
+app = typer.Typer()
+
 HEAD = ("file", "pass type", "team", "valid until", "days left", "")
 
 
+@app.command()
 def certs(*, as_json: JsonOption = False, database: DatabaseOption = None) -> None:
     """Show the pass certificates, and which one signs; exit 1 when one has expired or fails."""
     now = utc_now()

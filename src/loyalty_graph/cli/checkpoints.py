@@ -23,7 +23,10 @@ from loyalty_graph.ledger import checkpoint_keys, member_proof
 from loyalty_graph.ledger.checkpoints import BYTES_MAX, Signed, key_id, read
 from loyalty_graph.usecases import checkpoints
 
+app = typer.Typer()
 
+
+@app.command("checkpoint")
 def make(
     *,
     publish: Annotated[
@@ -58,6 +61,7 @@ def make(
         console.print(f"  Keep {escape(str(publish))} where nobody who runs this can change it.")
 
 
+@app.command()
 def proof(
     member: MemberArgument,
     *,
@@ -91,6 +95,7 @@ def proof(
     )
 
 
+@app.command("rotate-key")
 def rotate_key() -> None:
     """Sign checkpoints with a new key from now on; the old one's public part is kept."""
     key = checkpoint_keys.replace_key(checkpoint_keys.key_folder(load_settings()))

@@ -32,6 +32,8 @@ from loyalty_graph.sandbox.presets import USUAL
 from loyalty_graph.sandbox.records import Choice, Finished, Record, Report
 from loyalty_graph.wallet.desk import PassDesk, open_desk
 
+app = typer.Typer()
+
 HOUSEHOLDS = 500
 SEED = 1
 FILE = "card.pkpass"
@@ -73,6 +75,7 @@ PresetOption = Annotated[
 ResetOption = Annotated[bool, typer.Option("--reset", help="Replay again from an empty start.")]
 
 
+@app.command()
 def demo(  # noqa: PLR0913 - each is an option of the command
     *,
     preset: PresetOption = USUAL,

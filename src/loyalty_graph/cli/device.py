@@ -24,9 +24,7 @@ from loyalty_graph.sandbox.device_passes import HeldPass
 
 Result = TypeVar("Result")
 
-device_app = typer.Typer(
-    help="A simulated iPhone: add a pass, watch it change.", no_args_is_help=True
-)
+app = typer.Typer(help="A simulated iPhone: add a pass, watch it change.", no_args_is_help=True)
 FILE = "device.json"
 EVERY_S = 1.0
 EVERY_MIN_S = 0.1
@@ -41,7 +39,7 @@ SerialArgument = Annotated[
 ]
 
 
-@device_app.command()
+@app.command()
 def add(
     url: Annotated[str, typer.Argument(metavar="URL", help="A pass link, or a card page.")],
     *,
@@ -61,7 +59,7 @@ def add(
     _show([_with_phone(work, root)], as_json=as_json)
 
 
-@device_app.command()
+@app.command()
 def poll(*, root: RootOption = None, as_json: JsonOption = False) -> None:
     """Ask once what has changed, as a phone does after a push, and fetch it."""
     changed = _with_phone(lambda phone: phone.poll(), root)
@@ -72,7 +70,7 @@ def poll(*, root: RootOption = None, as_json: JsonOption = False) -> None:
     _show(changed, as_json=as_json)
 
 
-@device_app.command()
+@app.command()
 def show(serial: SerialArgument = None, *, as_json: JsonOption = False) -> None:
     """Draw the passes it holds, as they were at the last poll."""
     state = _read()
@@ -82,7 +80,7 @@ def show(serial: SerialArgument = None, *, as_json: JsonOption = False) -> None:
     _show(held, as_json=as_json)
 
 
-@device_app.command()
+@app.command()
 def watch(
     *,
     every: Annotated[
@@ -115,7 +113,7 @@ def watch(
     _with_phone(work, root)
 
 
-@device_app.command()
+@app.command()
 def remove(serial: SerialArgument = None) -> None:
     """Remove a pass, and ask to be told of its changes no longer."""
 

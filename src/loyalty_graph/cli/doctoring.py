@@ -13,6 +13,8 @@ from loyalty_graph.config import load_settings
 from loyalty_graph.usecases.doctor import examine
 from loyalty_graph.usecases.doctor_checks import Check, State
 
+app = typer.Typer()
+
 WIDTH = 24
 MARKS = {
     State.OK: "[green]✓[/]",
@@ -22,6 +24,7 @@ MARKS = {
 }
 
 
+@app.command()
 def doctor(*, as_json: JsonOption = False, database: DatabaseOption = None) -> None:
     """Look at settings, certificates, database, queues and books; exit 1 when there is a fault."""
     settings = load_settings()

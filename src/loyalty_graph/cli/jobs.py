@@ -14,10 +14,10 @@ from loyalty_graph.errors import InvalidInputError, NotFoundError
 from loyalty_graph.jobs import service
 from loyalty_graph.usecases import scheduled
 
-jobs_app = typer.Typer(help="Scheduled jobs: renewals, reviews, expiries.", no_args_is_help=True)
+app = typer.Typer(help="Scheduled jobs: renewals, reviews, expiries.", no_args_is_help=True)
 
 
-@jobs_app.command("run")
+@app.command("run")
 def run_due(
     *,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")] = 1000,
@@ -34,7 +34,7 @@ def run_due(
     console.print(f"[green]✓[/] {ran:,} {'job was' if ran == 1 else 'jobs were'} run.")
 
 
-@jobs_app.command("dead")
+@app.command("dead")
 def show_dead(*, database: DatabaseOption = None) -> None:
     """Show the jobs that failed too often to be tried again; exit 1 when there are any."""
     url = database or load_settings().database_url
@@ -48,7 +48,7 @@ def show_dead(*, database: DatabaseOption = None) -> None:
     console.print("[green]✓[/] No job is dead.")
 
 
-@jobs_app.command("retry")
+@app.command("retry")
 def retry(
     job: Annotated[
         UUID | None, typer.Argument(metavar="ID", help="Which one; `jobs dead` shows it.")

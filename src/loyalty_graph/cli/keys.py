@@ -23,13 +23,13 @@ FOLLOWS = {
     Kind.CHECKPOINT: "It signs the next checkpoint; the public part of the last one stays.",
 }
 
-keys_app = typer.Typer(
+app = typer.Typer(
     help="Show the keys that are made here, never the secrets, and make new ones.",
     invoke_without_command=True,
 )
 
 
-@keys_app.callback()
+@app.callback()
 def show(context: typer.Context, *, as_json: JsonOption = False) -> None:
     """Show the keys that are made here, never the secrets, and make new ones."""
     if context.invoked_subcommand is not None:
@@ -42,7 +42,7 @@ def show(context: typer.Context, *, as_json: JsonOption = False) -> None:
         console.print(_line(one, now))
 
 
-@keys_app.command()
+@app.command()
 def rotate(
     kind: Annotated[Kind, typer.Argument(metavar="KIND", help="pass, link, member or checkpoint.")],
 ) -> None:

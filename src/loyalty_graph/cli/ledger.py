@@ -28,7 +28,7 @@ from loyalty_graph.usecases.proof_processes import Processes
 
 PROCESSES_MAX = 64
 
-ledger_app = typer.Typer(
+app = typer.Typer(
     help="Prove the points ledger, and mend what follows from it.", no_args_is_help=True
 )
 
@@ -46,7 +46,7 @@ ProcessesOption = Annotated[
 ]
 
 
-@ledger_app.command()
+@app.command()
 def verify(  # noqa: PLR0913 - the options of one command
     member: Annotated[
         str | None,
@@ -95,7 +95,7 @@ def verify(  # noqa: PLR0913 - the options of one command
     raise typer.Exit(1 if audit.findings else 0)
 
 
-@ledger_app.command()
+@app.command()
 def rebuild(*, program: ProgramOption = None, database: DatabaseOption = None) -> None:
     """Derive balances and what is left of lots from the transfers again."""
     url = database or load_settings().database_url

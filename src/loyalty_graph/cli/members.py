@@ -26,12 +26,12 @@ from loyalty_graph.usecases import membership
 
 ENTRIES_SHOWN = 10
 
-member_app = typer.Typer(
+app = typer.Typer(
     help="Members: look at one, lock, close, export or forget one.", no_args_is_help=True
 )
 
 
-@member_app.command()
+@app.command()
 def show(
     member: MemberArgument,
     *,
@@ -90,7 +90,7 @@ def _print(shown: dict[str, Any]) -> None:
         )
 
 
-@member_app.command()
+@app.command()
 def status(
     member: MemberArgument,
     becomes: Annotated[MemberStatus, typer.Argument(help="The status the member gets.")],

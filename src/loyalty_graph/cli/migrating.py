@@ -14,10 +14,13 @@ from loyalty_graph.db import Watch, contract, migrate, open_database, standing
 from loyalty_graph.db.errors import OlderProcessesError
 from loyalty_graph.db.migrating.course import Standing
 
+app = typer.Typer()
+
 ASKED_EVERY_S = 1.0
 STATES = {"APPLIED": "green", "RUNNING": "yellow", "PENDING": "yellow", "UNKNOWN": "red"}
 
 
+@app.command("migrate")
 def bring_up_to_date(
     *,
     contracts: Annotated[

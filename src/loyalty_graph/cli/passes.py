@@ -28,7 +28,7 @@ from loyalty_graph.wallet.apple.signing import read_certificate
 from loyalty_graph.wallet.desk import open_desk
 from loyalty_graph.wallet.templates import SECTIONS, STYLE
 
-pass_app = typer.Typer(
+app = typer.Typer(
     help="Wallet cards: files, drawings, certificates, roll-outs.", no_args_is_help=True
 )
 DEVELOPMENT_NOTE = (
@@ -38,7 +38,7 @@ DEVELOPMENT_NOTE = (
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A pass file (.pkpass).")]
 
 
-@pass_app.command()
+@app.command()
 def build(
     member: MemberArgument,
     *,
@@ -68,7 +68,7 @@ def build(
         errors.print(f"[yellow]{DEVELOPMENT_NOTE}[/]")
 
 
-@pass_app.command()
+@app.command()
 def verify(
     file: FileArgument,
     *,
@@ -102,7 +102,7 @@ def verify(
     raise typer.Exit(0 if report.passed else 1)
 
 
-@pass_app.command()
+@app.command()
 def show(file: FileArgument, *, as_json: JsonOption = False) -> None:
     """Print what a pass file says of itself; nothing is verified."""
     try:
@@ -125,7 +125,7 @@ def show(file: FileArgument, *, as_json: JsonOption = False) -> None:
         console.print(f"  [dim]{escape(f'{name:<16}')} {size:>8,} bytes[/]")
 
 
-@pass_app.command("logs")
+@app.command("logs")
 def show_logs(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="Only lines that hold it.")] = "",
     *,

@@ -24,6 +24,8 @@ from loyalty_graph.members import reads
 from loyalty_graph.members import service as members
 from loyalty_graph.usecases import erasing, exporting, locking
 
+app = typer.Typer()
+
 CALLER = "cli"
 PRIVATE = 0o600
 
@@ -32,6 +34,7 @@ ReasonOption = Annotated[
 ]
 
 
+@app.command()
 def lock(
     member: MemberArgument,
     *,
@@ -51,6 +54,7 @@ def lock(
     console.print(f"[green]✓[/] Member {number} is locked: {told}.")
 
 
+@app.command()
 def unlock(
     member: MemberArgument,
     *,
@@ -79,6 +83,7 @@ def _set_lock(
     return run(in_database(database or load_settings().database_url, work))
 
 
+@app.command()
 def export(
     member: MemberArgument,
     *,
@@ -125,6 +130,7 @@ def _write_private(path: Path, content: bytes) -> None:
         raise InvalidInputError(f"{path} cannot be written: {error.strerror}.") from error
 
 
+@app.command()
 def erase(
     member: MemberArgument,
     *,

@@ -22,7 +22,10 @@ from loyalty_graph.wallet.preview.drawing import Side, preview
 from loyalty_graph.wallet.preview.samples import in_tier, sample_face
 from loyalty_graph.wallet.service import Platform
 
+app = typer.Typer()
 
+
+@app.command("preview")
 def draw_card(  # noqa: PLR0913 - each is an option of the command line
     template: Annotated[str, typer.Argument(metavar="NAME", help="A template: store-card, ...")],
     *,

@@ -37,12 +37,12 @@ ExpectedOption = Annotated[
 ]
 NoteOption = Annotated[str, typer.Option(metavar="TEXT", help="Why; the history keeps it.")]
 
-program_app = typer.Typer(
+app = typer.Typer(
     help="Programmes as files: plan, apply, look back, go back.", no_args_is_help=True
 )
 
 
-@program_app.command()
+@app.command()
 def check(file: FileArgument) -> None:
     """Say what is wrong with a programme file, without a database."""
     found = _draft(file).file
@@ -62,7 +62,7 @@ def check(file: FileArgument) -> None:
     console.print(f"[green]✓[/] {name} ({found.program.slug}): {', '.join(told) or 'sound'}.")
 
 
-@program_app.command()
+@app.command()
 def plan(
     file: FileArgument,
     *,
@@ -79,7 +79,7 @@ def plan(
     _print_planned(planned, file)
 
 
-@program_app.command()
+@app.command()
 def apply(
     file: FileArgument,
     *,
@@ -99,7 +99,7 @@ def apply(
     _apply(command, as_json=as_json, database=database)
 
 
-@program_app.command()
+@app.command()
 def export(
     *,
     version: Annotated[
@@ -116,7 +116,7 @@ def export(
     typer.echo(run(_in_database(work, database)), nl=False)
 
 
-@program_app.command()
+@app.command()
 def diff(
     before: Annotated[str, typer.Argument(metavar="A", help="A version's number, or a file.")],
     after: Annotated[str, typer.Argument(metavar="B", help="The same.")],
@@ -140,7 +140,7 @@ def diff(
     console.print(f"\n  {counted(found.changes).capitalize()}.")
 
 
-@program_app.command()
+@app.command()
 def copy(
     *,
     to: Annotated[str, typer.Option("--to", metavar="SLUG", help="What the sandbox is called.")],
@@ -165,7 +165,7 @@ def copy(
     _print_applied(run(_in_database(work, database)), as_json=as_json)
 
 
-@program_app.command()
+@app.command()
 def history(
     *,
     limit: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="So many.")] = 20,
@@ -193,7 +193,7 @@ def history(
     console.print(table, soft_wrap=False)
 
 
-@program_app.command()
+@app.command()
 def rollback(
     version: Annotated[int, typer.Argument(min=1, metavar="N", help="The version to go back to.")],
     *,
@@ -212,7 +212,7 @@ def rollback(
     _print_applied(run(_in_database(work, database)), as_json=as_json)
 
 
-@program_app.command()
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of programme files, for editors."""
     print_json(json_schema(program_file.ProgramFile))

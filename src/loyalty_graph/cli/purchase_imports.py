@@ -22,15 +22,15 @@ from loyalty_graph.usecases.purchase_import import Imported
 
 CALLER = "cli"
 
-purchases_app = typer.Typer(help="Receipts of another system: record them.", no_args_is_help=True)
+app = typer.Typer(help="Receipts of another system: record them.", no_args_is_help=True)
 
 
-@purchases_app.callback()
+@app.callback()
 def purchases() -> None:
     """Receipts of another system: record them."""
 
 
-@purchases_app.command("import")
+@app.command("import")
 def import_file(
     file: RowsArgument,
     *,

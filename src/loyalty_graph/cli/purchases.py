@@ -23,10 +23,13 @@ from loyalty_graph.programs import service as programs
 from loyalty_graph.purchases.rules import Line
 from loyalty_graph.usecases import purchases
 
+app = typer.Typer()
+
 CALLER = "cli"
 KEY_BYTES = 16
 
 
+@app.command()
 def purchase(
     member: MemberArgument,
     amount: Annotated[str, typer.Argument(help="What was paid, such as 84.20.")],

@@ -22,12 +22,10 @@ from loyalty_graph.usecases import exchange_rates
 DAYS_LISTED = timedelta(days=30)
 DAY_FORMAT = ["%Y-%m-%d"]
 
-rates_app = typer.Typer(
-    help="Exchange rates: what other currencies are worth.", no_args_is_help=True
-)
+app = typer.Typer(help="Exchange rates: what other currencies are worth.", no_args_is_help=True)
 
 
-@rates_app.command("import")
+@app.command("import")
 def import_file(
     file: Annotated[
         Path,
@@ -58,7 +56,7 @@ def import_file(
     console.print(f"Nothing was written: {told}." if dry_run else f"[green]✓[/] Rates: {told}.")
 
 
-@rates_app.command("list")
+@app.command("list")
 def list_rates(
     *,
     currency: Annotated[

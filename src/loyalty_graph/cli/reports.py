@@ -19,15 +19,15 @@ DAY_FORMAT = ["%Y-%m-%d"]
 NO_PART = "-"
 UNBOUNDED = 10_000
 
-report_app = typer.Typer(help="Reports that add up to the ledger.", no_args_is_help=True)
+app = typer.Typer(help="Reports that add up to the ledger.", no_args_is_help=True)
 
 
-@report_app.callback()
+@app.callback()
 def reports() -> None:
     """Reports that add up to the ledger."""
 
 
-@report_app.command("points-flow")
+@app.command("points-flow")
 def show_points_flow(
     *,
     first: Annotated[

@@ -5,6 +5,7 @@ from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
+import typer
 from rich.markup import escape
 
 from loyalty_graph.cli.options import DatabaseOption, JsonOption, ProgramOption, chosen_program
@@ -13,6 +14,8 @@ from loyalty_graph.clock import utc_now
 from loyalty_graph.config import load_settings
 from loyalty_graph.wallet import rollouts
 from loyalty_graph.wallet.rollouts import Rollout, RolloutState
+
+app = typer.Typer()
 
 Result = TypeVar("Result")
 
@@ -24,6 +27,7 @@ MARKS = {
 }
 
 
+@app.command("rollouts")
 def show(
     *, as_json: JsonOption = False, program: ProgramOption = None, database: DatabaseOption = None
 ) -> None:
@@ -38,11 +42,13 @@ def show(
         console.print("Nothing was rolled out yet.")
 
 
+@app.command()
 def pause(*, program: ProgramOption = None, database: DatabaseOption = None) -> None:
     """Let the roll-out that is under way rest."""
     _print(_do(partial(rollouts.pause, now=utc_now()), program, database))
 
 
+@app.command()
 def resume(*, program: ProgramOption = None, database: DatabaseOption = None) -> None:
     """Let the roll-out that rests go on."""
     _print(_do(partial(rollouts.resume, now=utc_now()), program, database))

@@ -11,7 +11,7 @@ from loyalty_graph.clock import utc_now
 from loyalty_graph.config import data_folder, load_settings
 from loyalty_graph.sandbox.google_callbacks import CallbackFault
 
-sandbox_app = typer.Typer(help="Stand-ins for Apple and Google.", no_args_is_help=True)
+app = typer.Typer(help="Stand-ins for Apple and Google.", no_args_is_help=True)
 GOOGLE_PORT = 8090
 GOOGLE_REQUESTS_PER_S = 20
 FOLDER = "sandbox"
@@ -37,7 +37,7 @@ def print_settings(settings: dict[str, str]) -> None:
     console.print(f"  [dim]then: {escape(command_line('serve'))}. Ctrl-C stops this.[/]")
 
 
-@sandbox_app.command()
+@app.command()
 def google(
     *,
     port: Annotated[
@@ -89,7 +89,7 @@ def google(
     run(work())
 
 
-@sandbox_app.command()
+@app.command()
 def apns(
     *,
     port: Annotated[

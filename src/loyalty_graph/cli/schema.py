@@ -2,15 +2,15 @@
 
 import typer
 
-schema_app = typer.Typer(help="The GraphQL schema.", no_args_is_help=True)
+app = typer.Typer(help="The GraphQL schema.", no_args_is_help=True)
 
 
-@schema_app.callback()
+@app.callback()
 def schema() -> None:
     """Keep `print` a command of its own; Typer would merge a single one into its group."""
 
 
-@schema_app.command("print")
+@app.command("print")
 def print_schema() -> None:
     """Print the schema in GraphQL's own language."""
     from loyalty_graph.graphql.schema import SCHEMA
@@ -18,7 +18,7 @@ def print_schema() -> None:
     typer.echo(SCHEMA.as_str())
 
 
-@schema_app.command()
+@app.command()
 def permissions() -> None:
     """Print who may ask for what, as docs/permissions.md holds it."""
     from loyalty_graph.graphql.matrix import document

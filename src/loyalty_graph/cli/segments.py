@@ -1,5 +1,6 @@
 """The command that says which segments a programme has, and how many members are in each."""
 
+import typer
 from rich import box
 from rich.markup import escape
 from rich.table import Table
@@ -11,7 +12,10 @@ from loyalty_graph.config import load_settings
 from loyalty_graph.segments import reads
 from loyalty_graph.segments.rules import SegmentSettings
 
+app = typer.Typer()
 
+
+@app.command()
 def segments(
     *,
     as_json: JsonOption = False,

@@ -22,6 +22,8 @@ from loyalty_graph.sandbox.stories import Story, read_story, story_of
 from loyalty_graph.sandbox.story_player import Played, Player, shown
 from loyalty_graph.usecases import scheduled
 
+app = typer.Typer()
+
 PLACE = "http://story"
 PARTNER = "Storyteller"
 JOBS_MAX = 10_000
@@ -40,6 +42,7 @@ class MovedClock:
         return self.now
 
 
+@app.command()
 def story(
     name: Annotated[str, typer.Argument(metavar="PRESET", help="Whose: coffee-stars, ...")],
     *,
@@ -84,7 +87,7 @@ async def staged(preset: str, begins: datetime, settings: Settings) -> AsyncIter
     from loyalty_graph.app import create_app
 
     clock = MovedClock(begins)
-    app = create_app(settings, clock=clock)
+    served = create_app(settings, clock=clock)
     jobs = scheduled.runner(clock, settings)
 
     async def wait(days: int) -> None:
@@ -94,10 +97,10 @@ async def staged(preset: str, begins: datetime, settings: Settings) -> AsyncIter
             days -= WORKER_COMES_DAYS
             await jobs.run_due(clock.now, JOBS_MAX)
 
-    async with app.router.lifespan_context(app):
+    async with served.router.lifespan_context(served):
         token = await _opened(preset, now=begins)
         async with httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(app),
+            transport=httpx2.ASGITransport(served),
             base_url=PLACE,
             headers={"authorization": f"Bearer {token}"},
         ) as client:

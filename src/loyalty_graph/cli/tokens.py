@@ -29,10 +29,10 @@ from loyalty_graph.programs import service as programs
 DAYS_MAX = 36_500
 MINUTES_MAX = 60 * 24 * 30
 
-token_app = typer.Typer(help="Tokens of partners, staff and members.", no_args_is_help=True)
+app = typer.Typer(help="Tokens of partners, staff and members.", no_args_is_help=True)
 
 
-@token_app.command()
+@app.command()
 def create(  # noqa: PLR0913 - each is an option of the command
     partner: Annotated[
         str, typer.Argument(metavar="PARTNER", help="Whose token: a name, made if new.")
@@ -79,7 +79,7 @@ def create(  # noqa: PLR0913 - each is an option of the command
     _print_once(run(in_database(database or load_settings().database_url, work)))
 
 
-@token_app.command("partner")
+@app.command("partner")
 def cap_partner(
     name: Annotated[str, typer.Argument(help="Which partner: a name, made if new.")],
     *,
@@ -107,7 +107,7 @@ def cap_partner(
     console.print(f"[green]✓[/] {escape(name)} may issue {told} in a day.")
 
 
-@token_app.command()
+@app.command()
 def owner(
     *,
     name: Annotated[
@@ -124,7 +124,7 @@ def owner(
     _make_for_staff(name, Role.OWNER, days=days, program=program, database=database)
 
 
-@token_app.command()
+@app.command()
 def staff(
     name: Annotated[str, typer.Argument(help="Whose token: a name, made if new.")],
     *,
@@ -169,7 +169,7 @@ def _make_for_staff(
     _print_once(run(in_database(database or load_settings().database_url, work)))
 
 
-@token_app.command()
+@app.command()
 def member(
     ref: MemberArgument,
     *,
@@ -205,7 +205,7 @@ def _print_once(text: str) -> None:
     typer.echo(text)
 
 
-@token_app.command("list")
+@app.command("list")
 def list_tokens(
     *, as_json: JsonOption = False, program: ProgramOption = None, database: DatabaseOption = None
 ) -> None:
@@ -255,7 +255,7 @@ def _state(row: dict[str, Any], *, now: datetime) -> str:
     return " ".join([*row["scopes"], *place, *([] if cap is None else [f"{cap} points a day"])])
 
 
-@token_app.command()
+@app.command()
 def revoke(
     token: Annotated[
         str, typer.Argument(metavar="ID", help="The token's id, as `token list` shows it.")
