@@ -22,8 +22,8 @@ ENTRY_BYTES = 550
 """What keeping a file costs besides the file: measured, with its key and its place in the order."""
 MADE_AT_ONCE = 32
 FINDERS = 2
-MAKERS = 2
-"""While one signs, the other reads what the next cards show."""
+MAKERS = 3
+"""While two sign, another reads what the next cards show."""
 
 
 class Version(NamedTuple):

@@ -16,7 +16,7 @@ from loyalty_graph.wallet.apple.card import CardPrinter, WebService
 from loyalty_graph.wallet.apple.issued import IssuedPass, PassFile
 from loyalty_graph.wallet.face import CardFace
 
-SHARE_MIN = 16
+SHARE_MIN = 4
 """Fewer files are not worth another thread."""
 
 
