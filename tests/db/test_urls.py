@@ -1,8 +1,10 @@
 """Database URLs."""
 
+import ssl
+
 import pytest
 
-from loyalty_graph.db.urls import connection_config
+from loyalty_graph.db.urls import connection_config, encryption_environment
 from loyalty_graph.errors import DatabaseError
 
 
@@ -57,6 +59,11 @@ def test_a_sqlite_url_names_a_file(case: str, url: str, credentials: dict[str, o
                 "command_timeout_s": 10,
             },
         ),
+        (
+            "encrypted",
+            "postgres://ada@db/loyalty?sslmode=require",
+            {"host": "db", "port": 5432, "user": "ada", "password": None, "ssl": "require"},
+        ),
     ],
 )
 def test_a_postgres_url_names_a_server(case: str, url: str, credentials: dict[str, object]):
@@ -83,6 +90,13 @@ def test_a_postgres_url_names_a_server(case: str, url: str, credentials: dict[st
         ("postgres://ada:hush@db:hush/loyalty", "cannot be read"),
         ("postgres://ada:hush@[db/loyalty", "cannot be read"),
         ("postgres://ada:hush@db/loyalty?hush=1&ssl=0", "unknown part"),
+        ("postgres://ada:hush@db/loyalty?sslmode=yes", "sslmode in the database URL is one of dis"),
+        ("postgres://ada:hush@db/loyalty?sslmode=verify-ca", "sslmode=verify-ca needs sslrootcert"),
+        ("postgres://ada:hush@db/loyalty?sslrootcert=/a.pem", "with verify-ca and verify-full"),
+        (
+            "postgres://ada:hush@db/loyalty?sslmode=verify-full&sslrootcert=/absent.pem",
+            "sslrootcert in the database URL names no certificates in PEM: ",
+        ),
     ],
 )
 def test_a_url_that_cannot_be_used_is_refused_and_shows_no_password(url: str, reason: str):
@@ -90,3 +104,12 @@ def test_a_url_that_cannot_be_used_is_refused_and_shows_no_password(url: str, re
         connection_config(url)
 
     assert "ada" not in refusal.value.message
+
+
+def test_without_a_file_the_system_says_whom_to_believe():
+    url = "postgres://ada@db/loyalty?sslmode=verify-full"
+
+    context = connection_config(url)["credentials"]["ssl"]
+
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert encryption_environment(url) == {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": "system"}

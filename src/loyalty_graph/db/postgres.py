@@ -8,6 +8,7 @@ Tortoise's exceptions (the driver's as their cause), and closing never hangs.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from ssl import SSLCertVerificationError
 from typing import Any, TypeVar
 
 import asyncpg
@@ -377,7 +378,8 @@ def _is_away(error: BaseException | None) -> bool:
     """Return whether no server answered, or one that is not ready; who refuses us is there."""
     while isinstance(error, BaseORMException):
         error = error.__cause__
-    return isinstance(error, CONNECTION_ERRORS)
+    # Who cannot prove to be our server is one that we were told not to trust, now and later.
+    return isinstance(error, CONNECTION_ERRORS) and not isinstance(error, SSLCertVerificationError)
 
 
 def translated(error: Exception) -> BaseORMException:

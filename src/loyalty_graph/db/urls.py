@@ -1,6 +1,7 @@
 """Database URLs: what an operator writes, as the connection dict Tortoise takes."""
 
 import re
+import ssl
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -12,6 +13,8 @@ POSTGRES_EXAMPLE = "postgres://user:password@host:5432/name"
 SQLITE_NUMBERS = ("cache_mb", "readers", "max_pages")
 POSTGRES_NUMBERS = ("pool_size", "command_timeout_s", "connect_timeout_s", "pool_wait_s")
 POSTGRES_PORT = 5432
+ENCRYPTIONS = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+SYSTEM_ROOTS = "system"
 
 
 def connection_config(url: str) -> dict[str, Any]:
@@ -22,7 +25,9 @@ def connection_config(url: str) -> dict[str, Any]:
     KiB; what would not fit is refused as by a full disk). PostgreSQL: `postgres://` or
     `postgresql://`, a socket's folder as `?host=/folder`, with `?pool_size=20`,
     `?command_timeout_s=10` (how long a statement may take), `?connect_timeout_s=5` and
-    `?pool_wait_s=5` (how long to wait for a connection that is free).
+    `?pool_wait_s=5` (how long to wait for a connection that is free). `?sslmode=verify-full` and
+    `?sslrootcert=/ca.pem` mean what they mean to PostgreSQL's own programs, but that without
+    `sslrootcert` the system's certificate authorities are believed.
 
     Raises:
         DatabaseError: the URL cannot be used; the message never shows a password.
@@ -46,6 +51,17 @@ def sqlite_path(url: str) -> Path | None:
     """
     path = connection_config(url)["credentials"].get("file_path")
     return None if path is None else Path(path)
+
+
+def encryption_environment(url: str) -> dict[str, str]:
+    """Return the environment in which PostgreSQL's own programs encrypt as a URL says.
+
+    Raises:
+        DatabaseError: the URL cannot be used.
+    """
+    mode, roots = _encryption(dict(parse_qsl(_split(url)[0].query)))
+    found = {"PGSSLMODE": mode, "PGSSLROOTCERT": roots}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _sqlite(url: str) -> dict[str, Any]:
@@ -83,9 +99,42 @@ def _postgres(url: str) -> dict[str, Any]:
             "port": port,
             "user": unquote(parts.username or "") or None,
             "password": unquote(parts.password or "") or None,
+            **_ssl(*_encryption(query)),
             **_numbers(query, POSTGRES_NUMBERS),
         },
     }
+
+
+def _encryption(query: dict[str, str]) -> tuple[str | None, str | None]:
+    """Take out of a URL's query how connections are encrypted, and which roots are believed."""
+    mode, roots = query.pop("sslmode", None), query.pop("sslrootcert", None)
+    if mode not in (None, *ENCRYPTIONS):
+        raise DatabaseError(f"sslmode in the database URL is one of {', '.join(ENCRYPTIONS)}.")
+    if mode == "verify-full":
+        return mode, roots or SYSTEM_ROOTS
+    if (mode == "verify-ca") != (roots is not None):
+        raise DatabaseError(
+            "In the database URL sslmode=verify-ca needs sslrootcert, the file of the certificates"
+            " to believe, which is of use with verify-ca and verify-full alone."
+        )
+    return mode, roots
+
+
+def _ssl(mode: str | None, roots: str | None) -> dict[str, Any]:
+    """Return what the driver asks for; a connection through a socket's folder is never encrypted.
+
+    Source: asyncpg, `connect`: given a name, it would look for roots in the home folder alone.
+    """
+    if mode is None or roots is None:
+        return {} if mode is None else {"ssl": mode}
+    try:
+        context = ssl.create_default_context(cafile=None if roots == SYSTEM_ROOTS else roots)
+    except OSError as error:  # So are those of ssl.
+        raise DatabaseError(
+            f"sslrootcert in the database URL names no certificates in PEM: {error}."
+        ) from error
+    context.check_hostname = mode == "verify-full"
+    return {"ssl": context}
 
 
 def _split(url: str) -> tuple[SplitResult, int]:

@@ -22,7 +22,7 @@ from loyalty_graph.db.copies.contents import counting as counted
 from loyalty_graph.db.errors import BackupError, DatabaseAwayError
 from loyalty_graph.db.postgres import CONNECTION_ERRORS
 from loyalty_graph.db.sqlite_files import RECORD_TABLE
-from loyalty_graph.db.urls import connection_config
+from loyalty_graph.db.urls import connection_config, encryption_environment
 from loyalty_graph.errors import DatabaseError, DatabaseNotOursError
 
 RECIPE = 'docs/operations.md, "Backup and restore", says how to do it by hand'
@@ -135,7 +135,8 @@ class PostgresCopies:
     @property
     def _place(self) -> dict[str, Any]:
         known = connection_config(self.url)["credentials"]
-        return {one: known[one] for one in ("host", "port", "user", "password", "database")}
+        wanted = ("host", "port", "user", "password", "database", "ssl")
+        return {one: known[one] for one in wanted if one in known}
 
     @asynccontextmanager
     async def _connected(self, **other: str) -> AsyncIterator[Any]:
@@ -186,7 +187,7 @@ class PostgresCopies:
         known = {name: value for name, value in told.items() if value is not None}
         process = await asyncio.create_subprocess_exec(
             *words,
-            env={**os.environ, **known},
+            env={**os.environ, **encryption_environment(self.url), **known},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
