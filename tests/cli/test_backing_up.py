@@ -367,6 +367,23 @@ def test_keys_are_in_it_when_asked_for_and_are_put_back_where_there_are_none(
     assert f"  ! {data_dir / 'secret.key'} is another than in the backup, and stays.\n" in done.out
 
 
+def test_keys_that_cannot_be_put_back_leave_the_database_as_it_was(
+    call: CommandLine, ada: Member, data_dir: Path, tmp_path: Path
+):
+    assert call("ledger", "checkpoint").code == 0
+    assert call("backup", tmp_path / "one.zip", "--with-keys", *PROGRAMS).code == 0
+    assert call("purchase", ada.number, "84.20").code == 0
+    before = call("member", "show", ada.number, "--json").json
+    shutil.rmtree(data_dir / "checkpoint-keys")
+    (data_dir / "checkpoint-keys").write_text("in the way")
+
+    done = call("restore", tmp_path / "one.zip", "--replace", *PROGRAMS)
+
+    assert done.code == 1
+    assert f"{data_dir / 'checkpoint-keys'} cannot be written: " in done.err
+    assert call("member", "show", ada.number, "--json").json == before
+
+
 KILLED = """
 import os, sys
 from loyalty_graph.cli import main

@@ -189,9 +189,9 @@ async def restore(
                     audits = await restoring.audit_everything(signatures=place.signatures, now=now)
             if differs(audits):
                 return Restored(manifest, prepared, audits)
+            keys = backup_files.put_keys_back(place.settings, room, manifest)
             mark = now.strftime(MARK)
             aside = await made.put_in_place(mark=mark, keep=standing.is_there)
-        keys = backup_files.put_keys_back(place.settings, room, manifest)
     return Restored(manifest, prepared, audits, aside, *keys)
 
 
