@@ -21,6 +21,7 @@ from chaos.disks import MountError, SmallDisk, small_disk
 
 CACHE_MB = 16
 STARTS_MAX = 5
+ANSWERS_WITHIN_S = 3
 START_WAIT_S = "60"
 DISK_MB = 500
 WAL_SETTINGS = ("max_wal_size = '96MB'", "min_wal_size = '32MB'")
@@ -122,19 +123,16 @@ class PostgresServer:
         await self._control("-t", START_WAIT_S, "-o", options, "-l", str(self._server.log), "start")
 
     async def ensure_running(self) -> None:
-        """Start it where it has given up; otherwise wait until it answers.
+        """Wait until it answers, and start it where it has given up.
 
-        One that gives up at this moment still holds its folder, so it is tried again.
+        One that gives up at this moment still holds its folder, and so does one that recovers.
         """
-        for left in reversed(range(STARTS_MAX)):
-            if self._server.get_postmaster_info().is_running():
-                break
-            try:
+        for _ in range(STARTS_MAX):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.answering(), ANSWERS_WITHIN_S)
+                return
+            with suppress(subprocess.CalledProcessError):
                 await self.start()
-            except subprocess.CalledProcessError:
-                if not left:
-                    raise
-                await asyncio.sleep(1)
         await self.answering()
 
     async def answering(self) -> None:
