@@ -60,11 +60,11 @@ class _Commands(TyperGroup):
 def _made(name: str) -> Any:
     if name in COMMANDS:
         return typer.main.get_group(_app_of(COMMANDS[name])).commands[name]
-    whole, *parts = map(_app_of, GROUPS[name])
-    for part in parts:
-        whole.registered_commands += part.registered_commands
-    whole.info.name = name
-    return typer.main.get_group(whole)
+    group, *others = (typer.main.get_group(_app_of(module)) for module in GROUPS[name])
+    for other in others:
+        group.commands.update(other.commands)
+    group.name = name
+    return group
 
 
 def _app_of(module: str) -> typer.Typer:

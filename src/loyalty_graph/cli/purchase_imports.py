@@ -25,11 +25,6 @@ CALLER = "cli"
 app = typer.Typer(help="Receipts of another system: record them.", no_args_is_help=True)
 
 
-@app.callback()
-def purchases() -> None:
-    """Receipts of another system: record them."""
-
-
 @app.command("import")
 def import_file(
     file: RowsArgument,

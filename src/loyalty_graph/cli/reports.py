@@ -22,11 +22,6 @@ UNBOUNDED = 10_000
 app = typer.Typer(help="Reports that add up to the ledger.", no_args_is_help=True)
 
 
-@app.callback()
-def reports() -> None:
-    """Reports that add up to the ledger."""
-
-
 @app.command("points-flow")
 def show_points_flow(
     *,

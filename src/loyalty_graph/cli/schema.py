@@ -5,11 +5,6 @@ import typer
 app = typer.Typer(help="The GraphQL schema.", no_args_is_help=True)
 
 
-@app.callback()
-def schema() -> None:
-    """Keep `print` a command of its own; Typer would merge a single one into its group."""
-
-
 @app.command("print")
 def print_schema() -> None:
     """Print the schema in GraphQL's own language."""
