@@ -20,8 +20,6 @@ from tests.cli.conftest import CommandLine
 from tests.conftest import BACKEND
 from tests.shop import open_shop
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 GOLDEN = Path(__file__).with_name("demo_20_households.json")
 SMALL = ("demo", "--once", "--json", "--households", 1, "--today", "2026-11-22")
 
@@ -95,6 +93,7 @@ def short_year(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.sqlite
+@pytest.mark.usefixtures("uncounted")
 def test_another_seed_returns_other_baskets_and_nothing_else(call: CommandLine, database_url: str):
     one, other = (call(*SMALL, "--seed", n, "--database", database_url).json for n in (1, 4))
 
@@ -104,6 +103,7 @@ def test_another_seed_returns_other_baskets_and_nothing_else(call: CommandLine, 
 
 
 @pytest.mark.sqlite
+@pytest.mark.usefixtures("uncounted")
 def test_on_a_leap_day_the_last_basket_falls_on_the_sunday_before(
     call: CommandLine, database_url: str
 ):
@@ -144,6 +144,7 @@ def test_a_second_start_opens_the_replay_and_says_from_when(call: CommandLine, d
         ("another seed", ["--seed", "7"]),
     ],
 )
+@pytest.mark.usefixtures("uncounted")
 def test_another_choice_replays_again(
     call: CommandLine, database_url: str, case: str, more: list[str]
 ):
@@ -194,6 +195,7 @@ def test_an_interrupted_replay_is_started_again(
 
 
 @pytest.mark.sqlite
+@pytest.mark.usefixtures("uncounted")
 def test_under_another_programme_the_same_households_do_the_same_shopping(
     call: CommandLine, data_dir: Path
 ):
@@ -218,6 +220,7 @@ def test_under_another_programme_the_same_households_do_the_same_shopping(
 
 @pytest.mark.sqlite
 @pytest.mark.usefixtures("short_year")
+@pytest.mark.usefixtures("uncounted")
 def test_with_json_nothing_else_is_on_standard_output(call: CommandLine, database_url: str):
     done = call(*SMALL, "--database", database_url)
 

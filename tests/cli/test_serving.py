@@ -186,7 +186,6 @@ async def change(url: str, statement: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("uncounted")
 def test_the_demo_gives_out_a_card_whose_link_is_never_logged(start: Start, database_url: str):
     process = start("demo", "--households", "1", "--port", "0")
     text = lines_up_to(process, "Ctrl-C stops")

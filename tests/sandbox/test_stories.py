@@ -11,8 +11,6 @@ from loyalty_graph.sandbox.presets import presets
 from loyalty_graph.sandbox.stories import Story, StoryError, read_story, story_of
 from loyalty_graph.sandbox.story_player import Played
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 DOCS = Path(__file__).parents[2] / "docs"
 BEGINS = "2026-03-02T17:00:00Z"
 JOINS = {"enrol": {}}
@@ -37,6 +35,7 @@ def story_with(*steps: dict[str, Any]) -> Story:
 
 
 @pytest.mark.parametrize("preset", presets())
+@pytest.mark.usefixtures("uncounted")
 async def test_a_preset_does_what_its_story_says(preset: str, database_url: str, data_dir: Path):
     story = read_story(story_of(preset))
 
