@@ -135,7 +135,6 @@ def test_a_second_start_opens_the_replay_and_says_from_when(call: CommandLine, d
     assert again.err == ""
 
 
-@pytest.mark.sqlite
 @pytest.mark.usefixtures("short_year")
 @pytest.mark.parametrize(
     ("case", "more"),
@@ -194,7 +193,6 @@ def test_an_interrupted_replay_is_started_again(
     assert comparable(again.json) == comparable(before.json)
 
 
-@pytest.mark.sqlite
 @pytest.mark.usefixtures("uncounted")
 def test_under_another_programme_the_same_households_do_the_same_shopping(
     call: CommandLine, data_dir: Path

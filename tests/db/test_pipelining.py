@@ -1,6 +1,7 @@
 """What may go wrong between putting statements off and having them answered, on PostgreSQL."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -49,28 +50,25 @@ async def marked() -> list[UUID]:
     return [one.member_id for one in await CardMark.all().order_by("member_id")]
 
 
-async def test_what_follows_a_statement_that_was_not_sent_is_undone_with_the_transaction():
+async def read_what_cannot_be_prepared() -> None:
+    with pytest.raises(OperationalError):
+        await present().read("select nothing from nowhere", [])
+
+
+async def cancel_before_it_is_sent() -> None:
+    reading = asyncio.create_task(present().read("select 1, 'a new one'", []))
+    await asyncio.sleep(0)
+    reading.cancel()
+    await asyncio.wait([reading])
+
+
+@pytest.mark.parametrize("try_in_vain", [read_what_cannot_be_prepared, cancel_before_it_is_sent])
+async def test_what_follows_a_statement_that_was_not_sent_is_undone_with_the_transaction(
+    try_in_vain: Callable[[], Awaitable[None]],
+):
     @transaction
     async def fail() -> None:
-        with pytest.raises(OperationalError):
-            await present().read("select nothing from nowhere", [])
-        await mark(ADA)
-        await present().read("select 1", [])
-        raise LookupError
-
-    with pytest.raises(LookupError):
-        await fail()
-
-    assert await marked() == []
-
-
-async def test_what_follows_a_statement_cancelled_before_it_was_sent_is_undone_likewise():
-    @transaction
-    async def fail() -> None:
-        reading = asyncio.create_task(present().read("select 1, 'a new one'", []))
-        await asyncio.sleep(0)
-        reading.cancel()
-        await asyncio.wait([reading])
+        await try_in_vain()
         await mark(ADA)
         await present().read("select 1", [])
         raise LookupError

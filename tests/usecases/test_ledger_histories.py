@@ -341,7 +341,7 @@ def play(run: Run, variant: str, *, examples: int, steps: int) -> Counter[str]:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_history_of_the_ledger_ends_as_the_naive_one_says(run: Run, variant: str):
-    play(run, variant, examples=14 if BACKEND == "sqlite" else 8, steps=30)
+    play(run, variant, examples=20 if BACKEND == "sqlite" else 8, steps=30)
 
 
 @pytest.mark.soak

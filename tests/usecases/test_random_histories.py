@@ -90,7 +90,7 @@ pytestmark = pytest.mark.usefixtures("uncounted")
 Run = Callable[[Awaitable[Any]], Any]
 MEMBERS = 3
 # The histories are the same on both databases; fewer show that the statements are.
-EXAMPLES = 10 if BACKEND == "sqlite" else 6
+EXAMPLES = 15 if BACKEND == "sqlite" else 6
 TABLES = (
     AccountRow,
     CardMark,

@@ -368,10 +368,13 @@ async def test_a_connection_that_is_lost_while_an_index_is_made_is_told(
     assert await migrate(folder=newer) == ["0004_drop_total"]
 
 
-@pytest.mark.parametrize(
+whatever_its_clock_says = pytest.mark.parametrize(
     ("case", "ahead"),
     [("right", timedelta()), ("ahead", timedelta(hours=1)), ("behind", timedelta(hours=-1))],
 )
+
+
+@whatever_its_clock_says
 async def test_a_process_that_went_silent_is_not_waited_for_and_writes_no_more(
     client: BaseDBAsyncClient, older: Path, newer: Path, case: str, ahead: timedelta
 ):
@@ -395,10 +398,7 @@ async def test_a_process_that_went_silent_is_not_waited_for_and_writes_no_more(
     assert await nets() == [(1, 2)]
 
 
-@pytest.mark.parametrize(
-    ("case", "ahead"),
-    [("right", timedelta()), ("ahead", timedelta(hours=1)), ("behind", timedelta(hours=-1))],
-)
+@whatever_its_clock_says
 async def test_a_process_that_wakes_up_in_time_goes_on_and_is_waited_for(
     client: BaseDBAsyncClient, older: Path, newer: Path, case: str, ahead: timedelta
 ):
